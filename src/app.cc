@@ -1,0 +1,7 @@
+#include "app.h"
+
+namespace ytb {
+
+int run_app(int /*argc*/, char** /*argv*/) { return 1; }
+
+}  // namespace ytb

@@ -1,0 +1,94 @@
+// The plan: the policy, checked column by column against a catalog. Fail closed: what is not judged is a
+// finding, and with one error among the findings there is no plan.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "masking/catalog.h"
+#include "masking/policy.h"
+
+namespace ytb::masking {
+
+struct Finding {
+  enum class Kind {
+    kUnjudgedDatabase,
+    kUnjudgedTable,
+    kUnjudgedColumn,   // no entry in the policy, or none in the lock under a keep
+    kChangedType,      // locked with another type
+    kMissingDatabase,  // named by the policy, not there (dropped or renamed)
+    kMissingTable,
+    kMissingColumn,
+    kUnknownMasker,
+    kBadParameter,
+    kCannotServeType,
+    kTooWeakForUnique,
+    kPartitionKey,     // a masked partition key would move rows
+    kForeignKeyTorn,   // the two sides of a foreign key are masked differently
+    kGenerated,        // a masker on a generated column
+    kUnsupported,      // what this version does not do: encoding, inheritance …
+    kUndecided,        // still marked `judge`
+  };
+  Kind kind = Kind::kUnjudgedColumn;
+  bool error = true;  // false: a remark, the plan stands
+  std::string database;
+  QualifiedName table;
+  std::string column;
+  std::string type;
+  std::string message;  // a whole sentence with all names
+  std::string add;      // the line to add to the policy, or the command to run; may be empty
+  Where where;          // in the policy; line 0 where it is about something that is not there
+};
+std::string_view name_of(Finding::Kind kind);  // "unjudged_column"
+// "policy.yaml:12:7: message\n  add: …", as shown in a terminal.
+std::string to_string(const Finding& finding);
+
+enum class Treatment {
+  kKeep,   // not touched
+  kMask,   // streamed through the row program
+  kEmpty,  // rows: none, or a database that is omitted
+};
+
+struct ColumnPlan {
+  Column column;
+  MaskerSpec masker;  // "keep" for kept ones
+  std::string judged_by;  // "policy.yaml:12", "lock"
+};
+
+struct TablePlan {
+  Table table;  // a leaf or plain table: something with rows of its own
+  Treatment treatment = Treatment::kKeep;
+  std::vector<ColumnPlan> columns;  // all living ones, by number
+};
+
+struct DatabasePlan {
+  Database database;  // its catalog, for keys and materialized views
+  bool omitted = false;
+  std::vector<TablePlan> tables;
+};
+
+struct MaskingPlan {
+  std::vector<DatabasePlan> databases;
+  std::string digest;  // SHA-256 of policy and lock, hex
+};
+
+struct PlanCheck {
+  std::vector<Finding> findings;       // errors first, then by database, table, column
+  std::optional<MaskingPlan> plan;     // only when no finding is an error
+  [[nodiscard]] bool ok() const { return plan.has_value(); }
+};
+
+// Pure: compiles every masker with a dummy key to check types, parameters and uniqueness.
+PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog);
+
+// The error to return for a failed check: kPolicy, the first findings in the message, the way out as hint.
+Error to_error(const PlanCheck& check);
+
+// The lock that accepting `policy` against `catalog` would give: every column under a keep.
+PolicyLock expand_lock(const Policy& policy, const Catalog& catalog);
+// Lines "+ shop public.users.nickname text" and "- …", sorted; empty when equal.
+std::vector<std::string> diff_locks(const PolicyLock& before, const PolicyLock& after);
+
+}  // namespace ytb::masking

@@ -1,0 +1,75 @@
+// Policy and lock: what becomes of every column, as a person wrote and accepted it. Pure data.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "masking/catalog.h"
+
+namespace ytb::masking {
+
+// Where something stands in a file, for errors. Lines and columns count from 1; 0: not from a file.
+struct Where {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+
+// `email`, or `{date_shift: {days: 30, by: id}}`, or `{json: {"$.contact.email": email}}`.
+struct MaskerSpec {
+  std::string name;                          // "keep", "email", "judge", …
+  std::map<std::string, std::string> params; // scalars as text; the masker says which it takes
+  std::vector<std::pair<std::string, MaskerSpec>> paths;  // of `json`: path → masker, in file order
+  Where where;
+};
+
+struct TablePolicy {
+  enum class Form {
+    kColumns,  // column by column, perhaps with a wildcard
+    kKeep,     // `public.plans: keep`: every column, as of the lock
+    kNoRows,   // `{rows: none}`: emptied
+  };
+  Form form = Form::kColumns;
+  std::map<std::string, MaskerSpec> columns;
+  bool wildcard_keep = false;  // `"*": keep`: the rest, as of the lock
+  Where where;
+  Where wildcard_where;
+};
+
+struct DatabasePolicy {
+  enum class Form {
+    kTables,
+    kKeep,  // `postgres: keep`: every table, as of the lock
+    kOmit,  // every user table of it is emptied and its connections stay shut
+  };
+  Form form = Form::kTables;
+  std::map<QualifiedName, TablePolicy> tables;
+  Where where;
+};
+
+struct Policy {
+  // By database name. `tables:` alone at the top level of the file, for a production with one database, is
+  // kept under the name "" and resolved against the catalog by plan_masking().
+  std::map<std::string, DatabasePolicy> databases;
+  std::string file;    // where it came from, for messages
+  std::string digest;  // SHA-256 of the file's bytes, hex
+};
+
+// policy.lock: the columns that wildcards and whole-table keeps meant when a person accepted them.
+struct LockEntry {
+  std::string database;
+  QualifiedName table;
+  std::string column;
+  std::string type;  // as Column::type; a changed type is a new judgement
+  friend auto operator<=>(const LockEntry&, const LockEntry&) = default;
+  friend bool operator==(const LockEntry&, const LockEntry&) = default;
+};
+struct PolicyLock {
+  std::vector<LockEntry> entries;  // sorted
+  std::string file;
+  std::string digest;
+};
+
+}  // namespace ytb::masking

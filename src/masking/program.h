@@ -1,0 +1,86 @@
+// The row program: one table's maskers, compiled, applied to COPY rows. The same program serves the stream
+// executor, `policy preview` and the dump filter.
+//
+// Thread rule: a RowProgram is immutable and shared; a RowCounts and a CopyMasker belong to one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "masking/hmac.h"
+#include "masking/masker.h"
+#include "masking/plan.h"
+
+namespace ytb::masking {
+
+struct ColumnCounts {
+  uint64_t values = 0;     // not NULL
+  uint64_t changed = 0;    // differ from their own original
+  uint64_t unchanged = 0;
+};
+struct RowCounts {
+  uint64_t rows = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t widest_row_bytes = 0;
+  std::vector<ColumnCounts> columns;  // by position among the streamed columns
+  void add(const RowCounts& other);
+};
+
+class RowProgram {
+ public:
+  // Compiles the maskers of the columns that are streamed: all of `plan.columns` but generated ones, in
+  // order. `key` must outlive the program.
+  static Result<RowProgram> compile(const TablePlan& plan, std::string_view encoding, Wire wire,
+                                    const MaskingKey& key);
+  RowProgram(RowProgram&&) noexcept;
+  RowProgram& operator=(RowProgram&&) noexcept;
+  ~RowProgram();
+
+  [[nodiscard]] Wire wire() const;
+  [[nodiscard]] const std::vector<std::string>& column_names() const;
+  [[nodiscard]] size_t column_count() const;
+  [[nodiscard]] const Masker& masker(size_t column) const;
+
+  // Masks one row's fields. `out` and `nulls` are replaced: out[i] is valid where !nulls[i].
+  Status run(RowFields in, std::vector<std::string>& out, std::vector<bool>& nulls, RowCounts& counts) const;
+
+ private:
+  struct Impl;
+  explicit RowProgram(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Masks a COPY TO stream, row message by row message, into a COPY FROM stream of the same format.
+// Binary: the 19-byte header and the -1 trailer are handled here. Text: one line a row with \n, escapes as
+// COPY writes them.
+class CopyMasker {
+ public:
+  explicit CopyMasker(const RowProgram& program);
+  ~CopyMasker();
+  CopyMasker(CopyMasker&&) noexcept;
+
+  // Appends the bytes that open a stream (binary header; nothing for text).
+  static void begin(Wire wire, std::string& out);
+  // `data`: any run of bytes of the COPY TO stream, split anywhere. Appends masked rows to `out`, without header
+  // and trailer, so that the outputs of several streams (ctid ranges) can be joined. Error{kCorrupt} with
+  // the row number for a stream that is not well-formed.
+  Status feed(std::string_view data, std::string& out);
+  // The stream has ended: an unfinished row is kCorrupt.
+  Status finish();
+  // Appends the bytes that close a stream (binary trailer; nothing for text).
+  static void end(Wire wire, std::string& out);
+
+  [[nodiscard]] const RowCounts& counts() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ytb::masking

@@ -1,0 +1,65 @@
+// Engine: what is done inside a database: read the catalog, defuse, mask, verify. One per engine; profiles for
+// what a superuser can do and what a cloud's master can.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/stop.h"
+#include "masking/catalog.h"
+#include "masking/hmac.h"
+#include "masking/plan.h"
+#include "masking/propose.h"
+#include "model/access.h"
+#include "model/proof.h"
+#include "ports/instance.h"
+#include "ports/progress.h"
+
+namespace ytb::ports {
+
+struct MaskRequest {
+  const masking::MaskingPlan& plan;
+  const masking::MaskingKey& key;
+  std::string spool_directory;
+  int workers = 2;                              // parallel streams
+  uint64_t memory_max_bytes = 256ULL << 20;     // of our own process
+};
+
+struct VerifyRequest {
+  const masking::MaskingPlan* plan = nullptr;   // none: masking: none
+  const model::Evidence& evidence;
+  std::vector<model::SqlCheck> sql_checks;
+  std::vector<model::AccessRole> access;
+  std::string admin_role;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Every database, table and column. `target` may be production: read-only, no row is read.
+  virtual Result<masking::Catalog> catalog(const SessionTarget& target) = 0;
+  // Up to `rows_max` values per text-like column, for proposals and previews. Read-only.
+  virtual Result<masking::Samples> sample(const SessionTarget& target, const masking::Catalog& catalog,
+                                          int rows_max) = 0;
+  // `rows_max` rows of one table as text, columns in order; NULL is nullopt. Read-only.
+  virtual Result<std::vector<std::vector<std::optional<std::string>>>> rows(
+      const SessionTarget& target, std::string_view database, const masking::Table& table, int rows_max) = 0;
+
+  // Switches off what would act on the outside world, before any user table is touched; prepares the access
+  // roles (still without login) and takes dangerous rights away. Idempotent; returns what it did.
+  virtual Result<model::Evidence> defuse(const SessionTarget& target,
+                                         const std::vector<model::AccessRole>& access) = 0;
+  // Carries out the plan. A table whose progress is recorded inside the copy is not masked again, so that
+  // a killed run goes on; the evidence covers all tables, earlier runs' included.
+  virtual Result<model::Evidence> mask(const SessionTarget& target, const MaskRequest& request,
+                                       Progress& progress, const StopFlag& stop) = 0;
+  // The checks of the proof. Removes our own traces from the copy first (progress tables). A check that
+  // cannot run is an outcome, not an error.
+  virtual Result<std::vector<model::Check>> verify(const SessionTarget& target, const VerifyRequest& request,
+                                                   Progress& progress, const StopFlag& stop) = 0;
+};
+
+}  // namespace ytb::ports

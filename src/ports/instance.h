@@ -1,0 +1,83 @@
+// InstanceKind: how one database server program is prepared, started and stopped over a folder of files that the
+// local host made. One per engine; the local host knows nothing of PostgreSQL or MariaDB.
+//
+// Layout of a copy's folder, all made by the host: <root>/data (the server's data directory), <root>/run
+// (socket directory), <root>/spool, <root>/log, <root>/tablespaces.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/stop.h"
+#include "model/access.h"
+#include "ports/progress.h"
+
+namespace ytb::ports {
+
+struct InstanceSpec {
+  std::string root;           // absolute path of the copy's folder
+  std::string copy_id;        // also the cluster_name
+  std::string data_as_of;     // ISO; shown by SHOW yesterdaytabase.data_as_of
+  int engine_major = 0;
+  uint16_t port = 0;          // TCP port and the socket file's number
+  std::string run_as;         // user name; empty: as ourselves
+  std::string admin_role;     // reserved random name of our own superuser
+  std::map<std::string, std::string> settings;  // user's own server settings, checked by validate()
+  std::vector<std::string> preload;             // libraries our config names; nothing of production's
+  std::string bin_dir;                          // "" : find it by version
+
+  [[nodiscard]] std::string data() const { return root + "/data"; }
+  [[nodiscard]] std::string run() const { return root + "/run"; }
+  [[nodiscard]] std::string spool() const { return root + "/spool"; }
+  [[nodiscard]] std::string log() const { return root + "/log"; }
+};
+
+// What is needed to open the door: access roles with their resolved passwords.
+struct AccessGrant {
+  model::AccessRole role;
+  Secret password;
+};
+
+// How our own sessions reach a closed copy (or production's catalog): keyword/value pairs for the driver.
+struct SessionTarget {
+  std::map<std::string, std::string> parameters;  // host, port, user, … never a password in clear logs
+  Secret password;                                // empty: peer authentication
+  std::string label;                              // for messages: "copy shop-yesterday-…", "production"
+};
+
+enum class InstanceState { kStopped, kStarting, kReady };
+
+class InstanceKind {
+ public:
+  virtual ~InstanceKind() = default;
+
+  // The server binaries for this version, checked to be there. Error{kUnsupported} lists what is installed.
+  virtual Result<std::string> find_binaries(const InstanceSpec& spec) = 0;
+  // Settings that would break a promise (listen_addresses, fsync, preload, archive_command …) are refused.
+  virtual Status validate(const InstanceSpec& spec) = 0;
+  // After the files are in place and before any start: links that lead out, signal files, configuration
+  // written whole, closed door. Idempotent.
+  virtual Status neutralise(const InstanceSpec& spec) = 0;
+  // First start: recovery without network, workers or triggers; our own superuser made, every other role
+  // shut out. Leaves it stopped. Idempotent.
+  virtual Status recover(const InstanceSpec& spec, Progress& progress, const StopFlag& stop) = 0;
+  // Starts the closed server on its private socket, durability off. Already running: success.
+  virtual Status start_closed(const InstanceSpec& spec) = 0;
+  // Stops, gives access roles their passwords, ends our own superuser's login, syncs everything, writes the open
+  // configuration (door: access roles only). Leaves it stopped. Idempotent; may be repeated after a crash.
+  virtual Status prepare_open(const InstanceSpec& spec, const std::vector<AccessGrant>& grants,
+                              Progress& progress) = 0;
+  // Starts an opened server, durability on. Already running: success.
+  virtual Status start_open(const InstanceSpec& spec) = 0;
+  // Stops it and everything it started; success when it was not running. Waits, bounded.
+  virtual Status stop(const InstanceSpec& spec) = 0;
+  virtual Result<InstanceState> state(const InstanceSpec& spec) = 0;
+  // Our own session in the closed copy.
+  virtual Result<SessionTarget> session(const InstanceSpec& spec) = 0;
+};
+
+}  // namespace ytb::ports

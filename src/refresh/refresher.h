@@ -1,0 +1,128 @@
+// Refresher: the one loop. observe → decide → act (one action) → record → observe …
+//
+// It contains no policy: decide() says what, the drivers do it, this carries the answer from one to the
+// other and records it. One Refresher works on one production; it is not thread-safe. Two Refreshers on the
+// same production, in two processes, are normal: actions are idempotent, and the lock is taken by the caller.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "decide/decide.h"
+#include "masking/hmac.h"
+#include "masking/policy.h"
+#include "model/access.h"
+#include "model/observed.h"
+#include "model/proof.h"
+#include "ports/alias_store.h"
+#include "ports/copy_host.h"
+#include "ports/engine.h"
+#include "ports/journal.h"
+#include "ports/notifier.h"
+#include "ports/progress.h"
+#include "ports/snapshot_source.h"
+
+namespace ytb::refresh {
+
+// The ports of one production. Owned by main's wiring (or a test).
+struct Ports {
+  ports::SnapshotSource& source;
+  ports::CopyHost& host;
+  ports::Engine& engine;
+  ports::AliasStore& alias;
+  ports::Notifier& notifier;
+  ports::Journal& journal;
+  Clock& clock;
+};
+
+// What masking is given, read anew at the start of each run: policy files change while `serve` runs.
+struct Inputs {
+  std::string none_reason;  // masking: none
+  masking::Policy policy;
+  masking::PolicyLock lock;
+  std::shared_ptr<const masking::MaskingKey> key;  // null with none_reason
+  std::vector<ports::AccessGrant> access;
+  std::vector<model::SqlCheck> sql_checks;
+  int workers = 2;
+  std::string digest;  // of all of the above but secrets (those by key id); goes into Desired::inputs
+};
+
+// What a listener (terminal, JSON lines, journal) is told. The strings are valid during the call only.
+struct Event {
+  enum class Kind {
+    kDecided,        // decision.reason
+    kActionStarted,  // action
+    kActionDone,     // action, elapsed
+    kActionFailed,   // action, error, elapsed
+    kWaiting,        // nothing to do until `until`; reason
+  };
+  Kind kind = Kind::kDecided;
+  Instant at;
+  const decide::Decision* decision = nullptr;
+  const model::Action* action = nullptr;
+  const Error* error = nullptr;
+  Duration elapsed{};
+};
+
+class Listener : public ports::Progress {
+ public:
+  virtual void on_event(const Event& event) = 0;
+};
+
+struct RunOptions {
+  bool refresh_now = true;    // false: only if due (`refresh --if-due`, serve)
+  bool force = false;
+  bool wait_drain = false;    // go on until the previous copy is gone, too
+  std::optional<model::CopyId> rollback_to;
+  std::optional<model::CopyId> delete_copy;
+  int ticks_max = 10000;      // a bound on everything
+};
+
+struct RunResult {
+  decide::Decision last;                   // why it ended
+  std::vector<std::string> actions_done;   // ids, in order
+  std::optional<model::Copy> live;         // after the run, where known
+  std::optional<model::AliasState> alias;
+  std::vector<std::pair<std::string, Duration>> phase_times;
+};
+
+struct Settings {
+  decide::Desired desired;  // without this run's wishes, which RunOptions adds
+  Secret signing_key;       // Ed25519, of the state directory
+  std::string program;      // "yesterdaytabase 0.1.0"
+};
+
+using DecideFunction = std::function<decide::Decision(const decide::Desired&, const model::Observed&, Instant)>;
+
+class Refresher {
+ public:
+  // `decide`: decide::decide; the simulator passes broken ones to see that its checks bite.
+  Refresher(Ports ports, Settings settings, Inputs inputs, Listener& listener, const StopFlag& stop,
+            DecideFunction decide = decide::decide);
+
+  model::Observed observe();
+  // What would happen next, changing nothing.
+  decide::Decision plan(const RunOptions& options);
+  // One turn: observe, decide, act, record. An action's failure is recorded and is not an error here.
+  // Returns the decision that was carried out (or that there was nothing to do).
+  Result<decide::Decision> tick(const RunOptions& options);
+  // Ticks until the goal of `options` is reached, nothing can be done but wait, or a person is needed.
+  // Waits for back-offs (in steps, looking at the stop flag); for drains only where asked. Errors carry
+  // the exit status: kPolicy, kProof, kNoSnapshot, …
+  Result<RunResult> run(const RunOptions& options);
+
+ private:
+  Ports ports_;
+  Settings settings_;
+  Inputs inputs_;
+  Listener& listener_;
+  const StopFlag& stop_;
+  DecideFunction decide_;
+};
+
+}  // namespace ytb::refresh
