@@ -1,0 +1,43 @@
+# One command for each thing a developer does. Each installs what it needs first (tools/setup).
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan install clean
+
+all: build
+
+setup:
+	@tools/setup
+
+build: setup  ## build/release/src/yesterdaytabase
+	@tools/build release
+
+test: setup  ## every test; sanitizers and fuzzers have their own targets
+	@tools/test
+
+demo: setup build  ## production, snapshot, refresh, proof, in front of your eyes (STAY=1 leaves it running)
+	@STAY="$(STAY)" demo/run
+
+demo-clean:  ## stops and removes what `make demo STAY=1` left
+	@demo/run clean
+
+bench: setup  ## measured side by side with what one would do otherwise
+	@tools/build bench && bench/run
+
+lint: setup  ## clang-format, clang-tidy, layering
+	@tools/setup clang-14 clang-tidy-14 clang-format-14 && tools/lint
+
+format:
+	@tools/setup clang-format-14 && tools/format
+
+asan tsan: setup  ## the tests under a sanitizer
+	@tools/test $@
+
+fuzz: setup  ## every fuzzer for FUZZ_S seconds (default 300)
+	@tools/setup clang-14 libclang-rt-14-dev && tools/fuzz
+
+install: build
+	cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build
