@@ -1,0 +1,104 @@
+// PostgresCluster: a real PostgreSQL server for tests, started in a temporary folder on a free loopback port.
+//
+// As root the server runs as the user `postgres` (or `nobody`), else as ourselves. Everything is removed when
+// the object goes, and only what it started is stopped. A failed step is a test failure, told by ADD_FAILURE.
+// Not thread-safe, but its sessions are ordinary ones: open your own for concurrent work.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ytb::testing {
+
+// The newest installed server's binaries, e.g. "/usr/lib/postgresql/15/bin"; empty where there is none: skip.
+std::string postgres_bin_dir();
+int postgres_major();
+// The user that servers run as: "" when it is ourselves.
+std::string server_user();
+
+struct RunResult {
+  int status = -1;  // exit status; 128 + signal
+  std::string out;
+  std::string err;
+};
+// Runs a program and waits, as `user` where that is not "" (needs root). Never through a shell.
+RunResult run_program(const std::vector<std::string>& argv, const std::string& user = {},
+                      const std::string& input = {}, const std::vector<std::string>& environment = {});
+
+// A folder under $TMPDIR or /tmp that the server's user may enter; removed with all it holds at the end.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // Makes a sub-folder that belongs to the server's user, mode 0700.
+  [[nodiscard]] std::string make_for_server(const std::string& name) const;
+
+ private:
+  std::string path_;
+};
+
+uint16_t free_port();
+
+class PostgresCluster {
+ public:
+  struct Options {
+    std::map<std::string, std::string> settings;  // added to postgresql.conf, values as written there
+    std::string locale = "C";
+    std::string encoding = "UTF8";
+    std::string waldir;  // a folder outside of data, made by initdb
+    bool start = true;
+  };
+  // Superuser `postgres`, trust authentication on the socket and on 127.0.0.1. Null and a failure on error.
+  static std::unique_ptr<PostgresCluster> make() { return make(Options{}); }
+  static std::unique_ptr<PostgresCluster> make(const Options& options);
+  // A server over a data directory made elsewhere (a restored backup); it is not removed at the end.
+  static std::unique_ptr<PostgresCluster> adopt(const std::string& data, const Options& options);
+  ~PostgresCluster();
+  PostgresCluster(const PostgresCluster&) = delete;
+  PostgresCluster& operator=(const PostgresCluster&) = delete;
+
+  bool start();
+  void stop(std::string_view mode = "fast");
+  [[nodiscard]] bool running() const;
+
+  [[nodiscard]] const std::string& data() const { return data_; }
+  [[nodiscard]] const std::string& socket_directory() const { return sockets_; }
+  [[nodiscard]] const std::string& folder() const { return temp_.path(); }
+  [[nodiscard]] uint16_t port() const { return port_; }
+  [[nodiscard]] std::string server_log() const;
+  // "host=… port=… user=postgres dbname=…" for libpq.
+  [[nodiscard]] std::string connection(std::string_view database = "postgres",
+                                       std::string_view user = "postgres") const;
+
+  // Runs a script (several statements, each on its own unless it says BEGIN); a failure on any error.
+  void run(std::string_view database, std::string_view script);
+  // Whether a script runs through; no failure when it does not. `error`: what the server said.
+  bool try_run(std::string_view database, std::string_view script, std::string* error = nullptr,
+               std::string_view user = "postgres");
+  // First column of the first row; "" for none or NULL.
+  std::string value(std::string_view database, std::string_view query);
+  std::vector<std::vector<std::string>> rows(std::string_view database, std::string_view query);
+  // pg_dump --schema-only of one database, without the random \restrict lines and comments.
+  std::string dump_schema(std::string_view database);
+  // pg_basebackup of this cluster into `destination` (made by it), WAL streamed. `extra`: more arguments.
+  bool base_backup(const std::string& destination, const std::vector<std::string>& extra = {});
+
+ private:
+  PostgresCluster();
+  TempFolder temp_;
+  std::string data_;
+  std::string sockets_;
+  uint16_t port_ = 0;
+};
+
+// `pg_dump --schema-only` through any connection string, cleaned as above.
+std::string dump_schema_of(const std::string& connection);
+
+}  // namespace ytb::testing
