@@ -1,0 +1,65 @@
+#include "drivers/os/lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "base/text.h"
+
+namespace ytb::os {
+namespace {
+
+constexpr auto kLookEvery = std::chrono::milliseconds(20);
+constexpr size_t kHolderSizeMax = 400;
+
+std::string holder_of(int fd) {
+  char buffer[kHolderSizeMax];
+  ssize_t size = ::pread(fd, buffer, sizeof buffer, 0);
+  if (size <= 0) return "another process";
+  return printable(trim(std::string_view(buffer, static_cast<size_t>(size))));
+}
+
+}  // namespace
+
+Result<FileLock> FileLock::acquire(const std::string& path, std::string_view purpose, Instant now) {
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return system_error("open the lock", path, errno);
+  int locked = 0;
+  do {
+    locked = ::flock(file.get(), LOCK_EX | LOCK_NB);
+  } while (locked != 0 && errno == EINTR);
+  if (locked != 0) {
+    if (errno != EWOULDBLOCK) return system_error("lock", path, errno);
+    return Error{
+        .code = Code::kBusy,
+        .message = fmt::format("{} is held by {}", printable(path), holder_of(file.get())),
+        .hint = "wait until it is done; a lock never outlives its process, so nothing need be removed",
+        .retry = Retry::kLater};
+  }
+  std::string holder = fmt::format("pid {} ({}) since {}\n", ::getpid(), printable(purpose), to_iso(now));
+  if (holder.size() > kHolderSizeMax) holder.resize(kHolderSizeMax);
+  // Only for people: a full disk must not keep us from working.
+  if (::ftruncate(file.get(), 0) == 0) {
+    [[maybe_unused]] ssize_t written = ::pwrite(file.get(), holder.data(), holder.size(), 0);
+  }
+  return FileLock(std::move(file));
+}
+
+Result<FileLock> FileLock::acquire_within(const std::string& path, std::string_view purpose, Instant now,
+                                          Duration patience) {
+  const auto begun = std::chrono::steady_clock::now();
+  for (;;) {
+    Result<FileLock> lock = acquire(path, purpose, now);
+    if (lock.ok() || lock.error().code != Code::kBusy) return lock;
+    if (std::chrono::steady_clock::now() - begun > patience) return lock;
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+}  // namespace ytb::os

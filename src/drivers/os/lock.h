@@ -1,0 +1,30 @@
+// FileLock: a lock between processes, on a file. It goes when the process does, however that ends.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "drivers/os/descriptor.h"
+
+namespace ytb::os {
+
+class FileLock {
+ public:
+  // Takes the lock at once, or fails with kBusy (Later) naming who holds it and since when. `purpose` is
+  // shown to others: "refresh shop". The file is made where it is missing (mode 0600) and stays.
+  static Result<FileLock> acquire(const std::string& path, std::string_view purpose, Instant now);
+  // The same, waiting for up to `patience` of real time.
+  static Result<FileLock> acquire_within(const std::string& path, std::string_view purpose, Instant now,
+                                         Duration patience);
+
+  FileLock(FileLock&&) noexcept = default;
+  FileLock& operator=(FileLock&&) noexcept = default;
+
+ private:
+  explicit FileLock(Descriptor file) : file_(std::move(file)) {}
+  Descriptor file_;
+};
+
+}  // namespace ytb::os
