@@ -20,19 +20,19 @@ struct QualifiedName {
 std::string to_string(const QualifiedName& name);
 
 enum class TypeClass {
-  kText,      // text, varchar, char, citext, name, and domains over them
-  kInteger,   // smallint, integer, bigint
-  kNumber,    // numeric, real, double precision, money
-  kDate,      // date
-  kTimestamp, // timestamp with or without time zone
+  kText,       // text, varchar, char, citext, name, and domains over them
+  kInteger,    // smallint, integer, bigint
+  kNumber,     // numeric, real, double precision, money
+  kDate,       // date
+  kTimestamp,  // timestamp with or without time zone
   kBoolean,
   kUuid,
-  kJson,      // json, jsonb
-  kInet,      // inet, cidr
-  kBytes,     // bytea
+  kJson,   // json, jsonb
+  kInet,   // inet, cidr
+  kBytes,  // bytea
   kEnum,
-  kArray,     // of anything
-  kOther,     // ranges, geometry, tsvector, composite, extension types …
+  kArray,  // of anything
+  kOther,  // ranges, geometry, tsvector, composite, extension types …
 };
 
 struct Column {
@@ -41,19 +41,19 @@ struct Column {
   std::string type;       // as people write it, with modifiers: "character varying(50)", "shop.mood[]"
   std::string base_type;  // the type beneath domains, without modifiers: "varchar", "int4" (pg_type.typname)
   TypeClass type_class = TypeClass::kOther;
-  bool has_binary_io = true;          // false: the type has no binary send/receive; COPY as text
-  std::optional<int> length_max;      // characters, of varchar(n) and char(n)
-  std::optional<int> precision;       // of numeric(p, s)
+  bool has_binary_io = true;      // false: the type has no binary send/receive; COPY as text
+  std::optional<int> length_max;  // characters, of varchar(n) and char(n)
+  std::optional<int> precision;   // of numeric(p, s)
   std::optional<int> scale;
-  bool case_insensitive = false;      // citext, or a nondeterministic collation
-  bool blank_padded = false;          // char(n)
+  bool case_insensitive = false;  // citext, or a nondeterministic collation
+  bool blank_padded = false;      // char(n)
   bool not_null = false;
-  bool generated = false;             // GENERATED … STORED: never loaded, computed again
+  bool generated = false;  // GENERATED … STORED: never loaded, computed again
   bool identity = false;
-  std::string sequence;               // owned sequence ("schema.name"), where there is one
+  std::string sequence;  // owned sequence ("schema.name"), where there is one
   bool in_partition_key = false;
   std::vector<std::string> enum_labels;
-  std::string comment;                // production's own words on it: evidence for `policy propose`
+  std::string comment;  // production's own words on it: evidence for `policy propose`
 };
 
 struct Index {
@@ -62,6 +62,8 @@ struct Index {
   bool unique = false;
   bool primary = false;
   bool partial_or_expression = false;
+  std::vector<std::string> expression_columns{};  // columns that its key expressions use, e.g. of lower(email)
+  bool nulls_not_distinct = false;              // from version 15 on: one NULL at most
 };
 
 struct ForeignKey {
@@ -106,7 +108,7 @@ struct Database {
 struct Catalog {
   std::string engine = "postgresql";
   int engine_major = 0;
-  std::string provenance;  // "production", "copy shop-yesterday-…", "schema.sql"
+  std::string provenance;           // "production", "copy shop-yesterday-…", "schema.sql"
   std::vector<Database> databases;  // without template0
 };
 

@@ -25,21 +25,21 @@ struct Finding {
     kBadParameter,
     kCannotServeType,
     kTooWeakForUnique,
-    kPartitionKey,     // a masked partition key would move rows
-    kForeignKeyTorn,   // the two sides of a foreign key are masked differently
-    kGenerated,        // a masker on a generated column
-    kUnsupported,      // what this version does not do: encoding, inheritance …
-    kUndecided,        // still marked `judge`
+    kPartitionKey,    // a masked partition key would move rows
+    kForeignKeyTorn,  // the two sides of a foreign key are masked differently
+    kGenerated,       // a masker on a generated column
+    kUnsupported,     // what this version does not do: encoding, inheritance …
+    kUndecided,       // still marked `judge`
   };
   Kind kind = Kind::kUnjudgedColumn;
   bool error = true;  // false: a remark, the plan stands
-  std::string database;
-  QualifiedName table;
-  std::string column;
-  std::string type;
-  std::string message;  // a whole sentence with all names
-  std::string add;      // the line to add to the policy, or the command to run; may be empty
-  Where where;          // in the policy; line 0 where it is about something that is not there
+  std::string database{};
+  QualifiedName table{};
+  std::string column{};
+  std::string type{};
+  std::string message{};  // a whole sentence with all names
+  std::string add{};      // the line to add to the policy, or the command to run; may be empty
+  Where where{};          // in the policy; line 0 where it is about something that is not there
 };
 std::string_view name_of(Finding::Kind kind);  // "unjudged_column"
 // "policy.yaml:12:7: message\n  add: …", as shown in a terminal.
@@ -53,7 +53,7 @@ enum class Treatment {
 
 struct ColumnPlan {
   Column column;
-  MaskerSpec masker;  // "keep" for kept ones
+  MaskerSpec masker;      // "keep" for kept ones
   std::string judged_by;  // "policy.yaml:12", "lock"
 };
 
@@ -66,6 +66,7 @@ struct TablePlan {
 struct DatabasePlan {
   Database database;  // its catalog, for keys and materialized views
   bool omitted = false;
+  bool empty_large_objects = false;  // `large_objects: none`, or omitted: every one is deleted
   std::vector<TablePlan> tables;
 };
 
@@ -75,8 +76,8 @@ struct MaskingPlan {
 };
 
 struct PlanCheck {
-  std::vector<Finding> findings;       // errors first, then by database, table, column
-  std::optional<MaskingPlan> plan;     // only when no finding is an error
+  std::vector<Finding> findings;    // errors first, then by database, table, column
+  std::optional<MaskingPlan> plan;  // only when no finding is an error
   [[nodiscard]] bool ok() const { return plan.has_value(); }
 };
 

@@ -38,6 +38,9 @@ struct TablePolicy {
   Where wildcard_where;
 };
 
+// Large objects belong to no table and no column: where a database has some, they are judged by themselves.
+enum class LargeObjects { kUnjudged, kKeep, kNone };
+
 struct DatabasePolicy {
   enum class Form {
     kTables,
@@ -46,6 +49,7 @@ struct DatabasePolicy {
   };
   Form form = Form::kTables;
   std::map<QualifiedName, TablePolicy> tables;
+  LargeObjects large_objects = LargeObjects::kUnjudged;  // `large_objects: keep|none`, beside `tables:`
   Where where;
 };
 
@@ -66,6 +70,9 @@ struct LockEntry {
   friend auto operator<=>(const LockEntry&, const LockEntry&) = default;
   friend bool operator==(const LockEntry&, const LockEntry&) = default;
 };
+// The lock's entry for the large objects of a database that is kept whole.
+LockEntry large_objects_entry(const std::string& database);
+
 struct PolicyLock {
   std::vector<LockEntry> entries;  // sorted
   std::string file;

@@ -1,0 +1,35 @@
+// A guess at what a column holds, from its name, its table's name, its type and its comment. Private to the
+// masking room: `policy propose` adds samples, and the plan's findings suggest lines to add with it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "masking/catalog.h"
+#include "masking/policy.h"
+
+namespace ytb::masking {
+
+struct Guess {
+  MaskerSpec masker;     // "judge" where names and types decide nothing
+  std::string evidence;  // "name 'email'", "boolean column"
+  bool personal =
+      false;  // the name speaks of a person: samples may sharpen the masker, never turn it into keep
+};
+
+// "firstName2" → "first name 2": lower-case words with single spaces, accents of the common Latin letters
+// taken off.
+std::string words_of(std::string_view name);
+Guess guess_column(const Table& table, const Column& column);
+// Whether `masker` is known and serves the column's type.
+bool masker_serves(std::string_view masker, const Column& column);
+// "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What
+// cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
+std::string policy_line(const Table& table, const Column& column);
+
+// A column's name and a spec as YAML, quoted where needed.
+std::string yaml_key(std::string_view column);
+std::string yaml_scalar(std::string_view text);
+std::string yaml_spec(const MaskerSpec& spec);
+
+}  // namespace ytb::masking

@@ -1,0 +1,350 @@
+#include "masking/plan.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "masking/guess.h"
+#include "masking/names.h"
+#include "masking/verdict.h"
+
+namespace ytb::masking {
+namespace {
+
+constexpr size_t kShownFindingsMax = 5;
+constexpr size_t kSuggestedColumnsMax = 50;
+
+// A server always has these two; they are judged only once there is something in them.
+bool is_standard_and_empty(const Database& database) {
+  return (database.name == "postgres" || database.name == "template1") && database.tables.empty() &&
+         database.large_objects == 0;
+}
+
+std::string digest_of(const Policy& policy, const PolicyLock& lock) {
+  std::string text = policy.digest + "\n" + lock.digest;
+  std::string hash(crypto_hash_sha256_BYTES, '\0');
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(hash.data()),
+                     reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  return to_hex(hash);
+}
+
+Finding& report(std::vector<Finding>& findings, Finding::Kind kind, const std::string& database,
+                std::string message, const Where& where = {}) {
+  findings.push_back({.kind = kind, .database = database, .message = std::move(message), .where = where});
+  return findings.back();
+}
+
+// The lines that would judge a whole table, every one a safe guess for a person to look over.
+std::string lines_for(const Table& table) {
+  std::string lines = printable(to_string(table.name)) + ":";
+  size_t shown = 0;
+  for (const Column& column : table.columns) {
+    if (column.generated) continue;
+    if (shown++ == kSuggestedColumnsMax) {
+      return lines + fmt::format("\n  # … and {} more columns", table.columns.size() - kSuggestedColumnsMax);
+    }
+    lines += "\n" + policy_line(table, column);
+  }
+  if (shown == 0) return lines + " keep";
+  return lines;
+}
+
+class DatabasePlanner {
+ public:
+  DatabasePlanner(const JudgeContext& context, const DatabasePolicy& policy)
+      : context_(context), policy_(policy), tables_(context.database) {}
+
+  DatabasePlan run() {
+    DatabasePlan plan{.database = context_.database, .omitted = omits(), .tables = {}};
+    check_entries();
+    check_large_objects();
+    judge_tables();
+    if (!omits()) check_keys(context_, tables_, verdicts_);
+    for (const Table& table : context_.database.tables) {
+      // A partitioned parent has no rows of its own; its leaves follow one by one.
+      if (!is_judged(table) || table.kind == RelationKind::kPartitioned) continue;
+      plan.tables.push_back(plan_of(table));
+    }
+    return plan;
+  }
+
+ private:
+  [[nodiscard]] bool omits() const { return policy_.form == DatabasePolicy::Form::kOmit; }
+
+  // Entries of the policy that fit nothing, or what needs none.
+  void check_entries() {
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : policy_.tables) {
+      const Table* table = tables_.find(name);
+      if (table == nullptr) {
+        report_missing(name, entry, names);
+      } else if (table->kind == RelationKind::kForeignTable) {
+        context_
+            .report(Finding::Kind::kUnsupported, table, nullptr,
+                    fmt::format("{} is a foreign table: its data is not in the copy and is never read; the "
+                                "entry has no effect",
+                                printable(to_string(name))),
+                    entry.where)
+            .error = false;
+      } else if (table->kind == RelationKind::kMaterializedView) {
+        context_.report(Finding::Kind::kUnsupported, table, nullptr,
+                        fmt::format("{} is a materialized view: it is refreshed from what it selects once "
+                                    "that is masked; remove the entry",
+                                    printable(to_string(name))),
+                        entry.where);
+      } else if (table->partition_of) {
+        context_.report(
+            Finding::Kind::kUnsupported, table, nullptr,
+            fmt::format("{} is a partition: the entry of {} judges it; remove this one",
+                        printable(to_string(name)), printable(to_string(tables_.judged_as(*table).name))),
+            entry.where);
+      }
+    }
+  }
+
+  void report_missing(const QualifiedName& name, const TablePolicy& entry, std::vector<std::string>& names) {
+    constexpr size_t kComparedMax = 2000;  // the edit distance to each is looked at
+    if (names.empty() && context_.database.tables.size() <= kComparedMax) {
+      for (const Table& table : context_.database.tables) names.push_back(to_string(table.name));
+    }
+    Finding& finding =
+        report(context_.findings, Finding::Kind::kMissingTable, context_.database.name,
+               fmt::format("table {} is in the policy and not in {}{}: dropped or renamed?",
+                           printable(to_string(name)), printable(quote_name(context_.database.name)),
+                           printable(did_you_mean(to_string(name), names))),
+               entry.where);
+    finding.table = name;
+  }
+
+  // Large objects belong to no table: they are judged by their own key, or with the whole database.
+  void check_large_objects() {
+    const Database& database = context_.database;
+    if (database.large_objects == 0 || policy_.large_objects != LargeObjects::kUnjudged || omits()) return;
+    const LockEntry entry = large_objects_entry(database.name);
+    if (policy_.form == DatabasePolicy::Form::kKeep &&
+        context_.lock.type_of(database.name, entry.table, entry.column) != nullptr) {
+      return;
+    }
+    Finding& finding =
+        report(context_.findings, Finding::Kind::kUnjudgedTable, database.name,
+               fmt::format("{} large objects of {} are not judged: no column names what is in them",
+                           with_commas(database.large_objects), printable(quote_name(database.name))),
+               policy_.where);
+    finding.table = entry.table;
+    finding.add = policy_.form == DatabasePolicy::Form::kKeep
+                      ? "ytb policy accept   # keeps them as they are"
+                      : "large_objects: none   # emptied; or keep, where nothing in them is personal";
+  }
+
+  void judge_tables() {
+    for (const Table& table : context_.database.tables) {
+      if (table.kind == RelationKind::kForeignTable) report_foreign(table);
+      if (!is_judged(table) || &tables_.judged_as(table) != &table) continue;
+      if (omits()) {
+        verdicts_[&table] =
+            TableVerdict{.table = &table, .policy = nullptr, .treatment = Treatment::kEmpty, .columns = {}};
+        continue;
+      }
+      auto found = policy_.tables.find(table.name);
+      if (policy_.form == DatabasePolicy::Form::kKeep) {
+        verdicts_[&table] = judge_table(context_, table, nullptr);
+      } else if (found != policy_.tables.end()) {
+        verdicts_[&table] = judge_table(context_, table, &found->second);
+      } else {
+        Finding& finding = context_.report(
+            Finding::Kind::kUnjudgedTable, &table, nullptr,
+            fmt::format("table {} of {} is not judged: the policy has no entry for it",
+                        printable(to_string(table.name)), printable(quote_name(context_.database.name))));
+        finding.add = lines_for(table);
+      }
+    }
+  }
+
+  void report_foreign(const Table& table) {
+    if (policy_.tables.count(table.name) != 0) return;  // check_entries() has said it
+    context_
+        .report(Finding::Kind::kUnsupported, &table, nullptr,
+                fmt::format("{} is a foreign table: its data is not in the copy; it is never read and needs "
+                            "no judgement",
+                            printable(to_string(table.name))))
+        .error = false;
+  }
+
+  TablePlan plan_of(const Table& table) {
+    TablePlan plan{.table = table, .treatment = Treatment::kKeep, .columns = {}};
+    auto found = verdicts_.find(&tables_.judged_as(table));
+    if (found == verdicts_.end()) return plan;  // unjudged: there will be no plan
+    const TableVerdict& verdict = found->second;
+    plan.treatment = verdict.treatment;
+    for (const Column& column : table.columns) {
+      auto judged = verdict.columns.find(column.name);
+      bool known = judged != verdict.columns.end() && judged->second.masker != nullptr;
+      plan.columns.push_back({.column = column,
+                              .masker = known ? *judged->second.masker : keep_spec(),
+                              .judged_by = known ? judged->second.judged_by : std::string()});
+    }
+    return plan;
+  }
+
+  const JudgeContext& context_;
+  const DatabasePolicy& policy_;
+  TableIndex tables_;
+  TableVerdicts verdicts_;
+};
+
+// The database that a policy with `tables:` alone speaks of: the only one that needs judging.
+const Database* only_database(const Catalog& catalog) {
+  const Database* only = nullptr;
+  for (const Database& database : catalog.databases) {
+    if (is_standard_and_empty(database)) continue;
+    if (only != nullptr) return nullptr;
+    only = &database;
+  }
+  if (only == nullptr && !catalog.databases.empty()) only = &catalog.databases.front();
+  return only;
+}
+
+void check_databases(const Policy& policy, const Catalog& catalog, const DatabasePolicies& resolved,
+                     std::vector<Finding>& findings) {
+  std::vector<std::string> names;
+  for (const Database& database : catalog.databases) names.push_back(database.name);
+  for (const auto& [name, entry] : policy.databases) {
+    if (name.empty() || find_database(catalog, name) != nullptr) continue;
+    report(findings, Finding::Kind::kMissingDatabase, name,
+           fmt::format("database {} is in the policy and not in production{}: dropped or renamed?",
+                       printable(quote_name(name)), printable(did_you_mean(name, names))),
+           entry.where);
+  }
+  const bool tables_alone = policy.databases.count("") != 0;
+  for (const Database& database : catalog.databases) {
+    if (resolved.count(&database) != 0 || is_standard_and_empty(database)) continue;
+    std::string message = fmt::format(
+        "database {} is not judged: {}", printable(quote_name(database.name)),
+        tables_alone ? "the policy has `tables:` alone and production has several databases; name "
+                       "each one under `databases:`"
+                     : "the policy has no entry for it");
+    Finding& finding = report(findings, Finding::Kind::kUnjudgedDatabase, database.name, std::move(message));
+    finding.add = fmt::format("databases:\n  {}: omit   # every table emptied; or keep, or tables: {{…}}",
+                              printable(quote_name(database.name)));
+  }
+}
+
+}  // namespace
+
+DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog) {
+  DatabasePolicies resolved;
+  for (const auto& [name, entry] : policy.databases) {
+    const Database* database = name.empty() ? only_database(catalog) : find_database(catalog, name);
+    if (database != nullptr) resolved.emplace(database, &entry);
+  }
+  return resolved;
+}
+
+PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog) {
+  PlanCheck check;
+  const auto resolved = resolve_databases(policy, catalog);
+  check_databases(policy, catalog, resolved, check.findings);
+
+  constexpr size_t kKeySize = 32;
+  const MaskingKey dummy{Secret(std::string(kKeySize, 'k'))};
+  const LockIndex locked(lock);
+  MaskingPlan plan{.databases = {}, .digest = digest_of(policy, lock)};
+  const DatabasePolicy keep_nothing{};
+  for (const Database& database : catalog.databases) {
+    auto found = resolved.find(&database);
+    if (found == resolved.end() && !is_standard_and_empty(database)) continue;  // reported
+    const DatabasePolicy& judged_by = found == resolved.end() ? keep_nothing : *found->second;
+    JudgeContext context{
+        .policy = policy, .lock = locked, .database = database, .key = dummy, .findings = check.findings};
+    plan.databases.push_back(DatabasePlanner(context, judged_by).run());
+    plan.databases.back().empty_large_objects =
+        judged_by.large_objects == LargeObjects::kNone || judged_by.form == DatabasePolicy::Form::kOmit;
+  }
+
+  std::stable_sort(check.findings.begin(), check.findings.end(), [](const Finding& a, const Finding& b) {
+    return std::tie(b.error, a.database, a.table, a.column) <
+           std::tie(a.error, b.database, b.table, b.column);
+  });
+  const bool any_error = !check.findings.empty() && check.findings.front().error;
+  if (!any_error) check.plan = std::move(plan);
+  return check;
+}
+
+std::string_view name_of(Finding::Kind kind) {
+  switch (kind) {
+    case Finding::Kind::kUnjudgedDatabase:
+      return "unjudged_database";
+    case Finding::Kind::kUnjudgedTable:
+      return "unjudged_table";
+    case Finding::Kind::kUnjudgedColumn:
+      return "unjudged_column";
+    case Finding::Kind::kChangedType:
+      return "changed_type";
+    case Finding::Kind::kMissingDatabase:
+      return "missing_database";
+    case Finding::Kind::kMissingTable:
+      return "missing_table";
+    case Finding::Kind::kMissingColumn:
+      return "missing_column";
+    case Finding::Kind::kUnknownMasker:
+      return "unknown_masker";
+    case Finding::Kind::kBadParameter:
+      return "bad_parameter";
+    case Finding::Kind::kCannotServeType:
+      return "cannot_serve_type";
+    case Finding::Kind::kTooWeakForUnique:
+      return "too_weak_for_unique";
+    case Finding::Kind::kPartitionKey:
+      return "partition_key";
+    case Finding::Kind::kForeignKeyTorn:
+      return "foreign_key_torn";
+    case Finding::Kind::kGenerated:
+      return "generated";
+    case Finding::Kind::kUnsupported:
+      return "unsupported";
+    case Finding::Kind::kUndecided:
+      return "undecided";
+  }
+  YTB_CHECK_MSG(false, "a finding without a name");
+  __builtin_unreachable();
+}
+
+std::string to_string(const Finding& finding) {
+  std::string text;
+  if (finding.where.line > 0) {
+    text = fmt::format("{}:{}:{}: ", finding.where.file, finding.where.line, finding.where.column);
+  }
+  text += finding.error ? finding.message : "note: " + finding.message;
+  if (finding.add.empty()) return text;
+  text += "\n  add:";
+  if (finding.add.find('\n') == std::string::npos) return text + " " + finding.add;
+  for (const std::string& line : split(finding.add, '\n')) text += "\n    " + line;
+  return text;
+}
+
+Error to_error(const PlanCheck& check) {
+  size_t errors = 0;
+  std::string shown;
+  for (const Finding& finding : check.findings) {
+    if (!finding.error) continue;
+    if (errors++ < kShownFindingsMax) shown += "\n" + to_string(finding);
+  }
+  YTB_CHECK_MSG(errors > 0, "to_error() of a check that passed");
+  std::string message = fmt::format("the policy does not fit production: {} {}{}", with_commas(errors),
+                                    errors == 1 ? "finding" : "findings", shown);
+  if (errors > kShownFindingsMax) {
+    message += fmt::format("\n… and {} more", with_commas(errors - kShownFindingsMax));
+  }
+  return {.code = Code::kPolicy,
+          .message = std::move(message),
+          .hint =
+              "judge what is named above in the policy (`ytb policy propose` writes a draft), then `ytb "
+              "policy accept`; `ytb policy check` shows every finding",
+          .retry = Retry::kNever};
+}
+
+}  // namespace ytb::masking
