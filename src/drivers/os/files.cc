@@ -35,6 +35,7 @@ FileInfo info_from(std::string name, const struct stat& found) {
   return FileInfo{.name = std::move(name),
                   .kind = kind_of(found.st_mode),
                   .size_bytes = static_cast<uint64_t>(found.st_size),
+                  .allocated_bytes = static_cast<uint64_t>(found.st_blocks) * 512,
                   .mode = static_cast<mode_t>(found.st_mode & 07777),
                   .uid = found.st_uid,
                   .modified_s = found.st_mtime};

@@ -31,6 +31,7 @@ struct FileInfo {
   std::string name;
   FileKind kind = FileKind::kOther;
   uint64_t size_bytes = 0;
+  uint64_t allocated_bytes = 0;  // on disk: less than its size where it has holes
   mode_t mode = 0;
   uid_t uid = 0;
   int64_t modified_s = 0;  // Unix time
