@@ -19,10 +19,9 @@
 namespace ytb::masking {
 
 struct ColumnCounts {
-  uint64_t values = 0;   // neither NULL nor blank: changed + unchanged
-  uint64_t changed = 0;  // differ from their own original
+  uint64_t values = 0;     // not NULL
+  uint64_t changed = 0;    // differ from their own original
   uint64_t unchanged = 0;
-  uint64_t blank = 0;  // say nothing of anybody (empty text, infinity, NaN): left as they are
 };
 struct RowCounts {
   uint64_t rows = 0;
@@ -68,9 +67,9 @@ class CopyMasker {
 
   // Appends the bytes that open a stream (binary header; nothing for text).
   static void begin(Wire wire, std::string& out);
-  // `data`: any run of bytes of the COPY TO stream, split anywhere. Appends masked rows to `out`, without
-  // header and trailer, so that the outputs of several streams (ctid ranges) can be joined. Error{kCorrupt}
-  // with the row number for a stream that is not well-formed.
+  // `data`: any run of bytes of the COPY TO stream, split anywhere. Appends masked rows to `out`, without header
+  // and trailer, so that the outputs of several streams (ctid ranges) can be joined. Error{kCorrupt} with
+  // the row number for a stream that is not well-formed.
   Status feed(std::string_view data, std::string& out);
   // The stream has ended: an unfinished row is kCorrupt.
   Status finish();

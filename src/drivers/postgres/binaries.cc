@@ -1,0 +1,93 @@
+// Finding the server's programs by version, and checking the user's settings.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "drivers/os/files.h"
+#include "drivers/os/subprocess.h"
+#include "drivers/postgres/instance.h"
+#include "drivers/postgres/server_settings.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr int kMajorMin = 13;  // before, there is no backup manifest
+constexpr int kMajorMax = 17;
+constexpr const char* kNeeded[] = {"postgres", "initdb", "pg_controldata"};
+
+// "postgres (PostgreSQL) 15.20 (Debian …)" → 15; "17devel" → 17; 0 where it is something else.
+int major_of(const std::string& version_text) {
+  size_t at = version_text.find("(PostgreSQL) ");
+  if (at == std::string::npos) return 0;
+  int major = 0;
+  for (size_t i = at + 13; i < version_text.size() && version_text[i] >= '0' && version_text[i] <= '9'; ++i) {
+    major = major * 10 + (version_text[i] - '0');
+    if (major > 1000) return 0;
+  }
+  return major;
+}
+
+// What the programs in a folder are of; 0 where one is missing.
+int version_in(const std::string& folder) {
+  for (const char* name : kNeeded) {
+    if (!os::exists(os::join_path(folder, name))) return 0;
+  }
+  auto told = os::run(os::Command{.argv = {os::join_path(folder, "postgres"), "--version"}});
+  return told.ok() && told->ok() ? major_of(told->out) : 0;
+}
+
+std::vector<std::string> places(int major) {
+  return {fmt::format("/usr/lib/postgresql/{}/bin", major), fmt::format("/usr/pgsql-{}/bin", major),
+          fmt::format("/usr/local/pgsql-{}/bin", major),
+          fmt::format("/opt/homebrew/opt/postgresql@{}/bin", major)};
+}
+
+std::string installed() {
+  std::vector<std::string> found;
+  for (int major = kMajorMin; major <= kMajorMax; ++major) {
+    for (const std::string& folder : places(major)) {
+      if (version_in(folder) == major) found.push_back(fmt::format("{} in {}", major, folder));
+    }
+  }
+  return found.empty() ? "none is installed" : "installed: " + join(found, ", ");
+}
+
+}  // namespace
+
+Result<std::string> PostgresInstance::find_binaries(const ports::InstanceSpec& spec) {
+  if (spec.engine_major < kMajorMin || spec.engine_major > kMajorMax) {
+    return Error{.code = Code::kUnsupported,
+                 .message = fmt::format("PostgreSQL {} is not supported", spec.engine_major),
+                 .hint = fmt::format("versions {} to {} are", kMajorMin, kMajorMax)};
+  }
+  if (!spec.bin_dir.empty()) {
+    int major = version_in(spec.bin_dir);
+    if (major == spec.engine_major) return spec.bin_dir;
+    return Error{.code = Code::kUnsupported,
+                 .message = fmt::format(
+                     "{} holds {}, and the snapshot is of PostgreSQL {}", spec.bin_dir,
+                     major == 0 ? std::string("no PostgreSQL server") : fmt::format("PostgreSQL {}", major),
+                     spec.engine_major),
+                 .hint = "set copies.bin_dir to the right version's programs, or leave it out"};
+  }
+  for (const std::string& folder : places(spec.engine_major)) {
+    if (version_in(folder) == spec.engine_major) return folder;
+  }
+  auto in_path = os::find_program("postgres");
+  if (in_path.ok()) {
+    auto real = os::real_path(*in_path);
+    std::string folder = os::parent_of(real.ok() ? *real : *in_path);
+    if (version_in(folder) == spec.engine_major) return folder;
+  }
+  return Error{.code = Code::kUnsupported,
+               .message = fmt::format("the programs of PostgreSQL {} were not found", spec.engine_major),
+               .hint = fmt::format("install postgresql-{} or set copies.bin_dir ({})", spec.engine_major,
+                                   installed())};
+}
+
+Status PostgresInstance::validate(const ports::InstanceSpec& spec) {
+  return check_settings(spec.settings, spec.preload);
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,487 @@
+#include "drivers/postgres/connection.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr int kPollMs = 100;  // how soon a stop is noticed
+constexpr int kConnectTimeoutS = 15;
+constexpr int kResultsMax = 100'000;  // of one query string
+
+// Settings of every session of ours in a copy. ALTER DATABASE and ALTER ROLE … SET rank below the startup
+// packet (guc.h, PGC_S_CLIENT), so that none of production's can change what our statements mean.
+constexpr std::string_view kCopyOptions[] = {
+    "session_preload_libraries=",
+    "local_preload_libraries=",
+    "role=none",
+    "search_path=pg_catalog,pg_temp",
+    "statement_timeout=0",
+    "lock_timeout=600000",
+    "idle_in_transaction_session_timeout=0",
+    "default_transaction_read_only=off",
+    "default_transaction_isolation=read committed",
+    "default_transaction_deferrable=off",
+    "row_security=off",
+    "session_replication_role=origin",
+    "default_tablespace=",
+    "temp_tablespaces=",
+    "DateStyle=ISO,MDY",
+    "IntervalStyle=postgres",
+    "TimeZone=UTC",
+    "extra_float_digits=1",
+    "bytea_output=hex",
+    "xmloption=content",
+    "standard_conforming_strings=on",
+    "quote_all_identifiers=off",
+    "check_function_bodies=off",
+    "jit=off",
+    "synchronous_commit=off",
+    "synchronize_seqscans=off",
+    "gin_fuzzy_search_limit=0",
+    "client_min_messages=warning",
+    "log_statement=none",
+    "log_min_duration_statement=-1",
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+    "zero_damaged_pages=off",
+    "ignore_checksum_failure=off",
+};
+
+std::string startup_options() {
+  std::string out;
+  for (std::string_view option : kCopyOptions) {
+    out += " -c ";
+    for (char c : option) {
+      if (c == ' ' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out.substr(1);
+}
+
+void ignore_notice(void*, const PGresult*) {}
+
+bool is_ascii(std::string_view text) {
+  for (char c : text) {
+    if (static_cast<unsigned char>(c) >= 0x80) return false;
+  }
+  return true;
+}
+
+std::string double_quoted(std::string_view name) {
+  std::string out = "\"";
+  for (char c : name) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+int Rows::count() const { return PQntuples(result_.get()); }
+int Rows::columns() const { return PQnfields(result_.get()); }
+bool Rows::is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
+std::string_view Rows::at(int row, int column) const {
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+}
+int64_t Rows::integer(int row, int column) const {
+  int64_t number = 0;
+  std::string_view field = at(row, column);
+  std::from_chars(field.data(), field.data() + field.size(), number);
+  return number;
+}
+uint64_t Rows::affected() const {
+  uint64_t number = 0;
+  std::string_view field = PQcmdTuples(result_.get());
+  std::from_chars(field.data(), field.data() + field.size(), number);
+  return number;
+}
+void Rows::Clear::operator()(pg_result* result) const { PQclear(result); }
+void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
+
+std::vector<std::string> json_strings(std::string_view json) {
+  std::vector<std::string> out;
+  auto parsed = nlohmann::json::parse(json, nullptr, false);
+  if (!parsed.is_array()) return out;
+  for (const auto& element : parsed) {
+    if (element.is_string()) out.push_back(element.get<std::string>());
+  }
+  return out;
+}
+
+namespace internal {
+
+StateMeaning meaning_of(std::string_view state) {
+  std::string_view group = state.substr(0, 2);
+  if (state == "53100") return {Code::kSpace, Retry::kLater, false};
+  if (group == "08" || state == "57P01" || state == "57P02" || state == "57P03" || state == "53300") {
+    return {Code::kConnection, Retry::kLater, false};
+  }
+  if (group == "28" || group == "3D") return {Code::kConnection, Retry::kNever, false};
+  if (group == "40" || state == "55P03") return {Code::kBusy, Retry::kLater, false};
+  if (group == "53" || group == "57" || group == "58") return {Code::kExternal, Retry::kLater, false};
+  if (state == "XX001" || state == "XX002") return {Code::kCorrupt, Retry::kNever, false};
+  // Known to name things, never values: constraints, names, syntax, states. Everything else may quote.
+  constexpr std::string_view kNamesOnly[] = {"0A", "23", "25", "2B", "2D", "3F", "42", "54", "55"};
+  for (std::string_view known : kNamesOnly) {
+    if (group == known) return {Code::kExternal, Retry::kNever, false};
+  }
+  return {Code::kExternal, Retry::kNever, true};
+}
+
+std::string ascii_identifier(std::string_view name) {
+  if (is_ascii(name)) return double_quoted(name);
+  std::string out = "U&\"";
+  for (size_t i = 0; i < name.size();) {
+    auto byte = static_cast<unsigned char>(name[i]);
+    size_t length = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    if (length == 1 || i + length > name.size()) {
+      if (byte == '"' || byte == '\\') out += static_cast<char>(byte);
+      out += static_cast<char>(byte);
+      ++i;
+      continue;
+    }
+    uint32_t point = byte & (0xffU >> (length + 1));
+    for (size_t k = 1; k < length; ++k)
+      point = point << 6 | (static_cast<unsigned char>(name[i + k]) & 0x3fU);
+    out += fmt::format("\\+{:06x}", point);
+    i += length;
+  }
+  return out + '"';
+}
+
+}  // namespace internal
+
+Result<Connection> Connection::open(const ports::SessionTarget& target, const std::string& database,
+                                    SessionKind kind, const StopFlag* stop) {
+  std::map<std::string, std::string> values = target.parameters;
+  // Production's whole connection string comes under "connection"; what we say beside it wins.
+  std::string whole;
+  if (auto found = values.find("connection"); found != values.end()) {
+    whole = found->second;
+    values.erase(found);
+  }
+  if (!database.empty()) values["dbname"] = database;
+  if (whole.empty() && !values.contains("dbname")) values["dbname"] = "postgres";
+  values["client_encoding"] = "UTF8";
+  values["connect_timeout"] = std::to_string(kConnectTimeoutS);
+  values["application_name"] = "yesterdaytabase";
+  if (kind == SessionKind::kCopy) values["options"] = startup_options();
+  std::vector<const char*> keys;
+  std::vector<const char*> texts;
+  if (!whole.empty()) {  // expanded first, so that what follows wins
+    keys.push_back("dbname");
+    texts.push_back(whole.c_str());
+  }
+  for (const auto& [key, text] : values) {
+    keys.push_back(key.c_str());
+    texts.push_back(text.c_str());
+  }
+  std::string password(target.password.reveal());
+  if (!password.empty()) {
+    keys.push_back("password");
+    texts.push_back(password.c_str());
+  }
+  keys.push_back(nullptr);
+  texts.push_back(nullptr);
+  Connection made(PQconnectdbParams(keys.data(), texts.data(), whole.empty() ? 0 : 1));
+  std::fill(password.begin(), password.end(), '\0');
+  made.label_ = target.label;
+  made.stop_ = stop;
+  if (PQstatus(made.connection_.get()) != CONNECTION_OK) {
+    // libpq's text names host, port and reason; passwords are never in it.
+    std::string said(trim(PQerrorMessage(made.connection_.get())));
+    bool refused = said.find("authentication failed") != std::string::npos ||
+                   said.find("does not exist") != std::string::npos;
+    return Error{.code = Code::kConnection,
+                 .message = fmt::format("cannot connect to {}: {}", target.label, printable(said)),
+                 .hint = "check that the server runs and admits this user",
+                 .retry = refused ? Retry::kNever : Retry::kLater};
+  }
+  PQsetNoticeReceiver(made.connection_.get(), ignore_notice, nullptr);
+  YTB_TRY(made.prepare_session(kind));
+  return made;
+}
+
+Status Connection::prepare_session(SessionKind kind) {
+  const char* encoding = PQparameterStatus(connection_.get(), "server_encoding");
+  server_encoding_ = encoding != nullptr ? encoding : "UTF8";
+  if (kind == SessionKind::kProduction) {
+    return execute(
+        "SET default_transaction_read_only = on; SET search_path = pg_catalog, pg_temp; SET lock_timeout = "
+        "'5s';"
+        "SET statement_timeout = '5min'; SET standard_conforming_strings = on; SET client_min_messages = "
+        "error;"
+        "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = "
+        "hex");
+  }
+  // Not known to every version, so not for the startup packet.
+  return execute(
+      "SELECT pg_catalog.set_config(known.name, wanted.value, false) FROM (VALUES"
+      " ('idle_session_timeout', '0'), ('transaction_timeout', '0'), ('event_triggers', 'off'))"
+      " AS wanted (name, value) JOIN pg_catalog.pg_settings AS known ON known.name = wanted.name");
+}
+
+int Connection::major() const { return PQserverVersion(connection_.get()) / 10000; }
+
+std::string Connection::identifier(std::string_view name) const {
+  return ascii_statements_ ? internal::ascii_identifier(name) : double_quoted(name);
+}
+
+std::string Connection::qualified(std::string_view schema, std::string_view name) const {
+  return identifier(schema) + "." + identifier(name);
+}
+
+std::string Connection::literal(std::string_view text) const {
+  std::unique_ptr<char, void (*)(void*)> quoted(PQescapeLiteral(connection_.get(), text.data(), text.size()),
+                                                PQfreemem);
+  return quoted ? std::string(quoted.get()) : std::string("NULL");
+}
+
+Status Connection::use_server_encoding() {
+  if (server_encoding_ == "UTF8") return {};
+  if (PQsetClientEncoding(connection_.get(), server_encoding_.c_str()) != 0) return lost();
+  // A SQL_ASCII database keeps names as the bytes they came in: they go back as they are.
+  ascii_statements_ = server_encoding_ != "SQL_ASCII";
+  return {};
+}
+
+Error Connection::lost() {
+  std::string said(trim(PQerrorMessage(connection_.get())));
+  last_state_.clear();
+  return Error{.code = Code::kConnection,
+               .message = fmt::format("lost the connection to {}: {}", label_, printable(said)),
+               .hint = "look at the server's log",
+               .retry = committing_ ? Retry::kInDoubt : Retry::kLater};
+}
+
+Error Connection::error_of(const pg_result* result) {
+  const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  if (state == nullptr) return lost();
+  last_state_ = state;
+  if (cancelled_ && last_state_ == "57014") {
+    if (stop_ != nullptr && stop_->requested()) return stop_->check().error();
+  }
+  internal::StateMeaning meaning = internal::meaning_of(last_state_);
+  std::string about;
+  for (int field : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME, PG_DIAG_DATATYPE_NAME,
+                    PG_DIAG_CONSTRAINT_NAME}) {
+    const char* name = PQresultErrorField(result, field);
+    if (name != nullptr) about += (about.empty() ? " about " : ".") + printable(name);
+  }
+  const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  std::string said = meaning.may_quote_values || primary == nullptr
+                         ? "error (text withheld: it may quote data)"
+                         : printable(primary);
+  if (committing_ && PQstatus(connection_.get()) != CONNECTION_OK) meaning.retry = Retry::kInDoubt;
+  return Error{.code = meaning.code,
+               .message = fmt::format("{} (SQLSTATE {}{}) on {}", said, last_state_, about, label_),
+               .hint = {},
+               .retry = meaning.retry};
+}
+
+Status Connection::wait_readable() {
+  for (;;) {  // bounded by the server's own timeouts, the stop flag and the death of either side
+    if (stop_ != nullptr && stop_->requested() && !cancelled_) {
+      cancelled_ = true;
+      std::array<char, 256> ignored{};
+      std::unique_ptr<PGcancel, void (*)(PGcancel*)> cancel(PQgetCancel(connection_.get()), PQfreeCancel);
+      if (cancel) PQcancel(cancel.get(), ignored.data(), static_cast<int>(ignored.size()));
+    }
+    pollfd watched{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
+    int ready = poll(&watched, 1, kPollMs);
+    if (ready < 0 && errno != EINTR) return lost();
+    if (ready <= 0) continue;
+    if (PQconsumeInput(connection_.get()) == 0) return lost();
+    return {};
+  }
+}
+
+namespace {
+// Rows hides its pointer; the raw loop below needs it only here.
+struct Raw {
+  explicit Raw(PGresult* r) : result(r, PQclear) {}
+  std::unique_ptr<PGresult, void (*)(PGresult*)> result;
+};
+}  // namespace
+
+// Reads all results of a query; the last good one is the answer, the first error wins.
+Result<Rows> Connection::finish_results() {
+  std::optional<Error> failed;
+  PGresult* last = nullptr;
+  for (int i = 0; i < kResultsMax; ++i) {
+    while (PQisBusy(connection_.get()) != 0) {
+      if (Status waited = wait_readable(); !waited.ok()) {
+        PQclear(last);
+        return std::move(waited).error();
+      }
+    }
+    PGresult* result = PQgetResult(connection_.get());
+    if (result == nullptr) break;
+    ExecStatusType status = PQresultStatus(result);
+    bool fine = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+    if (!fine && !failed) failed = error_of(result);
+    if (fine) {
+      PQclear(last);
+      last = result;
+    } else {
+      PQclear(result);
+      if (PQstatus(connection_.get()) != CONNECTION_OK) break;
+      // A COPY that a plain query was not meant to start would never end.
+      if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH) break;
+    }
+  }
+  if (failed || last == nullptr) {
+    PQclear(last);
+    if (failed) return std::move(*failed);
+    return lost();
+  }
+  last_state_.clear();
+  return Rows(last);
+}
+
+Result<Rows> Connection::query(std::string_view sql, std::span<const std::string> parameters) {
+  if (stop_ != nullptr) YTB_TRY(stop_->check());
+  cancelled_ = false;
+  std::string text(sql);
+  int sent = 0;
+  if (parameters.empty()) {
+    sent = PQsendQuery(connection_.get(), text.c_str());
+  } else {
+    std::vector<const char*> values;
+    values.reserve(parameters.size());
+    for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+    sent = PQsendQueryParams(connection_.get(), text.c_str(), static_cast<int>(values.size()), nullptr,
+                             values.data(), nullptr, nullptr, 0);
+  }
+  if (sent == 0) return lost();
+  return finish_results();
+}
+
+Result<Rows> Connection::query(std::string_view sql, std::initializer_list<std::string> parameters) {
+  return query(sql, std::span<const std::string>(parameters.begin(), parameters.size()));
+}
+
+Status Connection::execute(std::string_view sql, std::span<const std::string> parameters) {
+  auto done = query(sql, parameters);
+  if (!done.ok()) return std::move(done).error();
+  return {};
+}
+
+Status Connection::execute(std::string_view sql, std::initializer_list<std::string> parameters) {
+  return execute(sql, std::span<const std::string>(parameters.begin(), parameters.size()));
+}
+
+Result<std::string> Connection::value(std::string_view sql, std::initializer_list<std::string> parameters) {
+  YTB_ASSIGN(Rows rows, query(sql, parameters));
+  if (rows.empty()) {
+    return Error{.code = Code::kInternal, .message = "a query that must give a row gave none", .hint = {}};
+  }
+  return rows.text(0, 0);
+}
+
+Status Connection::commit() {
+  committing_ = true;
+  Status done = execute("COMMIT");
+  committing_ = false;
+  return done;
+}
+
+void Connection::roll_back() {
+  if (PQstatus(connection_.get()) != CONNECTION_OK) return;
+  if (PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
+  PQclear(PQexec(connection_.get(), "ROLLBACK"));  // also when stopping: not through query()
+}
+
+void Connection::drain() {
+  for (int i = 0; i < kResultsMax; ++i) {
+    PGresult* result = PQgetResult(connection_.get());
+    if (result == nullptr) return;
+    ExecStatusType status = PQresultStatus(result);
+    PQclear(result);
+    if (status == PGRES_COPY_OUT) {
+      char* row = nullptr;
+      while (PQgetCopyData(connection_.get(), &row, 0) > 0) PQfreemem(row);
+    }
+    if (PQstatus(connection_.get()) != CONNECTION_OK) return;
+  }
+}
+
+Status Connection::copy_out(std::string_view sql, const std::function<Status(std::string_view)>& sink) {
+  if (stop_ != nullptr) YTB_TRY(stop_->check());
+  cancelled_ = false;
+  if (PQsendQuery(connection_.get(), std::string(sql).c_str()) == 0) return lost();
+  while (PQisBusy(connection_.get()) != 0) YTB_TRY(wait_readable());
+  Raw started(PQgetResult(connection_.get()));
+  if (PQresultStatus(started.result.get()) != PGRES_COPY_OUT) {
+    Error failed = error_of(started.result.get());
+    drain();
+    return failed;
+  }
+  Status sunk;
+  for (;;) {  // bounded by the table
+    char* row = nullptr;
+    int size = PQgetCopyData(connection_.get(), &row, 1);
+    if (size > 0) {
+      sunk = sink(std::string_view(row, static_cast<size_t>(size)));
+      PQfreemem(row);
+      if (!sunk.ok()) {
+        std::array<char, 256> ignored{};
+        std::unique_ptr<PGcancel, void (*)(PGcancel*)> cancel(PQgetCancel(connection_.get()), PQfreeCancel);
+        if (cancel) PQcancel(cancel.get(), ignored.data(), static_cast<int>(ignored.size()));
+        drain();
+        return sunk;
+      }
+    } else if (size == 0) {
+      YTB_TRY(wait_readable());
+    } else {
+      break;
+    }
+  }
+  auto done = finish_results();
+  if (!done.ok()) return std::move(done).error();
+  return {};
+}
+
+Result<uint64_t> Connection::copy_in(std::string_view sql,
+                                     const std::function<Status(std::string&)>& source) {
+  if (stop_ != nullptr) YTB_TRY(stop_->check());
+  cancelled_ = false;
+  if (PQsendQuery(connection_.get(), std::string(sql).c_str()) == 0) return lost();
+  while (PQisBusy(connection_.get()) != 0) YTB_TRY(wait_readable());
+  Raw started(PQgetResult(connection_.get()));
+  if (PQresultStatus(started.result.get()) != PGRES_COPY_IN) {
+    Error failed = error_of(started.result.get());
+    drain();
+    return failed;
+  }
+  Status fed;
+  std::string chunk;
+  for (;;) {  // bounded by the source
+    chunk.clear();
+    fed = stop_ != nullptr ? stop_->check() : Status();
+    if (fed.ok()) fed = source(chunk);
+    if (!fed.ok() || chunk.empty()) break;
+    if (PQputCopyData(connection_.get(), chunk.data(), static_cast<int>(chunk.size())) != 1) break;
+  }
+  if (PQputCopyEnd(connection_.get(), fed.ok() ? nullptr : "the source of the rows failed") != 1)
+    return lost();
+  auto done = finish_results();
+  if (!fed.ok()) return std::move(fed).error();
+  if (!done.ok()) return std::move(done).error();
+  return done->affected();
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,332 @@
+#include "drivers/postgres/instance.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <thread>
+
+#include "base/text.h"
+#include "drivers/os/descriptor.h"
+#include "drivers/os/files.h"
+#include "drivers/os/subprocess.h"
+#include "drivers/os/users.h"
+#include "drivers/postgres/neutralise.h"
+#include "drivers/postgres/scram.h"
+#include "drivers/postgres/server_settings.h"
+#include "drivers/postgres/single_user.h"
+
+namespace ytb::postgres {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr size_t kSocketPathMax = 107;  // sockaddr_un.sun_path less its end
+constexpr auto kLookEvery = milliseconds(20);
+constexpr auto kStartMax = minutes(30);  // crash recovery of an opened copy after a power cut
+constexpr auto kStopFastMax = minutes(5);
+constexpr auto kStopImmediateMax = seconds(20);
+constexpr auto kKillGrace = seconds(10);
+constexpr size_t kPidFileMax = 4096;
+constexpr size_t kLogTailBytes = 800;
+constexpr auto kSyncMax = std::chrono::hours(2);
+
+struct PidFile {
+  pid_t pid = 0;
+  std::string status;  // "starting", "ready", "stopping"
+};
+
+std::optional<PidFile> read_pid_file(const ports::InstanceSpec& spec) {
+  auto text = os::read_file(spec.data() + "/postmaster.pid", kPidFileMax);
+  if (!text.ok()) return std::nullopt;
+  std::vector<std::string> lines = split(*text, '\n');
+  PidFile found;
+  std::from_chars(lines[0].data(), lines[0].data() + lines[0].size(), found.pid);
+  // Line 8 (pidfile.h, LOCK_FILE_LINE_PM_STATUS); earlier lines come first while it starts.
+  if (lines.size() > 7) found.status = std::string(trim(lines[7]));
+  if (found.pid <= 1) return std::nullopt;
+  return found;
+}
+
+// The postmaster of exactly this folder: the process that the pid file names, alive, with the data directory
+// as its working directory (a recycled process id has another).
+Result<std::optional<PidFile>> find_postmaster(const ports::InstanceSpec& spec) {
+  std::optional<PidFile> file = read_pid_file(spec);
+  if (!file || !os::process_runs(file->pid)) return std::optional<PidFile>();
+  YTB_ASSIGN(std::vector<pid_t> here, os::processes_in(spec.data()));
+  if (std::find(here.begin(), here.end(), file->pid) == here.end()) return std::optional<PidFile>();
+  return file;
+}
+
+std::string log_file(const ports::InstanceSpec& spec, Door door) {
+  return spec.log() + (door == Door::kClosed ? "/closed.log" : "/server.log");
+}
+
+std::string log_tail(const std::string& path, uint64_t from) {
+  auto text = os::read_file(path, 256 << 20);
+  if (!text.ok()) return "no log";
+  std::string_view rest = std::string_view(*text).substr(std::min<size_t>(from, text->size()));
+  if (rest.size() > kLogTailBytes) rest.remove_prefix(rest.size() - kLogTailBytes);
+  return printable(trim(rest));
+}
+
+std::string boot_file(const ports::InstanceSpec& spec) { return spec.root + "/closed-boot-id"; }
+
+// While durability is off, a host that went down took an unknown part of the copy with it.
+Status check_same_boot(const ports::InstanceSpec& spec) {
+  auto now = os::boot_id();
+  if (!now.ok() || !os::exists(boot_file(spec))) return {};
+  YTB_ASSIGN(std::string then, os::read_file(boot_file(spec), kPidFileMax));
+  if (trim(then) == trim(*now)) return {};
+  return Error{.code = Code::kCorrupt,
+               .message = fmt::format(
+                   "the host was restarted while copy {} was being made with durability off", spec.copy_id),
+               .hint = "it is restored again from the snapshot"};
+}
+
+Status record_boot(const ports::InstanceSpec& spec) {
+  auto now = os::boot_id();
+  if (!now.ok() || os::exists(boot_file(spec))) return {};
+  return os::write_file(boot_file(spec), *now);
+}
+
+Status set_mode(const std::string& path, mode_t mode) {
+  if (::chmod(path.c_str(), mode) == 0) return {};
+  return os::system_error("change the mode of", path, errno);
+}
+
+Status check_socket_path(const ports::InstanceSpec& spec) {
+  std::string path = fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port);
+  if (path.size() <= kSocketPathMax) return {};
+  return Error{.code = Code::kConfig,
+               .message = fmt::format("the socket path {} has {} bytes; the system allows {}", path,
+                                      path.size(), kSocketPathMax),
+               .hint = "choose a shorter copies.directory"};
+}
+
+// Ours is made, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, no event
+// trigger, hook or check of production's runs, and the bootstrap role is shut like the others.
+std::vector<std::string> shut_statements(const std::string& admin_role) {
+  std::string admin = hex_literal(admin_role);
+  return {
+      // Fails harmlessly where an earlier run made it.
+      fmt::format("CREATE ROLE \"{}\"", admin_role),
+      fmt::format(
+          "UPDATE pg_authid SET rolsuper = true, rolinherit = true, rolcreaterole = true, rolcreatedb = "
+          "true, rolbypassrls = true, rolcanlogin = true, rolconnlimit = -1, rolpassword = NULL, "
+          "rolvaliduntil = NULL WHERE rolname = {}",
+          admin),
+      fmt::format("UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolname <> {} AND "
+                  "(rolcanlogin OR rolpassword IS NOT NULL)",
+                  admin),
+      "CHECKPOINT",
+  };
+}
+
+std::string shut_check(const std::string& admin_role) {
+  std::string admin = hex_literal(admin_role);
+  return fmt::format(
+      "SELECT (SELECT count(*) FROM pg_authid WHERE rolname <> {0} AND (rolcanlogin OR rolpassword IS "
+      "NOT NULL)) + (SELECT abs(count(*) - 1) FROM pg_authid WHERE rolname = {0} AND rolsuper AND "
+      "rolcanlogin) AS ytb",
+      admin);
+}
+
+bool is_reserved_name(const std::string& name) {
+  return !name.empty() && name.size() <= 63 && name[0] >= 'a' && name[0] <= 'z' && !name.starts_with("pg_") &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+Status check_admin(const ports::InstanceSpec& spec) {
+  if (is_reserved_name(spec.admin_role)) return {};
+  return Error{.code = Code::kInternal,
+               .message = fmt::format("'{}' cannot be the name of our own role", printable(spec.admin_role)),
+               .hint = {}};
+}
+
+Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door door) {
+  YTB_ASSIGN(std::optional<PidFile> running, find_postmaster(spec));
+  std::string log = log_file(spec, door);
+  uint64_t log_from = 0;
+  if (!running) {
+    // What a killed server left: the socket's lock may name a process id that is somebody else's by now.
+    YTB_TRY(os::remove_file(spec.data() + "/postmaster.pid"));
+    YTB_TRY(os::remove_file(fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port)));
+    YTB_TRY(os::remove_file(fmt::format("{}/.s.PGSQL.{}.lock", spec.run(), spec.port)));
+    auto before = os::info_of(log);
+    if (before.ok() && *before) log_from = (*before)->size_bytes;
+    os::Command command{.argv = {bin_dir + "/postgres", "-D", spec.data()}, .run_as = spec.run_as};
+    auto spawned = os::spawn_detached(command, log, "yesterdaytabase-" + spec.copy_id);
+    if (!spawned.ok()) return std::move(spawned).error();
+  }
+  auto deadline = std::chrono::steady_clock::now() + kStartMax;
+  auto grace = std::chrono::steady_clock::now() + seconds(10);  // until a postmaster.pid is written
+  bool seen = running.has_value();
+  while (std::chrono::steady_clock::now() < deadline) {
+    YTB_ASSIGN(std::optional<PidFile> now, find_postmaster(spec));
+    seen = seen || now.has_value();
+    if (now && now->status == "ready") return {};
+    if (!now && (seen || std::chrono::steady_clock::now() > grace)) {
+      return Error{.code = Code::kExternal,
+                   .message = fmt::format("the server of copy {} ended while starting: {}", spec.copy_id,
+                                          log_tail(log, log_from)),
+                   .hint = fmt::format("see {}", log),
+                   .retry = Retry::kLater};
+    }
+    // A server that gives up at once is gone before it was ever seen with a pid file.
+    if (!now && !seen) {
+      YTB_ASSIGN(std::vector<pid_t> here, os::processes_in(spec.data()));
+      std::string said = here.empty() ? log_tail(log, log_from) : std::string();
+      if (said.find("FATAL") != std::string::npos || said.find("PANIC") != std::string::npos) grace = {};
+    }
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  return Error{.code = Code::kExternal,
+               .message = fmt::format("the server of copy {} did not become ready in {} minutes",
+                                      spec.copy_id, kStartMax.count()),
+               .hint = fmt::format("see {}", log),
+               .retry = Retry::kLater};
+}
+
+bool wait_gone(const ports::InstanceSpec& spec, pid_t pid, seconds patience) {
+  auto deadline = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    auto here = os::processes_in(spec.data());
+    if (!os::process_runs(pid) && here.ok() && here->empty()) return true;
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  return false;
+}
+
+Result<std::string> our_name() {
+  YTB_ASSIGN(os::User ourselves, os::find_user(""));
+  if (!ourselves.name.empty()) return ourselves.name;
+  return Error{.code = Code::kConfig,
+               .message = fmt::format("user id {} has no name on this host", ourselves.uid),
+               .hint = "the closed door admits a user by name: add the user to /etc/passwd"};
+}
+
+}  // namespace
+
+Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
+  YTB_TRY(check_admin(spec));
+  YTB_TRY(validate(spec));
+  YTB_TRY(check_socket_path(spec));
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_TRY(check_links(spec.root));
+  YTB_TRY(remove_leftovers(spec.data()));
+  YTB_TRY(set_mode(spec.data(), 0700));
+  YTB_TRY(set_mode(spec.run(), 0700));
+  YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
+  YTB_ASSIGN(std::string os_user, our_name());
+  return write_configuration(spec, limits, Door::kClosed, closed_hba(spec), closed_ident(spec, os_user));
+}
+
+Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progress& progress,
+                                 const StopFlag& stop) {
+  YTB_TRY(check_admin(spec));
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_TRY(this->stop(spec));
+  YTB_TRY(check_links(spec.root));  // between then and now, and what tablespace_map will make of it
+  YTB_TRY(record_boot(spec));
+  YTB_TRY(check_same_boot(spec));
+  progress.update({.stage = "recover", .item = spec.copy_id});
+  auto tell = [&](std::string_view line) {
+    // "redo in progress, elapsed time: …" from version 15 on.
+    if (line.find("redo in progress") != std::string_view::npos)
+      progress.update({.stage = "recover", .item = "redo"});
+  };
+  YTB_TRY(run_single_user(spec, bin_dir, shut_statements(spec.admin_role), shut_check(spec.admin_role), tell,
+                          &stop));
+  return check_links(spec.root);
+}
+
+Status PostgresInstance::start_closed(const ports::InstanceSpec& spec) {
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_TRY(check_same_boot(spec));
+  YTB_TRY(record_boot(spec));
+  return start(spec, bin_dir, Door::kClosed);
+}
+
+Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
+                                      const std::vector<ports::AccessGrant>& grants,
+                                      ports::Progress& progress) {
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_ASSIGN(std::string hba, open_hba(grants));
+  YTB_TRY(check_same_boot(spec));
+  YTB_TRY(stop(spec));
+  std::vector<std::string> statements = {
+      "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolcanlogin OR rolpassword IS NOT "
+      "NULL"};
+  for (const ports::AccessGrant& grant : grants) {
+    if (grant.role.name == spec.admin_role) {
+      return Error{
+          .code = Code::kConfig, .message = "an access role has the name of our own role", .hint = {}};
+    }
+    YTB_ASSIGN(std::string verifier, scram_verifier(grant.password));
+    statements.push_back(fmt::format(
+        "UPDATE pg_authid SET rolcanlogin = true, rolvaliduntil = NULL, rolpassword = {} WHERE rolname "
+        "= {} AND NOT rolsuper AND NOT rolreplication AND oid <> 10",
+        hex_literal(verifier), hex_literal(grant.role.name)));
+  }
+  statements.emplace_back("VACUUM (FULL) pg_authid");  // earlier verifiers' bytes
+  statements.emplace_back("CHECKPOINT");
+  std::string check = fmt::format(
+      "SELECT abs(count(*) - {}) + count(*) FILTER (WHERE rolsuper OR rolname = {}) AS ytb "
+      "FROM pg_authid WHERE rolcanlogin OR rolpassword IS NOT NULL",
+      grants.size(), hex_literal(spec.admin_role));
+  progress.update({.stage = "open", .item = "roles"});
+  YTB_TRY(run_single_user(spec, bin_dir, statements, check, nullptr, nullptr));
+  progress.update({.stage = "open", .item = "sync"});
+  auto synced = os::run_checked(os::Command{.argv = {bin_dir + "/initdb", "--sync-only", "-D", spec.data()},
+                                            .run_as = spec.run_as,
+                                            .timeout = kSyncMax});
+  if (!synced.ok()) return std::move(synced).error();
+  YTB_TRY(os::remove_file(boot_file(spec)));
+  // Server logs of the closed time may quote what was still raw.
+  YTB_TRY(os::remove_file(log_file(spec, Door::kClosed)));
+  YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
+  YTB_TRY(set_mode(spec.run(), 0755));
+  return write_configuration(spec, limits, Door::kOpen, hba, "");
+}
+
+Status PostgresInstance::start_open(const ports::InstanceSpec& spec) {
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  return start(spec, bin_dir, Door::kOpen);
+}
+
+Status PostgresInstance::stop(const ports::InstanceSpec& spec) {
+  if (!os::exists(spec.data())) return {};
+  YTB_ASSIGN(std::optional<PidFile> running, find_postmaster(spec));
+  if (running) {
+    ::kill(running->pid, SIGINT);  // fast
+    if (wait_gone(spec, running->pid, kStopFastMax)) return {};
+    ::kill(running->pid, SIGQUIT);  // immediate
+    if (wait_gone(spec, running->pid, kStopImmediateMax)) return {};
+  }
+  // What is left: a single-user server of a killed run, or backends that outlived their postmaster.
+  return os::end_processes_in(spec.data(), SIGTERM, kKillGrace);
+}
+
+Result<ports::InstanceState> PostgresInstance::state(const ports::InstanceSpec& spec) {
+  YTB_ASSIGN(std::optional<PidFile> running, find_postmaster(spec));
+  if (!running) return ports::InstanceState::kStopped;
+  return running->status == "ready" ? ports::InstanceState::kReady : ports::InstanceState::kStarting;
+}
+
+Result<ports::SessionTarget> PostgresInstance::session(const ports::InstanceSpec& spec) {
+  YTB_TRY(check_admin(spec));
+  ports::SessionTarget target;
+  target.parameters = {{"host", spec.run()}, {"port", std::to_string(spec.port)}, {"user", spec.admin_role}};
+  target.label = "copy " + spec.copy_id;
+  return target;
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,30 @@
+// PostgresInstance: prepares, starts, opens and stops a PostgreSQL server over a copy's folder.
+//
+// The order is the safety: links and configuration before any start, recovery in single-user mode where
+// nothing of production's runs, and the door (pg_hba.conf, pg_authid) opened only while the server is down.
+// Every call may be repeated after a crash at any point. Holds no state; thread-safe for different copies.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ports/instance.h"
+
+namespace ytb::postgres {
+
+class PostgresInstance final : public ports::InstanceKind {
+ public:
+  Result<std::string> find_binaries(const ports::InstanceSpec& spec) override;
+  Status validate(const ports::InstanceSpec& spec) override;
+  Status neutralise(const ports::InstanceSpec& spec) override;
+  Status recover(const ports::InstanceSpec& spec, ports::Progress& progress, const StopFlag& stop) override;
+  Status start_closed(const ports::InstanceSpec& spec) override;
+  Status prepare_open(const ports::InstanceSpec& spec, const std::vector<ports::AccessGrant>& grants,
+                      ports::Progress& progress) override;
+  Status start_open(const ports::InstanceSpec& spec) override;
+  Status stop(const ports::InstanceSpec& spec) override;
+  Result<ports::InstanceState> state(const ports::InstanceSpec& spec) override;
+  Result<ports::SessionTarget> session(const ports::InstanceSpec& spec) override;
+};
+
+}  // namespace ytb::postgres

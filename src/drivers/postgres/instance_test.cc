@@ -1,0 +1,240 @@
+// PostgresInstance against a real server: the door, the links, the restart, the opening.
+#include "drivers/postgres/instance.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "drivers/postgres/connection.h"
+#include "drivers/postgres/scram.h"
+#include "drivers/postgres/server_settings.h"
+#include "tests/postgres_cluster.h"
+
+namespace ytb::postgres {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using testing::PostgresCluster;
+using testing::TempFolder;
+
+ports::InstanceSpec spec_in(const TempFolder& folder, const std::string& name = "copy") {
+  ports::InstanceSpec spec;
+  spec.root = folder.make_for_server(name);
+  chmod(spec.root.c_str(), 0755);
+  for (std::string part : {"/run", "/spool", "/log"}) EXPECT_FALSE(folder.make_for_server(name + part).empty());
+  spec.copy_id = "shop-yesterday-20260101-000000-1";
+  spec.data_as_of = "2026-01-01T00:00:00Z";
+  spec.engine_major = testing::postgres_major();
+  spec.port = testing::free_port();
+  spec.run_as = testing::server_user();
+  spec.admin_role = "ytb_admin_0123456789";
+  return spec;
+}
+
+bool logs_in(const std::string& host, uint16_t port, const std::string& user, const std::string& password) {
+  std::string target = "host=" + host + " port=" + std::to_string(port) + " user=" + user +
+                       " password=" + password + " dbname=postgres connect_timeout=5";
+  PGconn* connection = PQconnectdb(target.c_str());
+  bool in = PQstatus(connection) == CONNECTION_OK;
+  PQfinish(connection);
+  return in;
+}
+
+TEST(Scram, matches_what_the_server_computes) {
+  auto cluster = PostgresCluster::make();
+  ASSERT_NE(cluster, nullptr);
+  cluster->run("postgres",
+               "SET password_encryption = 'scram-sha-256'; CREATE ROLE r PASSWORD 'correct horse'");
+  std::string theirs = cluster->value("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'r'");
+  std::string salt64 = theirs.substr(19, theirs.find('$', 19) - 19);
+  std::string hex = cluster->value("postgres", "SELECT encode(decode('" + salt64 + "', 'base64'), 'hex')");
+  std::string bytes;
+  for (size_t i = 0; i < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  auto ours = scram_verifier(Secret("correct horse"), bytes);
+  ASSERT_TRUE(ours.ok());
+  EXPECT_EQ(*ours, theirs);
+  EXPECT_FALSE(scram_verifier(Secret("pässword"), bytes).ok());
+  EXPECT_FALSE(scram_verifier(Secret(""), bytes).ok());
+}
+
+TEST(ServerSettings, what_breaks_a_promise_is_refused) {
+  for (const char* name :
+       {"listen_addresses", "fsync", "shared_preload_libraries", "archive_command", "ssl",
+        "session_preload_libraries", "restore_command", "hba_file", "data_directory", "include",
+        "dynamic_library_path", "unix_socket_directories", "password_encryption", "log_directory",
+        "yesterdaytabase.data_as_of", "work_mem = 1\nfsync", "zero_damaged_pages"}) {
+    EXPECT_FALSE(check_settings({{name, "x"}}, {}).ok()) << name;
+  }
+  EXPECT_TRUE(
+      check_settings({{"work_mem", "64MB"}, {"enable_seqscan", "off"}, {"pg_trgm.similarity_threshold", "1"}},
+                     {"pg_stat_statements"})
+          .ok());
+  EXPECT_FALSE(check_settings({{"work_mem", "1\nfsync = off"}}, {}).ok());
+  EXPECT_FALSE(check_settings({}, {"../evil"}).ok());
+  Status typo = check_settings({{"work_men", "1"}}, {});
+  ASSERT_FALSE(typo.ok());
+  EXPECT_THAT(typo.error().message, HasSubstr("did you mean 'work_mem'?"));
+}
+
+TEST(ServerSettings, hba_carries_hostile_names_and_refuses_what_it_cannot) {
+  std::vector<ports::AccessGrant> grants(1);
+  grants[0].role.name = "a \"b\" all";
+  grants[0].role.from = {"local", "10.0.0.0/8"};
+  auto hba = open_hba(grants);
+  ASSERT_TRUE(hba.ok());
+  EXPECT_THAT(*hba, HasSubstr("local all \"a \"\"b\"\" all\" scram-sha-256\n"));
+  EXPECT_THAT(*hba, HasSubstr("127.0.0.1/32 scram-sha-256\n"));
+  grants[0].role.name = "a\nlocal all all trust";
+  EXPECT_FALSE(open_hba(grants).ok());
+  grants[0].role.name = "a";
+  grants[0].role.from = {"0.0.0.0/0 trust\n"};
+  EXPECT_FALSE(open_hba(grants).ok());
+}
+
+class Instance : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    PostgresCluster::Options options;
+    options.settings = {{"archive_mode", "on"}, {"archive_command", "'true'"}};
+    production_ = PostgresCluster::make(options);
+    ASSERT_NE(production_, nullptr);
+    spec_ = spec_in(folder_);
+  }
+  void TearDown() override { EXPECT_TRUE(kind_.stop(spec_).ok()); }
+  void restore(const std::vector<std::string>& extra = {}) {
+    ASSERT_TRUE(production_->base_backup(spec_.data(), extra));
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<PostgresCluster> production_;
+  ports::InstanceSpec spec_;
+  PostgresInstance kind_;
+  ports::NoProgress progress_;
+  StopFlag stop_;
+};
+
+TEST_F(Instance, goes_from_backup_to_open_door) {
+  production_->run("postgres", R"(
+    CREATE ROLE app LOGIN PASSWORD 'old'; CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'old';
+    CREATE ROLE "hostile; drop" LOGIN; CREATE TABLE t AS SELECT 1 AS a;
+    ALTER DATABASE postgres SET session_preload_libraries = 'not_installed';
+    ALTER DATABASE postgres SET default_transaction_read_only = on;
+    ALTER ROLE ALL SET statement_timeout = '1ms')");
+  restore();
+  std::ofstream(spec_.data() + "/standby.signal") << "";
+  std::ofstream(spec_.data() + "/postgresql.auto.conf") << "primary_conninfo = 'host=production'\n";
+  fs::create_directory(spec_.data() + "/log");
+  std::ofstream(spec_.data() + "/log/postgresql.log") << "raw@example.org\n";
+
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  EXPECT_FALSE(fs::exists(spec_.data() + "/standby.signal"));
+  EXPECT_FALSE(fs::exists(spec_.data() + "/log"));
+  EXPECT_TRUE(fs::exists(spec_.data() + "/backup_label"));
+  for (int round = 0; round < 2; ++round) {  // a crash after it repeats it
+    Status recovered = kind_.recover(spec_, progress_, stop_);
+    ASSERT_TRUE(recovered.ok()) << to_string(recovered.error());
+  }
+  ASSERT_EQ(*kind_.state(spec_), ports::InstanceState::kStopped);
+  Status started = kind_.start_closed(spec_);
+  ASSERT_TRUE(started.ok()) << to_string(started.error());
+  ASSERT_TRUE(kind_.start_closed(spec_).ok());
+  EXPECT_EQ(*kind_.state(spec_), ports::InstanceState::kReady);
+  EXPECT_FALSE(logs_in("127.0.0.1", spec_.port, "postgres", "old"));
+  EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "app", "old"));
+  EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "postgres", "old"));
+
+  {
+    auto target = kind_.session(spec_);
+    auto session = Connection::open(*target, "postgres", SessionKind::kCopy);
+    ASSERT_TRUE(session.ok()) << to_string(session.error());
+    EXPECT_EQ(*session->value("SHOW default_transaction_read_only"), "off");
+    EXPECT_EQ(*session->value("SHOW statement_timeout"), "0");
+    EXPECT_EQ(*session->value("SHOW fsync"), "off");
+    EXPECT_EQ(*session->value("SHOW wal_level"), "minimal");
+    EXPECT_EQ(*session->value("SELECT count(*) FROM pg_authid WHERE rolcanlogin OR rolpassword IS NOT NULL"),
+              "1");
+    // What the engine does later; here only so that a session can begin at all.
+    ASSERT_TRUE(session->execute("ALTER DATABASE postgres RESET ALL").ok());
+  }
+  std::vector<ports::AccessGrant> grants(1);
+  grants[0].role = {
+      .name = "app", .password = {}, .member_of = {}, .from = {"local", "127.0.0.0/8"}, .existing = true};
+  grants[0].password = Secret("new");
+  for (int round = 0; round < 2; ++round) {
+    Status prepared = kind_.prepare_open(spec_, grants, progress_);
+    ASSERT_TRUE(prepared.ok()) << to_string(prepared.error());
+  }
+  started = kind_.start_open(spec_);
+  ASSERT_TRUE(started.ok()) << to_string(started.error());
+  EXPECT_TRUE(logs_in("127.0.0.1", spec_.port, "app", "new"));
+  EXPECT_TRUE(logs_in(spec_.run(), spec_.port, "app", "new"));
+  EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "app", "old"));
+  EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "boss", "old"));
+  EXPECT_FALSE(Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy).ok());
+  ports::SessionTarget app{
+      .parameters = {{"host", spec_.run()}, {"port", std::to_string(spec_.port)}, {"user", "app"}},
+      .password = Secret("new"),
+      .label = "copy"};
+  auto session = Connection::open(app, "postgres", SessionKind::kProduction);
+  ASSERT_TRUE(session.ok()) << to_string(session.error());
+  EXPECT_EQ(*session->value("SHOW yesterdaytabase.data_as_of"), spec_.data_as_of);
+  EXPECT_EQ(*session->value("SHOW fsync"), "on");
+  EXPECT_EQ(*session->value("SHOW archive_mode"), "off");
+  EXPECT_EQ(*session->value("SHOW cluster_name"), spec_.copy_id);
+  // A server that was killed starts again.
+  auto pid = std::ifstream(spec_.data() + "/postmaster.pid");
+  ASSERT_TRUE(kind_.stop(spec_).ok());
+  EXPECT_EQ(*kind_.state(spec_), ports::InstanceState::kStopped);
+  ASSERT_TRUE(kind_.stop(spec_).ok());
+  EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "app", "new"));
+}
+
+TEST_F(Instance, a_link_out_of_the_copy_refuses_the_start) {
+  restore();
+  fs::remove_all(spec_.data() + "/pg_wal");
+  fs::create_directory_symlink(production_->data() + "/pg_wal", spec_.data() + "/pg_wal");
+  Status refused = kind_.neutralise(spec_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_THAT(refused.error().message, HasSubstr("pg_wal"));
+  fs::remove(spec_.data() + "/pg_wal");
+}
+
+TEST_F(Instance, a_tablespace_map_to_production_refuses_the_start) {
+  restore();
+  std::ofstream(spec_.data() + "/tablespace_map") << "16384 " << production_->data() << "\n";
+  Status refused = kind_.neutralise(spec_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("tablespace_map"));
+}
+
+TEST_F(Instance, another_boot_fails_a_copy_without_durability) {
+  restore();
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  ASSERT_TRUE(kind_.recover(spec_, progress_, stop_).ok());
+  std::ofstream(spec_.root + "/closed-boot-id") << "another";
+  Status refused = kind_.start_closed(spec_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kCorrupt);
+}
+
+TEST(Binaries, missing_versions_are_told_with_what_is_installed) {
+  PostgresInstance kind;
+  ports::InstanceSpec spec;
+  spec.engine_major = 9;
+  EXPECT_EQ(kind.find_binaries(spec).error().code, Code::kUnsupported);
+  spec.engine_major = testing::postgres_major();
+  spec.bin_dir = "/nowhere";
+  EXPECT_THAT(kind.find_binaries(spec).error().message, HasSubstr("/nowhere"));
+  spec.bin_dir.clear();
+  EXPECT_TRUE(kind.find_binaries(spec).ok());
+}
+
+}  // namespace
+}  // namespace ytb::postgres

@@ -1,0 +1,355 @@
+#include "drivers/postgres/server_settings.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "base/text.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr int kLocksMin = 256;  // a partitioned table with some hundred leaves in one statement
+constexpr int kPreparedMin = 16;
+constexpr size_t kValueBytesMax = 1000;
+
+// What a user may tune. Everything that opens a door, runs a program, loads a library, writes elsewhere or
+// trades durability is missing on purpose. A name ending in * stands for all that begin so.
+constexpr std::string_view kAllowed[] = {
+    "autovacuum*",
+    "backend_flush_after",
+    "bgwriter_*",
+    "bytea_output",
+    "checkpoint_completion_target",
+    "checkpoint_timeout",
+    "checkpoint_warning",
+    "client_min_messages",
+    "commit_delay",
+    "commit_siblings",
+    "constraint_exclusion",
+    "cpu_*",
+    "cursor_tuple_fraction",
+    "datestyle",
+    "deadlock_timeout",
+    "default_statistics_target",
+    "default_text_search_config",
+    "default_toast_compression",
+    "effective_cache_size",
+    "effective_io_concurrency",
+    "enable_*",
+    "extra_float_digits",
+    "from_collapse_limit",
+    "geqo*",
+    "gin_*",
+    "hash_mem_multiplier",
+    "huge_pages",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "intervalstyle",
+    "jit",
+    "jit_*_cost",
+    "join_collapse_limit",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lock_timeout",
+    "log_autovacuum_min_duration",
+    "log_checkpoints",
+    "log_connections",
+    "log_disconnections",
+    "log_duration",
+    "log_line_prefix",
+    "log_lock_waits",
+    "log_min_duration_statement",
+    "log_min_messages",
+    "log_statement",
+    "log_temp_files",
+    "log_timezone",
+    "logical_decoding_work_mem",
+    "maintenance_io_concurrency",
+    "maintenance_work_mem",
+    "max_connections",
+    "max_files_per_process",
+    "max_locks_per_transaction",
+    "max_parallel_*",
+    "max_pred_locks_*",
+    "max_prepared_transactions",
+    "max_stack_depth",
+    "max_wal_size",
+    "max_worker_processes",
+    "min_parallel_*",
+    "min_wal_size",
+    "old_snapshot_threshold",
+    "parallel_*",
+    "plan_cache_mode",
+    "random_page_cost",
+    "recursive_worktable_factor",
+    "row_security",
+    "search_path",
+    "seq_page_cost",
+    "shared_buffers",
+    "statement_timeout",
+    "superuser_reserved_connections",
+    "synchronous_commit",
+    "tcp_*",
+    "temp_buffers",
+    "temp_file_limit",
+    "timezone",
+    "track_*",
+    "transaction_timeout",
+    "transform_null_equals",
+    "vacuum_*",
+    "wal_buffers",
+    "wal_compression",
+    "wal_writer_*",
+    "work_mem",
+    "xmlbinary",
+    "xmloption",
+};
+
+bool fits(std::string_view name, std::string_view pattern) {
+  size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return name == pattern;
+  std::string_view head = pattern.substr(0, star);
+  std::string_view tail = pattern.substr(star + 1);
+  return name.size() >= head.size() + tail.size() && name.starts_with(head) && name.ends_with(tail);
+}
+
+bool is_name(std::string_view name) {
+  if (name.empty() || name.size() > 63 || !((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_'))
+    return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+bool is_printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+}
+
+// 'text' as guc-file.l reads it.
+std::string conf_quoted(std::string_view text) {
+  std::string out = "'";
+  for (char c : text) {
+    if (c == '\'' || c == '\\') out += c == '\'' ? '\'' : '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string hba_quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+int number_in(const std::map<std::string, std::string>& settings, const std::string& name, int least) {
+  auto found = settings.find(name);
+  int number = 0;
+  if (found != settings.end()) {
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
+  }
+  return std::max(number, least);
+}
+
+bool is_cidr(const std::string& text) {
+  size_t slash = text.find('/');
+  if (slash == std::string::npos) return false;
+  int bits = -1;
+  auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
+  if (error != std::errc() || end != text.data() + text.size() || bits < 0) return false;
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  std::string host = text.substr(0, slash);
+  if (inet_pton(AF_INET, host.c_str(), address.data()) == 1) return bits <= 32;
+  return inet_pton(AF_INET6, host.c_str(), address.data()) == 1 && bits <= 128;
+}
+
+}  // namespace
+
+ControlLimits parse_control(std::string_view output) {
+  ControlLimits limits;
+  const std::pair<std::string_view, int*> known[] = {
+      {"max_connections setting", &limits.max_connections},
+      {"max_worker_processes setting", &limits.max_worker_processes},
+      {"max_prepared_xacts setting", &limits.max_prepared_transactions},
+      {"max_locks_per_xact setting", &limits.max_locks_per_transaction}};
+  for (const std::string& line : split(output, '\n')) {
+    size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    for (auto [name, target] : known) {
+      if (std::string_view(line).substr(0, colon) != name) continue;
+      std::string_view number = trim(std::string_view(line).substr(colon + 1));
+      std::from_chars(number.data(), number.data() + number.size(), *target);
+    }
+  }
+  return limits;
+}
+
+Status check_settings(const std::map<std::string, std::string>& settings,
+                      const std::vector<std::string>& preload) {
+  std::vector<std::string> names;
+  for (std::string_view allowed : kAllowed) {
+    if (allowed.find('*') == std::string_view::npos) names.emplace_back(allowed);
+  }
+  for (const auto& [name, value] : settings) {
+    size_t dot = name.find('.');
+    bool of_extension = dot != std::string::npos && is_name(name.substr(0, dot)) &&
+                        is_name(name.substr(dot + 1)) && name.substr(0, dot) != "yesterdaytabase";
+    bool allowed = of_extension || (is_name(name) && std::any_of(std::begin(kAllowed), std::end(kAllowed),
+                                                                 [&](auto p) { return fits(name, p); }));
+    if (!allowed) {
+      return Error{
+          .code = Code::kConfig,
+          .message = fmt::format("the server setting '{}' may not be set{}", printable(name),
+                                 did_you_mean(name, names)),
+          .hint = "settings that open doors, run programs, load libraries or trade durability are ours"};
+    }
+    if (value.size() > kValueBytesMax || !is_printable(value)) {
+      return Error{
+          .code = Code::kConfig,
+          .message = fmt::format("the value of the server setting '{}' has control characters or is too "
+                                 "long",
+                                 name),
+          .hint = "write one line of at most 1000 bytes"};
+    }
+  }
+  for (const std::string& library : preload) {
+    bool plain = !library.empty() && std::all_of(library.begin(), library.end(), [](char c) {
+      return isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' || c == '+';
+    });
+    if (!plain) {
+      return Error{.code = Code::kConfig,
+                   .message = fmt::format("'{}' is not the name of a library to preload", printable(library)),
+                   .hint = "name it without a folder, e.g. pg_stat_statements"};
+    }
+  }
+  return {};
+}
+
+std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door) {
+  bool closed = door == Door::kClosed;
+  std::string out = "# Written whole by yesterdaytabase; changes are lost.\n";
+  auto set = [&out](std::string_view name, std::string_view value) {
+    out += fmt::format("{} = {}\n", name, conf_quoted(value));
+  };
+  // Defaults that a user's setting may replace: of a name given twice, the last line counts.
+  set("shared_buffers", "128MB");
+  set("max_wal_size", "4GB");
+  set("checkpoint_timeout", closed ? "1h" : "15min");
+  set("log_timezone", "UTC");
+  set("timezone", "UTC");
+  if (closed) set("log_min_messages", "log");  // no ERROR lines: they may quote rows that are still raw
+  set("log_line_prefix", "%m [%p] %q%u@%d ");
+  for (const auto& [name, value] : spec.settings) {
+    // While closed, a user's timeouts, paths and logging have no business.
+    static constexpr std::string_view kWhileClosed[] = {
+        "shared_buffers", "max_wal_size", "work_mem",    "maintenance_work_mem",
+        "max_parallel_*", "wal_buffers",  "effective_*", "huge_pages"};
+    bool wanted = !closed || std::any_of(std::begin(kWhileClosed), std::end(kWhileClosed),
+                                         [&, n = std::string_view(name)](auto p) { return fits(n, p); });
+    if (wanted) set(name, value);
+  }
+  set("max_connections", std::to_string(number_in(spec.settings, "max_connections", limits.max_connections)));
+  set("max_worker_processes",
+      std::to_string(number_in(spec.settings, "max_worker_processes", limits.max_worker_processes)));
+  set("max_prepared_transactions",
+      std::to_string(number_in(spec.settings, "max_prepared_transactions",
+                               std::max(limits.max_prepared_transactions, kPreparedMin))));
+  set("max_locks_per_transaction",
+      std::to_string(number_in(spec.settings, "max_locks_per_transaction",
+                               std::max(limits.max_locks_per_transaction, kLocksMin))));
+  set("port", std::to_string(spec.port));
+  set("unix_socket_directories", spec.run());
+  set("unix_socket_permissions", closed ? "0700" : "0777");
+  set("listen_addresses", closed ? "" : "127.0.0.1");
+  set("cluster_name", spec.copy_id.substr(0, 63));
+  set("shared_preload_libraries", join(spec.preload, ","));
+  set("session_preload_libraries", "");
+  set("local_preload_libraries", "");
+  // No senders, workers or archiving: a copy talks to nobody.
+  set("wal_level", "minimal");
+  set("max_wal_senders", "0");
+  set("max_replication_slots", "0");
+  set("max_logical_replication_workers", "0");
+  set("archive_mode", "off");
+  set("archive_command", "");
+  set("primary_conninfo", "");
+  set("primary_slot_name", "");
+  set("restore_command", "");
+  set("recovery_end_command", "");
+  set("archive_cleanup_command", "");
+  set("hot_standby", "off");
+  set("ssl", "off");
+  set("krb_server_keyfile", "");
+  set("bonjour", "off");
+  set("password_encryption", "scram-sha-256");
+  set("logging_collector", "off");
+  set("log_destination", "stderr");
+  set("fsync", closed ? "off" : "on");
+  set("full_page_writes", closed ? "off" : "on");
+  if (closed) {
+    set("synchronous_commit", "off");
+    set("autovacuum", "off");
+    set("wal_recycle", "off");
+    set("wal_init_zero", "off");
+    set("yesterdaytabase.admin_role", spec.admin_role);
+    if (spec.engine_major >= 17) set("event_triggers", "off");
+  }
+  if (spec.engine_major >= 17) set("summarize_wal", "off");
+  set("yesterdaytabase.data_as_of", spec.data_as_of);
+  return out;
+}
+
+std::string closed_hba(const ports::InstanceSpec& spec) {
+  return fmt::format(
+      "# Closed: only yesterdaytabase's own role, only from the user it runs as.\n"
+      "local all {} peer map=yesterdaytabase\n",
+      hba_quoted(spec.admin_role));
+}
+
+std::string closed_ident(const ports::InstanceSpec& spec, std::string_view os_user) {
+  return fmt::format("yesterdaytabase {} {}\n", hba_quoted(os_user), hba_quoted(spec.admin_role));
+}
+
+Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants) {
+  std::string out = "# Written whole by yesterdaytabase: the access roles of the config, nobody else.\n";
+  for (const ports::AccessGrant& grant : grants) {
+    const std::string& name = grant.role.name;
+    if (name.empty() || !is_printable(name) || name[0] == '/' || name.size() > 63) {
+      return Error{
+          .code = Code::kConfig,
+          .message = fmt::format("pg_hba.conf cannot carry the role name '{}'", printable(name)),
+          .hint = "rename the access role: no control characters, no leading slash, at most 63 bytes"};
+    }
+    bool local = grant.role.from.empty();
+    bool tcp = false;
+    std::string lines;
+    for (const std::string& from : grant.role.from) {
+      if (from == "local") {
+        local = true;
+        continue;
+      }
+      if (!is_cidr(from)) {
+        return Error{.code = Code::kConfig,
+                     .message = fmt::format("'{}' is neither 'local' nor an address range", printable(from)),
+                     .hint = "write e.g. 10.0.0.0/8 or ::1/128"};
+      }
+      tcp = true;
+      lines += fmt::format("host all {} {} scram-sha-256\n", hba_quoted(name), from);
+    }
+    if (local) out += fmt::format("local all {} scram-sha-256\n", hba_quoted(name));
+    // The server listens on loopback alone; whoever comes from farther away comes through the forwarder.
+    if (tcp) out += fmt::format("host all {} 127.0.0.1/32 scram-sha-256\n", hba_quoted(name));
+    out += lines;
+  }
+  return out;
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,38 @@
+// What stands in a copy's postgresql.conf, pg_hba.conf and pg_ident.conf: pure text, written whole by us.
+// Nothing of production's is read.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ports/instance.h"
+
+namespace ytb::postgres {
+
+// Limits that pg_control demands at least: recovery refuses to start with less.
+struct ControlLimits {
+  int max_connections = 100;
+  int max_worker_processes = 8;
+  int max_prepared_transactions = 0;
+  int max_locks_per_transaction = 64;
+};
+// Reads pg_controldata's output; unknown lines are skipped.
+ControlLimits parse_control(std::string_view output);
+
+// Error{kConfig}: a setting that is not known to be harmless (did you mean), or a value that cannot stand in
+// the file.
+Status check_settings(const std::map<std::string, std::string>& settings,
+                      const std::vector<std::string>& preload);
+
+enum class Door { kClosed, kOpen };
+std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door);
+// `os_user`: whoever we are; only that user gets in, as our own role.
+std::string closed_hba(const ports::InstanceSpec& spec);
+std::string closed_ident(const ports::InstanceSpec& spec, std::string_view os_user);
+// kConfig for a role name or address that pg_hba.conf cannot carry.
+Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants);
+
+}  // namespace ytb::postgres

@@ -1,0 +1,62 @@
+#include "drivers/postgres/single_user.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "drivers/os/subprocess.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr auto kRecoveryMax = std::chrono::hours(12);  // WAL of a very long backup
+constexpr size_t kTailBytes = 600;
+
+std::string tail(std::string_view text) {
+  text = trim(text);
+  return printable(text.size() > kTailBytes ? text.substr(text.size() - kTailBytes) : text);
+}
+
+}  // namespace
+
+std::string hex_literal(std::string_view text) {
+  std::string out = "E'";
+  for (char c : text) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  return out + "'";
+}
+
+Status run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                       const std::vector<std::string>& statements, const std::string& expect_zero,
+                       const std::function<void(std::string_view)>& on_line, const StopFlag* stop) {
+  // With -j a statement ends at semicolon and empty line; none of ours has one inside.
+  std::string input;
+  for (const std::string& statement : statements) input += statement + ";\n\n";
+  input += expect_zero + ";\n\n";
+  Error last{.code = Code::kExternal, .message = "no database to start in", .hint = {}};
+  // template1 may have been dropped or renamed by production: postgres will do as well, and template0 is
+  // always there.
+  for (const char* database : {"template1", "postgres", "template0"}) {
+    os::Command command{.argv = {bin_dir + "/postgres", "--single", "-j", "-D", spec.data(), "-c",
+                                 "log_min_messages=log", "-c", "client_min_messages=error", database},
+                        .run_as = spec.run_as,
+                        .stdin_text = input,
+                        .timeout = kRecoveryMax,
+                        .stop = stop,
+                        .on_stderr = on_line,
+                        .end_signal = 15};
+    auto finished = os::run(command);
+    if (!finished.ok()) return std::move(finished).error();
+    if (finished->out.find("ytb = \"0\"") != std::string::npos && finished->ok()) return {};
+    last = Error{
+        .code = Code::kExternal,
+        .message = fmt::format("the server did not do what it was told in single-user mode (exit status {}): "
+                               "{}",
+                               finished->exit_status, tail(finished->err)),
+        .hint = "the snapshot may lack WAL, or the server's version may not fit"};
+    bool absent =
+        finished->err.find("database \"" + std::string(database) + "\" does not exist") != std::string::npos;
+    if (!absent) break;
+  }
+  return last;
+}
+
+}  // namespace ytb::postgres
