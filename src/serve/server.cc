@@ -1,0 +1,150 @@
+#include "serve/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace ytb::serve {
+namespace {
+
+constexpr Duration kForwardAgainAfter = std::chrono::seconds(10);
+const model::ProductionName kNobody;
+
+const config::ProductionConfig* find(const config::Config& config, const model::ProductionName& name) {
+  for (const config::ProductionConfig& production : config.productions) {
+    if (production.name == name) return &production;
+  }
+  return nullptr;
+}
+
+// Everything that a forwarder is made from.
+std::string forward_settings(const config::ProductionConfig& production) {
+  std::string text = production.alias.listen + "\n" + production.alias.directory;
+  for (const model::AccessRole& role : production.access) {
+    for (const std::string& from : role.from) text += "\n" + from;
+  }
+  return text;
+}
+
+}  // namespace
+
+Server::Server(ServerParts parts) : parts_(std::move(parts)) {}
+
+Server::~Server() {
+  for (auto& [name, worker] : workers_) {
+    if (worker.thread.joinable()) worker.thread.join();
+  }
+}
+
+std::shared_ptr<const config::Config> Server::current() const {
+  std::scoped_lock lock(mutex_);
+  return config_;
+}
+
+void Server::adopt(config::Config config) {
+  auto shared = std::make_shared<const config::Config>(std::move(config));
+  std::scoped_lock lock(mutex_);
+  config_ = std::move(shared);
+}
+
+void Server::keep(const model::ProductionName& name, Worker& worker) {
+  Keeper keeper(name, parts_.open_workplace, parts_.clock, parts_.stop, parts_.log);
+  while (!parts_.stop.requested()) {
+    std::shared_ptr<const config::Config> config = current();
+    const config::ProductionConfig* production = find(*config, name);
+    if (production == nullptr) {
+      parts_.log(name, "is no longer in the config; its copies are left as they are");
+      break;
+    }
+    Instant wake = keeper.turn(*config, *production);
+    // A config that was read again is looked at at once.
+    while (!parts_.stop.requested() && current() == config) {
+      Instant now = parts_.clock.now();
+      if (now >= wake) break;
+      parts_.clock.sleep(std::min<Duration>(kPollEvery, wake - now));
+    }
+  }
+  worker.ended.store(true);
+}
+
+void Server::start_workers() {
+  std::shared_ptr<const config::Config> config = current();
+  for (auto it = workers_.begin(); it != workers_.end();) {
+    if (it->second.ended.load()) {
+      it->second.thread.join();
+      it = workers_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  for (const config::ProductionConfig& production : config->productions) {
+    auto [it, added] = workers_.try_emplace(production.name);
+    if (!added) continue;
+    Worker& worker = it->second;
+    worker.thread = std::thread([this, name = production.name, &worker] { keep(name, worker); });
+  }
+}
+
+void Server::update_forwarders() {
+  std::shared_ptr<const config::Config> config = current();
+  std::erase_if(forwards_, [&](const auto& entry) {
+    const config::ProductionConfig* production = find(*config, entry.first);
+    return production == nullptr || production->alias.listen.empty() ||
+           forward_settings(*production) != entry.second.settings;
+  });
+  for (const config::ProductionConfig& production : config->productions) {
+    if (production.alias.listen.empty() || forwards_.contains(production.name)) continue;
+    Result<std::unique_ptr<Forwarder>> forwarder = parts_.open_forwarder(*config, production);
+    if (!forwarder.ok()) {
+      // Said once; tried again, as whoever holds the port may let it go.
+      if (forward_trouble_ != forwarder.error().message) {
+        forward_trouble_ = forwarder.error().message;
+        parts_.log(production.name, fmt::format("error: {}", forward_trouble_));
+      }
+      continue;
+    }
+    forward_trouble_.clear();
+    parts_.log(production.name, fmt::format("forwarding {} to the live copy", production.alias.listen));
+    forwards_[production.name] = {.settings = forward_settings(production),
+                                  .forwarder = std::move(*forwarder)};
+  }
+  forward_again_ = parts_.clock.now() + kForwardAgainAfter;
+}
+
+void Server::read_again() {
+  Result<config::Config> config = parts_.load_config();
+  if (!config.ok()) {
+    parts_.log(kNobody, fmt::format("the config was not taken over, the old one stays in force: {}",
+                                    config.error().message));
+    return;
+  }
+  adopt(std::move(*config));
+  parts_.log(kNobody, "the config was read again");
+}
+
+Status Server::run() {
+  YTB_ASSIGN(config::Config first, parts_.load_config());
+  adopt(std::move(first));
+  parts_.log(kNobody, fmt::format("serving {} production(s)", current()->productions.size()));
+  start_workers();
+  update_forwarders();
+  while (!parts_.stop.requested()) {
+    if (parts_.reload.exchange(false)) {
+      read_again();
+      start_workers();
+      update_forwarders();
+    } else if (parts_.clock.now() >= forward_again_) {
+      start_workers();  // a production that left and came back while its keeper was busy
+      update_forwarders();
+    }
+    parts_.clock.sleep(kPollEvery);
+  }
+  parts_.log(kNobody, "stopping; copies go on serving");
+  for (auto& [name, worker] : workers_) worker.thread.join();
+  forwards_.clear();
+  parts_.log(kNobody, "stopped");
+  return {};
+}
+
+}  // namespace ytb::serve

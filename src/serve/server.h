@@ -1,0 +1,81 @@
+// Server: what `serve` runs in the foreground: a Keeper in a thread of its own for each production, the
+// forwarders of `listen:`, a graceful stop, and a config that can be read again.
+//
+// A broken new config changes nothing: the old one stays in force and the log says why.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "config/config.h"
+#include "serve/keeper.h"
+
+namespace ytb::serve {
+
+// A `listen:` address that is being forwarded to the live copy; destroying it ends that.
+class Forwarder {
+ public:
+  virtual ~Forwarder() = default;
+};
+// For a production that has `alias.listen`.
+using OpenForwarder =
+    std::function<Result<std::unique_ptr<Forwarder>>(const config::Config&, const config::ProductionConfig&)>;
+
+struct ServerParts {
+  std::function<Result<config::Config>()> load_config;
+  OpenWorkplace open_workplace;
+  OpenForwarder open_forwarder;
+  // Thread-safe: now() and sleep() are called from every keeper's thread.
+  Clock& clock;
+  const StopFlag& stop;
+  std::atomic<bool>& reload;  // set by SIGHUP; taken back here
+  Log log;                    // thread-safe
+};
+
+class Server {
+ public:
+  static constexpr Duration kPollEvery = std::chrono::milliseconds(200);
+
+  explicit Server(ServerParts parts);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Until a stop is requested, which is success. Error: the first config cannot be read.
+  Status run();
+
+ private:
+  struct Worker {
+    std::thread thread;
+    std::atomic<bool> ended = false;
+  };
+  struct Forward {
+    std::string settings;  // listen and addresses: what makes a new one necessary
+    std::unique_ptr<Forwarder> forwarder;
+  };
+
+  [[nodiscard]] std::shared_ptr<const config::Config> current() const;
+  void adopt(config::Config config);
+  void read_again();
+  void start_workers();
+  void update_forwarders();
+  void keep(const model::ProductionName& name, Worker& worker);
+
+  ServerParts parts_;
+  mutable std::mutex mutex_;  // guards config_ only
+  std::shared_ptr<const config::Config> config_;
+  std::map<model::ProductionName, Worker> workers_;
+  std::map<model::ProductionName, Forward> forwards_;
+  std::string forward_trouble_;
+  Instant forward_again_;
+};
+
+}  // namespace ytb::serve

@@ -1,0 +1,173 @@
+#include "serve/server.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+namespace ytb::serve {
+namespace {
+
+// Counts what the server's threads do; the real clock, as nothing here waits longer than one poll.
+class ServerTest : public testing::Test {
+ protected:
+  static config::ProductionConfig production(std::string name, std::string listen = {}) {
+    config::ProductionConfig made;
+    made.name = model::ProductionName(std::move(name));
+    made.alias.listen = std::move(listen);
+    return made;
+  }
+  ServerParts parts() {
+    return {.load_config = [this]() -> Result<config::Config> {
+              std::scoped_lock lock(mutex_);
+              if (config_error_) return *config_error_;
+              return config_;
+            },
+            .open_workplace = [this](const config::Config&, const config::ProductionConfig& opened)
+                -> Result<std::unique_ptr<Workplace>> {
+              std::scoped_lock lock(mutex_);
+              turns_.insert(opened.name.str());
+              return std::unique_ptr<Workplace>(std::make_unique<Idle>());
+            },
+            .open_forwarder = [this](const config::Config&, const config::ProductionConfig& opened)
+                -> Result<std::unique_ptr<Forwarder>> {
+              std::scoped_lock lock(mutex_);
+              if (forward_error_) return *forward_error_;
+              forwards_.insert(opened.alias.listen);
+              return std::unique_ptr<Forwarder>(std::make_unique<FakeForwarder>(*this, opened.alias.listen));
+            },
+            .clock = clock_,
+            .stop = stop_,
+            .reload = reload_,
+            .log =
+                [this](const model::ProductionName& name, std::string_view line) {
+                  std::scoped_lock lock(mutex_);
+                  log_.push_back(name.str() + ": " + std::string(line));
+                }};
+  }
+  // Runs the server and, beside it, `person`.
+  Status run(const std::function<void()>& person) {
+    std::thread thread([&] {
+      person();
+      stop_.request();
+    });
+    Server server(parts());
+    Status status = server.run();
+    thread.join();
+    return status;
+  }
+  bool eventually(const std::function<bool()>& condition) {
+    for (int i = 0; i < 500; ++i) {
+      {
+        std::scoped_lock lock(mutex_);
+        if (condition()) return true;
+      }
+      clock_.sleep(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+  bool logged(const std::string& part) {
+    for (const std::string& line : log_) {
+      if (line.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+  void change(const std::function<void()>& how) {
+    {
+      std::scoped_lock lock(mutex_);
+      how();
+    }
+    reload_ = true;
+  }
+
+  struct Idle final : Workplace {
+    Status start_copies() override { return {}; }
+    Result<decide::Decision> tick() override {
+      decide::Decision decision;
+      decision.reason = "nothing to do";
+      return decision;
+    }
+    Result<std::optional<Instant>> live_data_as_of() override { return std::optional<Instant>(); }
+    Status tell(const ports::Notice&) override { return {}; }
+  };
+  struct FakeForwarder final : Forwarder {
+    FakeForwarder(ServerTest& owner, std::string where) : test(owner), listen(std::move(where)) {}
+    ~FakeForwarder() override {
+      std::scoped_lock lock(test.mutex_);
+      test.forwards_.erase(listen);
+    }
+    ServerTest& test;
+    std::string listen;
+  };
+
+  std::mutex mutex_;
+  SystemClock clock_;
+  StopFlag stop_;
+  std::atomic<bool> reload_ = false;
+  config::Config config_;
+  std::optional<Error> config_error_;
+  std::optional<Error> forward_error_;
+  std::multiset<std::string> turns_;
+  std::set<std::string> forwards_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(ServerTest, KeepsEveryProductionAndForwardsAndStops) {
+  config_.productions = {production("shop", "127.0.0.1:6432"), production("crm")};
+  Status status = run([&] {
+    EXPECT_TRUE(eventually([&] { return turns_.contains("shop") && turns_.contains("crm"); }));
+    EXPECT_TRUE(eventually([&] { return forwards_.contains("127.0.0.1:6432"); }));
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_TRUE(forwards_.empty()) << "a forwarder outlived the server";
+  EXPECT_TRUE(logged("stopped"));
+}
+
+TEST_F(ServerTest, ReadsTheConfigAgain) {
+  config_.productions = {production("shop", "127.0.0.1:6432")};
+  Status status = run([&] {
+    EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 1; }));
+    change([&] { config_.productions = {production("shop", "127.0.0.1:7000"), production("crm")}; });
+    EXPECT_TRUE(eventually([&] { return turns_.contains("crm"); }));
+    EXPECT_TRUE(eventually([&] { return forwards_ == std::set<std::string>{"127.0.0.1:7000"}; }));
+    EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 2; })) << "the change is looked at at once";
+    change([&] { config_.productions = {production("crm")}; });
+    EXPECT_TRUE(eventually([&] { return logged("shop: is no longer in the config"); }));
+    change([&] { config_.productions = {production("crm"), production("shop")}; });
+    EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 3; }))
+        << "a production that came back is not kept";
+  });
+  EXPECT_TRUE(status.ok());
+}
+
+TEST_F(ServerTest, ABrokenNewConfigKeepsTheOldOne) {
+  config_.productions = {production("shop", "127.0.0.1:6432")};
+  Status status = run([&] {
+    EXPECT_TRUE(eventually([&] { return turns_.contains("shop"); }));
+    change([&] { config_error_ = Error{.code = Code::kConfig, .message = "line 3 is odd", .hint = ""}; });
+    EXPECT_TRUE(eventually([&] { return logged("the old one stays in force: line 3 is odd"); }));
+    EXPECT_TRUE(eventually([&] { return forwards_.contains("127.0.0.1:6432"); }));
+  });
+  EXPECT_TRUE(status.ok());
+}
+
+TEST_F(ServerTest, ABrokenFirstConfigIsAnError) {
+  config_error_ = Error{.code = Code::kConfig, .message = "line 3 is odd", .hint = ""};
+  Status status = run([] {});
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, Code::kConfig);
+}
+
+TEST_F(ServerTest, AForwarderThatCannotListenDoesNotStopTheRest) {
+  config_.productions = {production("shop", "127.0.0.1:6432")};
+  forward_error_ = Error{.code = Code::kConnection, .message = "port taken", .hint = ""};
+  Status status = run([&] {
+    EXPECT_TRUE(eventually([&] { return turns_.contains("shop") && logged("port taken"); }));
+    change([&] { forward_error_.reset(); });
+    EXPECT_TRUE(eventually([&] { return forwards_.contains("127.0.0.1:6432"); }));
+  });
+  EXPECT_TRUE(status.ok());
+}
+
+}  // namespace
+}  // namespace ytb::serve
