@@ -19,9 +19,10 @@
 namespace ytb::masking {
 
 struct ColumnCounts {
-  uint64_t values = 0;     // not NULL
-  uint64_t changed = 0;    // differ from their own original
+  uint64_t values = 0;   // neither NULL nor blank: changed + unchanged
+  uint64_t changed = 0;  // differ from their own original
   uint64_t unchanged = 0;
+  uint64_t blank = 0;  // say nothing of anybody (empty text, infinity, NaN): left as they are
 };
 struct RowCounts {
   uint64_t rows = 0;
@@ -47,6 +48,15 @@ class RowProgram {
   [[nodiscard]] size_t column_count() const;
   [[nodiscard]] const Masker& masker(size_t column) const;
 
+  // Masks one field of `row` that is not NULL: appends its replacement to `out` and counts it. kInvalid:
+  // nothing was appended or counted.
+  Applied mask_field(size_t column, std::string_view value, RowFields row, std::string& out,
+                     ColumnCounts& counts) const;
+  // The error to return for kInvalid; never holds the value. Rows count from 1.
+  [[nodiscard]] Error invalid_field(size_t column, uint64_t row) const;
+  // Positions of the columns that are not kept, ascending.
+  [[nodiscard]] const std::vector<size_t>& masked_columns() const;
+
   // Masks one row's fields. `out` and `nulls` are replaced: out[i] is valid where !nulls[i].
   Status run(RowFields in, std::vector<std::string>& out, std::vector<bool>& nulls, RowCounts& counts) const;
 
@@ -67,11 +77,13 @@ class CopyMasker {
 
   // Appends the bytes that open a stream (binary header; nothing for text).
   static void begin(Wire wire, std::string& out);
-  // `data`: any run of bytes of the COPY TO stream, split anywhere. Appends masked rows to `out`, without header
-  // and trailer, so that the outputs of several streams (ctid ranges) can be joined. Error{kCorrupt} with
-  // the row number for a stream that is not well-formed.
+  // `data`: any run of bytes of the COPY TO stream, split anywhere. Appends masked rows to `out`, without
+  // header and trailer, so that the outputs of several streams (ctid ranges) can be joined. Error{kCorrupt}
+  // with the row number for a stream that is not well-formed; `out` then ends with the last whole row.
+  // Memory: one row.
+  static constexpr uint64_t kRowBytesMax = 1ULL << 30;  // PostgreSQL's MaxAllocSize, which bounds a COPY row
   Status feed(std::string_view data, std::string& out);
-  // The stream has ended: an unfinished row is kCorrupt.
+  // The stream has ended: an unfinished row, or a binary stream without its trailer, is kCorrupt.
   Status finish();
   // Appends the bytes that close a stream (binary trailer; nothing for text).
   static void end(Wire wire, std::string& out);

@@ -1,0 +1,277 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "masking/big_endian.h"
+#include "masking/copy_rows.h"
+#include "masking/masking_testing.h"
+#include "masking/program.h"
+
+namespace ytb::masking {
+namespace {
+
+using namespace testing;  // NOLINT: this room's own helpers
+
+using Row = std::vector<std::optional<std::string>>;
+
+std::string binary_row(const Row& row) {
+  std::string out;
+  append_be16(static_cast<uint16_t>(row.size()), out);
+  for (const auto& field : row) {
+    append_be32(field ? static_cast<uint32_t>(field->size()) : 0xffffffff, out);
+    if (field) out += *field;
+  }
+  return out;
+}
+
+std::string text_row(const Row& row) {
+  std::string out;
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (i > 0) out += '\t';
+    if (row[i]) {
+      append_escaped(*row[i], out);
+    } else {
+      out += "\\N";
+    }
+  }
+  return out + "\n";
+}
+
+std::string stream_of(Wire wire, const std::vector<Row>& rows) {
+  std::string out;
+  CopyMasker::begin(wire, out);
+  for (const Row& row : rows) out += wire == Wire::kBinary ? binary_row(row) : text_row(row);
+  CopyMasker::end(wire, out);
+  return out;
+}
+
+RowProgram program_of(std::vector<std::pair<Column, MaskerSpec>> columns, Wire wire) {
+  TablePlan plan;
+  plan.table = table_of({});
+  plan.treatment = Treatment::kMask;
+  for (auto& [column, masker] : columns) {
+    column.number = static_cast<int>(plan.columns.size()) + 1;
+    plan.table.columns.push_back(column);
+    plan.columns.push_back({column, masker, "test"});
+  }
+  auto program = RowProgram::compile(plan, "UTF8", wire, test_key());
+  EXPECT_TRUE(program.ok()) << program.error().message;
+  return std::move(program).value();
+}
+
+RowProgram people(Wire wire) {
+  Column padded = column_of(TypeClass::kText, "bpchar", "code");
+  padded.blank_padded = true;
+  padded.length_max = 6;
+  Column computed = column_of(TypeClass::kText, "text", "computed");
+  computed.generated = true;
+  return program_of({{column_of(TypeClass::kText, "text", "id"), spec_of("keep")},
+                     {column_of(TypeClass::kText, "text", "email"), spec_of("email")},
+                     {computed, spec_of("keep")},
+                     {column_of(TypeClass::kText, "text", "note"), spec_of("null")},
+                     {padded, spec_of("fixed", {{"value", "abc"}})},
+                     {column_of(TypeClass::kText, "text", "rest"), spec_of("keep")}},
+                    wire);
+}
+
+const std::vector<Row> kPeople = {
+    {"1", "ann@x.org", "a note", "abc   ", "tab\there, back\\slash"},
+    {"2", std::nullopt, std::nullopt, std::nullopt, std::nullopt},
+    {"3", "", "", "xyz", "line\nline\rline"},
+    {std::nullopt, "bob\\@x.org", "x", "x", ""},
+    {"\\N", "\\.", "\\N", "\\", "\b\f\v"},
+};
+
+struct Outcome {
+  std::string out;
+  Status status;
+  RowCounts counts;
+};
+
+Outcome feed_in_pieces(const RowProgram& program, std::string_view stream, size_t piece) {
+  CopyMasker masker(program);
+  Outcome outcome;
+  for (size_t at = 0; at < stream.size() && outcome.status.ok(); at += piece) {
+    outcome.status = masker.feed(stream.substr(at, piece), outcome.out);
+  }
+  if (outcome.status.ok()) outcome.status = masker.finish();
+  outcome.counts = masker.counts();
+  return outcome;
+}
+
+class CopyMaskerTest : public ::testing::TestWithParam<Wire> {};
+INSTANTIATE_TEST_SUITE_P(Wires, CopyMaskerTest, ::testing::Values(Wire::kBinary, Wire::kText),
+                         [](const auto& wire) { return wire.param == Wire::kBinary ? "Binary" : "Text"; });
+
+TEST_P(CopyMaskerTest, MasksTheNamedColumnsAndNothingElse) {
+  RowProgram program = people(GetParam());
+  EXPECT_EQ(program.column_names(), (std::vector<std::string>{"id", "email", "note", "code", "rest"}));
+  Outcome outcome = feed_in_pieces(program, stream_of(GetParam(), kPeople), 1 << 20);
+  ASSERT_TRUE(outcome.status.ok());
+
+  std::vector<Row> expected;
+  for (const Row& row : kPeople) {
+    Row masked = row;
+    if (row[1] && !row[1]->empty()) masked[1] = mask(program.masker(1), *row[1]);
+    masked[2].reset();
+    if (row[3]) masked[3] = "abc";
+    expected.push_back(masked);
+  }
+  std::string framed;
+  CopyMasker::begin(GetParam(), framed);
+  framed += outcome.out;
+  CopyMasker::end(GetParam(), framed);
+  EXPECT_EQ(framed, stream_of(GetParam(), expected));
+}
+
+TEST_P(CopyMaskerTest, CountsExactly) {
+  RowProgram program = people(GetParam());
+  std::string stream = stream_of(GetParam(), kPeople);
+  Outcome outcome = feed_in_pieces(program, stream, 1 << 20);
+  const RowCounts& counts = outcome.counts;
+  EXPECT_EQ(counts.rows, 5U);
+  EXPECT_EQ(counts.bytes_in, stream.size() - (GetParam() == Wire::kBinary ? 21 : 0));
+  EXPECT_EQ(counts.bytes_out, outcome.out.size());
+  struct {
+    uint64_t values, changed, unchanged, blank;
+  } const expected[] = {{4, 0, 4, 0}, {3, 3, 0, 1}, {4, 4, 0, 0}, {4, 3, 1, 0}, {4, 0, 4, 0}};
+  for (size_t i = 0; i < std::size(expected); ++i) {
+    EXPECT_EQ(counts.columns[i].values, expected[i].values) << i;
+    EXPECT_EQ(counts.columns[i].changed, expected[i].changed) << i;
+    EXPECT_EQ(counts.columns[i].unchanged, expected[i].unchanged) << i;
+    EXPECT_EQ(counts.columns[i].blank, expected[i].blank) << i;
+  }
+}
+
+TEST_P(CopyMaskerTest, SplitsAnywhere) {
+  RowProgram program = people(GetParam());
+  std::string stream = stream_of(GetParam(), kPeople);
+  Outcome whole = feed_in_pieces(program, stream, stream.size());
+  for (size_t piece = 1; piece < stream.size(); ++piece) {
+    Outcome outcome = feed_in_pieces(program, stream, piece);
+    ASSERT_TRUE(outcome.status.ok()) << piece;
+    EXPECT_EQ(outcome.out, whole.out) << piece;
+    EXPECT_EQ(outcome.counts.bytes_in, whole.counts.bytes_in);
+  }
+}
+
+TEST_P(CopyMaskerTest, EveryTruncationIsAnError) {
+  RowProgram program = people(GetParam());
+  std::string stream = stream_of(GetParam(), kPeople);
+  for (size_t size = 0; size < stream.size(); ++size) {
+    // Text has no trailer: a stream that ends after a line is whole.
+    if (GetParam() == Wire::kText && (size == 0 || stream[size - 1] == '\n')) continue;
+    Outcome outcome = feed_in_pieces(program, stream.substr(0, size), 7);
+    ASSERT_FALSE(outcome.status.ok()) << size;
+    EXPECT_EQ(outcome.status.error().code, Code::kCorrupt);
+  }
+}
+
+TEST_P(CopyMaskerTest, AWrongNumberOfFieldsIsAnErrorThatNamesTheRow) {
+  RowProgram program = people(GetParam());
+  for (size_t fields : {0U, 1U, 4U, 6U}) {
+    std::vector<Row> rows = {kPeople[0], Row(fields, "x"), kPeople[1]};
+    Outcome outcome = feed_in_pieces(program, stream_of(GetParam(), rows), 1000);
+    ASSERT_FALSE(outcome.status.ok()) << fields;
+    EXPECT_NE(outcome.status.error().message.find("row 2"), std::string::npos)
+        << outcome.status.error().message;
+    EXPECT_EQ(outcome.counts.rows, 1U);
+    EXPECT_EQ(outcome.counts.bytes_out, outcome.out.size());
+  }
+}
+
+TEST_P(CopyMaskerTest, AnInvalidValueIsAnErrorWithoutTheValue) {
+  RowProgram program = people(GetParam());
+  std::vector<Row> rows = {kPeople[0], {"1", "secret\xff", "", "", ""}};
+  Outcome outcome = feed_in_pieces(program, stream_of(GetParam(), rows), 1000);
+  ASSERT_FALSE(outcome.status.ok());
+  EXPECT_EQ(outcome.status.error().message,
+            "row 2 of public.t: column email holds bytes that are no value of its type");
+  EXPECT_EQ(outcome.out.find("secret"), std::string::npos);
+}
+
+TEST_P(CopyMaskerTest, NothingComesAfterTheEnd) {
+  RowProgram program = people(GetParam());
+  std::string stream = stream_of(GetParam(), kPeople);
+  if (GetParam() == Wire::kText) stream += "\\.\n";
+  EXPECT_TRUE(feed_in_pieces(program, stream, 5).status.ok());
+  EXPECT_FALSE(feed_in_pieces(program, stream + "x", 5).status.ok());
+  EXPECT_FALSE(feed_in_pieces(program, stream + "x", 5000).status.ok());
+}
+
+TEST_P(CopyMaskerTest, ATableWithoutColumnsStillHasRows) {
+  RowProgram program = program_of({}, GetParam());
+  Outcome outcome = feed_in_pieces(program, stream_of(GetParam(), {{}, {}, {}}), 1);
+  ASSERT_TRUE(outcome.status.ok());
+  EXPECT_EQ(outcome.counts.rows, 3U);
+}
+
+TEST_P(CopyMaskerTest, ALargeRowInSmallPiecesTakesLinearTime) {
+  RowProgram program = program_of({{column_of(TypeClass::kText, "text"), spec_of("hash")}}, GetParam());
+  std::string stream = stream_of(GetParam(), {{std::string(8 << 20, 'x')}});
+  Outcome outcome =
+      feed_in_pieces(program, stream, 1000);  // 8,400 pieces: quadratic would be 35 GB of scanning
+  EXPECT_TRUE(outcome.status.ok());
+  EXPECT_EQ(outcome.counts.widest_row_bytes, stream.size() - (GetParam() == Wire::kBinary ? 21 : 0));
+}
+
+TEST(CopyBinary, HeadersThatAreNotOurs) {
+  RowProgram program = people(Wire::kBinary);
+  std::string stream = stream_of(Wire::kBinary, kPeople);
+  std::string other = stream;
+  other[3] = 'X';
+  EXPECT_FALSE(feed_in_pieces(program, other, 1).status.ok());
+  std::string flags = stream;
+  flags[12] = 1;  // OIDs, until PostgreSQL 11
+  EXPECT_FALSE(feed_in_pieces(program, flags, 1).status.ok());
+  std::string extended = stream;
+  extended[18] = 3;
+  extended.insert(19, "abc");
+  EXPECT_TRUE(feed_in_pieces(program, extended, 1).status.ok());
+  std::string endless = stream;
+  endless[15] = 0x7f;
+  EXPECT_FALSE(feed_in_pieces(program, endless, 1).status.ok());
+}
+
+TEST(CopyBinary, LengthsThatCannotBe) {
+  RowProgram program = people(Wire::kBinary);
+  for (uint32_t length : {0xfffffffeU, 0x80000000U, 0x7fffffffU, 0x40000001U}) {
+    std::string stream;
+    CopyMasker::begin(Wire::kBinary, stream);
+    append_be16(5, stream);
+    append_be32(length, stream);
+    Outcome outcome = feed_in_pieces(program, stream, 1000);
+    ASSERT_FALSE(outcome.status.ok());
+    EXPECT_EQ(outcome.status.error().code, Code::kCorrupt);
+  }
+}
+
+TEST(CopyText, ReadsEveryEscapeThatCopyFromReads) {
+  RowProgram program = program_of({{column_of(TypeClass::kText, "text"), spec_of("hash")},
+                                   {column_of(TypeClass::kText, "text", "d"), spec_of("keep")}},
+                                  Wire::kText);
+  std::string expected = mask(program.masker(0), "a\tb\nAA!?\\x");
+  Outcome outcome = feed_in_pieces(program, "a\\tb\\n\\101\\x41\\!?\\\\\\xg\tkept \\x41 raw\n", 3);
+  EXPECT_EQ(outcome.out.find(expected), std::string::npos);  // \xg is the letter x and a g
+  expected = mask(program.masker(0), "a\tb\nAA!?\\xg");
+  EXPECT_EQ(outcome.out, expected + "\tkept \\x41 raw\n");
+}
+
+TEST(RowProgram, RunMasksOneRow) {
+  RowProgram program = people(Wire::kText);
+  std::vector<std::optional<std::string_view>> in = {"1", "ann@x.org", std::nullopt, "c", "rest"};
+  std::vector<std::string> out;
+  std::vector<bool> nulls;
+  RowCounts counts;
+  ASSERT_TRUE(program.run(in, out, nulls, counts).ok());
+  EXPECT_EQ(nulls, (std::vector<bool>{false, false, true, false, false}));
+  EXPECT_EQ(out[0], "1");
+  EXPECT_EQ(out[1], mask(program.masker(1), "ann@x.org"));
+  EXPECT_EQ(counts.rows, 1U);
+  RowCounts sum;
+  sum.add(counts);
+  sum.add(counts);
+  EXPECT_EQ(sum.columns[1].changed, 2U);
+}
+
+}  // namespace
+}  // namespace ytb::masking

@@ -1,0 +1,137 @@
+#include "masking/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace ytb::masking {
+
+void RowCounts::add(const RowCounts& other) {
+  rows += other.rows;
+  bytes_in += other.bytes_in;
+  bytes_out += other.bytes_out;
+  widest_row_bytes = std::max(widest_row_bytes, other.widest_row_bytes);
+  if (columns.size() < other.columns.size()) columns.resize(other.columns.size());
+  for (size_t i = 0; i < other.columns.size(); ++i) {
+    columns[i].values += other.columns[i].values;
+    columns[i].changed += other.columns[i].changed;
+    columns[i].unchanged += other.columns[i].unchanged;
+    columns[i].blank += other.columns[i].blank;
+  }
+}
+
+struct RowProgram::Impl {
+  struct Step {
+    std::unique_ptr<Masker> masker;
+    bool blank_padded = false;
+  };
+  Wire wire = Wire::kBinary;
+  QualifiedName table;
+  std::vector<std::string> names;
+  std::vector<Step> steps;
+  std::vector<size_t> masked;
+};
+
+RowProgram::RowProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RowProgram::RowProgram(RowProgram&&) noexcept = default;
+RowProgram& RowProgram::operator=(RowProgram&&) noexcept = default;
+RowProgram::~RowProgram() = default;
+
+Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view encoding, Wire wire,
+                                       const MaskingKey& key) {
+  auto impl = std::make_unique<Impl>();
+  impl->wire = wire;
+  impl->table = plan.table.name;
+  // A masker finds other columns (`by:`) by their place in the row, so the table is described as it streams.
+  Table streamed = plan.table;
+  streamed.columns.clear();
+  for (const ColumnPlan& column : plan.columns) {
+    if (!column.column.generated) streamed.columns.push_back(column.column);
+  }
+  for (const ColumnPlan& column : plan.columns) {
+    if (column.column.generated) continue;
+    MaskerContext context{column.column, streamed, encoding, wire, key};
+    YTB_ASSIGN(std::unique_ptr<Masker> masker, compile_masker(column.masker, context));
+    if (!masker->is_keep()) impl->masked.push_back(impl->steps.size());
+    impl->names.push_back(column.column.name);
+    impl->steps.push_back({std::move(masker), column.column.blank_padded});
+  }
+  return RowProgram(std::move(impl));
+}
+
+Wire RowProgram::wire() const { return impl_->wire; }
+const std::vector<std::string>& RowProgram::column_names() const { return impl_->names; }
+size_t RowProgram::column_count() const { return impl_->names.size(); }
+const Masker& RowProgram::masker(size_t column) const { return *impl_->steps.at(column).masker; }
+const std::vector<size_t>& RowProgram::masked_columns() const { return impl_->masked; }
+
+namespace {
+
+std::string_view without_padding(std::string_view value) {
+  size_t end = value.find_last_not_of(' ');
+  return value.substr(0, end == std::string_view::npos ? 0 : end + 1);
+}
+
+}  // namespace
+
+Applied RowProgram::mask_field(size_t column, std::string_view value, RowFields row, std::string& out,
+                               ColumnCounts& counts) const {
+  const Impl::Step& step = impl_->steps[column];
+  const size_t start = out.size();
+  Applied applied = step.masker->apply(value, row, out);
+  switch (applied) {
+    case Applied::kReplaced: {
+      std::string_view masked = std::string_view(out).substr(start);
+      bool same = step.blank_padded ? without_padding(masked) == without_padding(value) : masked == value;
+      ++counts.values;
+      ++(same ? counts.unchanged : counts.changed);
+      break;
+    }
+    case Applied::kNull:
+      ++counts.values;
+      ++counts.changed;
+      break;
+    case Applied::kBlank:
+      ++counts.blank;
+      break;
+    case Applied::kInvalid:
+      out.resize(start);
+      break;
+  }
+  return applied;
+}
+
+Error RowProgram::invalid_field(size_t column, uint64_t row) const {
+  return {.code = Code::kCorrupt,
+          .message = fmt::format("row {} of {}.{}: column {} holds bytes that are no value of its type", row,
+                                 impl_->table.schema, impl_->table.name, impl_->names.at(column)),
+          .hint = "the value is not shown here; look at that row in production"};
+}
+
+Status RowProgram::run(RowFields in, std::vector<std::string>& out, std::vector<bool>& nulls,
+                       RowCounts& counts) const {
+  YTB_CHECK(in.size() == column_count());
+  out.resize(in.size());
+  nulls.assign(in.size(), true);
+  counts.columns.resize(in.size());
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  for (size_t i = 0; i < in.size(); ++i) {
+    out[i].clear();
+    if (!in[i]) continue;
+    Applied applied = mask_field(i, *in[i], in, out[i], counts.columns[i]);
+    if (applied == Applied::kInvalid) return invalid_field(i, counts.rows + 1);
+    nulls[i] = applied == Applied::kNull;
+    bytes_in += in[i]->size();
+    bytes_out += out[i].size();
+  }
+  ++counts.rows;
+  counts.bytes_in += bytes_in;
+  counts.bytes_out += bytes_out;
+  counts.widest_row_bytes = std::max(counts.widest_row_bytes, bytes_in);
+  return {};
+}
+
+}  // namespace ytb::masking
