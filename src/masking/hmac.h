@@ -1,10 +1,11 @@
-// The one primitive: HMAC-SHA256(key, domain ‖ 0 ‖ canonical value). Same value, same pseudonym: in every table,
-// database and engine, on every day, as long as the key stays.
+// The one primitive: HMAC-SHA256(key, domain ‖ 0 ‖ canonical value). Same value, same pseudonym: in every
+// table, database and engine, on every day, as long as the key stays.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/secret.h"
