@@ -13,13 +13,13 @@ namespace ytb::decide {
 
 // What stands in the way of progress, for exit statuses and notices.
 enum class Waiting {
-  kNothing,        // there is an action, or all is as it should be
-  kSchedule,       // the next refresh is not due yet
-  kSnapshot,       // there is no newer usable snapshot
-  kBackoff,        // a failed try is repeated at `until`
-  kDrain,          // the previous copy still serves clients that hold on to it
-  kUnknown,        // something could not be observed
-  kPerson,         // the last try failed for a reason that repeating does not change
+  kNothing,   // there is an action, or all is as it should be
+  kSchedule,  // the next refresh is not due yet
+  kSnapshot,  // there is no newer usable snapshot
+  kBackoff,   // a failed try is repeated at `until`
+  kDrain,     // the previous copy still serves clients that hold on to it
+  kUnknown,   // something could not be observed
+  kPerson,    // the last try failed for a reason that repeating does not change
 };
 
 struct Decision {
@@ -27,7 +27,7 @@ struct Decision {
   std::string reason;            // one sentence: why this action, or why nothing
   std::optional<Instant> until;  // with no action: when to look again at the latest
   Waiting waiting = Waiting::kNothing;
-  std::optional<Error> blocker;  // for kPerson and kUnknown: the error itself
+  std::optional<Error> blocker;      // for kPerson and kUnknown: the error itself
   std::vector<std::string> remarks;  // skipped snapshots, strays, copies that are not ours: for --explain
 };
 

@@ -28,8 +28,9 @@ enum class Phase {
 // Lower-case, as in DESIGN's list: "restoring".
 std::string_view name_of(Phase phase);
 std::optional<Phase> phase_of(std::string_view name);
-// Whether a copy may go from one phase to the other. Failed and deleting are reachable from everywhere
-// but from live (a live copy is first demoted); rollback is draining|spare → live.
+// Whether a copy may go from one phase to the other. Staying is allowed: actions are repeated. Failed and
+// deleting are reachable from everywhere but from live (a live copy is first demoted), and from deleting there
+// is no way back; rollback is draining|spare → live.
 bool may_follow(Phase from, Phase to);
 
 struct Copy {

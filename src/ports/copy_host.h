@@ -1,4 +1,8 @@
 // CopyHost: starts, observes, opens and deletes copies. Contains no policy; every call is idempotent.
+//
+// Two of us at once: a call that changes a copy is refused (kBusy, Later) where the recorded phase is no longer the
+// one in the OwnedCopy it was given: what was decided was decided about something else. A live copy is neither
+// removed nor failed, whatever is asked (kRefused).
 #pragma once
 
 #include <string>

@@ -1,0 +1,300 @@
+#include "cli/command.h"
+
+#include <array>
+
+namespace ytb::cli {
+namespace {
+
+constexpr OptionSpec kYes{.name = "--yes", .value = "", .help = "do it without asking", .letter = "-y"};
+constexpr OptionSpec kDryRun{
+    .name = "--dry-run", .value = "", .help = "say what would be done; change nothing", .letter = ""};
+constexpr OptionSpec kSchema{.name = "--schema",
+                             .value = "FILE",
+                             .help = "check against a schema dump (pg_dump --schema-only); needs no server",
+                             .letter = ""};
+constexpr OptionSpec kDatabase{.name = "--database",
+                               .value = "NAME",
+                               .help = "the database that the schema file, or the table, is of",
+                               .letter = ""};
+
+std::vector<CommandSpec> make_commands() {
+  return {
+      {.id = CommandId::kInit,
+       .path = "init",
+       .summary = "Write a first config, its keys and the state directory",
+       .help = "Looks at this machine (PostgreSQL versions, disk space, paths), writes a commented config "
+               "file, and "
+               "makes the masking key, the signing key and the password of the role 'staging', each in a "
+               "file that "
+               "only you can read. Nothing that exists is overwritten.\n\n"
+               "--production names the production in the config; the default is 'shop'.",
+       .arguments = {},
+       .options = {{.name = "--source-dir",
+                    .value = "DIR",
+                    .help = "where pg_basebackup results lie",
+                    .letter = "",
+                    .repeatable = true},
+                   {.name = "--connection",
+                    .value = "CONNINFO",
+                    .help = "how to reach production, without a password",
+                    .letter = ""},
+                   {.name = "--directory",
+                    .value = "DIR",
+                    .help = "where copies, alias and state live",
+                    .letter = ""},
+                   {.name = "--systemd",
+                    .value = "",
+                    .help = "also write units for systemd beside the config",
+                    .letter = ""},
+                   kDryRun},
+       .examples = "  yesterdaytabase init --source-dir /backups/shop\n"
+                   "  yesterdaytabase init --production crm --connection 'host=db1 user=backup' --systemd\n"},
+      {.id = CommandId::kCheck,
+       .path = "check",
+       .summary = "Say whether a refresh would work, line by line",
+       .help = "Checks the config, the policy against production's columns, the snapshots, the PostgreSQL "
+               "binaries, "
+               "disk space, ports, users, key files and the alias. Changes nothing. Each line has its "
+               "remedy; one "
+               "that fails makes the exit status that of the failure.",
+       .arguments = {},
+       .options = {},
+       .examples = "  yesterdaytabase check\n  yesterdaytabase check --output json\n"},
+      {.id = CommandId::kSnapshotTake,
+       .path = "snapshot take",
+       .summary = "Take a snapshot of production now",
+       .help = "Runs pg_basebackup against source.connection into the first source directory, and then "
+               "deletes the "
+               "oldest snapshots that this command took, beyond source.keep. Production is only read.",
+       .arguments = {},
+       .options = {},
+       .examples = "  yesterdaytabase snapshot take\n"},
+      {.id = CommandId::kSnapshotList,
+       .path = "snapshot list",
+       .summary = "List the snapshots, and why some cannot be used",
+       .help = "Newest first, by the instant the data is of. What cannot be used is listed with its reason.",
+       .arguments = {},
+       .options = {},
+       .examples = "  yesterdaytabase snapshot list --output json\n"},
+      {.id = CommandId::kPolicyPropose,
+       .path = "policy propose",
+       .summary = "Write a first policy from names, types and samples",
+       .help = "Reads production's catalog and, where it may, a few rows, and proposes what becomes of every "
+               "column, "
+               "each with its evidence. What it cannot decide is marked 'judge', which no refresh accepts: a "
+               "person "
+               "decides. Columns that the policy already judges stay as they are.\n\n"
+               "Without --out the proposal is printed.",
+       .arguments = {},
+       .options =
+           {{.name = "--out",
+             .value = "FILE",
+             .help = "write it there; refuses to overwrite",
+             .letter = "-o"},
+            {.name = "--no-samples", .value = "", .help = "look at names and types only", .letter = ""},
+            kSchema,
+            kDatabase},
+       .examples = "  yesterdaytabase policy propose --out policy.yaml\n"},
+      {.id = CommandId::kPolicyAccept,
+       .path = "policy accept",
+       .summary = "Accept what the policy's wildcards mean today, into policy.lock",
+       .help = "Every 'keep' of a whole table, of a whole database or of '*' means the columns there are "
+               "now. This "
+               "writes them into the lock file, after showing what changes. Keep both files in git: the diff "
+               "is the "
+               "review.",
+       .arguments = {},
+       .options = {kSchema, kDatabase, kYes},
+       .examples = "  yesterdaytabase policy accept\n  yesterdaytabase policy accept --schema schema.sql "
+                   "--database shop --yes\n"},
+      {.id = CommandId::kPolicyCheck,
+       .path = "policy check",
+       .summary = "Check the policy column by column",
+       .help =
+           "Fails when a database, table or column is not judged, a masker cannot serve a type or is too "
+           "weak for a "
+           "unique column, or the policy names what is not there. With --schema it needs no server: a pull "
+           "request that adds a column learns it there.",
+       .arguments = {},
+       .options = {kSchema, kDatabase},
+       .examples = "  yesterdaytabase policy check\n  pg_dump --schema-only shop > schema.sql\n"
+                   "  yesterdaytabase policy check --schema schema.sql --database shop\n"},
+      {.id = CommandId::kPolicyPreview,
+       .path = "policy preview",
+       .summary = "Show some rows of a table as they would be masked",
+       .help = "Reads a few rows of production through source.connection, masks them in memory, and shows "
+               "the result. "
+               "Originals are shown only on request and only on a terminal.",
+       .arguments = {{.name = "TABLE"}},
+       .options = {{.name = "--rows",
+                    .value = "N",
+                    .help = "how many rows, at most 100 (default 10)",
+                    .letter = "-n"},
+                   {.name = "--show-originals",
+                    .value = "",
+                    .help = "show each original above its mask; on a terminal only",
+                    .letter = ""},
+                   kDatabase},
+       .examples = "  yesterdaytabase policy preview public.users\n"},
+      {.id = CommandId::kPlan,
+       .path = "plan",
+       .summary = "Say what a refresh would do now, why and about how long",
+       .help = "Observes and decides, as a refresh would, and changes nothing.",
+       .arguments = {},
+       .options = {{.name = "--force", .value = "", .help = "as 'refresh --force'", .letter = ""}},
+       .examples = "  yesterdaytabase plan\n"},
+      {.id = CommandId::kRefresh,
+       .path = "refresh",
+       .summary = "Make staging yesterday's production",
+       .help =
+           "Restores the newest usable snapshot into a new copy, defuses it, masks it, proves it, opens it "
+           "and "
+           "moves the alias to it. Until the proof nobody can log in to it, and until the alias moves the "
+           "previous copy goes on serving.\n\n"
+           "Ctrl-C is safe: the next run goes on from where this one stopped.",
+       .arguments = {},
+       .options = {{.name = "--if-due",
+                    .value = "",
+                    .help = "only if the schedule says so (for cron and timers)",
+                    .letter = ""},
+                   {.name = "--force",
+                    .value = "",
+                    .help = "also when the newest snapshot is already live",
+                    .letter = ""},
+                   {.name = "--wait-drain",
+                    .value = "",
+                    .help = "go on until the previous copy is gone, too",
+                    .letter = ""}},
+       .examples = "  yesterdaytabase refresh\n  yesterdaytabase refresh --if-due --output json\n"},
+      {.id = CommandId::kServe,
+       .path = "serve",
+       .summary = "Keep every production's schedule, in the foreground",
+       .help = "What systemd or a container starts. Starts the live copies after a reboot, refreshes on "
+               "schedule, catches "
+               "up after downtime, forwards 'listen:' addresses, complains once when staging is older than "
+               "max_age. "
+               "SIGTERM stops it gracefully (copies go on serving), SIGHUP reads the config again.",
+       .arguments = {},
+       .options = {},
+       .examples = "  yesterdaytabase serve --config /etc/yesterdaytabase/yesterdaytabase.yaml\n"},
+      {.id = CommandId::kStatus,
+       .path = "status",
+       .summary = "Say what is live, how old it is, and what comes next",
+       .help = "Exit status 7 when staging's data is older than --max-age (or the config's max_age), or "
+               "there is none: for "
+               "monitoring.",
+       .arguments = {},
+       .options = {{.name = "--explain",
+                    .value = "",
+                    .help = "also why: the decision, its remarks, the history",
+                    .letter = ""},
+                   {.name = "--max-age",
+                    .value = "DURATION",
+                    .help = "how old the data may be, e.g. 26h",
+                    .letter = ""}},
+       .examples = "  yesterdaytabase status\n  yesterdaytabase status --max-age 26h --output json\n"},
+      {.id = CommandId::kRollback,
+       .path = "rollback",
+       .summary = "Point the alias at a previous copy again",
+       .help = "Takes the previous copy that still runs (draining or spare), or the one that is named. One "
+               "repoint; no "
+               "connection is lost.",
+       .arguments = {{.name = "COPY", .required = false}},
+       .options = {kYes, kDryRun},
+       .examples =
+           "  yesterdaytabase rollback\n  yesterdaytabase rollback shop-yesterday-20261121-060000-1 --yes\n"},
+      {.id = CommandId::kDelete,
+       .path = "delete",
+       .summary = "Delete a copy that is not live",
+       .help = "The live copy is refused: refresh or roll back first, or use teardown.",
+       .arguments = {{.name = "COPY"}},
+       .options = {kYes, kDryRun},
+       .examples = "  yesterdaytabase delete shop-yesterday-20261121-060000-1\n"},
+      {.id = CommandId::kTeardown,
+       .path = "teardown",
+       .summary = "Remove every copy and the alias; never snapshots or keys",
+       .help = "Lists everything of ours that it would remove, asks, and removes it. Snapshots, keys, "
+               "config, policy, "
+               "and the history with its proofs stay.",
+       .arguments = {},
+       .options = {kYes, kDryRun},
+       .examples = "  yesterdaytabase teardown --dry-run\n"},
+      {.id = CommandId::kProofShow,
+       .path = "proof show",
+       .summary = "Show the proof of the live copy, or of another",
+       .help = "What was switched off, what was masked, what was checked and how it came out. Proofs are "
+               "kept after "
+               "their copies are gone. --output json prints the signed envelope as it is stored.",
+       .arguments = {{.name = "COPY", .required = false}},
+       .options = {},
+       .examples = "  yesterdaytabase proof show\n  yesterdaytabase proof show --output json > proof.json\n"},
+      {.id = CommandId::kProofVerify,
+       .path = "proof verify",
+       .summary = "Verify a proof's signature and verdict",
+       .help = "Takes a file that 'proof show --output json' wrote, or a copy's name. Exit status 6 when it "
+               "was changed, "
+               "was signed by another key, or does not pass. With --public-key it needs neither config nor "
+               "state.",
+       .arguments = {{.name = "FILE|COPY"}},
+       .options = {{.name = "--public-key",
+                    .value = "HEX",
+                    .help = "64 hexadecimal digits; the default is our own key",
+                    .letter = ""}},
+       .examples = "  yesterdaytabase proof verify proof.json --public-key 9f3c…\n"},
+      {.id = CommandId::kVersion,
+       .path = "version",
+       .summary = "Print the version",
+       .help = "",
+       .arguments = {},
+       .options = {},
+       .examples = ""},
+  };
+}
+
+}  // namespace
+
+std::span<const CommandSpec> commands() {
+  static const std::vector<CommandSpec> kCommands = make_commands();
+  return kCommands;
+}
+
+std::span<const OptionSpec> global_options() {
+  static constexpr std::array kGlobal{
+      OptionSpec{
+          .name = "--config",
+          .value = "FILE",
+          .help = "default: $YTB_CONFIG, ./yesterdaytabase.yaml, /etc/yesterdaytabase/yesterdaytabase.yaml",
+          .letter = "-c"},
+      OptionSpec{.name = "--production",
+                 .value = "NAME",
+                 .help = "which one, where several are configured",
+                 .letter = "-p"},
+      OptionSpec{.name = "--output", .value = "FORMAT", .help = "text or json", .letter = ""},
+      OptionSpec{.name = "--verbose", .value = "", .help = "say more", .letter = "-v"},
+      OptionSpec{.name = "--no-color", .value = "", .help = "no colours (as does NO_COLOR)", .letter = ""},
+      OptionSpec{.name = "--help", .value = "", .help = "this help", .letter = "-h"},
+  };
+  return kGlobal;
+}
+
+std::span<const GroupSpec> groups() {
+  static constexpr std::array kGroups{
+      GroupSpec{.name = "snapshot", .summary = "Take and list snapshots of production"},
+      GroupSpec{.name = "policy", .summary = "Propose, accept, check and preview the masking policy"},
+      GroupSpec{.name = "proof", .summary = "Show and verify the signed proofs"},
+  };
+  return kGroups;
+}
+
+std::optional<std::string> Invocation::value(std::string_view name) const {
+  auto found = options.find(name);
+  if (found == options.end() || found->second.empty()) return std::nullopt;
+  return found->second.back();
+}
+
+std::vector<std::string> Invocation::values(std::string_view name) const {
+  auto found = options.find(name);
+  return found == options.end() ? std::vector<std::string>{} : found->second;
+}
+
+}  // namespace ytb::cli

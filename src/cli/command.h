@@ -1,0 +1,88 @@
+// The command table: what can be typed, in one place. Parsing, help, completion of typos and docs/cli.md's
+// synopses all come from it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ytb::cli {
+
+struct OptionSpec {
+  std::string_view name;    // "--config"
+  std::string_view value;   // "FILE"; empty: a flag
+  std::string_view help;    // one line
+  std::string_view letter;  // "-h"; may be empty
+  bool repeatable = false;
+};
+
+struct ArgumentSpec {
+  std::string_view name;  // "COPY"
+  bool required = true;
+};
+
+enum class CommandId {
+  kInit,
+  kCheck,
+  kSnapshotTake,
+  kSnapshotList,
+  kPolicyPropose,
+  kPolicyAccept,
+  kPolicyCheck,
+  kPolicyPreview,
+  kPlan,
+  kRefresh,
+  kServe,
+  kStatus,
+  kRollback,
+  kDelete,
+  kTeardown,
+  kProofShow,
+  kProofVerify,
+  kVersion,
+};
+
+struct CommandSpec {
+  CommandId id;
+  std::string_view path;     // "snapshot take"
+  std::string_view summary;  // one line, a sentence without the full stop
+  std::string_view help;     // paragraphs
+  std::vector<ArgumentSpec> arguments;
+  std::vector<OptionSpec> options;
+  std::string_view examples;  // indented lines
+};
+
+std::span<const CommandSpec> commands();
+std::span<const OptionSpec> global_options();
+// "snapshot", "policy", "proof" and their one-line help.
+struct GroupSpec {
+  std::string_view name;
+  std::string_view summary;
+};
+std::span<const GroupSpec> groups();
+
+// What was typed, checked against the table.
+struct Invocation {
+  const CommandSpec* command = nullptr;  // none: help was asked for
+  std::string help;                      // the help text to print, where asked for
+  std::vector<std::string> arguments;
+  std::map<std::string, std::vector<std::string>, std::less<>> options;  // by name, without "--"
+
+  [[nodiscard]] bool has(std::string_view name) const { return options.find(name) != options.end(); }
+  [[nodiscard]] std::optional<std::string> value(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string> values(std::string_view name) const;
+};
+
+// `words` without the program's name. Error{kUsage} says what was wrong, with "did you mean"; secrets given
+// as arguments are refused with the reason and never echoed.
+Result<Invocation> parse_command_line(const std::vector<std::string>& words);
+
+// `path`: "" for the overview, "policy" for a group, "policy check" for a command.
+std::string help_text(std::string_view path);
+
+}  // namespace ytb::cli

@@ -1,0 +1,162 @@
+#include "cli/command.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/text.h"
+#include "support/golden.h"
+
+namespace ytb::cli {
+namespace {
+
+Result<Invocation> parse(std::string_view line) {
+  std::vector<std::string> words;
+  if (!line.empty()) words = split(line, ' ');
+  return parse_command_line(words);
+}
+
+TEST(CommandLine, EveryCommandOfTheTableIsFound) {
+  std::set<CommandId> seen;
+  for (const CommandSpec& command : commands()) {
+    std::string line(command.path);
+    for (const ArgumentSpec& argument : command.arguments) {
+      if (argument.required) line += " x";
+    }
+    for (const OptionSpec& option : command.options) {
+      line += fmt::format(" {}", option.name);
+      if (!option.value.empty()) line += " v";
+    }
+    Result<Invocation> invocation = parse(line);
+    ASSERT_TRUE(invocation.ok()) << line << ": " << invocation.error().message;
+    ASSERT_NE(invocation->command, nullptr) << line;
+    EXPECT_EQ(invocation->command->id, command.id) << line;
+    EXPECT_EQ(invocation->options.size(), command.options.size()) << line;
+    seen.insert(command.id);
+    EXPECT_FALSE(command.summary.empty());
+  }
+  EXPECT_EQ(seen.size(), commands().size());
+}
+
+TEST(CommandLine, OptionsAndArguments) {
+  Result<Invocation> a = parse("--config a.yaml refresh --if-due --output json -v");
+  ASSERT_TRUE(a.ok()) << a.error().message;
+  EXPECT_EQ(a->value("config"), "a.yaml");
+  EXPECT_TRUE(a->has("if-due"));
+  EXPECT_TRUE(a->has("verbose"));
+  EXPECT_FALSE(a->has("force"));
+  EXPECT_EQ(a->value("output"), "json");
+
+  Result<Invocation> b = parse("rollback shop-yesterday-20261121-060000-1 -y -p shop --config=b.yaml");
+  ASSERT_TRUE(b.ok()) << b.error().message;
+  EXPECT_EQ(b->arguments, std::vector<std::string>{"shop-yesterday-20261121-060000-1"});
+  EXPECT_TRUE(b->has("yes"));
+  EXPECT_EQ(b->value("production"), "shop");
+  EXPECT_EQ(b->value("config"), "b.yaml");
+
+  Result<Invocation> c = parse("init --source-dir /a --source-dir /b");
+  ASSERT_TRUE(c.ok());
+  EXPECT_EQ(c->values("source-dir"), (std::vector<std::string>{"/a", "/b"}));
+
+  // A table may be called like a command, or begin with a dash after "--".
+  Result<Invocation> d = parse("policy preview plan --rows 3");
+  ASSERT_TRUE(d.ok()) << d.error().message;
+  EXPECT_EQ(d->command->id, CommandId::kPolicyPreview);
+  EXPECT_EQ(d->arguments, std::vector<std::string>{"plan"});
+
+  // The last one counts.
+  EXPECT_EQ(parse("status -c a -c b")->value("config"), "b");
+}
+
+TEST(CommandLine, HelpIsFoundEverywhere) {
+  EXPECT_EQ(parse("")->help, help_text(""));
+  EXPECT_EQ(parse("-h")->help, help_text(""));
+  EXPECT_EQ(parse("policy")->help, help_text("policy"));
+  EXPECT_EQ(parse("policy --help")->help, help_text("policy"));
+  EXPECT_EQ(parse("policy check -h")->help, help_text("policy check"));
+  EXPECT_EQ(parse("refresh --if-due --help")->help, help_text("refresh"));
+  EXPECT_EQ(parse("delete --help")->help, help_text("delete"))
+      << "an argument is missing, but help was asked for";
+}
+
+TEST(CommandLine, WrongLinesSayWhatIsWrong) {
+  std::string golden;
+  for (std::string_view line : {"refrehs",
+                                "policy chekc",
+                                "proof",
+                                "snapshot tak",
+                                "frobnicate",
+                                "refresh --forec",
+                                "refresh --xyzzy",
+                                "--cofnig x refresh",
+                                "delete",
+                                "delete a b",
+                                "status extra",
+                                "refresh --output yaml",
+                                "refresh --output jsn",
+                                "refresh --config",
+                                "status --max-age",
+                                "plan --if-due",
+                                "--nonsense",
+                                "refresh --config=",
+                                "policy preview",
+                                "refresh --force=maybe"}) {
+    Result<Invocation> invocation = parse(line);
+    golden += fmt::format("$ yesterdaytabase {}\n", line);
+    if (invocation.ok()) {
+      golden += invocation->help.empty() ? "(accepted)\n\n" : "(help)\n\n";
+      continue;
+    }
+    EXPECT_EQ(invocation.error().code, Code::kUsage) << line;
+    golden += fmt::format("error: {}\n\n", to_string(invocation.error()));
+  }
+  tests::expect_golden("cli/usage_errors.txt", golden);
+}
+
+TEST(CommandLine, SecretsAreRefusedAndNeverEchoed) {
+  for (std::vector<std::string> words : std::vector<std::vector<std::string>>{
+           {"refresh", "--password", "hunter2"},
+           {"refresh", "--password=hunter2"},
+           {"--db-passwd", "hunter2", "check"},
+           {"check", "--api-token=hunter2"},
+           {"init", "--connection", "host=db1 user=a password=hunter2"},
+           {"init", "--connection", "host=db1 PASSWORD = hunter2"},
+           {"init", "--connection", "postgres://a:hunter2@db1/shop"},
+           {"init", "--connection=postgresql://db1/shop?password=hunter2"}}) {
+    Result<Invocation> invocation = parse_command_line(words);
+    ASSERT_FALSE(invocation.ok()) << words.back();
+    EXPECT_EQ(invocation.error().code, Code::kUsage);
+    EXPECT_EQ(to_string(invocation.error()).find("hunter2"), std::string::npos)
+        << to_string(invocation.error());
+    EXPECT_NE(to_string(invocation.error()).find("password: file:/path"), std::string::npos);
+  }
+  EXPECT_TRUE(parse_command_line({"init", "--connection", "host=db1 user=backup"}).ok());
+  EXPECT_TRUE(parse_command_line({"init", "--connection", "postgres://backup@db1:5433/shop"}).ok());
+}
+
+TEST(CommandLine, TooManyWordsAreRefused) {
+  EXPECT_FALSE(parse_command_line(std::vector<std::string>(300, "status")).ok());
+}
+
+TEST(Help, IsAsAgreed) {
+  tests::expect_golden("cli/help.txt", help_text(""));
+  for (const GroupSpec& group : groups()) {
+    tests::expect_golden(fmt::format("cli/help_{}.txt", group.name), help_text(group.name));
+  }
+  for (const CommandSpec& command : commands()) {
+    std::string file(command.path);
+    std::replace(file.begin(), file.end(), ' ', '_');
+    tests::expect_golden(fmt::format("cli/help_{}.txt", file), help_text(command.path));
+  }
+}
+
+TEST(Help, FitsATerminal) {
+  for (const CommandSpec& command : commands()) {
+    for (const std::string& line : split(help_text(command.path), '\n')) {
+      EXPECT_LE(line.size(), 120U) << command.path << ": " << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ytb::cli
