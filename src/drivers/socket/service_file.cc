@@ -1,0 +1,60 @@
+#include "drivers/socket/service_file.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "base/text.h"
+
+namespace ytb::socket_alias {
+namespace {
+
+constexpr std::string_view kMark = "# kept by yesterdaytabase";
+
+// The name in "[name]", or empty when the line opens no section.
+std::string_view section_of(std::string_view line) {
+  line = trim(line);
+  if (line.size() < 2 || line.front() != '[' || line.back() != ']') return {};
+  return line.substr(1, line.size() - 2);
+}
+
+std::string render(const ServiceEntries& entries) {
+  std::string common;
+  if (!entries.dbname.empty()) common += fmt::format("dbname={}\n", entries.dbname);
+  if (!entries.user.empty()) common += fmt::format("user={}\n", entries.user);
+  return fmt::format("[{0}]\n{1}\nhost={2}\n{3}\n[{0}-tcp]\n{1}\nhost=127.0.0.1\nport={4}\n{3}", entries.name,
+                     kMark, entries.alias_directory, common, entries.port);
+}
+
+}  // namespace
+
+std::string without_entries(std::string_view file, std::string_view name) {
+  const std::string tcp = fmt::format("{}-tcp", name);
+  std::string kept;
+  bool ours = false;
+  for (size_t start = 0; start < file.size();) {
+    size_t end = file.find('\n', start);
+    end = end == std::string_view::npos ? file.size() : end + 1;
+    const std::string_view line = file.substr(start, end - start);
+    start = end;
+    if (const std::string_view section = section_of(line); !section.empty()) {
+      ours = section == name || section == tcp;
+    }
+    if (!ours) kept += line;
+  }
+  while (kept.ends_with("\n\n")) kept.pop_back();
+  return kept == "\n" ? "" : kept;
+}
+
+std::string with_entries(std::string_view file, const ServiceEntries& entries) {
+  std::string text = without_entries(file, entries.name);
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
+  if (!text.empty()) text += '\n';
+  return text + render(entries);
+}
+
+bool has_entries(std::string_view file, const ServiceEntries& entries) {
+  return with_entries(file, entries) == file;
+}
+
+}  // namespace ytb::socket_alias

@@ -1,0 +1,175 @@
+#include "drivers/socket/socket_alias.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "base/text.h"
+#include "drivers/os/descriptor.h"
+#include "drivers/os/files.h"
+#include "drivers/socket/service_file.h"
+
+namespace ytb::socket_alias {
+namespace {
+
+constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
+constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
+constexpr size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;  // 107
+constexpr size_t kServiceFileMax = 1 << 20;
+constexpr Duration kAnswerTimeout = std::chrono::seconds(2);
+
+uint16_t port_in_name(std::string_view name) {
+  if (!name.starts_with(kSocketPrefix)) return 0;
+  name.remove_prefix(kSocketPrefix.size());
+  unsigned port = 0;
+  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), port);
+  if (error != std::errc() || end != name.data() + name.size() || port > 65535) return 0;
+  return static_cast<uint16_t>(port);
+}
+
+Result<std::string> read_service_file(const std::string& path) {
+  if (!os::exists(path)) return std::string();
+  return os::read_file(path, kServiceFileMax);
+}
+
+}  // namespace
+
+bool server_answers(const std::string& socket_path, Duration timeout) {
+  sockaddr_un address{};
+  if (socket_path.size() > kSocketPathMax) return false;
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return false;
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+  // SSLRequest: length 8, code 1234·5679 (PostgreSQL documentation, Message Formats).
+  constexpr std::array<unsigned char, 8> kSslRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
+  if (send(socket.get(), kSslRequest.data(), kSslRequest.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(kSslRequest.size())) {
+    return false;
+  }
+  pollfd waiting{.fd = socket.get(), .events = POLLIN, .revents = 0};
+  const auto timeout_ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+  if (poll(&waiting, 1, static_cast<int>(timeout_ms)) != 1) return false;
+  char answer = 0;
+  return recv(socket.get(), &answer, 1, 0) == 1 && (answer == 'S' || answer == 'N');
+}
+
+SocketAlias::SocketAlias(SocketAliasOptions options) : options_(std::move(options)) {}
+
+Status SocketAlias::check_length(const std::string& directory) {
+  const size_t length = directory.size() + 1 + kDefaultSocket.size();
+  if (length <= kSocketPathMax) return {};
+  return Error{
+      .code = Code::kConfig,
+      .message = fmt::format("the alias directory '{}' is too long: its socket's path would have {} bytes, "
+                             "and the system allows {}",
+                             directory, length, kSocketPathMax),
+      .hint = "choose a shorter alias.socket.directory, e.g. /run/yesterdaytabase/shop-yesterday"};
+}
+
+std::string SocketAlias::run_directory(const model::CopyId& copy) const {
+  return os::join_path(os::join_path(options_.copies_directory, copy.str()), "run");
+}
+
+Result<uint16_t> SocketAlias::port_in(const std::string& run_directory) const {
+  YTB_ASSIGN(auto entries, os::list_folder(run_directory));
+  uint16_t found = 0;
+  for (const os::FileInfo& entry : entries) {
+    // Our own `.s.PGSQL.5432` is a link; the server's socket is neither file, folder nor link.
+    if (entry.kind != os::FileKind::kOther) continue;
+    if (const uint16_t port = port_in_name(entry.name); port != 0) found = port;
+  }
+  if (found != 0) return found;
+  return Error{.code = Code::kConnection,
+               .message = fmt::format("no server's socket in {}", run_directory),
+               .hint = "the copy does not run; the next refresh starts it",
+               .retry = Retry::kLater};
+}
+
+Result<model::AliasState> SocketAlias::read() {
+  model::AliasState state;
+  const std::string name = os::name_in(options_.directory);
+  state.connect = fmt::format("PGSERVICEFILE={} psql service={}", options_.service_file, name);
+  YTB_ASSIGN(auto info, os::info_of(options_.directory));
+  if (!info) return state;
+  if (info->kind != os::FileKind::kLink) {
+    state.stray = fmt::format("{} is not a link of ours", options_.directory);
+    return state;
+  }
+  YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
+  const std::string folder = os::parent_of(target);
+  if (os::parent_of(folder) != options_.copies_directory || os::name_in(target) != "run") {
+    state.stray = target;
+    return state;
+  }
+  state.target = model::CopyId(os::name_in(folder));
+  YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
+  const auto port = port_in(target);
+  if (!port.ok()) {
+    // The copy is down or gone: where the name points is known, that it serves is not.
+    return state;
+  }
+  const std::string socket = os::join_path(target, kDefaultSocket);
+  state.consistent = os::exists(socket) && has_entries(service, {.name = name,
+                                                                 .alias_directory = options_.directory,
+                                                                 .port = *port,
+                                                                 .dbname = options_.dbname,
+                                                                 .user = options_.user});
+  state.seen =
+      state.consistent && server_answers(os::join_path(options_.directory, kDefaultSocket), kAnswerTimeout);
+  return state;
+}
+
+Status SocketAlias::repoint(const model::PassedProof& proof, const model::Copy& copy) {
+  if (proof.copy() != copy.id) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("the proof is of {}, not of {}", proof.copy(), copy.id),
+                 .hint = "this is a bug; nothing was changed"};
+  }
+  YTB_TRY(check_length(options_.directory));
+  YTB_ASSIGN(auto present, os::info_of(options_.directory));
+  if (present && present->kind != os::FileKind::kLink) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} exists and is not a link of ours", options_.directory),
+                 .hint = "move it away, or choose another alias.socket.directory"};
+  }
+  const std::string run = run_directory(copy.id);
+  YTB_ASSIGN(const uint16_t port, port_in(run));
+  const std::string own = fmt::format("{}{}", kSocketPrefix, port);
+  if (own != kDefaultSocket) YTB_TRY(os::write_link(os::join_path(run, kDefaultSocket), own));
+  YTB_TRY(os::make_folders(os::parent_of(options_.directory)));
+  YTB_TRY(os::write_link(options_.directory, run));
+
+  YTB_TRY(os::make_folders(os::parent_of(options_.service_file)));
+  YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
+  const ServiceEntries entries{.name = os::name_in(options_.directory),
+                               .alias_directory = options_.directory,
+                               .port = port,
+                               .dbname = options_.dbname,
+                               .user = options_.user};
+  if (has_entries(service, entries)) return {};
+  return os::write_file(options_.service_file, with_entries(service, entries), {.mode = 0644});
+}
+
+Status SocketAlias::remove() {
+  YTB_ASSIGN(auto present, os::info_of(options_.directory));
+  if (present && present->kind == os::FileKind::kLink) {
+    YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
+    if (os::is_inside(target, options_.copies_directory)) YTB_TRY(os::remove_file(options_.directory));
+  }
+  YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
+  const std::string rest = without_entries(service, os::name_in(options_.directory));
+  if (rest == service) return {};
+  if (rest.empty()) return os::remove_file(options_.service_file);
+  return os::write_file(options_.service_file, rest, {.mode = 0644});
+}
+
+}  // namespace ytb::socket_alias

@@ -1,0 +1,49 @@
+// SocketAlias: the name as a directory that staging users put in `host=`. It is a symbolic link to the live
+// copy's socket directory, replaced by an atomic rename, so that every new connection finds either the old
+// copy or the new one, and never neither.
+//
+// The socket's file is named after the port, which differs from copy to copy; a link `.s.PGSQL.5432` beside
+// it lets `host=alias` work without a port. The same name is kept in a service file. Link and service file
+// cannot change in one step: read() compares both, and where they disagree the alias is not consistent:
+// repoint again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/ids.h"
+#include "ports/alias_store.h"
+
+namespace ytb::socket_alias {
+
+struct SocketAliasOptions {
+  std::string directory;  // what users put in host=
+  std::string service_file;
+  std::string copies_directory;  // copies' folders are its children: <copies>/<id>/run
+  std::string dbname;            // for the service entries; may be empty
+  std::string user;              // likewise
+};
+
+class SocketAlias final : public ports::AliasStore {
+ public:
+  explicit SocketAlias(SocketAliasOptions options);
+
+  // Error{kConfig} when a socket below the alias would have a path that is too long for a socket: 107 bytes.
+  static Status check_length(const std::string& directory);
+
+  Result<model::AliasState> read() override;
+  Status repoint(const model::PassedProof& proof, const model::Copy& copy) override;
+  Status remove() override;
+
+ private:
+  [[nodiscard]] std::string run_directory(const model::CopyId& copy) const;
+  // The port in the name of the one socket in a run directory; kConnection where there is none.
+  [[nodiscard]] Result<uint16_t> port_in(const std::string& run_directory) const;
+
+  SocketAliasOptions options_;
+};
+
+// Whether a PostgreSQL server answers at a unix socket: asks for TLS and wants the one byte of an answer.
+bool server_answers(const std::string& socket_path, Duration timeout);
+
+}  // namespace ytb::socket_alias

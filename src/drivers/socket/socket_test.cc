@@ -1,0 +1,351 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "drivers/os/files.h"
+#include "drivers/socket/address_list.h"
+#include "drivers/socket/forwarder.h"
+#include "drivers/socket/service_file.h"
+#include "drivers/socket/socket_alias.h"
+#include "model/proof.h"
+
+namespace ytb::socket_alias {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string temporary_folder() {
+  std::string path = "/tmp/ytb-socket-XXXXXX";
+  YTB_CHECK(mkdtemp(path.data()) != nullptr);
+  return path;
+}
+
+// A server that answers SSLRequests on a unix socket, and echoes on TCP with a tag in front.
+class Listener {
+ public:
+  explicit Listener(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+    YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd_, 8) == 0);
+    thread_ = std::thread([this] { answer_each("", 8); });
+  }
+  explicit Listener(char tag) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fd_ = socket(AF_INET, SOCK_STREAM, 0);
+    YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd_, 8) == 0);
+    socklen_t size = sizeof address;
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, tag] { echo_each(tag); });
+  }
+  ~Listener() {
+    shutdown(fd_, SHUT_RDWR);
+    thread_.join();
+    for (std::thread& thread : sessions_) thread.join();
+    close(fd_);
+  }
+  [[nodiscard]] uint16_t port() const { return port_; }
+
+ private:
+  void answer_each(const std::string&, size_t request_bytes) {
+    for (;;) {
+      const int client = accept(fd_, nullptr, nullptr);
+      if (client < 0) return;
+      std::vector<char> request(request_bytes);
+      if (recv(client, request.data(), request.size(), MSG_WAITALL) > 0) send(client, "N", 1, MSG_NOSIGNAL);
+      close(client);
+    }
+  }
+  void echo_each(char tag) {
+    for (;;) {
+      const int client = accept(fd_, nullptr, nullptr);
+      if (client < 0) return;
+      sessions_.emplace_back([client, tag] {
+        send(client, &tag, 1, MSG_NOSIGNAL);
+        std::vector<char> buffer(4096);
+        for (;;) {
+          const ssize_t count = recv(client, buffer.data(), buffer.size(), 0);
+          if (count <= 0) break;
+          for (ssize_t sent = 0; sent < count;) {
+            const ssize_t now =
+                send(client, buffer.data() + sent, static_cast<size_t>(count - sent), MSG_NOSIGNAL);
+            if (now <= 0) break;
+            sent += now;
+          }
+        }
+        close(client);
+      });
+    }
+  }
+  int fd_ = -1;
+  uint16_t port_ = 0;
+  std::thread thread_;
+  std::vector<std::thread> sessions_;
+};
+
+TEST(ServiceFile, KeepsWhatIsNotOurs) {
+  const std::string others = "# my servers\n[prod]\nhost=db\n\n[shop-yesterday-old]\nhost=x\n";
+  ServiceEntries entries{.name = "shop-yesterday",
+                         .alias_directory = "/run/y/shop-yesterday",
+                         .port = 6501,
+                         .dbname = "shop",
+                         .user = "staging"};
+  const std::string once = with_entries(others, entries);
+  EXPECT_EQ(once, others + R"(
+[shop-yesterday]
+# kept by yesterdaytabase
+host=/run/y/shop-yesterday
+dbname=shop
+user=staging
+
+[shop-yesterday-tcp]
+# kept by yesterdaytabase
+host=127.0.0.1
+port=6501
+dbname=shop
+user=staging
+)");
+  EXPECT_TRUE(has_entries(once, entries));
+  EXPECT_EQ(with_entries(once, entries), once);
+  EXPECT_EQ(without_entries(once, "shop-yesterday"), others);
+  entries.port = 6502;
+  EXPECT_FALSE(has_entries(once, entries));
+  // Somebody added a service after ours: ours move to the end, theirs stay.
+  const std::string more = once + "[later]\nhost=z\n";
+  EXPECT_THAT(with_entries(more, entries), HasSubstr("[later]\nhost=z\n"));
+  EXPECT_EQ(with_entries(with_entries(more, entries), entries), with_entries(more, entries));
+  EXPECT_EQ(without_entries(with_entries("", entries), "shop-yesterday"), "");
+}
+
+class Alias : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    home_ = temporary_folder();
+    for (const char* id :
+         {"/copies/shop-yesterday-20261122-060000-1", "/copies/shop-yesterday-20261123-060000-1"}) {
+      ASSERT_TRUE(os::make_folders(home_ + id + "/run").ok());
+    }
+    ASSERT_TRUE(os::make_folders(home_ + "/alias").ok());
+    key_ = model::new_signing_key();
+  }
+  void TearDown() override { EXPECT_TRUE(os::remove_tree(home_).ok()); }
+
+  std::string run_of(const std::string& id) { return home_ + "/copies/" + id + "/run"; }
+  SocketAlias make() {
+    return SocketAlias({.directory = home_ + "/alias/shop-yesterday",
+                        .service_file = home_ + "/alias/services",
+                        .copies_directory = home_ + "/copies",
+                        .dbname = "",
+                        .user = ""});
+  }
+  model::PassedProof proof_of(const std::string& id) {
+    model::Proof proof;
+    proof.copy = model::CopyId(id);
+    proof.instance = "nonce";
+    proof.checks.push_back({.name = "all", .asserts = "", .outcome = model::Outcome::kPassed, .detail = ""});
+    auto sealed = model::seal(proof, key_);
+    auto passed = model::PassedProof::verify(sealed->text, *model::public_key_of(key_), proof.copy, "nonce");
+    return std::move(passed).value();
+  }
+  model::Copy copy_of(const std::string& id) {
+    model::Copy copy;
+    copy.id = model::CopyId(id);
+    return copy;
+  }
+
+  std::string home_;
+  Secret key_;
+  const std::string one_ = "shop-yesterday-20261122-060000-1";
+  const std::string two_ = "shop-yesterday-20261123-060000-1";
+};
+
+TEST_F(Alias, MovesAndIsSeen) {
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  Listener second(run_of(two_) + "/.s.PGSQL.6502");
+  SocketAlias alias = make();
+  EXPECT_FALSE(alias.read()->target.has_value());
+  ASSERT_TRUE(alias.repoint(proof_of(one_), copy_of(one_)).ok());
+  EXPECT_EQ(alias.read()->target, model::CopyId(one_));
+  EXPECT_TRUE(alias.read()->consistent);
+  EXPECT_TRUE(alias.read()->seen);
+  ASSERT_TRUE(alias.repoint(proof_of(two_), copy_of(two_)).ok());
+  ASSERT_TRUE(alias.repoint(proof_of(two_), copy_of(two_)).ok()) << "repeating is success";
+  EXPECT_EQ(alias.read()->target, model::CopyId(two_));
+  EXPECT_TRUE(alias.read()->seen);
+  // A crash between link and service file: seen as inconsistent.
+  ASSERT_TRUE(os::write_file(home_ + "/alias/services", "[shop-yesterday]\nhost=elsewhere\n").ok());
+  EXPECT_FALSE(alias.read()->consistent);
+  EXPECT_FALSE(alias.read()->seen);
+  ASSERT_TRUE(alias.remove().ok());
+  EXPECT_FALSE(alias.read()->target.has_value());
+  EXPECT_FALSE(os::exists(home_ + "/alias/services"));
+}
+
+TEST_F(Alias, DemandsTheProofOfThatCopy) {
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  SocketAlias alias = make();
+  const Status status = alias.repoint(proof_of(two_), copy_of(one_));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, Code::kRefused);
+  EXPECT_FALSE(alias.read()->target.has_value());
+}
+
+TEST_F(Alias, ACopyThatDoesNotRunIsNoTarget) {
+  SocketAlias alias = make();
+  EXPECT_EQ(alias.repoint(proof_of(one_), copy_of(one_)).error().code, Code::kConnection);
+  EXPECT_FALSE(alias.read()->target.has_value());
+}
+
+TEST_F(Alias, WhatIsInTheWayIsRefused) {
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  ASSERT_TRUE(os::make_folders(home_ + "/alias/shop-yesterday").ok());
+  SocketAlias alias = make();
+  EXPECT_NE(alias.read()->stray, "");
+  EXPECT_EQ(alias.repoint(proof_of(one_), copy_of(one_)).error().code, Code::kRefused);
+  ASSERT_TRUE(alias.remove().ok());
+  EXPECT_TRUE(os::exists(home_ + "/alias/shop-yesterday")) << "what is not ours stays";
+}
+
+TEST_F(Alias, ALinkThatLeadsElsewhereIsAStray) {
+  ASSERT_TRUE(os::write_link(home_ + "/alias/shop-yesterday", "/var/run/postgresql").ok());
+  EXPECT_EQ(make().read()->stray, "/var/run/postgresql");
+  EXPECT_FALSE(make().read()->target.has_value());
+}
+
+TEST_F(Alias, TooLongAPathIsRefusedEarly) {
+  EXPECT_TRUE(SocketAlias::check_length(std::string(93, 'x')).ok());
+  const Status status = SocketAlias::check_length(std::string(94, 'x'));
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().message, HasSubstr("108 bytes"));
+}
+
+sockaddr_storage address_of(const std::string& text) {
+  sockaddr_storage storage{};
+  if (inet_pton(AF_INET, text.c_str(), &reinterpret_cast<sockaddr_in&>(storage).sin_addr) == 1) {
+    storage.ss_family = AF_INET;
+  } else {
+    inet_pton(AF_INET6, text.c_str(), &reinterpret_cast<sockaddr_in6&>(storage).sin6_addr);
+    storage.ss_family = AF_INET6;
+  }
+  return storage;
+}
+
+TEST(AddressList, AdmitsByBlock) {
+  auto list = AddressList::parse({"10.0.0.0/8", "192.168.1.7", "2001:db8::/33"});
+  ASSERT_TRUE(list.ok());
+  for (const char* inside : {"10.255.0.1", "192.168.1.7", "2001:db8:7fff::1", "::ffff:10.1.2.3"}) {
+    EXPECT_TRUE(list->admits(address_of(inside))) << inside;
+  }
+  for (const char* outside : {"11.0.0.1", "192.168.1.8", "2001:db8:8000::1", "::1", "::ffff:11.0.0.1"}) {
+    EXPECT_FALSE(list->admits(address_of(outside))) << outside;
+  }
+  EXPECT_FALSE(AddressList::parse({})->admits(address_of("127.0.0.1")));
+  for (const char* bad :
+       {"", "10.0.0.0/33", "10.0.0/8", "local", "10.0.0.0/", "::/129", "10.0.0.0/-1", "10.0.0.0/8x"}) {
+    EXPECT_FALSE(AddressList::parse({bad}).ok()) << bad;
+  }
+}
+
+int connect_to(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  timeval timeout{.tv_sec = 10, .tv_usec = 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  YTB_CHECK(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  return fd;
+}
+// The first byte that comes; 0 where the connection is closed instead.
+char first_byte(int fd) {
+  char byte = 0;
+  return recv(fd, &byte, 1, 0) == 1 ? byte : '\0';
+}
+
+TEST(Forwarder, NewConnectionsFollowTheNameAndOldOnesStay) {
+  Listener one('1');
+  Listener two('2');
+  std::atomic<uint16_t> live{one.port()};
+  auto forwarder = Forwarder::start({.address = "127.0.0.1",
+                                     .port = 0,
+                                     .admitted = *AddressList::parse({"127.0.0.0/8"}),
+                                     .resolve = [&]() -> Result<uint16_t> { return live.load(); },
+                                     .connections_max = 10});
+  ASSERT_TRUE(forwarder.ok()) << forwarder.error().message;
+  const int old_client = connect_to((*forwarder)->port());
+  EXPECT_EQ(first_byte(old_client), '1');
+  live = two.port();
+  const int new_client = connect_to((*forwarder)->port());
+  EXPECT_EQ(first_byte(new_client), '2');
+  // The old one still talks to the first, and more than a buffer passes both ways whole.
+  std::string sent(1 << 20, '\0');
+  for (size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 31 + i / 977);
+  std::thread writer([&] {
+    for (size_t at = 0; at < sent.size();) {
+      const ssize_t now = send(old_client, sent.data() + at, sent.size() - at, MSG_NOSIGNAL);
+      if (now <= 0) return;
+      at += static_cast<size_t>(now);
+    }
+    shutdown(old_client, SHUT_WR);
+  });
+  std::string received;
+  std::vector<char> buffer(70000);
+  for (ssize_t now = 0; (now = recv(old_client, buffer.data(), buffer.size(), 0)) > 0;) {
+    received.append(buffer.data(), static_cast<size_t>(now));
+  }
+  writer.join();
+  EXPECT_TRUE(received == sent) << received.size();
+  close(old_client);
+  close(new_client);
+  EXPECT_EQ((*forwarder)->accepted(), 2U);
+}
+
+TEST(Forwarder, RefusesAddressesThatMayNotComeIn) {
+  Listener one('1');
+  auto forwarder = Forwarder::start({.address = "127.0.0.1",
+                                     .port = 0,
+                                     .admitted = *AddressList::parse({"10.0.0.0/8"}),
+                                     .resolve = [&]() -> Result<uint16_t> { return one.port(); }});
+  ASSERT_TRUE(forwarder.ok());
+  const int client = connect_to((*forwarder)->port());
+  EXPECT_EQ(first_byte(client), '\0');
+  close(client);
+  EXPECT_EQ((*forwarder)->refused(), 1U);
+}
+
+TEST(Forwarder, WithoutALiveCopyAConnectionIsRefused) {
+  auto forwarder =
+      Forwarder::start({.address = "127.0.0.1",
+                        .port = 0,
+                        .admitted = *AddressList::parse({"127.0.0.1"}),
+                        .resolve = []() -> Result<uint16_t> {
+                          return Error{.code = Code::kConnection, .message = "nothing is live", .hint = ""};
+                        }});
+  ASSERT_TRUE(forwarder.ok());
+  const int client = connect_to((*forwarder)->port());
+  EXPECT_EQ(first_byte(client), '\0');
+  close(client);
+}
+
+TEST(Forwarder, ATakenAddressIsSaidClearly) {
+  Listener one('1');
+  auto forwarder =
+      Forwarder::start({.address = "127.0.0.1", .port = one.port(), .admitted = {}, .resolve = {}});
+  ASSERT_FALSE(forwarder.ok());
+  EXPECT_EQ(forwarder.error().code, Code::kSpace);
+}
+
+}  // namespace
+}  // namespace ytb::socket_alias
