@@ -75,20 +75,21 @@ class Listener : public ports::Progress {
 };
 
 struct RunOptions {
-  bool refresh_now = true;    // false: only if due (`refresh --if-due`, serve)
+  bool refresh_now = true;  // false: only if due (`refresh --if-due`, serve)
   bool force = false;
-  bool wait_drain = false;    // go on until the previous copy is gone, too
-  // When the person asked; none: now. run() sets it once, so that what fails during the run is not tried forever.
+  bool wait_drain = false;  // go on until the previous copy is gone, too
+  // When the person asked; none: now. run() sets it once, so that what fails during the run is not tried
+  // forever.
   std::optional<Instant> asked_at;
   std::optional<model::CopyId> rollback_to;
   std::optional<model::CopyId> delete_copy;
-  int ticks_max = 10000;      // a bound on everything
+  int ticks_max = 10000;  // a bound on everything
 };
 
 struct RunResult {
-  decide::Decision last;                   // why it ended
-  std::vector<std::string> actions_done;   // ids, in order
-  std::optional<model::Copy> live;         // after the run, where known
+  decide::Decision last;                  // why it ended
+  std::vector<std::string> actions_done;  // ids, in order
+  std::optional<model::Copy> live;        // after the run, where known
   std::optional<model::AliasState> alias;
   std::vector<std::pair<std::string, Duration>> phase_times;
 };
@@ -99,7 +100,8 @@ struct Settings {
   std::string program;      // "yesterdaytabase 0.1.0"
 };
 
-using DecideFunction = std::function<decide::Decision(const decide::Desired&, const model::Observed&, Instant)>;
+using DecideFunction =
+    std::function<decide::Decision(const decide::Desired&, const model::Observed&, Instant)>;
 
 class Refresher {
  public:
@@ -119,12 +121,31 @@ class Refresher {
   Result<RunResult> run(const RunOptions& options);
 
  private:
+  [[nodiscard]] decide::Desired desired_for(const RunOptions& options) const;
+  // Carries out the action and records what became of it.
+  void carry_out(const model::Action& action, const model::Observed& observed);
+  void record_failure(const model::Action& action, const Error& error);
+  void journal(std::string_view event, const model::Action& action, std::string_view detail,
+               Duration elapsed);
+  // What ended an action that did not succeed; none after one that did. Decides how run() goes on.
+  Status settle_action(const model::Action& action, RunResult& result);
+  // Whether run() goes on after a turn with nothing to do; false: it is over.
+  Result<bool> settle_waiting(const RunOptions& options, const decide::Decision& decision);
+  Status wait_until(Instant until);
+  Result<RunResult> run_to_the_end(RunOptions options);
+
   Ports ports_;
   Settings settings_;
   Inputs inputs_;
   Listener& listener_;
   const StopFlag& stop_;
   DecideFunction decide_;
+
+  std::optional<Error> last_failure_;  // of the last action
+  Duration last_elapsed_{};
+  bool goal_reached_ = false;  // a new copy became live in this run: nothing more is begun
+  int in_doubt_ = 0;           // actions in a row whose end is not known
+  int unknown_ = 0;            // looks in a row that did not see everything
 };
 
 }  // namespace ytb::refresh

@@ -1,0 +1,21 @@
+#include "decide/backoff.h"
+
+#include <algorithm>
+
+namespace ytb::decide {
+
+Duration backoff_after(int tries) {
+  if (tries <= 0) return Duration::zero();
+  Duration wait = kBackoffFirst;
+  for (int i = 1; i < tries && wait < kBackoffMax; ++i) wait *= kBackoffFactor;
+  return std::min(wait, kBackoffMax);
+}
+
+std::optional<Instant> retry_at(int tries, Instant last, Instant now) {
+  if (tries <= 0 || last > now + kBackoffMax) return std::nullopt;
+  Instant again = last + backoff_after(tries);
+  if (again <= now) return std::nullopt;
+  return again;
+}
+
+}  // namespace ytb::decide

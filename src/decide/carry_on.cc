@@ -1,0 +1,334 @@
+// The rules of the refresh itself: the copy in flight, and when to begin one.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "decide/backoff.h"
+#include "decide/view.h"
+
+namespace ytb::decide {
+
+using model::Action;
+using model::ActionKind;
+using model::Attempt;
+using model::AttemptOutcome;
+using model::Copy;
+using model::Phase;
+using model::Snapshot;
+using model::SnapshotState;
+
+namespace {
+
+std::optional<Action> remove_in_flight(View& view, const Copy& copy, std::string reason) {
+  if (!may_delete(view, copy)) {
+    view.in_the_way = Hold{.waiting = Waiting::kUnknown,
+                           .reason = fmt::format("{} would be deleted, but the alias points at it", copy.id),
+                           .until = view.now + kLookAgain,
+                           .blocker = std::nullopt};
+    return std::nullopt;
+  }
+  return unless_backing_off(view, action_on(ActionKind::kDelete, copy, std::move(reason)), copy);
+}
+
+void hold_unknown(View& view, std::string_view what, const Error& why) {
+  view.in_the_way = Hold{.waiting = Waiting::kUnknown,
+                         .reason = fmt::format("{} could not be observed: {}", what, why.message),
+                         .until = view.now + kLookAgain,
+                         .blocker = why};
+}
+
+// The snapshot that a copy being restored is of, where it can still be restored from.
+std::optional<Action> restore_again(View& view, const Copy& copy) {
+  if (!view.observed.snapshots.known()) {
+    hold_unknown(view, "the snapshots", view.observed.snapshots.why_not());
+    return std::nullopt;
+  }
+  const auto& snapshots = *view.observed.snapshots;
+  auto found = std::find_if(snapshots.begin(), snapshots.end(),
+                            [&](const Snapshot& s) { return s.id == copy.snapshot; });
+  if (found == snapshots.end() || found->state != SnapshotState::kUsable ||
+      found->data_as_of != copy.data_as_of) {
+    return remove_in_flight(
+        view, copy, fmt::format("its snapshot {} is not there any more", printable(copy.snapshot.str())));
+  }
+  Action restore = action_on(ActionKind::kRestore, copy, "its restore was begun");
+  restore.snapshot = *found;
+  restore.attempt = copy.attempt;
+  return unless_backing_off(view, std::move(restore), copy);
+}
+
+std::optional<Action> next_step(View& view, const Copy& copy) {
+  auto step = [&](ActionKind kind, std::string_view reason) {
+    return unless_backing_off(view, action_on(kind, copy, std::string(reason)), copy);
+  };
+  switch (copy.phase) {
+    case Phase::kRestoring:
+      return restore_again(view, copy);
+    case Phase::kRestored:
+      return step(ActionKind::kDefuse, "it is restored; nothing in it may act on the outside");
+    case Phase::kDefused:
+      return step(ActionKind::kMask, "it is defused");
+    case Phase::kMasked:
+      return step(ActionKind::kProve, "it is masked");
+    default:
+      break;
+  }
+  if (!copy.proven) {
+    return action_on(ActionKind::kFail, copy, "it is recorded proven, but its proof does not verify");
+  }
+  if (!copy.opened) return step(ActionKind::kOpen, "its proof passed");
+  if (!copy.running) return step(ActionKind::kStart, "it is open and its server is down");
+  return step(ActionKind::kRepoint, "it is open and proven");
+}
+
+}  // namespace
+
+std::optional<Action> go_on(View& view) {
+  std::vector<const Copy*> flying;
+  for (const Copy* copy : view.ours) {
+    if (is_in_flight(copy->phase)) flying.push_back(copy);
+  }
+  if (flying.empty()) return std::nullopt;
+  // Open ones first, then the newest data, then the one that is furthest.
+  auto key = [](const Copy* copy) {
+    return std::tuple(copy->opened, copy->data_as_of, copy->phase, copy->attempt);
+  };
+  const Copy* chosen = *std::max_element(flying.begin(), flying.end(),
+                                         [&](const Copy* a, const Copy* b) { return key(a) < key(b); });
+  for (const Copy* copy : flying) {
+    if (copy == chosen || !may_delete(view, *copy)) continue;
+    auto action =
+        remove_in_flight(view, *copy, fmt::format("one copy is made at a time: {} goes on", chosen->id));
+    if (action) return action;
+  }
+  view.in_the_way.reset();  // a surplus that cannot be deleted yet does not hold up the chosen one
+  if (const Copy* live = view.live(); live != nullptr && rank_of(*chosen) < rank_of(*live)) {
+    return remove_in_flight(view, *chosen, fmt::format("{} is live and newer", live->id));
+  }
+  if (!chosen->inputs.empty() && chosen->inputs != view.desired.inputs) {
+    return remove_in_flight(view, *chosen,
+                            "policy, key or access changed after it was begun: it is begun anew");
+  }
+  if (chosen->tries >= kTriesMax) {
+    return action_on(ActionKind::kFail, *chosen,
+                     fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));
+  }
+  return next_step(view, *chosen);
+}
+
+namespace {
+
+// Why a refresh is due; none, with a hold, where it is not.
+std::optional<std::string> why_due(View& view, const Copy* live) {
+  const Desired& desired = view.desired;
+  if (live == nullptr) return "no copy is live";
+  if (desired.force && live->phase_since < desired.asked_at) return "it was asked for, whatever is live";
+  if (!live->running && live->tries >= kTriesMax) return "the live copy's server does not start";
+  if (desired.refresh_now || desired.force) return "it was asked for";
+  Hold hold{.waiting = Waiting::kSchedule, .reason = {}, .until = std::nullopt, .blocker = std::nullopt};
+  std::string age = fmt::format("{} is live with the data of {}", live->id, to_iso(live->data_as_of));
+  if (!desired.schedule) {
+    hold.reason = age + "; there is no schedule, a refresh happens when it is asked for";
+    view.in_the_way = std::move(hold);
+    return std::nullopt;
+  }
+  std::optional<Instant> due = desired.schedule->next_after(live->data_as_of);
+  if (due && *due <= view.now) return fmt::format("it is due since {}", to_iso(*due));
+  hold.until = due;
+  hold.reason = due ? fmt::format("{}; the next refresh is due at {}", age, to_iso(*due))
+                    : fmt::format("{}; the schedule '{}' names no later time", age, desired.schedule->text());
+  view.in_the_way = std::move(hold);
+  return std::nullopt;
+}
+
+// Usable snapshots, newest first; the others that are newer than what is live are remarked.
+std::vector<const Snapshot*> usable_snapshots(View& view, const Copy* live) {
+  std::vector<const Snapshot*> usable;
+  for (const Snapshot& snapshot : *view.observed.snapshots) {
+    if (snapshot.state == SnapshotState::kUsable) {
+      usable.push_back(&snapshot);
+    } else if (live == nullptr || snapshot.data_as_of > live->data_as_of) {
+      view.remark(fmt::format("skipped snapshot {}: {}", printable(snapshot.id.str()),
+                              snapshot.state == SnapshotState::kInProgress ? "it is still being made"
+                                                                           : printable(snapshot.reason)));
+    }
+  }
+  std::sort(usable.begin(), usable.end(), [](const Snapshot* a, const Snapshot* b) {
+    return std::pair(b->data_as_of, b->id) < std::pair(a->data_as_of, a->id);
+  });
+  return usable;
+}
+
+void hold_snapshot(View& view, std::string reason, std::optional<Error> blocker) {
+  view.in_the_way = Hold{.waiting = Waiting::kSnapshot,
+                         .reason = std::move(reason),
+                         .until = view.now + kSnapshotPoll,
+                         .blocker = std::move(blocker)};
+}
+
+// What earlier tries say of a snapshot.
+struct History {
+  bool damaged = false;       // found damaged when it was looked at closely
+  std::optional<Hold> holds;  // it may not be tried now
+};
+
+History history_of(const View& view, const Snapshot& snapshot, bool anything_live) {
+  bool asked = view.desired.refresh_now || view.desired.force;
+  const Attempt* latest = nullptr;
+  int failures = 0;
+  History history;
+  for (const Attempt& attempt : *view.observed.attempts) {
+    if (attempt.snapshot != snapshot.id) continue;
+    // A person who asks now wants to know anew what came before.
+    if (asked && attempt.at < view.desired.asked_at) continue;
+    if (attempt.outcome != AttemptOutcome::kFailed) {
+      if (attempt.outcome == AttemptOutcome::kRolledBack && !anything_live) continue;
+      history.holds = Hold{.waiting = Waiting::kSnapshot,
+                           .reason = fmt::format("the newest snapshot {} is not restored again: {}",
+                                                 printable(snapshot.id.str()), attempt.reason),
+                           .until = view.now + kSnapshotPoll,
+                           .blocker = std::nullopt};
+      return history;
+    }
+    // Without inputs it failed before they mattered.
+    if (!attempt.inputs.empty() && attempt.inputs != view.desired.inputs) continue;
+    ++failures;
+    if (latest == nullptr || attempt.attempt > latest->attempt ||
+        (attempt.attempt == latest->attempt && attempt.at > latest->at)) {
+      latest = &attempt;
+    }
+  }
+  if (latest == nullptr) return history;
+  std::string told = fmt::format("attempt {} at snapshot {} failed: {}", latest->attempt,
+                                 printable(snapshot.id.str()), latest->reason);
+  if (latest->retry == Retry::kNever || failures >= kAttemptsMax) {
+    history.damaged = latest->code == Code::kCorrupt;
+    history.holds =
+        Hold{.waiting = Waiting::kPerson,
+             .reason = told,
+             .until = view.now + kSnapshotPoll,
+             .blocker = Error{.code = latest->code,
+                              .message = told,
+                              .hint = "once the cause is gone, try again with: yesterdaytabase refresh",
+                              .retry = Retry::kNever}};
+  } else if (std::optional<Instant> again = retry_at(failures, latest->at, view.now)) {
+    history.holds = Hold{.waiting = Waiting::kBackoff,
+                         .reason = fmt::format("{}; again at {}", told, to_iso(*again)),
+                         .until = again,
+                         .blocker = std::nullopt};
+  }
+  return history;
+}
+
+// One more than any attempt that was ever recorded, or is there, at the instant that the name shows.
+int next_attempt(const View& view, const Snapshot& snapshot) {
+  std::string shown = to_compact(snapshot.data_as_of);
+  int attempt = 0;
+  for (const Attempt& earlier : *view.observed.attempts) {
+    if (to_compact(earlier.data_as_of) == shown) attempt = std::max(attempt, earlier.attempt);
+  }
+  for (const Copy* copy : view.ours) {
+    if (to_compact(copy->data_as_of) == shown) attempt = std::max(attempt, copy->attempt);
+  }
+  ++attempt;
+  // What has the name and is not ours is left alone: the next name is taken. Bounded by what is there.
+  const auto& there = *view.observed.copies;
+  auto taken = [&] {
+    model::CopyId id = copy_id(view.desired.production, snapshot.data_as_of, attempt);
+    return view.desired.protected_names.names.contains(id.str()) ||
+           std::any_of(there.begin(), there.end(), [&](const Copy& copy) { return copy.id == id; });
+  };
+  while (taken()) ++attempt;
+  return attempt;
+}
+
+// Whether one more copy stays within live + spares + one in flight.
+bool has_room(View& view) {
+  size_t copies_max = 2 + static_cast<size_t>(std::max(0, view.desired.spare_copies));
+  if (view.ours.size() < copies_max) return true;
+  bool drains = std::any_of(view.ours.begin(), view.ours.end(),
+                            [](const Copy* copy) { return copy->phase == Phase::kDraining; });
+  std::string reason = fmt::format("{} copies are there and {} allowed: the next waits until one is gone",
+                                   view.ours.size(), copies_max);
+  std::optional<Instant> until = view.now + kLookAgain;
+  for (const Hold& hold : view.holds) {
+    if (hold.until && hold.waiting != Waiting::kNothing) until = std::max(*until, *hold.until);
+  }
+  view.in_the_way =
+      Hold{.waiting = drains ? Waiting::kDrain : Waiting::kBackoff,
+           .reason = reason,
+           .until = until,
+           .blocker = Error{.code = Code::kBusy,
+                            .message = std::move(reason),
+                            .hint = drains ? "run it again once the drain is over, or set a shorter drain"
+                                           : "a copy could not be deleted: see its log",
+                            .retry = Retry::kLater}};
+  return false;
+}
+
+// The newest snapshot that may be tried; none, with a hold, where there is none.
+const Snapshot* choose_snapshot(View& view, const Copy* live, bool again) {
+  std::vector<const Snapshot*> usable = usable_snapshots(view, live);
+  if (usable.empty()) {
+    std::string reason = "there is no usable snapshot";
+    Error none{
+        .code = Code::kNoSnapshot,
+        .message = reason,
+        .hint = "see why with: yesterdaytabase snapshot list; take one with: yesterdaytabase snapshot take",
+        .retry = Retry::kLater};
+    hold_snapshot(view, std::move(reason), std::move(none));
+    return nullptr;
+  }
+  std::optional<Hold> first_hold;
+  int skipped = 0;
+  for (const Snapshot* snapshot : usable) {
+    bool fits = live == nullptr || snapshot->data_as_of > live->data_as_of ||
+                (again && snapshot->data_as_of == live->data_as_of);
+    if (!fits) break;
+    History history = history_of(view, *snapshot, live != nullptr);
+    if (!history.holds) return snapshot;
+    if (!first_hold) first_hold = history.holds;
+    if (!history.damaged || ++skipped > kCorruptSkipsMax) break;
+    view.remark(
+        fmt::format("passed over snapshot {}: {}", printable(snapshot->id.str()), history.holds->reason));
+  }
+  if (first_hold) {
+    view.in_the_way = std::move(first_hold);
+  } else {
+    hold_snapshot(view, fmt::format("no new snapshot since {}", to_iso(live->data_as_of)), std::nullopt);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<Action> begin_refresh(View& view) {
+  const Copy* live = view.live();
+  std::optional<std::string> due = why_due(view, live);
+  if (!due) return std::nullopt;
+  if (!view.observed.snapshots.known()) {
+    hold_unknown(view, "the snapshots", view.observed.snapshots.why_not());
+    return std::nullopt;
+  }
+  if (!view.observed.attempts.known()) {
+    hold_unknown(view, "earlier attempts", view.observed.attempts.why_not());
+    return std::nullopt;
+  }
+  bool again = live != nullptr && ((view.desired.force && live->phase_since < view.desired.asked_at) ||
+                                   (!live->running && live->tries >= kTriesMax));
+  const Snapshot* snapshot = choose_snapshot(view, live, again);
+  if (snapshot == nullptr || !has_room(view)) return std::nullopt;
+  Action restore;
+  restore.kind = ActionKind::kRestore;
+  restore.snapshot = *snapshot;
+  restore.attempt = next_attempt(view, *snapshot);
+  restore.copy = copy_id(view.desired.production, snapshot->data_as_of, restore.attempt);
+  restore.reason = fmt::format("{}; the newest usable snapshot is of {}", *due, to_iso(snapshot->data_as_of));
+  return restore;
+}
+
+}  // namespace ytb::decide

@@ -1,0 +1,210 @@
+#include "refresh/act.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "masking/plan.h"
+#include "refresh/proving.h"
+
+namespace ytb::refresh {
+
+using model::Action;
+using model::ActionKind;
+using model::Copy;
+using model::OwnedCopy;
+using model::Phase;
+
+namespace {
+
+Error changed_meanwhile(const model::CopyId& copy, std::string_view what) {
+  return Error{.code = Code::kBusy,
+               .message = fmt::format("{}: {}", copy, what),
+               .hint = "someone else is at work on the same production; it is looked at again",
+               .retry = Retry::kLater};
+}
+
+std::vector<model::AccessRole> roles_of(const Inputs& inputs) {
+  std::vector<model::AccessRole> roles;
+  roles.reserve(inputs.access.size());
+  for (const ports::AccessGrant& grant : inputs.access) roles.push_back(grant.role);
+  return roles;
+}
+
+}  // namespace
+
+Status Actor::act(const Action& action, const model::Observed& observed) {
+  YTB_TRY(stop_.check());
+  if (action.kind == ActionKind::kRestore) return restore(action);
+  const auto& copies = *observed.copies;
+  auto found =
+      std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.id == action.copy; });
+  if (found == copies.end()) return changed_meanwhile(action.copy, "it is not there any more");
+  YTB_ASSIGN(OwnedCopy copy,
+             OwnedCopy::claim(*found, settings_.desired.production, settings_.desired.protected_names));
+  switch (action.kind) {
+    case ActionKind::kRestore:
+      break;
+    case ActionKind::kDefuse:
+      return defuse(copy);
+    case ActionKind::kMask:
+      return mask(copy);
+    case ActionKind::kProve:
+      return prove(copy);
+    case ActionKind::kOpen:
+      return open(copy);
+    case ActionKind::kRepoint:
+      return repoint(copy);
+    case ActionKind::kPromote:
+      return ports_.host.record_phase(copy, Phase::kLive, {});
+    case ActionKind::kDemote:
+      return demote(copy, action);
+    case ActionKind::kRetire:
+      return ports_.host.record_phase(copy, Phase::kSpare, {});
+    case ActionKind::kFail:
+      return ports_.host.record_phase(copy, Phase::kFailed, action.reason);
+    case ActionKind::kDelete:
+      return remove(copy, action);
+    case ActionKind::kStart:
+      return ports_.host.start(copy);
+  }
+  YTB_CHECK_MSG(false, "an action of no known kind");
+  return {};
+}
+
+Status Actor::restore(const Action& action) {
+  YTB_CHECK(action.snapshot.has_value());
+  YTB_TRY(ports_.source.verify(*action.snapshot, progress_, stop_));
+  return ports_.host.restore({.copy = action.copy,
+                              .production = settings_.desired.production,
+                              .snapshot = *action.snapshot,
+                              .attempt = action.attempt},
+                             progress_, stop_);
+}
+
+Status Actor::defuse(const OwnedCopy& copy) {
+  // Before the first change inside: whatever happens now, it is known what it was begun with.
+  YTB_TRY(ports_.host.record_inputs(copy, settings_.desired.inputs));
+  YTB_ASSIGN(ports::SessionTarget target, ports_.host.session(copy));
+  YTB_ASSIGN(model::Evidence evidence, ports_.engine.defuse(target, roles_of(inputs_)));
+  YTB_TRY(add_evidence(copy, std::move(evidence)));
+  return ports_.host.record_phase(copy, Phase::kDefused, {});
+}
+
+Status Actor::mask(const OwnedCopy& copy) {
+  YTB_TRY(ports_.host.record_inputs(copy, settings_.desired.inputs));
+  YTB_ASSIGN(ports::SessionTarget target, ports_.host.session(copy));
+  YTB_ASSIGN(std::optional<masking::MaskingPlan> plan, plan_for(target));
+  model::Evidence evidence;
+  if (plan) {
+    YTB_CHECK(inputs_.key != nullptr);
+    YTB_ASSIGN(std::string spool, ports_.host.spool_directory(copy));
+    ports::MaskRequest request{
+        .plan = *plan, .key = *inputs_.key, .spool_directory = spool, .workers = inputs_.workers};
+    YTB_ASSIGN(evidence, ports_.engine.mask(target, request, progress_, stop_));
+  } else {
+    evidence.notes.push_back(fmt::format("nothing was masked: {}", inputs_.none_reason));
+  }
+  evidence.inputs = settings_.desired.inputs;
+  YTB_TRY(add_evidence(copy, std::move(evidence)));
+  return ports_.host.record_phase(copy, Phase::kMasked, {});
+}
+
+Status Actor::prove(const OwnedCopy& copy) {
+  YTB_ASSIGN(ports::SessionTarget target, ports_.host.session(copy));
+  YTB_ASSIGN(std::optional<masking::MaskingPlan> plan, plan_for(target));
+  const masking::MaskingPlan* planned = plan ? &*plan : nullptr;
+  YTB_ASSIGN(model::Evidence evidence, ports_.host.load_evidence(copy.id()));
+  auto admin = target.parameters.find("user");
+  ports::VerifyRequest request{
+      .plan = planned,
+      .evidence = evidence,
+      .sql_checks = inputs_.sql_checks,
+      .access = roles_of(inputs_),
+      .admin_role = admin == target.parameters.end() ? std::string() : admin->second};
+  YTB_ASSIGN(std::vector<model::Check> verified, ports_.engine.verify(target, request, progress_, stop_));
+
+  model::Proof proof;
+  proof.production = settings_.desired.production;
+  proof.copy = copy.id();
+  YTB_ASSIGN(proof.instance, ports_.host.instance_of(copy.id()));
+  proof.snapshot = copy.copy().snapshot;
+  proof.data_as_of = copy.copy().data_as_of;
+  proof.made_at = ports_.clock.now();
+  proof.policy_digest = plan ? plan->digest : std::string();
+  proof.key_id = plan ? inputs_.key->id() : std::string();
+  proof.masking_none = inputs_.none_reason;
+  proof.program = settings_.program;
+  proof.checks.push_back(columns_judged(planned, inputs_.none_reason));
+  proof.checks.push_back(evidence_complete(planned, evidence, settings_.desired.inputs));
+  proof.checks.push_back(values_changed(planned, evidence));
+  for (model::Check& check : evidence.checks) proof.checks.push_back(std::move(check));
+  for (model::Check& check : verified) proof.checks.push_back(std::move(check));
+  evidence.checks.clear();
+  proof.evidence = std::move(evidence);
+
+  YTB_ASSIGN(model::SealedProof sealed, model::seal(proof, settings_.signing_key));
+  // History only: losing it is no reason to stop, and a proof that failed is worth reading, too.
+  (void)ports_.journal.keep_proof(proof.production, proof.copy, sealed.text);
+  if (!proof.passing()) return to_error(proof);
+  YTB_TRY(ports_.host.store_proof(copy, sealed));
+  return ports_.host.record_phase(copy, Phase::kProven, {});
+}
+
+Status Actor::open(const OwnedCopy& copy) {
+  YTB_ASSIGN(model::PassedProof proof, passed_proof(copy.id()));
+  if (proof.proof().evidence.inputs != settings_.desired.inputs) {
+    return Error{.code = Code::kProof,
+                 .message = fmt::format("the proof of {} is of another policy, key or access", copy.id()),
+                 .hint = "the copy stays closed; refresh again",
+                 .retry = Retry::kNever};
+  }
+  return ports_.host.open(copy, proof, inputs_.access, progress_);
+}
+
+Status Actor::repoint(const OwnedCopy& copy) {
+  YTB_ASSIGN(model::PassedProof proof, passed_proof(copy.id()));
+  Phase phase = copy.copy().phase;
+  if (phase == Phase::kDraining || phase == Phase::kSpare) {
+    // A rollback. Recorded live first: from here on nobody deletes it, however little of the move they see.
+    YTB_TRY(ports_.host.record_phase(copy, Phase::kLive, {}));
+  }
+  return ports_.alias.repoint(proof, copy.copy());
+}
+
+Status Actor::demote(const OwnedCopy& copy, const Action& action) {
+  if (action.tombstone) YTB_TRY(ports_.host.record_attempt(*action.tombstone));
+  return ports_.host.record_phase(copy, Phase::kDraining, {});
+}
+
+Status Actor::remove(const OwnedCopy& copy, const Action& action) {
+  // Looked at once more: what was observed may be old by now, and this cannot be taken back.
+  YTB_ASSIGN(model::AliasState alias, ports_.alias.read());
+  if (alias.target == copy.id())
+    return changed_meanwhile(copy.id(), "the alias points at it: it is not deleted");
+  return ports_.host.remove(copy, action.tombstone, progress_);
+}
+
+Result<model::PassedProof> Actor::passed_proof(const model::CopyId& copy) {
+  YTB_ASSIGN(model::SealedProof sealed, ports_.host.load_proof(copy));
+  YTB_ASSIGN(std::string instance, ports_.host.instance_of(copy));
+  YTB_ASSIGN(std::string public_key, model::public_key_of(settings_.signing_key));
+  return model::PassedProof::verify(sealed.text, public_key, copy, instance);
+}
+
+Result<std::optional<masking::MaskingPlan>> Actor::plan_for(const ports::SessionTarget& target) {
+  if (!inputs_.none_reason.empty()) return std::optional<masking::MaskingPlan>();
+  YTB_ASSIGN(masking::Catalog catalog, ports_.engine.catalog(target));
+  masking::PlanCheck check = masking::plan_masking(inputs_.policy, inputs_.lock, catalog);
+  if (!check.ok()) return masking::to_error(check);
+  return std::move(check.plan);
+}
+
+Status Actor::add_evidence(const OwnedCopy& copy, model::Evidence more) {
+  YTB_ASSIGN(model::Evidence evidence, ports_.host.load_evidence(copy.id()));
+  merge_evidence(evidence, std::move(more));
+  return ports_.host.store_evidence(copy, evidence);
+}
+
+}  // namespace ytb::refresh

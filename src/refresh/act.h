@@ -1,0 +1,47 @@
+// Actor: carries out one action through the ports. Contains no policy: what to do was decided, what may be
+// done is checked by the types (OwnedCopy, PassedProof) and by the drivers.
+//
+// Every action is safe to repeat: what it records, it records last.
+#pragma once
+
+#include "base/result.h"
+#include "base/stop.h"
+#include "model/action.h"
+#include "model/observed.h"
+#include "model/owned.h"
+#include "refresh/refresher.h"
+
+namespace ytb::refresh {
+
+class Actor {
+ public:
+  Actor(const Ports& ports, const Settings& settings, const Inputs& inputs, ports::Progress& progress,
+        const StopFlag& stop)
+      : ports_(ports), settings_(settings), inputs_(inputs), progress_(progress), stop_(stop) {}
+
+  Status act(const model::Action& action, const model::Observed& observed);
+
+ private:
+  Status restore(const model::Action& action);
+  Status defuse(const model::OwnedCopy& copy);
+  Status mask(const model::OwnedCopy& copy);
+  Status prove(const model::OwnedCopy& copy);
+  Status open(const model::OwnedCopy& copy);
+  Status repoint(const model::OwnedCopy& copy);
+  Status demote(const model::OwnedCopy& copy, const model::Action& action);
+  Status remove(const model::OwnedCopy& copy, const model::Action& action);
+
+  // The stored proof of this very instance, verified now.
+  Result<model::PassedProof> passed_proof(const model::CopyId& copy);
+  // The checked plan for what is in the copy; none with masking: none.
+  Result<std::optional<masking::MaskingPlan>> plan_for(const ports::SessionTarget& target);
+  Status add_evidence(const model::OwnedCopy& copy, model::Evidence more);
+
+  const Ports& ports_;
+  const Settings& settings_;
+  const Inputs& inputs_;
+  ports::Progress& progress_;
+  const StopFlag& stop_;
+};
+
+}  // namespace ytb::refresh

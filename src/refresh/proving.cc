@@ -1,0 +1,190 @@
+#include "refresh/proving.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "base/text.h"
+
+namespace ytb::refresh {
+
+using model::Check;
+using model::Evidence;
+using model::Outcome;
+using model::TableEvidence;
+
+namespace {
+
+constexpr size_t kNamedMax = 5;  // names in a check's detail; the count says how many there are
+
+bool same_table(const TableEvidence& a, const TableEvidence& b) {
+  return std::tie(a.database, a.schema, a.table) == std::tie(b.database, b.schema, b.table);
+}
+
+std::string name_of_table(const TableEvidence& table) {
+  return printable(fmt::format("{} {}.{}", table.database, table.schema, table.table));
+}
+
+std::string some_of(const std::vector<std::string>& names) {
+  std::vector<std::string> shown(names.begin(),
+                                 names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kNamedMax)));
+  std::string text = join(shown, ", ");
+  if (names.size() > kNamedMax) text += fmt::format(" and {} more", names.size() - kNamedMax);
+  return text;
+}
+
+void add_lines(std::vector<std::string>& lines, std::vector<std::string> more) {
+  for (std::string& line : more) {
+    if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
+  }
+}
+
+}  // namespace
+
+void merge_evidence(Evidence& evidence, Evidence more) {
+  add_lines(evidence.defused, std::move(more.defused));
+  add_lines(evidence.notes, std::move(more.notes));
+  for (Check& check : more.checks) {
+    auto same = std::find_if(evidence.checks.begin(), evidence.checks.end(),
+                             [&](const Check& there) { return there.name == check.name; });
+    if (same != evidence.checks.end()) {
+      *same = std::move(check);
+    } else {
+      evidence.checks.push_back(std::move(check));
+    }
+  }
+  for (TableEvidence& table : more.tables) {
+    auto same = std::find_if(evidence.tables.begin(), evidence.tables.end(),
+                             [&](const TableEvidence& there) { return same_table(there, table); });
+    if (same != evidence.tables.end()) {
+      *same = std::move(table);
+    } else {
+      evidence.tables.push_back(std::move(table));
+    }
+  }
+  if (!more.inputs.empty()) evidence.inputs = std::move(more.inputs);
+}
+
+Check columns_judged(const masking::MaskingPlan* plan, std::string_view none_reason) {
+  Check check{.name = "columns_judged",
+              .asserts = "every column of every database is judged by the policy or its lock",
+              .outcome = Outcome::kNotRun,
+              .detail = {}};
+  if (plan == nullptr) {
+    if (none_reason.empty()) return check;
+    check.outcome = Outcome::kNotCheckable;
+    check.detail = fmt::format("masking: none, because: {}", none_reason);
+    return check;
+  }
+  uint64_t columns = 0;
+  uint64_t masked = 0;
+  uint64_t tables = 0;
+  for (const masking::DatabasePlan& database : plan->databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      ++tables;
+      columns += table.columns.size();
+      if (table.treatment != masking::Treatment::kMask) continue;
+      masked += static_cast<uint64_t>(
+          std::count_if(table.columns.begin(), table.columns.end(),
+                        [](const auto& column) { return column.masker.name != "keep"; }));
+    }
+  }
+  check.outcome = Outcome::kPassed;
+  check.detail = fmt::format("{} columns in {} tables of {} databases, {} masked", with_commas(columns),
+                             with_commas(tables), plan->databases.size(), with_commas(masked));
+  return check;
+}
+
+Check evidence_complete(const masking::MaskingPlan* plan, const Evidence& evidence, std::string_view inputs) {
+  Check check{.name = "evidence_complete",
+              .asserts = "each table that the plan masks or empties was, with the policy and key in force",
+              .outcome = Outcome::kPassed,
+              .detail = {}};
+  if (evidence.inputs != inputs) {
+    check.outcome = Outcome::kFailed;
+    check.detail = "the evidence is of another policy, key or access";
+    return check;
+  }
+  if (plan == nullptr) {
+    check.detail = "masking: none";
+    return check;
+  }
+  std::vector<std::string> missing;
+  uint64_t treated = 0;
+  for (const masking::DatabasePlan& database : plan->databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      if (table.treatment == masking::Treatment::kKeep) continue;
+      TableEvidence wanted;
+      wanted.database = database.database.name;
+      wanted.schema = table.table.name.schema;
+      wanted.table = table.table.name.name;
+      bool there = std::any_of(evidence.tables.begin(), evidence.tables.end(), [&](const TableEvidence& has) {
+        return same_table(has, wanted) && has.treatment != "kept";
+      });
+      if (!there) missing.push_back(name_of_table(wanted));
+      ++treated;
+    }
+  }
+  if (!missing.empty()) check.outcome = Outcome::kFailed;
+  check.detail = missing.empty() ? fmt::format("{} tables", with_commas(treated))
+                                 : fmt::format("nothing is known of {}", some_of(missing));
+  return check;
+}
+
+Check values_changed(const masking::MaskingPlan* plan, const Evidence& evidence) {
+  Check check{.name = "values_changed",
+              .asserts = "no value of a masker that promises to change it is its own original",
+              .outcome = Outcome::kPassed,
+              .detail = {}};
+  if (plan == nullptr) {
+    check.outcome = Outcome::kNotCheckable;
+    check.detail = "masking: none";
+    return check;
+  }
+  std::vector<std::string> unchanged;
+  uint64_t changed = 0;
+  uint64_t columns = 0;
+  for (const TableEvidence& table : evidence.tables) {
+    for (const TableEvidence::Column& column : table.columns) {
+      changed += column.changed;
+      if (!column.must_change) continue;
+      ++columns;
+      if (column.unchanged == 0 && column.changed == column.values) continue;
+      unchanged.push_back(fmt::format("{}.{} ({} of {})", name_of_table(table), printable(column.name),
+                                      with_commas(column.values - std::min(column.values, column.changed)),
+                                      with_commas(column.values)));
+    }
+  }
+  if (!unchanged.empty()) {
+    check.outcome = Outcome::kFailed;
+    check.detail = "still the original in " + some_of(unchanged);
+  } else {
+    check.detail =
+        fmt::format("{} values changed; {} columns promise it of every value", with_commas(changed), columns);
+  }
+  return check;
+}
+
+Error to_error(const model::Proof& proof) {
+  std::vector<std::string> failed;
+  for (const Check& check : proof.checks) {
+    if (check.outcome == Outcome::kPassed || check.outcome == Outcome::kNotCheckable) continue;
+    failed.push_back(fmt::format("{} {}{}{}", check.name,
+                                 check.outcome == Outcome::kNotRun ? "did not run" : "failed",
+                                 check.detail.empty() ? "" : ": ", check.detail));
+  }
+  return Error{.code = Code::kProof,
+               .message = failed.empty() ? fmt::format("the proof of {} holds no check", proof.copy)
+                                         : fmt::format("the proof of {} does not pass: {}", proof.copy,
+                                                       join(failed, "; ")),
+               .hint = fmt::format("the copy stays closed and is deleted; see all checks with: "
+                                   "yesterdaytabase proof show {}",
+                                   proof.copy),
+               .retry = Retry::kNever};
+}
+
+}  // namespace ytb::refresh

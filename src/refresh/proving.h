@@ -1,0 +1,27 @@
+// The making of a proof: which checks it holds beyond those of the engine. Pure.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "masking/plan.h"
+#include "model/proof.h"
+
+namespace ytb::refresh {
+
+// Adds `more` to `evidence`: a table or check that both have is taken from `more`, lines are not doubled.
+void merge_evidence(model::Evidence& evidence, model::Evidence more);
+
+// Every column of every database has been judged, with the numbers. `plan` none: masking: none, which is
+// named.
+model::Check columns_judged(const masking::MaskingPlan* plan, std::string_view none_reason);
+// There is evidence, with these very inputs, for each table that the plan masks or empties.
+model::Check evidence_complete(const masking::MaskingPlan* plan, const model::Evidence& evidence,
+                               std::string_view inputs);
+// No value of a masker that promises to change it is its own original.
+model::Check values_changed(const masking::MaskingPlan* plan, const model::Evidence& evidence);
+
+// kProof (Never), naming the checks that failed or did not run.
+Error to_error(const model::Proof& proof);
+
+}  // namespace ytb::refresh
