@@ -27,9 +27,4 @@ bool masker_serves(std::string_view masker, const Column& column);
 // cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
 std::string policy_line(const Table& table, const Column& column);
 
-// A column's name and a spec as YAML, quoted where needed.
-std::string yaml_key(std::string_view column);
-std::string yaml_scalar(std::string_view text);
-std::string yaml_spec(const MaskerSpec& spec);
-
 }  // namespace ytb::masking

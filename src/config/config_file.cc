@@ -1,0 +1,392 @@
+// parse_config(): the config's YAML, read strictly.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/config.h"
+#include "config/config_rules.h"
+#include "config/diagnostics.h"
+#include "config/reader.h"
+#include "config/yaml_tree.h"
+
+namespace ytb::config {
+namespace {
+
+constexpr size_t kConfigSizeMax = 1 << 20;
+constexpr YamlLimits kConfigLimits{.depth_max = 16, .nodes_max = 50'000};
+constexpr int64_t kVersion = 1;
+constexpr int64_t kKeepMax = 10'000;
+constexpr int64_t kSparesMax = 100;
+constexpr int64_t kWorkersMax = 64;
+constexpr size_t kProductionsMax = 100;
+constexpr int kPortsPerProduction = 100;
+constexpr int kPortFirst = 6500;
+constexpr size_t kReasonMin = 10;
+
+constexpr std::string_view kMaskingMissing =
+    "has no 'masking': give it a policy (masking: {policy: policy.yaml}), or, where staging may see "
+    "production's "
+    "data as it is, write down why (masking: {none: \"the reason\"})";
+
+class ConfigReader {
+ public:
+  ConfigReader(Diagnostics& diagnostics, std::string_view file)
+      : diagnostics_(diagnostics), folder_(folder_of(file)) {}
+
+  Config read(const YamlNode& root) {
+    Config config;
+    MapReader top(diagnostics_, root, "the config");
+    if (!top.is_mapping()) return config;
+    if (root.find("version") == nullptr) {
+      top.complain("the config has no 'version': start it with version: 1");
+    }
+    config.version = static_cast<int>(top.integer("version", kVersion, kVersion, kVersion));
+    config.state_directory = path(top, "state", "state");
+    const YamlNode* productions = top.take("productions");
+    if (productions == nullptr || productions->entries.empty()) {
+      top.complain("the config has no productions: productions: {shop: {source: …}}");
+    }
+    if (productions != nullptr) read_productions(*productions, config);
+    top.finish();
+    return config;
+  }
+
+  [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
+
+ private:
+  void read_productions(const YamlNode& node, Config& config) {
+    MapReader reader(diagnostics_, node, "'productions'");
+    if (node.entries.size() > kProductionsMax) {
+      reader.complain(fmt::format("more than {} productions", kProductionsMax));
+      return;
+    }
+    for (const auto& [key, value] : node.entries) {
+      if (!is_production_name(key.text)) {
+        diagnostics_.add(
+            key.mark,
+            fmt::format("'{}' is no name for a production: a-z first, then a-z, 0-9 and -, at most "
+                        "40 characters",
+                        printable(key.text)),
+            key.width());
+        continue;
+      }
+      marks_.push_back(key.mark);
+      config.productions.push_back(read_production(key, value, static_cast<int>(config.productions.size())));
+    }
+  }
+
+  ProductionConfig read_production(const YamlNode& key, const YamlNode& value, int index) {
+    ProductionConfig production;
+    production.name = model::ProductionName(key.text);
+    MapReader reader(diagnostics_, value, fmt::format("production '{}'", key.text));
+    if (!reader.is_mapping()) return production;
+    production.source = read_source(reader);
+    production.copies = read_copies(reader, key.text, index);
+    production.alias = read_alias(reader, key.text);
+    production.masking = read_masking(reader, key);
+    production.access = read_access(reader, key);
+    production.schedule = read_schedule(reader);
+    production.spare_copies = static_cast<int>(reader.integer("spare_copies", 0, 0, kSparesMax));
+    production.drain = reader.duration("drain").value_or(production.drain);
+    production.max_age = reader.duration("max_age");
+    production.checks = read_checks(reader);
+    production.on_failure = reader.texts("on_failure");
+    if (!production.on_failure.empty() && production.on_failure.front().empty()) {
+      reader.complain("'on_failure' names no program");
+    }
+    reader.finish();
+    return production;
+  }
+
+  // The one kind under `source:`, `copies:` or `alias:`; an absent or empty block takes the defaults.
+  const YamlNode* only_kind(MapReader& reader, std::string_view block, const std::string& kind) {
+    const YamlNode* node = reader.take(block);
+    if (node == nullptr || node->kind == YamlNode::Kind::kNull) return nullptr;
+    MapReader kinds(diagnostics_, *node, fmt::format("'{}'", block));
+    const YamlNode* found = kinds.take(kind);
+    kinds.finish();
+    return found == nullptr || found->kind == YamlNode::Kind::kNull ? nullptr : found;
+  }
+
+  std::string path(MapReader& reader, std::string_view key, std::string_view fallback) {
+    const YamlNode* node = reader.node().find(key);
+    std::string text = reader.text(key, std::string(fallback));
+    if (text.empty()) return text;
+    if (auto wrong = wrong_with_path(text)) {
+      diagnostics_.add(node == nullptr ? reader.node().mark : node->mark, fmt::format("'{}' {}", key, *wrong),
+                       node == nullptr ? 1 : node->width());
+    }
+    return resolve(folder_, text);
+  }
+
+  model::SecretRef secret(MapReader& reader, std::string_view key, std::string_view fallback = {}) {
+    const YamlNode* node = reader.take(key);
+    std::string text(fallback);
+    if (node != nullptr) {
+      auto given = scalar_text(diagnostics_, *node, key);
+      if (!given) return {};
+      text = *given;
+    }
+    if (text.empty() && node == nullptr) return {};
+    model::SecretRef reference = secret_reference(text, folder_);
+    if (reference.empty()) {
+      // The value is never shown: it may be the secret itself.
+      diagnostics_.add(
+          node == nullptr ? reader.node().mark : node->mark,
+          fmt::format("'{}' is not a reference: a secret in a config file ends up in git, backups "
+                      "and logs; write ${{NAME}} (an environment variable) or file:PATH",
+                      key));
+    }
+    return reference;
+  }
+
+  SourceConfig read_source(MapReader& reader) {
+    SourceConfig source;
+    const bool given = reader.node().find("source") != nullptr;
+    const YamlNode* node = only_kind(reader, "source", source.kind);
+    if (node == nullptr) {
+      if (!given) reader.complain(reader.what() + " has no 'source': source: {basebackup: {directory: …}}");
+      if (given && diagnostics_.ok())
+        reader.complain("'source' is empty: source: {basebackup: {directory: …}}");
+      return source;
+    }
+    MapReader kind(diagnostics_, *node, "'basebackup'");
+    const std::string one = path(kind, "directory", "");
+    if (!one.empty()) source.directories.push_back(one);
+    for (const std::string& each : kind.texts("directories")) {
+      if (auto wrong = wrong_with_path(each)) kind.complain("'directories': " + *wrong);
+      source.directories.push_back(resolve(folder_, each));
+    }
+    if (kind.is_mapping() && source.directories.empty()) kind.complain("'basebackup' has no 'directory'");
+    const YamlNode* connection = node->find("connection");
+    source.connection = kind.text("connection");
+    if (connection != nullptr && holds_password(source.connection)) {
+      diagnostics_.add(connection->mark,
+                       "'connection' holds a password: take it out and name it beside, password: ${NAME} or "
+                       "password: file:PATH");
+      source.connection.clear();
+    }
+    source.password = secret(kind, "password");
+    source.allow_unverified = kind.boolean("allow_unverified", false);
+    source.keep = static_cast<int>(kind.integer("keep", source.keep, 1, kKeepMax));
+    source.compress = kind.text("compress", source.compress);
+    require_one_of(kind, "compress", source.compress, {"none", "gzip", "zstd", "lz4"});
+    kind.finish();
+    return source;
+  }
+
+  void require_one_of(const MapReader& reader, std::string_view key, const std::string& value,
+                      const std::vector<std::string>& words) {
+    if (std::find(words.begin(), words.end(), value) != words.end()) return;
+    const YamlNode* node = reader.node().find(key);
+    diagnostics_.add(node == nullptr ? reader.node().mark : node->mark,
+                     fmt::format("'{}' takes {}, not '{}'{}", key, join(words, ", "), printable(value),
+                                 did_you_mean(value, words)),
+                     node == nullptr ? 1 : node->width());
+  }
+
+  CopiesConfig read_copies(MapReader& reader, const std::string& name, int index) {
+    CopiesConfig copies;
+    copies.port_first = static_cast<uint16_t>(kPortFirst + index * kPortsPerProduction);
+    copies.port_last = static_cast<uint16_t>(copies.port_first + kPortsPerProduction - 1);
+    copies.directory = resolve(folder_, "copies/" + name);
+    const YamlNode* node = only_kind(reader, "copies", copies.kind);
+    if (node == nullptr) return copies;
+    MapReader kind(diagnostics_, *node, "'local'");
+    copies.directory = path(kind, "directory", "copies/" + name);
+    copies.run_as = kind.text("run_as");
+    copies.bin_dir = path(kind, "bin_dir", "");
+    if (const YamlNode* ports = kind.take("ports")) {
+      auto text = scalar_text(diagnostics_, *ports, "ports");
+      if (text && !read_port_range(*text, copies.port_first, copies.port_last)) {
+        diagnostics_.add(ports->mark, "'ports' takes a range of 1024 to 65535, e.g. 6500-6599",
+                         ports->width());
+      }
+    }
+    if (const YamlNode* settings = kind.take("settings")) read_settings(*settings, copies);
+    copies.preload = kind.texts("preload");
+    kind.finish();
+    return copies;
+  }
+
+  void read_settings(const YamlNode& node, CopiesConfig& copies) {
+    MapReader reader(diagnostics_, node, "'settings'");
+    for (const auto& [key, value] : node.entries) {
+      auto text = scalar_text(diagnostics_, value, key.text);
+      if (!is_setting_name(key.text)) {
+        diagnostics_.add(key.mark, fmt::format("'{}' is no name of a server setting", printable(key.text)),
+                         key.width());
+      } else if (text) {
+        copies.settings[key.text] = *text;
+      }
+    }
+  }
+
+  AliasConfig read_alias(MapReader& reader, const std::string& name) {
+    AliasConfig alias;
+    alias.directory = resolve(folder_, "alias/" + name);
+    const YamlNode* node = only_kind(reader, "alias", alias.kind);
+    if (node == nullptr) return alias;
+    MapReader kind(diagnostics_, *node, "'socket'");
+    alias.directory = path(kind, "directory", "alias/" + name);
+    alias.service_file = path(kind, "service_file", "");
+    alias.listen = kind.text("listen");
+    if (const YamlNode* listen = node->find("listen");
+        listen != nullptr && !is_address_and_port(alias.listen)) {
+      diagnostics_.add(listen->mark, "'listen' takes address:port, e.g. 0.0.0.0:6432 or [::]:6432",
+                       listen->width());
+    }
+    kind.finish();
+    return alias;
+  }
+
+  MaskingConfig read_masking(MapReader& reader, const YamlNode& key) {
+    MaskingConfig masking;
+    const YamlNode* node = reader.take("masking");
+    if (node == nullptr) {
+      diagnostics_.add(key.mark, fmt::format("production '{}' {}", key.text, kMaskingMissing), key.width());
+      return masking;
+    }
+    MapReader block(diagnostics_, *node, "'masking'");
+    if (!block.is_mapping()) return masking;
+    const YamlNode* none = node->find("none");
+    masking.none_reason = trim(block.text("none"));
+    if (none != nullptr && masking.none_reason.size() < kReasonMin) {
+      diagnostics_.add(none->mark, "'none' takes a written reason: it goes into every proof", none->width());
+    }
+    if (none != nullptr && node->entries.size() > 1) {
+      diagnostics_.add(none->mark, "'none' stands alone: with it nothing is masked", none->width());
+    }
+    if (none == nullptr && node->find("policy") == nullptr) {
+      diagnostics_.add(node->mark, fmt::format("production '{}' {}", key.text, kMaskingMissing));
+    }
+    masking.policy_file = path(block, "policy", "");
+    masking.lock_file = path(block, "lock", "");
+    if (masking.lock_file.empty() && !masking.policy_file.empty()) {
+      masking.lock_file = lock_beside(masking.policy_file);
+    }
+    masking.key = secret(block, "key", none == nullptr ? "file:masking.key" : "");
+    masking.workers = static_cast<int>(block.integer("workers", 0, 0, kWorkersMax));
+    block.finish();
+    return masking;
+  }
+
+  std::vector<model::AccessRole> read_access(MapReader& reader, const YamlNode& production) {
+    std::vector<model::AccessRole> roles;
+    const YamlNode* node = reader.take("access");
+    if (node == nullptr) {
+      diagnostics_.add(
+          production.mark,
+          fmt::format("production '{}' has no 'access': nobody could connect; access: {{staging: "
+                      "{{password: file:staging.password}}}}",
+                      production.text),
+          production.width());
+      return roles;
+    }
+    MapReader block(diagnostics_, *node, "'access'");
+    for (const auto& [key, value] : node->entries) {
+      if (auto wrong = wrong_with_role(key.text)) {
+        diagnostics_.add(key.mark, fmt::format("role '{}' {}", printable(key.text), *wrong), key.width());
+      }
+      MapReader entry(diagnostics_, value, fmt::format("role '{}'", printable(key.text)));
+      model::AccessRole role{
+          .name = key.text, .password = secret(entry, "password"), .member_of = {}, .from = {}};
+      if (entry.is_mapping() && value.find("password") == nullptr) {
+        entry.complain(entry.what() + " has no 'password': ${NAME} or file:PATH");
+      }
+      role.member_of = entry.texts("member_of");
+      role.from = entry.texts("from");
+      if (value.find("from") == nullptr) role.from = {"local"};
+      check_from(role, value);
+      role.existing = entry.boolean("existing", false);
+      entry.finish();
+      roles.push_back(std::move(role));
+    }
+    return roles;
+  }
+
+  void check_from(const model::AccessRole& role, const YamlNode& entry) {
+    const YamlNode* from = entry.find("from");
+    for (size_t i = 0; i < role.from.size(); ++i) {
+      auto wrong = wrong_with_origin(role.from[i]);
+      if (!wrong || from == nullptr) continue;
+      const YamlNode& at = i < from->items.size() ? from->items[i] : *from;
+      diagnostics_.add(at.mark, fmt::format("'{}' {}", printable(role.from[i]), *wrong), at.width());
+    }
+  }
+
+  std::optional<decide::Schedule> read_schedule(MapReader& reader) {
+    const YamlNode* node = reader.take("schedule");
+    if (node == nullptr) return std::nullopt;
+    std::string text;
+    std::string zone = "UTC";
+    if (node->kind == YamlNode::Kind::kMapping) {
+      MapReader block(diagnostics_, *node, "'schedule'");
+      text = block.text("cron");
+      zone = block.text("timezone", zone);
+      if (node->find("cron") == nullptr) block.complain("'schedule' has no 'cron'");
+      block.finish();
+      if (node->find("cron") == nullptr) return std::nullopt;
+    } else if (auto given = scalar_text(diagnostics_, *node, "schedule")) {
+      text = *given;
+    } else {
+      return std::nullopt;
+    }
+    Result<decide::Schedule> schedule = decide::Schedule::parse(text, zone);
+    if (schedule.ok()) return std::move(schedule).value();
+    diagnostics_.add(node->mark, "'schedule': " + schedule.error().message, node->width());
+    return std::nullopt;
+  }
+
+  std::vector<model::SqlCheck> read_checks(MapReader& reader) {
+    std::vector<model::SqlCheck> checks;
+    const YamlNode* node = reader.take("checks");
+    if (node == nullptr) return checks;
+    if (node->kind != YamlNode::Kind::kSequence) {
+      diagnostics_.add(node->mark, "'checks' takes a list of {name, database, sql, expect}");
+      return checks;
+    }
+    for (const YamlNode& item : node->items) {
+      MapReader entry(diagnostics_, item, "a check");
+      model::SqlCheck check{.name = entry.text("name"),
+                            .database = entry.text("database"),
+                            .sql = entry.text("sql"),
+                            .expect = entry.text("expect")};
+      for (std::string_view key : {"name", "database", "sql", "expect"}) {
+        if (entry.is_mapping() && item.find(key) == nullptr) {
+          entry.complain(fmt::format("a check has no '{}'", key));
+        }
+      }
+      entry.finish();
+      if (std::any_of(checks.begin(), checks.end(),
+                      [&](const auto& other) { return other.name == check.name; })) {
+        entry.complain(fmt::format("two checks are called '{}'", printable(check.name)));
+      }
+      checks.push_back(std::move(check));
+    }
+    return checks;
+  }
+
+  Diagnostics& diagnostics_;
+  std::string folder_;
+  std::vector<Mark> marks_;  // of the productions' names, in order
+};
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, std::string_view file) {
+  YTB_TRY(check_text(text, file, kConfigSizeMax, Code::kConfig));
+  Diagnostics diagnostics(text, file);
+  diagnostics.hint("docs/config.md describes every key; `ytb init` writes a first config");
+  std::optional<YamlNode> root = read_yaml(diagnostics, kConfigLimits);
+  if (!root) return diagnostics.error(Code::kConfig);
+  ConfigReader reader(diagnostics, file);
+  Config config = reader.read(*root);
+  if (diagnostics.ok()) check_overlaps(config, reader.marks(), diagnostics);
+  if (!diagnostics.ok()) return diagnostics.error(Code::kConfig);
+  config.file = file;
+  return config;
+}
+
+}  // namespace ytb::config

@@ -1,0 +1,272 @@
+// parse_policy(): the policy's YAML, read strictly.
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/config.h"
+#include "config/diagnostics.h"
+#include "config/digest.h"
+#include "config/reader.h"
+#include "config/yaml_tree.h"
+#include "masking/names.h"
+
+namespace ytb::config {
+namespace {
+
+constexpr size_t kPolicySizeMax = 16 << 20;
+constexpr YamlLimits kPolicyLimits{.depth_max = 24, .nodes_max = 2'000'000};
+constexpr int64_t kVersion = 1;
+
+using masking::DatabasePolicy;
+using masking::LargeObjects;
+using masking::MaskerSpec;
+using masking::TablePolicy;
+using masking::Where;
+
+class PolicyReader {
+ public:
+  explicit PolicyReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  masking::Policy read(const YamlNode& root) {
+    masking::Policy policy;
+    MapReader top(diagnostics_, root, "the policy");
+    if (!top.is_mapping()) return policy;
+    if (top.node().find("version") == nullptr) {
+      top.complain("the policy has no 'version': start it with version: 1");
+    }
+    top.integer("version", kVersion, kVersion, kVersion);
+    const YamlNode* databases = top.take("databases");
+    const bool tables = top.node().find("tables") != nullptr;
+    if (databases != nullptr && tables) {
+      diagnostics_.add(databases->mark,
+                       "the policy has both 'tables' and 'databases': put the tables under "
+                       "their database's name");
+    }
+    if (databases == nullptr) {
+      DatabasePolicy only = read_tables(top);
+      if (!tables) top.complain("the policy has neither 'tables' nor 'databases'");
+      policy.databases.emplace("", std::move(only));
+    } else {
+      top.take("tables");
+      top.take("large_objects");
+      read_databases(*databases, policy);
+    }
+    top.finish();
+    return policy;
+  }
+
+ private:
+  [[nodiscard]] Where where(const YamlNode& node) const {
+    return {.file = std::string(diagnostics_.file()),
+            .line = static_cast<int>(node.mark.line) + 1,
+            .column = static_cast<int>(node.mark.column) + 1};
+  }
+
+  static bool is_word(const YamlNode& node, std::string_view word) {
+    return node.kind == YamlNode::Kind::kScalar && node.text == word;
+  }
+
+  // A name written as it is, or as an SQL name where it begins with a quote.
+  std::optional<std::string> read_name(const YamlNode& key) {
+    if (key.text.empty()) {
+      diagnostics_.add(key.mark, "a name is empty");
+      return std::nullopt;
+    }
+    if (key.text.front() != '"') return key.text;
+    auto parts = masking::split_name(key.text);
+    if (parts && parts->size() == 1) return (*parts)[0];
+    diagnostics_.add(key.mark, fmt::format("{} is not one quoted name", printable(key.text)), key.width());
+    return std::nullopt;
+  }
+
+  void read_databases(const YamlNode& node, masking::Policy& policy) {
+    MapReader reader(diagnostics_, node, "'databases'");
+    for (const auto& [key, value] : node.entries) {
+      std::optional<std::string> name = read_name(key);
+      if (!name) continue;
+      DatabasePolicy database;
+      if (is_word(value, "keep")) {
+        database.form = DatabasePolicy::Form::kKeep;
+      } else if (is_word(value, "omit")) {
+        database.form = DatabasePolicy::Form::kOmit;
+      } else if (value.kind == YamlNode::Kind::kMapping) {
+        MapReader tables(diagnostics_, value, fmt::format("database '{}'", printable(*name)));
+        database = read_tables(tables);
+        if (value.find("tables") == nullptr) tables.complain(tables.what() + " has no 'tables'");
+        tables.finish();
+      } else {
+        diagnostics_.add(
+            value.mark,
+            fmt::format("database '{}' takes keep, omit or a mapping with 'tables'", printable(*name)),
+            value.width());
+      }
+      database.where = where(key);
+      if (!policy.databases.emplace(*name, std::move(database)).second) {
+        diagnostics_.add(key.mark, fmt::format("database '{}' is here twice", printable(*name)), key.width());
+      }
+    }
+  }
+
+  // `tables:` and `large_objects:` of one database.
+  DatabasePolicy read_tables(MapReader& reader) {
+    DatabasePolicy database;
+    database.where = where(reader.node());
+    if (const YamlNode* node = reader.take("large_objects")) {
+      if (is_word(*node, "keep")) {
+        database.large_objects = LargeObjects::kKeep;
+      } else if (is_word(*node, "none")) {
+        database.large_objects = LargeObjects::kNone;
+      } else {
+        diagnostics_.add(node->mark, "'large_objects' takes keep or none", node->width());
+      }
+    }
+    const YamlNode* node = reader.take("tables");
+    if (node == nullptr || node->kind == YamlNode::Kind::kNull) return database;
+    MapReader tables(diagnostics_, *node, "'tables'");
+    for (const auto& [key, value] : node->entries) {
+      auto name = masking::parse_qualified_name(key.text);
+      if (!name) {
+        diagnostics_.add(key.mark, bad_table_name(key.text), key.width());
+        continue;
+      }
+      TablePolicy table = read_table(key, value);
+      if (!database.tables.emplace(std::move(*name), std::move(table)).second) {
+        diagnostics_.add(key.mark, fmt::format("table {} is here twice", printable(key.text)), key.width());
+      }
+    }
+    return database;
+  }
+
+  static std::string bad_table_name(std::string_view text) {
+    if (auto one = masking::split_name(text); one && one->size() == 1) {
+      return fmt::format("table '{}' needs its schema: public.{}", printable(text), printable(text));
+    }
+    const size_t dot = text.find('.');
+    std::string example =
+        dot == std::string_view::npos || text.find('"') != std::string_view::npos
+            ? R"(public."Odd.Name")"
+            : masking::to_string(masking::QualifiedName{.schema = std::string(text.substr(0, dot)),
+                                                        .name = std::string(text.substr(dot + 1))});
+    return fmt::format(
+        "'{}' is not schema.table: names with anything but a-z, 0-9, _ and $ are quoted as in "
+        "SQL, e.g. {}",
+        printable(text), printable(example));
+  }
+
+  TablePolicy read_table(const YamlNode& key, const YamlNode& value) {
+    TablePolicy table;
+    table.where = where(key);
+    if (is_word(value, "keep")) {
+      table.form = TablePolicy::Form::kKeep;
+      return table;
+    }
+    if (value.kind != YamlNode::Kind::kMapping) {
+      diagnostics_.add(
+          value.mark,
+          fmt::format("table {} takes keep, {{rows: none}} or a mapping of its columns", printable(key.text)),
+          value.width());
+      return table;
+    }
+    const YamlNode* rows = value.find("rows");
+    if (rows != nullptr && is_word(*rows, "none")) {
+      // "none" is no masker, so this cannot be a column that is called rows.
+      table.form = TablePolicy::Form::kNoRows;
+      if (value.entries.size() > 1) {
+        diagnostics_.add(rows->mark,
+                         "'rows: none' empties the table and stands alone: remove it, or the "
+                         "columns beside it",
+                         rows->width());
+      }
+      return table;
+    }
+    read_columns(value, table);
+    return table;
+  }
+
+  void read_columns(const YamlNode& node, TablePolicy& table) {
+    for (const auto& [key, value] : node.entries) {
+      if (key.text == "*") {
+        table.wildcard_keep = true;
+        table.wildcard_where = where(key);
+        if (!is_word(value, "keep")) {
+          diagnostics_.add(value.mark,
+                           "\"*\" takes keep and nothing else: a masker is given column by column",
+                           value.width());
+        }
+        continue;
+      }
+      std::optional<std::string> name = read_name(key);
+      if (!name) continue;
+      MaskerSpec spec = read_spec(value, *name);
+      if (!table.columns.emplace(*name, std::move(spec)).second) {
+        diagnostics_.add(key.mark, fmt::format("column '{}' is here twice", printable(*name)), key.width());
+      }
+    }
+  }
+
+  // `email`, `{date_shift: {days: 30}}`, `{fixed: x}` or `{json: {path: spec}}`. The depth is the document's.
+  MaskerSpec read_spec(const YamlNode& node, const std::string& column) {
+    MaskerSpec spec;
+    spec.where = where(node);
+    const bool null_masker = node.kind == YamlNode::Kind::kNull && node.text == "null";
+    if (node.kind == YamlNode::Kind::kScalar || null_masker) {
+      spec.name = node.text;
+      if (spec.name.empty()) diagnostics_.add(node.mark, nothing_for(column));
+      return spec;
+    }
+    if (node.kind != YamlNode::Kind::kMapping) {
+      diagnostics_.add(node.mark, nothing_for(column), node.width());
+      return spec;
+    }
+    if (node.entries.size() != 1) {
+      diagnostics_.add(
+          node.mark,
+          fmt::format("column '{}' takes one masker, e.g. {{date_shift: {{days: 30}}}}", printable(column)));
+      return spec;
+    }
+    const auto& [name, value] = node.entries.front();
+    spec.name = name.text;
+    spec.where = where(name);
+    if (value.kind == YamlNode::Kind::kScalar) {
+      spec.params["value"] = value.text;
+    } else if (value.kind != YamlNode::Kind::kMapping) {
+      diagnostics_.add(value.mark,
+                       fmt::format("'{}' takes its parameters as a mapping", printable(name.text)));
+    } else if (name.text == "json") {
+      for (const auto& [path, nested] : value.entries) {
+        spec.paths.emplace_back(path.text, read_spec(nested, path.text));
+      }
+    } else {
+      for (const auto& [param, given] : value.entries) {
+        if (auto text = scalar_text(diagnostics_, given, param.text)) spec.params[param.text] = *text;
+      }
+    }
+    return spec;
+  }
+
+  static std::string nothing_for(const std::string& column) {
+    return fmt::format("column '{}' takes a masker: its name, or {{name: {{parameters}}}}",
+                       printable(column));
+  }
+
+  Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+Result<masking::Policy> parse_policy(std::string_view text, std::string_view file) {
+  YTB_TRY(check_text(text, file, kPolicySizeMax, Code::kPolicy));
+  Diagnostics diagnostics(text, file);
+  diagnostics.hint("docs/policy.md describes the policy; `ytb policy propose` writes one");
+  std::optional<YamlNode> root = read_yaml(diagnostics, kPolicyLimits);
+  if (!root) return diagnostics.error(Code::kPolicy);
+  masking::Policy policy = PolicyReader(diagnostics).read(*root);
+  if (!diagnostics.ok()) return diagnostics.error(Code::kPolicy);
+  policy.file = file;
+  policy.digest = digest_of(text);
+  return policy;
+}
+
+}  // namespace ytb::config
