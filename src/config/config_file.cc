@@ -38,13 +38,13 @@ class ConfigReader {
     Config config;
     MapReader top(diagnostics_, root, "the config");
     if (!top.is_mapping()) return config;
-    if (root.find("version") == nullptr) {
+    if (top.lacks("version")) {
       top.complain("the config has no 'version': start it with version: 1");
     }
     config.version = static_cast<int>(top.integer("version", kVersion, kVersion, kVersion));
     config.state_directory = path(top, "state", "state");
     const YamlNode* productions = top.take("productions");
-    if (productions == nullptr || productions->entries.empty()) {
+    if (top.lacks("productions") || (productions != nullptr && productions->entries.empty())) {
       top.complain("the config has no productions: productions: {shop: {source: …}}");
     }
     if (productions != nullptr) read_productions(*productions, config);
@@ -143,12 +143,15 @@ class ConfigReader {
 
   SourceConfig read_source(MapReader& reader) {
     SourceConfig source;
-    const bool given = reader.node().find("source") != nullptr;
     const YamlNode* node = only_kind(reader, "source", source.kind);
     if (node == nullptr) {
-      if (!given) reader.complain(reader.what() + " has no 'source': source: {basebackup: {directory: …}}");
-      if (given && diagnostics_.ok())
+      if (reader.lacks("source")) {
+        reader.complain(reader.what() + " has no 'source': source: {basebackup: {directory: …}}");
+      } else if (const YamlNode* block = reader.node().find("source");
+                 block != nullptr && block->kind != YamlNode::Kind::kSequence && block->entries.size() <= 1 &&
+                 (block->entries.empty() || block->find(source.kind) != nullptr)) {
         reader.complain("'source' is empty: source: {basebackup: {directory: …}}");
+      }
       return source;
     }
     MapReader kind(diagnostics_, *node, "'basebackup'");
@@ -158,7 +161,8 @@ class ConfigReader {
       if (auto wrong = wrong_with_path(each)) kind.complain("'directories': " + *wrong);
       source.directories.push_back(resolve(folder_, each));
     }
-    if (kind.is_mapping() && source.directories.empty()) kind.complain("'basebackup' has no 'directory'");
+    if (kind.is_mapping() && source.directories.empty() && kind.lacks("directory"))
+      kind.complain("'basebackup' has no 'directory'");
     const YamlNode* connection = node->find("connection");
     source.connection = kind.text("connection");
     if (connection != nullptr && holds_password(source.connection)) {
@@ -245,7 +249,9 @@ class ConfigReader {
     MaskingConfig masking;
     const YamlNode* node = reader.take("masking");
     if (node == nullptr) {
-      diagnostics_.add(key.mark, fmt::format("production '{}' {}", key.text, kMaskingMissing), key.width());
+      if (!reader.lacks("masking")) return masking;
+      diagnostics_.add(key.mark, fmt::format("production '{}' {}", key.text, kMaskingMissing), key.width(),
+                       Diagnostics::Show::kUpToHere);
       return masking;
     }
     MapReader block(diagnostics_, *node, "'masking'");
@@ -258,8 +264,8 @@ class ConfigReader {
     if (none != nullptr && node->entries.size() > 1) {
       diagnostics_.add(none->mark, "'none' stands alone: with it nothing is masked", none->width());
     }
-    if (none == nullptr && node->find("policy") == nullptr) {
-      diagnostics_.add(node->mark, fmt::format("production '{}' {}", key.text, kMaskingMissing));
+    if (none == nullptr && block.lacks("policy")) {
+      block.complain(fmt::format("production '{}' {}", key.text, kMaskingMissing));
     }
     masking.policy_file = path(block, "policy", "");
     masking.lock_file = path(block, "lock", "");
@@ -276,6 +282,7 @@ class ConfigReader {
     std::vector<model::AccessRole> roles;
     const YamlNode* node = reader.take("access");
     if (node == nullptr) {
+      if (!reader.lacks("access")) return roles;
       diagnostics_.add(
           production.mark,
           fmt::format("production '{}' has no 'access': nobody could connect; access: {{staging: "
@@ -292,7 +299,7 @@ class ConfigReader {
       MapReader entry(diagnostics_, value, fmt::format("role '{}'", printable(key.text)));
       model::AccessRole role{
           .name = key.text, .password = secret(entry, "password"), .member_of = {}, .from = {}};
-      if (entry.is_mapping() && value.find("password") == nullptr) {
+      if (entry.is_mapping() && entry.lacks("password")) {
         entry.complain(entry.what() + " has no 'password': ${NAME} or file:PATH");
       }
       role.member_of = entry.texts("member_of");
@@ -325,7 +332,7 @@ class ConfigReader {
       MapReader block(diagnostics_, *node, "'schedule'");
       text = block.text("cron");
       zone = block.text("timezone", zone);
-      if (node->find("cron") == nullptr) block.complain("'schedule' has no 'cron'");
+      if (block.lacks("cron")) block.complain("'schedule' has no 'cron'");
       block.finish();
       if (node->find("cron") == nullptr) return std::nullopt;
     } else if (auto given = scalar_text(diagnostics_, *node, "schedule")) {
@@ -354,7 +361,7 @@ class ConfigReader {
                             .sql = entry.text("sql"),
                             .expect = entry.text("expect")};
       for (std::string_view key : {"name", "database", "sql", "expect"}) {
-        if (entry.is_mapping() && item.find(key) == nullptr) {
+        if (entry.is_mapping() && entry.lacks(key)) {
           entry.complain(fmt::format("a check has no '{}'", key));
         }
       }

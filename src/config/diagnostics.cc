@@ -49,9 +49,13 @@ size_t sequence_length(std::string_view text, size_t at) {
 
 }  // namespace
 
-void Diagnostics::add(Mark mark, std::string message, size_t length, bool hide_rest) {
+void Diagnostics::add(Mark mark, std::string message, size_t length, Show show) {
+  if (show == Show::kUpToHere) {
+    auto [limit, added] = shown_until_.emplace(mark.line, mark.column + length);
+    if (!added) limit->second = std::min(limit->second, mark.column + length);
+  }
   if (entries_.size() >= kKeptMax) return;
-  entries_.push_back({.mark = mark, .message = std::move(message), .length = length, .hide_rest = hide_rest});
+  entries_.push_back({.mark = mark, .message = std::move(message), .length = length, .show = show});
 }
 
 std::string_view Diagnostics::line_at(size_t line) const {
@@ -74,11 +78,12 @@ std::string Diagnostics::shown(const Entry& entry) const {
   std::string text =
       fmt::format("{}:{}:{}: {}", file_, entry.mark.line + 1, character_column(entry.mark), entry.message);
   std::string_view line = line_at(entry.mark.line);
-  const size_t end = entry.mark.column + entry.length;
-  if (entry.hide_rest) line = line.substr(0, end);
-  if (line.empty() || entry.mark.column > line.size() || line.size() > kLineShownMax) return text;
+  auto limit = shown_until_.find(entry.mark.line);
+  if (limit != shown_until_.end()) line = line.substr(0, limit->second);
+  if (entry.show == Show::kNothing || line.empty() || line.size() > kLineShownMax) return text;
+  if (entry.mark.column > line.size()) return text;
   // A key alone is safe to show where everything before it is blank: its value is cut off.
-  const bool key_alone = entry.hide_rest && trim(line.substr(0, entry.mark.column)).empty();
+  const bool key_alone = limit != shown_until_.end() && trim(line.substr(0, entry.mark.column)).empty();
   if (may_hold_secret(line) && !key_alone) return text;
   std::string source(line);
   std::replace(source.begin(), source.end(), '\t', ' ');

@@ -2,6 +2,7 @@
 // room.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +23,12 @@ class Diagnostics {
   // `text` and `file` must outlive this.
   Diagnostics(std::string_view text, std::string_view file) : text_(text), file_(file) {}
 
-  // `length`: bytes to underline. With `hide_rest` the source line is cut behind them, so that what may be a
-  // secret is not shown; lines that speak of passwords or keys are never shown.
-  void add(Mark mark, std::string message, size_t length = 1, bool hide_rest = false);
+  // How much of the source line may be shown. Whoever wrote a secret into the file by mistake must not find
+  // it in a log as well: behind a key that nobody knows ("pasword") nothing is shown, of its line in no error
+  // at all, and lines that speak of passwords or keys are never shown.
+  enum class Show { kLine, kUpToHere, kNothing };
+  // `length`: bytes to underline.
+  void add(Mark mark, std::string message, size_t length = 1, Show show = Show::kLine);
   void hint(std::string text) { hint_ = std::move(text); }
 
   [[nodiscard]] bool ok() const { return entries_.empty(); }
@@ -40,7 +44,7 @@ class Diagnostics {
     Mark mark;
     std::string message;
     size_t length = 1;
-    bool hide_rest = false;
+    Show show = Show::kLine;
   };
   [[nodiscard]] std::string_view line_at(size_t line) const;
   [[nodiscard]] std::string shown(const Entry& entry) const;
@@ -48,6 +52,7 @@ class Diagnostics {
   std::string_view text_;
   std::string_view file_;
   std::vector<Entry> entries_;
+  std::map<size_t, size_t> shown_until_;  // by line: bytes that may be shown
   std::string hint_;
 };
 

@@ -33,7 +33,7 @@ class PolicyReader {
     masking::Policy policy;
     MapReader top(diagnostics_, root, "the policy");
     if (!top.is_mapping()) return policy;
-    if (top.node().find("version") == nullptr) {
+    if (top.lacks("version")) {
       top.complain("the policy has no 'version': start it with version: 1");
     }
     top.integer("version", kVersion, kVersion, kVersion);
@@ -46,7 +46,8 @@ class PolicyReader {
     }
     if (databases == nullptr) {
       DatabasePolicy only = read_tables(top);
-      if (!tables) top.complain("the policy has neither 'tables' nor 'databases'");
+      if (top.lacks("tables") && top.lacks("databases"))
+        top.complain("the policy has neither 'tables' nor 'databases'");
       policy.databases.emplace("", std::move(only));
     } else {
       top.take("tables");
@@ -94,7 +95,7 @@ class PolicyReader {
       } else if (value.kind == YamlNode::Kind::kMapping) {
         MapReader tables(diagnostics_, value, fmt::format("database '{}'", printable(*name)));
         database = read_tables(tables);
-        if (value.find("tables") == nullptr) tables.complain(tables.what() + " has no 'tables'");
+        if (tables.lacks("tables")) tables.complain(tables.what() + " has no 'tables'");
         tables.finish();
       } else {
         diagnostics_.add(

@@ -48,12 +48,17 @@ MapReader::MapReader(Diagnostics& diagnostics, const YamlNode& node, std::string
 }
 
 void MapReader::finish() {
+  bool listed = false;
   for (const auto& [key, value] : node_.entries) {
     if (std::find(known_.begin(), known_.end(), key.text) != known_.end()) continue;
     std::string hint = did_you_mean(key.text, known_);
-    if (hint.empty()) hint = fmt::format("; it takes {}", join(known_, ", "));
+    // Once is enough.
+    if (hint.empty() && !listed) {
+      hint = fmt::format("; it takes {}", join(known_, ", "));
+      listed = true;
+    }
     diagnostics_.add(key.mark, fmt::format("unknown key '{}' in {}{}", printable(key.text), what_, hint),
-                     key.width(), true);
+                     key.width(), Diagnostics::Show::kUpToHere);
   }
 }
 
@@ -132,6 +137,20 @@ std::vector<std::string> MapReader::texts(std::string_view key) {
   return list;
 }
 
-void MapReader::complain(std::string message) { diagnostics_.add(node_.mark, std::move(message)); }
+bool MapReader::lacks(std::string_view key) const {
+  const std::vector<std::string> wanted{std::string(key)};
+  return std::none_of(node_.entries.begin(), node_.entries.end(), [&](const auto& entry) {
+    return entry.first.text == key || !nearest(entry.first.text, wanted).empty();
+  });
+}
+
+void MapReader::complain(std::string message) {
+  // A block mapping begins with its first key; only that is shown, as more could be a secret.
+  const bool block = is_mapping() && !node_.entries.empty() &&
+                     node_.entries.front().first.mark.line == node_.mark.line &&
+                     node_.entries.front().first.mark.column == node_.mark.column;
+  diagnostics_.add(node_.mark, std::move(message), block ? node_.entries.front().first.width() : 1,
+                   Diagnostics::Show::kUpToHere);
+}
 
 }  // namespace ytb::config

@@ -35,6 +35,8 @@ class MapReader {
   [[nodiscard]] const YamlNode& node() const { return node_; }
   [[nodiscard]] bool is_mapping() const { return node_.kind == YamlNode::Kind::kMapping; }
   [[nodiscard]] const std::string& what() const { return what_; }
+  // Neither the key nor a misspelling of it is there: the misspelling is reported as such, once is enough.
+  [[nodiscard]] bool lacks(std::string_view key) const;
   // An error about this mapping as a whole.
   void complain(std::string message);
 

@@ -137,7 +137,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     if (!parent.keys.insert(node.text).second) {
       diagnostics_.add(node.mark, fmt::format("key '{}' is here twice", printable(node.text)), node.width(),
-                       true);
+                       Diagnostics::Show::kUpToHere);
     }
     parent.key = std::move(node);
   }
@@ -181,7 +181,8 @@ std::optional<YamlNode> read_yaml(Diagnostics& diagnostics, const YamlLimits& li
   } catch (const Refused&) {
     return std::nullopt;
   } catch (const YAML::Exception& broken) {
-    diagnostics.add(mark_of(broken.mark), "not valid YAML: " + printable(broken.msg));
+    diagnostics.add(mark_of(broken.mark), "not valid YAML: " + printable(broken.msg), 1,
+                    Diagnostics::Show::kNothing);
     return std::nullopt;
   }
 }
