@@ -237,7 +237,7 @@ class PolicyReader {
                        fmt::format("'{}' takes its parameters as a mapping", printable(name.text)));
     } else if (name.text == "json") {
       for (const auto& [path, nested] : value.entries) {
-        spec.paths.emplace_back(path.text, read_spec(nested, path.text));
+        spec.paths.push_back({path.text, read_spec(nested, path.text)});
       }
     } else {
       for (const auto& [param, given] : value.entries) {

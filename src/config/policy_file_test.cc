@@ -60,9 +60,9 @@ tables:
   EXPECT_EQ(users.columns.at("note").params.at("value"), "redacted");
   const masking::MaskerSpec& settings = users.columns.at("settings");
   ASSERT_EQ(settings.paths.size(), 3U);
-  EXPECT_EQ(settings.paths[0].first, "$.contact.email");
-  EXPECT_EQ(settings.paths[1].second.name, "keep");
-  EXPECT_EQ(settings.paths[2].second.params.at("days"), "3");
+  EXPECT_EQ(settings.paths[0].path, "$.contact.email");
+  EXPECT_EQ(settings.paths[1].masker.name, "keep");
+  EXPECT_EQ(settings.paths[2].masker.params.at("days"), "3");
   EXPECT_EQ(database.tables.at({"public", "audit_log"}).form, TablePolicy::Form::kNoRows);
   EXPECT_EQ(database.tables.at({"public", "plans"}).form, TablePolicy::Form::kKeep);
   EXPECT_EQ(database.tables.at({"public", "Odd.\"Name"}).columns.at("id").name, "keep");

@@ -25,7 +25,7 @@ bool same_spec(const MaskerSpec& a, const MaskerSpec& b) {
   return a.name == b.name && a.params == b.params &&
          std::equal(a.paths.begin(), a.paths.end(), b.paths.begin(), b.paths.end(),
                     [](const auto& x, const auto& y) {
-                      return x.first == y.first && same_spec(x.second, y.second);
+                      return x.path == y.path && same_spec(x.masker, y.masker);
                     });
 }
 

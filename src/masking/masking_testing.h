@@ -30,7 +30,7 @@ inline MaskerSpec spec_of(std::string name, Params params = {}, Where where = {}
   return spec;
 }
 
-inline MaskerSpec json_of(std::vector<std::pair<std::string, MaskerSpec>> paths) {
+inline MaskerSpec json_of(std::vector<MaskerPath> paths) {
   MaskerSpec spec = spec_of("json");
   spec.paths = std::move(paths);
   return spec;

@@ -17,12 +17,19 @@ struct Where {
   int column = 0;
 };
 
+struct MaskerPath;
+
 // `email`, or `{date_shift: {days: 30, by: id}}`, or `{json: {"$.contact.email": email}}`.
 struct MaskerSpec {
   std::string name;                          // "keep", "email", "judge", …
   std::map<std::string, std::string> params; // scalars as text; the masker says which it takes
-  std::vector<std::pair<std::string, MaskerSpec>> paths;  // of `json`: path → masker, in file order
+  std::vector<MaskerPath> paths;             // of `json`, in file order
   Where where;
+};
+
+struct MaskerPath {
+  std::string path;  // "$.contact.email"
+  MaskerSpec masker;
 };
 
 struct TablePolicy {
