@@ -29,7 +29,7 @@ bool mentions_judge(const MaskerSpec& spec, int depth = 0) {
   if (spec.name == "judge") return true;
   if (depth >= kSpecDepthMax) return false;
   return std::any_of(spec.paths.begin(), spec.paths.end(),
-                     [&](const auto& path) { return mentions_judge(path.second, depth + 1); });
+                     [&](const auto& path) { return mentions_judge(path.masker, depth + 1); });
 }
 
 std::string place(const Where& where) { return fmt::format("{}:{}", where.file, where.line); }
