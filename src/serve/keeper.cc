@@ -80,7 +80,11 @@ Instant Keeper::act(Workplace& workplace, const config::ProductionConfig& produc
       break;
     }
     if (decision->action) continue;
-    if (decision->waiting != decide::Waiting::kUnknown) last_error_.clear();
+    if (decision->waiting == decide::Waiting::kPerson && decision->blocker) {
+      report(&workplace, *decision->blocker);
+    } else if (decision->waiting != decide::Waiting::kUnknown) {
+      last_error_.clear();
+    }
     log_once(decision->until ? fmt::format("{} (until {})", decision->reason, to_iso(*decision->until))
                              : decision->reason);
     Instant now = clock_.now();

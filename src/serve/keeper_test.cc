@@ -151,6 +151,17 @@ TEST_F(KeeperTest, TheSameErrorIsToldOnce) {
   EXPECT_EQ(script_.told.size(), 3U);
 }
 
+TEST_F(KeeperTest, WhatWaitsForAPersonIsToldOnce) {
+  Decision decision = idle("the last try failed");
+  decision.waiting = Waiting::kPerson;
+  decision.blocker = Error{.code = Code::kPolicy, .message = "column x is not judged", .hint = "judge it"};
+  script_.ticks = {decision};
+  turn();
+  turn();
+  ASSERT_EQ(script_.told.size(), 1U);
+  EXPECT_EQ(script_.told[0].message, "column x is not judged");
+}
+
 TEST_F(KeeperTest, BusyIsWaitedFor) {
   script_.open_error = Error{.code = Code::kBusy, .message = "held by pid 1", .hint = ""};
   EXPECT_EQ(turn(), clock_.now() + Keeper::kAfterBusy);

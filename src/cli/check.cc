@@ -1,0 +1,146 @@
+// check.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+#include "masking/plan.h"
+
+namespace ytb::cli {
+namespace {
+
+using Lines = std::vector<CheckLine>;
+
+template <typename T>
+void add(Lines& lines, std::string what, const Result<T>& result, std::string detail) {
+  CheckLine line{.what = std::move(what), .failed = std::nullopt, .detail = std::move(detail)};
+  if (!result.ok()) line.failed = result.error();
+  lines.push_back(std::move(line));
+}
+
+void check_snapshots(const Context& context, const Site& site, Lines& lines) {
+  Result<std::vector<model::Snapshot>> snapshots = site.drivers.source->list();
+  if (!snapshots.ok()) return add(lines, "snapshots", snapshots, "");
+  auto usable = std::find_if(snapshots->begin(), snapshots->end(), [](const model::Snapshot& snapshot) {
+    return snapshot.state == model::SnapshotState::kUsable;
+  });
+  if (usable == snapshots->end()) {
+    std::string why = snapshots->empty() ? std::string() : fmt::format(": {}", snapshots->front().reason);
+    lines.push_back({.what = "snapshots",
+                     .failed = Error{.code = Code::kNoSnapshot,
+                                     .message = fmt::format("none of {} is usable{}", snapshots->size(), why),
+                                     .hint = fmt::format("'{}' says why; '{}' makes one",
+                                                         context.command("snapshot list"),
+                                                         context.command("snapshot take"))},
+                     .detail = {}});
+    return;
+  }
+  lines.push_back(
+      {.what = "snapshots",
+       .failed = std::nullopt,
+       .detail = fmt::format("newest usable is {} ({} old, {})", usable->id,
+                             age(usable->data_as_of, context.now()), human_bytes(usable->size_bytes))});
+  Result<ports::SpaceEstimate> space = site.drivers.host->estimate(*usable);
+  if (!space.ok()) return add(lines, "disk space", space, "");
+  CheckLine line{.what = "disk space",
+                 .failed = std::nullopt,
+                 .detail = fmt::format("{} needed, {} available ({})", human_bytes(space->needed_bytes),
+                                       human_bytes(space->available_bytes), space->how)};
+  if (space->needed_bytes > space->available_bytes) {
+    line.failed =
+        Error{.code = Code::kSpace,
+              .message = line.detail,
+              .hint = "free some, or move copies.directory to a larger disk; btrfs and XFS share blocks"};
+  }
+  lines.push_back(std::move(line));
+}
+
+void check_policy(const Context& context, const Site& site, Lines& lines) {
+  const config::MaskingConfig& masking = site.production->masking;
+  if (!masking.none_reason.empty()) {
+    lines.push_back({.what = "masking",
+                     .failed = std::nullopt,
+                     .detail = fmt::format("NONE, because: {}", masking.none_reason),
+                     .warning = true});
+    return;
+  }
+  Result<refresh::PolicyFiles> files = refresh::load_policy(masking);
+  if (!files.ok()) return add(lines, "policy", files, "");
+  Result<CatalogFound> found = find_catalog(context, site);
+  if (!found.ok()) {
+    // Without production's columns nothing is known; the refresh itself will judge.
+    lines.push_back({.what = "policy", .failed = found.error(), .detail = {}, .warning = true});
+    return;
+  }
+  masking::PlanCheck check = masking::plan_masking(files->policy, files->lock, found->catalog);
+  CheckLine line{.what = "policy",
+                 .failed = std::nullopt,
+                 .detail = fmt::format("every column is judged, against {}", found->said)};
+  if (!check.ok()) line.failed = masking::to_error(check);
+  lines.push_back(std::move(line));
+}
+
+Lines gather(const Context& context, const Site& site) {
+  Lines lines;
+  lines.push_back({.what = "config", .failed = std::nullopt, .detail = site.config->file});
+  add(lines, "keys and passwords", refresh::load_inputs(*site.production), "readable, and closed to others");
+  add(lines, "signing key", site.state.signing_key(), fmt::format("{}/signing.key", site.state.path()));
+  check_snapshots(context, site, lines);
+  check_policy(context, site, lines);
+  for (CheckLine& line : context.services.check_place(*site.config, *site.production))
+    lines.push_back(std::move(line));
+  add(lines, "copies", site.drivers.host->list(), site.production->copies.directory);
+  Result<model::AliasState> alias = site.drivers.alias->read();
+  add(lines, "alias", alias, alias.ok() ? alias->connect : std::string());
+  Result<std::vector<ports::JournalEntry>> journal = site.drivers.journal->recent(site.production->name, 1);
+  add(lines, "journal", journal, site.state.journal_file());
+  if (!journal.ok()) lines.back().warning = true;  // history only
+  return lines;
+}
+
+void print_lines(const Context& context, const Lines& lines) {
+  std::vector<std::vector<std::string>> rows;
+  for (const CheckLine& line : lines) {
+    std::string mark = line.warning ? context.output.warn("!") : context.output.good("✓");
+    if (line.failed && !line.warning) mark = context.output.bad("✗");
+    rows.push_back({mark, line.what, line.failed ? line.failed->message : line.detail});
+    if (line.failed && !line.failed->hint.empty())
+      rows.push_back({"", "", context.output.dim("hint: " + line.failed->hint)});
+  }
+  context.out() << table(rows, "");
+}
+
+}  // namespace
+
+Status run_check(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  Lines lines = gather(context, site);
+  auto is_failure = [](const CheckLine& line) { return line.failed && !line.warning; };
+  auto first = std::find_if(lines.begin(), lines.end(), is_failure);
+  auto failures = std::count_if(lines.begin(), lines.end(), is_failure);
+  if (context.output.json()) {
+    Json list = Json::array();
+    for (const CheckLine& line : lines) {
+      list.push_back(Json{{"check", line.what},
+                          {"ok", !line.failed},
+                          {"warning", line.warning},
+                          {"detail", line.detail},
+                          {"error", line.failed ? to_tree(*line.failed) : Json(nullptr)}});
+    }
+    context.out() << to_text(
+        Json{{"production", site.production->name.str()}, {"ok", failures == 0}, {"checks", list}});
+  } else {
+    print_lines(context, lines);
+  }
+  if (failures == 0) {
+    if (!context.output.json()) context.out() << "a refresh would work\n";
+    return {};
+  }
+  return Error{.code = first->failed->code,
+               .message = fmt::format("{} check(s) failed, the first: {}", failures, first->what),
+               .hint = first->failed->hint};
+}
+
+}  // namespace ytb::cli

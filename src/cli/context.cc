@@ -1,0 +1,180 @@
+#include "cli/context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "drivers/os/files.h"
+#include "drivers/os/secrets.h"
+
+namespace ytb::cli {
+namespace {
+
+constexpr size_t kSchemaSizeMax = 64 << 20;
+
+Result<CatalogFound> catalog_of_schema(const Context& context, const Site& site, const std::string& file) {
+  YTB_ASSIGN(std::string sql, os::read_file(file, kSchemaSizeMax));
+  std::string database = context.call.value("database").value_or("");
+  if (database.empty()) {
+    // The policy's only database, where it names one; else any name will do.
+    database = site.production->name.str();
+    Result<refresh::PolicyFiles> files = refresh::load_policy(site.production->masking);
+    if (files.ok() && files->policy.databases.size() == 1 &&
+        !files->policy.databases.begin()->first.empty()) {
+      database = files->policy.databases.begin()->first;
+    }
+  }
+  YTB_ASSIGN(masking::Catalog catalog, config::parse_schema(sql, file, database));
+  return CatalogFound{.catalog = std::move(catalog), .said = fmt::format("the schema file {}", file)};
+}
+
+// The live copy, seen as one of its access roles would: the catalog can be read by everybody.
+Result<CatalogFound> catalog_of_copy(const Context& context, const Site& site) {
+  Error none{
+      .code = Code::kConfig,
+      .message =
+          "there is no catalog to check the policy against: production has no source.connection, and no "
+          "copy is live",
+      .hint = "set source.connection, or give --schema FILE (pg_dump --schema-only)"};
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  auto live = std::find_if(copies.begin(), copies.end(),
+                           [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });
+  if (live == copies.end()) return none;
+  for (const model::AccessRole& role : site.production->access) {
+    if (std::find(role.from.begin(), role.from.end(), "local") == role.from.end()) continue;
+    YTB_ASSIGN(Secret password, os::resolve_secret(role.password));
+    ports::SessionTarget target{
+        .parameters = {{"host", site.production->alias.directory}, {"port", "5432"}, {"user", role.name}},
+        .password = std::move(password),
+        .label = fmt::format("copy {}", live->id)};
+    YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
+    return CatalogFound{.catalog = std::move(catalog),
+                        .said = fmt::format("copy {}, as production was {} ago", live->id,
+                                            age(live->data_as_of, context.now()))};
+  }
+  return none;
+}
+
+}  // namespace
+
+std::string Context::command(std::string_view what) const {
+  std::string text = fmt::format("yesterdaytabase {}", what);
+  for (std::string_view option : {"config", "production"}) {
+    if (std::optional<std::string> value = call.value(option))
+      text += fmt::format(" --{} {}", option, *value);
+  }
+  return text;
+}
+
+Status Context::confirm(std::string_view question) const {
+  if (call.has("yes")) return {};
+  if (!services.in_is_terminal || output.json()) {
+    return Error{.code = Code::kUsage,
+                 .message = "this asks before it acts, and there is no terminal to ask on",
+                 .hint = "add --yes to do it without asking, or --dry-run to see what it would do"};
+  }
+  output.err << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(services.in, answer);
+  answer = to_lower_ascii(trim(answer));
+  if (answer == "y" || answer == "yes") return {};
+  return Error{.code = Code::kInterrupted, .message = "not confirmed: nothing was changed", .hint = ""};
+}
+
+Result<std::string> find_config(const Context& context) {
+  if (std::optional<std::string> given = context.call.value("config")) return *given;
+  if (std::optional<std::string> variable = context.services.environment("YTB_CONFIG")) {
+    if (!variable->empty()) return *variable;
+  }
+  for (std::string_view candidate : {"yesterdaytabase.yaml", "/etc/yesterdaytabase/yesterdaytabase.yaml"}) {
+    if (os::exists(std::string(candidate))) return std::string(candidate);
+  }
+  return Error{
+      .code = Code::kConfig,
+      .message =
+          "there is no config: neither ./yesterdaytabase.yaml nor "
+          "/etc/yesterdaytabase/yesterdaytabase.yaml",
+      .hint = "'yesterdaytabase init' writes a first one; --config FILE or $YTB_CONFIG names another"};
+}
+
+Result<std::shared_ptr<const config::Config>> read_config(const Context& context) {
+  YTB_ASSIGN(std::string file, find_config(context));
+  YTB_ASSIGN(config::Config config, refresh::load_config(file));
+  return std::make_shared<const config::Config>(std::move(config));
+}
+
+Result<const config::ProductionConfig*> choose_production(const Context& context,
+                                                          const config::Config& config) {
+  std::vector<std::string> names;
+  for (const config::ProductionConfig& production : config.productions)
+    names.push_back(production.name.str());
+  std::optional<std::string> wanted = context.call.value("production");
+  if (!wanted) {
+    if (config.productions.size() == 1) return &config.productions.front();
+    return Error{.code = Code::kUsage,
+                 .message = fmt::format("{} productions are configured: {}", names.size(), join(names, ", ")),
+                 .hint = "say which one with --production NAME"};
+  }
+  for (const config::ProductionConfig& production : config.productions) {
+    if (production.name.str() == *wanted) return &production;
+  }
+  return Error{.code = Code::kUsage,
+               .message = fmt::format("there is no production '{}' in {}{}", printable(*wanted), config.file,
+                                      did_you_mean(*wanted, names)),
+               .hint = fmt::format("it has {}", join(names, ", "))};
+}
+
+Result<Site> open_site(const Context& context) {
+  YTB_ASSIGN(std::shared_ptr<const config::Config> config, read_config(context));
+  YTB_ASSIGN(const config::ProductionConfig* production, choose_production(context, *config));
+  YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config->state_directory));
+  YTB_ASSIGN(refresh::Drivers drivers, context.services.make_drivers(*config, *production));
+  return Site{.config = std::move(config),
+              .production = production,
+              .state = std::move(state),
+              .drivers = std::move(drivers)};
+}
+
+Result<refresh::Refresher> make_refresher(const Context& context, const Site& site, refresh::Inputs inputs,
+                                          refresh::Listener& listener) {
+  YTB_ASSIGN(refresh::Settings settings, refresh::make_settings(*site.config, *site.production, site.state,
+                                                                inputs.digest, context.program()));
+  return refresh::Refresher(site.drivers.ports(context.services.clock), std::move(settings),
+                            std::move(inputs), listener, context.services.stop);
+}
+
+const model::Copy* live_copy(const model::Observed& observed) {
+  if (!observed.copies.known()) return nullptr;
+  for (const model::Copy& copy : *observed.copies) {
+    if (copy.phase == model::Phase::kLive) return &copy;
+  }
+  return nullptr;
+}
+
+std::string age(Instant instant, Instant now) { return to_human(std::max(now - instant, Duration{})); }
+
+Result<ports::SessionTarget> production_target(const config::ProductionConfig& production) {
+  if (production.source.connection.empty()) {
+    return Error{
+        .code = Code::kConfig,
+        .message = fmt::format("production '{}' has no source.connection", production.name),
+        .hint = "add source.connection to the config (and source.password; never a password inside it)"};
+  }
+  YTB_ASSIGN(Secret password, os::resolve_secret(production.source.password));
+  return ports::SessionTarget{.parameters = {{"connection", production.source.connection}},
+                              .password = std::move(password),
+                              .label = "production"};
+}
+
+Result<CatalogFound> find_catalog(const Context& context, const Site& site) {
+  if (std::optional<std::string> file = context.call.value("schema"))
+    return catalog_of_schema(context, site, *file);
+  if (site.production->source.connection.empty()) return catalog_of_copy(context, site);
+  YTB_ASSIGN(ports::SessionTarget target, production_target(*site.production));
+  YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
+  return CatalogFound{.catalog = std::move(catalog), .said = "production, as it is now"};
+}
+
+}  // namespace ytb::cli

@@ -1,0 +1,201 @@
+// rollback, delete, teardown.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+#include "drivers/os/files.h"
+
+namespace ytb::cli {
+namespace {
+
+// A refresher that can roll back and delete whatever the state of the policy is.
+Result<refresh::Refresher> careful_refresher(const Context& context, const Site& site,
+                                             refresh::Listener& listener) {
+  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production);
+  return make_refresher(context, site, inputs.ok() ? std::move(*inputs) : refresh::Inputs{}, listener);
+}
+
+const model::Copy* find_copy(const std::vector<model::Copy>& copies, const std::string& name) {
+  auto found = std::find_if(copies.begin(), copies.end(),
+                            [&](const model::Copy& copy) { return copy.id.str() == name; });
+  return found == copies.end() ? nullptr : &*found;
+}
+
+Error no_such_copy(const Context& context, const std::vector<model::Copy>& copies, const std::string& name) {
+  std::vector<std::string> names;
+  for (const model::Copy& copy : copies) names.push_back(copy.id.str());
+  return Error{.code = Code::kUsage,
+               .message = fmt::format("there is no copy '{}'{}", printable(name), did_you_mean(name, names)),
+               .hint = names.empty() ? std::string("there are no copies")
+                                     : fmt::format("'{}' lists them", context.command("status"))};
+}
+
+// The newest previous copy that still serves.
+Result<model::Copy> rollback_target(const Context& context, const std::vector<model::Copy>& copies) {
+  if (!context.call.arguments.empty()) {
+    const model::Copy* named = find_copy(copies, context.call.arguments.front());
+    if (named == nullptr) return no_such_copy(context, copies, context.call.arguments.front());
+    return *named;
+  }
+  const model::Copy* best = nullptr;
+  for (const model::Copy& copy : copies) {
+    bool serves = copy.phase == model::Phase::kDraining || copy.phase == model::Phase::kSpare;
+    if (serves && copy.opened && (best == nullptr || copy.data_as_of > best->data_as_of)) best = &copy;
+  }
+  if (best == nullptr) {
+    return Error{.code = Code::kRefused,
+                 .message = "there is no previous copy to go back to: none is draining or spare",
+                 .hint = "'spare_copies: 1' in the config keeps one for the next time"};
+  }
+  return *best;
+}
+
+Status run_asked(Context& context, Site& site, const refresh::RunOptions& options) {
+  ProgressView view(context.output, context.services.clock, context.services.hooks);
+  YTB_ASSIGN(refresh::Refresher refresher, careful_refresher(context, site, view));
+  Result<refresh::RunResult> result = refresher.run(options);
+  view.finish();
+  if (!result.ok()) return std::move(result).error();
+  if (context.output.json()) {
+    context.out() << to_text(
+        Json{{"event", "result"},
+             {"actions", result->actions_done},
+             {"decision", to_tree(result->last)},
+             {"live", result->live ? to_tree(*result->live, context.now()) : Json(nullptr)}});
+    return {};
+  }
+  if (result->actions_done.empty())
+    context.out() << fmt::format("nothing was done: {}\n", result->last.reason);
+  context.out() << facts(
+      {{"live", result->live ? result->live->id.str() : std::string("nothing")},
+       {"data as of", result->live ? fmt::format("{} ({} old)", to_iso(result->live->data_as_of),
+                                                 age(result->live->data_as_of, context.now()))
+                                   : std::string()}});
+  return {};
+}
+
+}  // namespace
+
+Status run_rollback(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "rollback", context.now()));
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  YTB_ASSIGN(model::Copy target, rollback_target(context, copies));
+  auto live = std::find_if(copies.begin(), copies.end(),
+                           [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });
+  if (!context.output.json()) {
+    context.out() << facts(
+        {{"now", live == copies.end()
+                     ? std::string("nothing is live")
+                     : fmt::format("{}, data {} old", live->id, age(live->data_as_of, context.now()))},
+         {"then", fmt::format("{}, data {} old", target.id, age(target.data_as_of, context.now()))},
+         {"note", "the snapshot that is left is not refreshed to again; a newer one is"}});
+  }
+  if (context.call.has("dry-run")) return {};
+  YTB_TRY(context.confirm("Roll back?"));
+  refresh::RunOptions options;
+  options.refresh_now = false;
+  options.rollback_to = target.id;
+  return run_asked(context, site, options);
+}
+
+Status run_delete(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "delete", context.now()));
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  const std::string& name = context.call.arguments.front();
+  const model::Copy* copy = find_copy(copies, name);
+  if (copy == nullptr) return no_such_copy(context, copies, name);
+  if (copy->phase == model::Phase::kLive) {
+    return Error{
+        .code = Code::kRefused,
+        .message = fmt::format("{} is live: staging would be gone", copy->id),
+        .hint = fmt::format("'{}' or '{}' first; '{}' removes everything", context.command("refresh"),
+                            context.command("rollback"), context.command("teardown"))};
+  }
+  if (!context.output.json()) {
+    context.out() << fmt::format("deletes {} ({}, data {} old)\n", copy->id, model::name_of(copy->phase),
+                                 age(copy->data_as_of, context.now()));
+  }
+  if (context.call.has("dry-run")) return {};
+  YTB_TRY(context.confirm("Delete it?"));
+  refresh::RunOptions options;
+  options.refresh_now = false;
+  options.delete_copy = copy->id;
+  return run_asked(context, site, options);
+}
+
+namespace {
+
+// The alias goes first: from then on nobody is sent to a copy that is about to go.
+Status remove_everything(Context& context, Site& site, const std::vector<model::OwnedCopy>& ours) {
+  ProgressView view(context.output, context.services.clock, context.services.hooks);
+  YTB_TRY(site.drivers.alias->remove());
+  std::optional<Error> first;
+  for (const model::OwnedCopy& owned : ours) {
+    Status removed;
+    model::Copy copy = owned.copy();
+    if (copy.phase == model::Phase::kLive) {
+      // The host never removes a live copy; without an alias it is none any more.
+      removed = site.drivers.host->record_phase(owned, model::Phase::kDraining, "teardown");
+      copy.phase = model::Phase::kDraining;
+    }
+    if (removed.ok()) {
+      Result<model::OwnedCopy> again =
+          model::OwnedCopy::claim(copy, site.production->name, refresh::protected_names(*site.config));
+      removed = again.ok() ? site.drivers.host->remove(*again, std::nullopt, view) : Status(again.error());
+    }
+    if (!removed.ok()) {
+      view.note(fmt::format("{} could not be removed: {}", owned.id(), removed.error().message));
+      if (!first) first = removed.error();
+    } else if (!context.output.json()) {
+      context.output.err << fmt::format("{} removed {}\n", context.output.good("✓"), owned.id());
+    }
+  }
+  if (first) return *std::move(first);
+  return {};
+}
+
+}  // namespace
+
+Status run_teardown(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "teardown", context.now()));
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  std::vector<model::OwnedCopy> ours;
+  std::vector<std::string> left;
+  for (const model::Copy& copy : copies) {
+    Result<model::OwnedCopy> owned =
+        model::OwnedCopy::claim(copy, site.production->name, refresh::protected_names(*site.config));
+    if (owned.ok()) {
+      ours.push_back(std::move(*owned));
+    } else if (copy.production == site.production->name || !copy.marked) {
+      left.push_back(owned.error().message);
+    }
+  }
+  bool dry_run = context.call.has("dry-run");
+  if (context.output.json()) {
+    Json tree{{"dry_run", dry_run}, {"alias", site.production->alias.directory}, {"left_alone", left}};
+    Json list = Json::array();
+    for (const model::OwnedCopy& owned : ours) list.push_back(to_tree(owned.copy(), context.now()));
+    tree["copies"] = std::move(list);
+    context.out() << to_text(tree);
+  } else {
+    context.out() << fmt::format("{} of production '{}':\n", dry_run ? "would remove" : "removes",
+                                 site.production->name);
+    context.out() << fmt::format("  alias  {}\n", site.production->alias.directory);
+    for (const model::OwnedCopy& owned : ours) {
+      context.out() << fmt::format("  copy   {} ({})\n", owned.id(), model::name_of(owned.copy().phase));
+    }
+    for (const std::string& line : left) context.out() << "  left   " << line << "\n";
+    context.out() << "  snapshots, keys, config, policy and the history with its proofs stay\n";
+  }
+  if (dry_run) return {};
+  YTB_TRY(context.confirm("Remove all of this?"));
+  return remove_everything(context, site, ours);
+}
+
+}  // namespace ytb::cli

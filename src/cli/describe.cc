@@ -1,0 +1,105 @@
+#include "cli/describe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace ytb::cli {
+namespace {
+
+constexpr int kJournalLookMax = 1000;
+
+}  // namespace
+
+std::string to_text(const Json& tree) {
+  return tree.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json to_tree(const model::Copy& copy, Instant now) {
+  return Json{{"copy", copy.id.str()},
+              {"phase", model::name_of(copy.phase)},
+              {"phase_since", to_iso(copy.phase_since)},
+              {"snapshot", copy.snapshot.str()},
+              {"data_as_of", to_iso(copy.data_as_of)},
+              {"data_age_s", std::chrono::duration_cast<std::chrono::seconds>(now - copy.data_as_of).count()},
+              {"attempt", copy.attempt},
+              {"ours", copy.marked},
+              {"opened", copy.opened},
+              {"proven", copy.proven},
+              {"running", copy.running},
+              {"failure", copy.failure}};
+}
+
+Json to_tree(const Error& error) {
+  return Json{{"code", name_of(error.code)}, {"message", error.message}, {"hint", error.hint}};
+}
+
+Json to_tree(const decide::Decision& decision) {
+  Json tree{{"action", nullptr}, {"reason", decision.reason}};
+  if (decision.action) {
+    tree["action"] = model::name_of(decision.action->kind);
+    tree["copy"] = decision.action->copy.str();
+  }
+  tree["until"] = decision.until ? Json(to_iso(*decision.until)) : Json(nullptr);
+  tree["blocker"] = decision.blocker ? to_tree(*decision.blocker) : Json(nullptr);
+  tree["remarks"] = decision.remarks;
+  return tree;
+}
+
+std::vector<std::vector<std::string>> copy_rows(const Context& context,
+                                                const std::vector<model::Copy>& copies) {
+  std::vector<model::Copy> sorted = copies;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const model::Copy& a, const model::Copy& b) {
+    return std::pair(a.data_as_of, a.attempt) > std::pair(b.data_as_of, b.attempt);
+  });
+  std::vector<std::vector<std::string>> rows;
+  for (const model::Copy& copy : sorted) {
+    bool live = copy.phase == model::Phase::kLive;
+    std::string phase(model::name_of(copy.phase));
+    std::vector<std::string> remarks;
+    if (!copy.marked) remarks.emplace_back("not ours: left alone");
+    if (copy.opened && !copy.running) remarks.emplace_back("not running");
+    if (!copy.failure.empty()) remarks.push_back(copy.failure);
+    rows.push_back({live ? context.output.good("●") : context.output.dim("○"), printable(copy.id.str()),
+                    live ? context.output.good(phase) : phase,
+                    fmt::format("{} old", age(copy.data_as_of, context.now())), join(remarks, "; ")});
+  }
+  return rows;
+}
+
+std::string how_to_connect(const model::Observed& observed) {
+  return observed.alias.known() ? observed.alias->connect : std::string();
+}
+
+std::vector<std::string> steps_from(model::ActionKind first) {
+  static constexpr std::array kOrder{model::ActionKind::kRestore, model::ActionKind::kDefuse,
+                                     model::ActionKind::kMask,    model::ActionKind::kProve,
+                                     model::ActionKind::kOpen,    model::ActionKind::kRepoint,
+                                     model::ActionKind::kPromote};
+  std::vector<std::string> steps;
+  const auto* begin = std::find(kOrder.begin(), kOrder.end(), first);
+  for (const auto* kind = begin; kind != kOrder.end(); ++kind) steps.emplace_back(model::name_of(*kind));
+  if (steps.empty()) steps.emplace_back(model::name_of(first));
+  return steps;
+}
+
+std::vector<std::pair<std::string, double>> last_times(ports::Journal& journal,
+                                                       const model::ProductionName& production,
+                                                       const std::vector<std::string>& steps) {
+  std::vector<std::pair<std::string, double>> times;
+  Result<std::vector<ports::JournalEntry>> entries = journal.recent(production, kJournalLookMax);
+  if (!entries.ok()) return times;  // only history
+  for (const std::string& step : steps) {
+    for (const ports::JournalEntry& entry : *entries) {
+      if (entry.event == "action_done" && entry.action == step) {
+        times.emplace_back(step, entry.seconds);
+        break;
+      }
+    }
+  }
+  return times;
+}
+
+}  // namespace ytb::cli

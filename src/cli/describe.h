@@ -1,0 +1,33 @@
+// Describe: what the commands say about copies, decisions and times; text and JSON. Private to this room.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+
+namespace ytb::cli {
+
+using Json = nlohmann::ordered_json;
+
+// Names of others may be no UTF-8: such bytes are written as U+FFFD.
+std::string to_text(const Json& tree);
+Json to_tree(const model::Copy& copy, Instant now);
+Json to_tree(const decide::Decision& decision);
+Json to_tree(const Error& error);
+// One line a copy, newest data first: mark, name, phase, age of the data, remarks.
+std::vector<std::vector<std::string>> copy_rows(const Context& context,
+                                                const std::vector<model::Copy>& copies);
+// How a person connects: "psql service=… " or what the alias store says.
+std::string how_to_connect(const model::Observed& observed);
+
+// What a refresh that begins with `first` does until its copy is live: {"restore", "defuse", …}.
+std::vector<std::string> steps_from(model::ActionKind first);
+// Seconds that each of these steps took when it last succeeded, from the journal; a step never seen is left
+// out.
+std::vector<std::pair<std::string, double>> last_times(ports::Journal& journal,
+                                                       const model::ProductionName& production,
+                                                       const std::vector<std::string>& steps);
+
+}  // namespace ytb::cli

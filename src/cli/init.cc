@@ -1,0 +1,197 @@
+// init: a first config, its keys and the state directory. Overwrites nothing.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+#include "cli/systemd.h"
+#include "drivers/os/files.h"
+#include "drivers/os/users.h"
+
+namespace ytb::cli {
+namespace {
+
+constexpr size_t kMaskingKeySize = 32;
+
+// One file that init makes.
+struct NewFile {
+  std::string path;
+  std::string content;
+  mode_t mode = 0600;
+  std::string what;
+};
+
+std::string absolute(const std::string& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+Result<std::string> place_of(const Context& context, const std::string& production) {
+  if (std::optional<std::string> given = context.call.value("directory")) return absolute(*given);
+  if (os::running_as_root()) return fmt::format("/var/lib/yesterdaytabase/{}", production);
+  std::optional<std::string> home = context.services.environment("HOME");
+  if (!home || home->empty()) {
+    return Error{.code = Code::kUsage,
+                 .message = "there is no home directory to put copies into",
+                 .hint = "say where with --directory DIR"};
+  }
+  return fmt::format("{}/.local/share/yesterdaytabase/{}", *home, production);
+}
+
+Status check_name(const std::string& name) {
+  bool fine = !name.empty() && name.size() <= 40 && name.front() >= 'a' && name.front() <= 'z';
+  for (char c : name) fine = fine && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-');
+  if (fine) return {};
+  return Error{.code = Code::kUsage,
+               .message = fmt::format("'{}' is no name for a production", printable(name)),
+               .hint = "small letters, digits and dashes, beginning with a letter, at most 40"};
+}
+
+struct Plan {
+  std::string config_file;
+  std::string place;
+  config::ProductionConfig production;
+  std::vector<NewFile> files;
+};
+
+Result<Plan> make_plan(const Context& context) {
+  Plan plan;
+  std::string name = context.call.value("production").value_or("shop");
+  YTB_TRY(check_name(name));
+  plan.config_file = absolute(context.call.value("config").value_or("yesterdaytabase.yaml"));
+  YTB_ASSIGN(plan.place, place_of(context, name));
+  config::ProductionConfig& production = plan.production;
+  production.name = model::ProductionName(name);
+  for (const std::string& directory : context.call.values("source-dir")) {
+    production.source.directories.push_back(absolute(directory));
+  }
+  if (production.source.directories.empty())
+    production.source.directories.push_back(plan.place + "/snapshots");
+  production.source.connection = context.call.value("connection").value_or("");
+  production.copies.directory = plan.place + "/copies";
+  if (os::running_as_root()) production.copies.run_as = "postgres";
+  production.alias.directory = plan.place + "/alias";
+  production.masking.policy_file = os::join_path(os::parent_of(plan.config_file), "policy.yaml");
+  production.masking.key = {.kind = model::SecretRef::Kind::kFile,
+                            .locator = plan.place + "/keys/masking.key"};
+  model::AccessRole staging;
+  staging.name = "staging";
+  staging.password = {.kind = model::SecretRef::Kind::kFile,
+                      .locator = plan.place + "/keys/staging.password"};
+  staging.from = {"local"};
+  production.access.push_back(staging);
+  plan.files.push_back({plan.config_file, config::starter_config(production), 0644, "the config"});
+  // Their content is made when they are written: a dry run makes no secret.
+  plan.files.push_back(
+      {production.masking.key.locator, "", 0600, "the masking key: keep it safe, and a copy of it"});
+  plan.files.push_back({staging.password.locator, "", 0600, "the password of the role 'staging'"});
+  if (context.call.has("systemd")) {
+    for (SystemdUnit& unit : systemd_units(context.services.executable, plan.config_file)) {
+      plan.files.push_back({os::join_path(os::parent_of(plan.config_file), unit.name), std::move(unit.text),
+                            0644, std::move(unit.what)});
+    }
+  }
+  return plan;
+}
+
+Status refuse_existing(const Plan& plan) {
+  for (const NewFile& file : plan.files) {
+    if (!os::exists(file.path)) continue;
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} exists and is not overwritten", file.path),
+                 .hint =
+                     "give other places with --config and --directory, or go on with what is there: "
+                     "'yesterdaytabase check'"};
+  }
+  return {};
+}
+
+Status write_files(const Plan& plan) {
+  YTB_TRY(os::make_folders(plan.place, 0755));
+  YTB_TRY(os::make_folders(plan.place + "/keys", 0700));
+  YTB_TRY(os::make_folders(os::parent_of(plan.config_file), 0755));
+  for (const NewFile& file : plan.files) {
+    if (file.path == plan.production.masking.key.locator) {
+      Secret key(to_hex(random_key(kMaskingKeySize).reveal()) + "\n");
+      YTB_TRY(os::write_file(file.path, key.reveal(), {.mode = file.mode, .owner = std::nullopt}));
+    } else if (file.path == plan.production.access.front().password.locator) {
+      Secret password(std::string(random_password().reveal()) + "\n");
+      YTB_TRY(os::write_file(file.path, password.reveal(), {.mode = file.mode, .owner = std::nullopt}));
+    } else {
+      YTB_TRY(os::write_file(file.path, file.content, {.mode = file.mode, .owner = std::nullopt}));
+    }
+  }
+  return {};
+}
+
+// What this machine has, and what would be in the way. Warnings only: init is the first step, not the last.
+std::vector<std::string> look_around(const Context& context, const Plan& plan) {
+  std::vector<std::string> lines;
+  std::vector<std::string> servers = context.services.installed_servers();
+  lines.push_back(servers.empty()
+                      ? "no PostgreSQL server is installed: a copy needs the version of its snapshot"
+                      : "servers: " + join(servers, ", "));
+  Result<os::Space> space = os::space_at(plan.place);
+  if (space.ok()) {
+    bool shares = space->filesystem == "btrfs" || space->filesystem == "xfs";
+    lines.push_back(fmt::format("disk: {} available on {}{}", human_bytes(space->available_bytes),
+                                space->filesystem,
+                                shares ? " (copies can share blocks with snapshots)" : ""));
+  }
+  for (const std::string& directory : plan.production.source.directories) {
+    if (!os::exists(directory)) lines.push_back(fmt::format("{} does not exist yet", directory));
+  }
+  return lines;
+}
+
+void print_result(const Context& context, const Plan& plan, const std::vector<std::string>& around,
+                  bool dry_run) {
+  if (context.output.json()) {
+    Json files = Json::array();
+    for (const NewFile& file : plan.files) files.push_back(Json{{"path", file.path}, {"what", file.what}});
+    context.out() << to_text(Json{{"dry_run", dry_run}, {"files", files}, {"notes", around}});
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const NewFile& file : plan.files) {
+    rows.push_back({dry_run ? "·" : context.output.good("✓"), file.path, context.output.dim(file.what)});
+  }
+  context.out() << (dry_run ? "would write\n" : "written\n") << table(rows);
+  for (const std::string& line : around) context.out() << "  " << line << "\n";
+  if (dry_run) return;
+  context.out() << "next\n"
+                << "  1. look through the config: " << plan.config_file << "\n"
+                << "  2. " << context.command("policy propose --out " + plan.production.masking.policy_file)
+                << ", then judge what is marked 'judge'\n"
+                << "  3. " << context.command("policy accept") << "\n"
+                << "  4. " << context.command("check") << "\n"
+                << "  5. " << context.command("refresh") << "\n";
+  if (context.call.has("systemd")) {
+    context.out() << "  systemd: cp the units to /etc/systemd/system, then "
+                     "'systemctl enable --now yesterdaytabase.service'\n";
+  }
+}
+
+}  // namespace
+
+Status run_init(Context& context) {
+  YTB_ASSIGN(Plan plan, make_plan(context));
+  YTB_TRY(refuse_existing(plan));
+  bool dry_run = context.call.has("dry-run");
+  std::vector<std::string> around = look_around(context, plan);
+  if (!dry_run) {
+    YTB_TRY(write_files(plan));
+    // Read back as every other command will: what init wrote is proven to be a config.
+    YTB_ASSIGN(config::Config config, refresh::load_config(plan.config_file));
+    YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+    YTB_ASSIGN(Secret key, state.signing_key());
+    for (const CheckLine& line : context.services.check_place(config, config.productions.front())) {
+      if (line.failed) around.push_back(fmt::format("{}: {}", line.what, line.failed->message));
+    }
+  }
+  print_result(context, plan, around, dry_run);
+  return {};
+}
+
+}  // namespace ytb::cli

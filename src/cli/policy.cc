@@ -1,0 +1,384 @@
+// policy propose, accept, check, preview.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "drivers/os/files.h"
+#include "masking/plan.h"
+#include "masking/program.h"
+#include "masking/propose.h"
+
+namespace ytb::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSampleRows = 100;
+constexpr int kPreviewRowsDefault = 10;
+constexpr int kPreviewRowsMax = 100;
+constexpr size_t kCellColumnsMax = 40;
+
+std::string text_of(const Json& tree) {
+  return tree.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Status refuse_without_policy(const config::ProductionConfig& production) {
+  if (production.masking.none_reason.empty()) return {};
+  return Error{.code = Code::kConfig,
+               .message = fmt::format("production '{}' has no policy: masking is none, because \"{}\"",
+                                      production.name, printable(production.masking.none_reason)),
+               .hint = "set masking.policy in the config first"};
+}
+
+Json to_tree(const masking::Finding& finding) {
+  return Json{{"kind", masking::name_of(finding.kind)},
+              {"error", finding.error},
+              {"database", finding.database},
+              {"table", finding.table.name.empty() ? "" : masking::to_string(finding.table)},
+              {"column", finding.column},
+              {"type", finding.type},
+              {"message", finding.message},
+              {"add", finding.add},
+              {"file", finding.where.file},
+              {"line", finding.where.line}};
+}
+
+// A schema file is of one database: the policy's other ones cannot be checked against it.
+void keep_only(masking::Policy& policy, masking::PolicyLock& lock, const std::string& database) {
+  std::erase_if(policy.databases,
+                [&](const auto& entry) { return !entry.first.empty() && entry.first != database; });
+  std::erase_if(lock.entries, [&](const masking::LockEntry& entry) { return entry.database != database; });
+}
+
+size_t count_errors(const masking::PlanCheck& check) {
+  return static_cast<size_t>(std::count_if(check.findings.begin(), check.findings.end(),
+                                           [](const masking::Finding& finding) { return finding.error; }));
+}
+
+void print_findings(const Context& context, const masking::PlanCheck& check) {
+  for (const masking::Finding& finding : check.findings) {
+    context.out() << (finding.error ? context.output.bad("✗") : context.output.warn("!")) << " "
+                  << masking::to_string(finding) << "\n";
+  }
+}
+
+struct Count {
+  size_t masked = 0;
+  size_t kept = 0;
+  size_t emptied = 0;
+};
+
+Count count_tables(const masking::MaskingPlan& plan) {
+  Count count;
+  for (const masking::DatabasePlan& database : plan.databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      if (table.treatment == masking::Treatment::kMask) ++count.masked;
+      if (table.treatment == masking::Treatment::kKeep) ++count.kept;
+      if (table.treatment == masking::Treatment::kEmpty) ++count.emptied;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+Status run_policy_propose(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_TRY(refuse_without_policy(*site.production));
+  std::optional<std::string> file = context.call.value("out");
+  if (file && os::exists(*file)) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} exists and is not overwritten", *file),
+                 .hint = "write to another file and take over what you want"};
+  }
+  YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
+  masking::Samples samples;
+  std::string sampled = "names and types only";
+  if (!context.call.has("no-samples") && !context.call.has("schema") &&
+      !site.production->source.connection.empty()) {
+    YTB_ASSIGN(ports::SessionTarget target, production_target(*site.production));
+    Result<masking::Samples> taken = site.drivers.engine->sample(target, found.catalog, kSampleRows);
+    if (taken.ok()) {
+      samples = std::move(*taken);
+      sampled = fmt::format("names, types and up to {} values a column", kSampleRows);
+    } else {
+      context.output.err << "no samples: " << taken.error().message << "\n";
+    }
+  }
+  std::optional<masking::Policy> existing;
+  if (os::exists(site.production->masking.policy_file)) {
+    YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking));
+    existing = std::move(files.policy);
+  }
+  std::vector<masking::Proposal> proposals = masking::propose(found.catalog, samples);
+  std::string text = masking::to_policy_yaml(found.catalog, proposals, existing ? &*existing : nullptr);
+  if (!file) {
+    context.out() << text;
+    return {};
+  }
+  YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
+  auto undecided = std::count_if(proposals.begin(), proposals.end(), [](const masking::Proposal& proposal) {
+    return proposal.masker.name == "judge";
+  });
+  if (context.output.json()) {
+    context.out() << text_of(Json{{"file", *file}, {"columns", proposals.size()}, {"undecided", undecided}});
+    return {};
+  }
+  context.out() << fmt::format("{} {} written from {} ({})\n", context.output.good("✓"), *file, found.said,
+                               sampled);
+  context.out() << fmt::format("  {} columns, {} of them marked 'judge': a person decides those\n",
+                               proposals.size(), undecided);
+  context.out() << fmt::format("  then: {}\n", context.command("policy accept"));
+  return {};
+}
+
+Status run_policy_accept(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_TRY(refuse_without_policy(*site.production));
+  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking));
+  YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
+  std::vector<masking::LockEntry> others;
+  masking::Policy policy = files.policy;
+  if (context.call.has("schema") && found.catalog.databases.size() == 1) {
+    const std::string& database = found.catalog.databases.front().name;
+    std::copy_if(files.lock.entries.begin(), files.lock.entries.end(), std::back_inserter(others),
+                 [&](const masking::LockEntry& entry) { return entry.database != database; });
+    masking::PolicyLock unused;
+    keep_only(policy, unused, database);
+  }
+  masking::PolicyLock lock = masking::expand_lock(policy, found.catalog);
+  lock.entries.insert(lock.entries.end(), others.begin(), others.end());
+  std::sort(lock.entries.begin(), lock.entries.end());
+  lock.file = site.production->masking.lock_file;
+  std::vector<std::string> changes = masking::diff_locks(files.lock, lock);
+  if (context.output.json()) {
+    context.out() << text_of(Json{{"lock", lock.file}, {"catalog", found.said}, {"changes", changes}});
+  } else {
+    context.out() << fmt::format("against {}\n", found.said);
+    for (const std::string& change : changes) {
+      context.out() << "  "
+                    << (change.starts_with("+") ? context.output.good(change) : context.output.bad(change))
+                    << "\n";
+    }
+  }
+  if (changes.empty() && os::exists(lock.file)) {
+    if (!context.output.json()) context.out() << "nothing to accept: the lock is as the policy means today\n";
+    return {};
+  }
+  YTB_TRY(context.confirm(fmt::format("Accept {} change(s) into {}?", changes.size(), lock.file)));
+  YTB_TRY(os::write_file(lock.file, config::to_lock_text(lock), {.mode = 0644, .owner = std::nullopt}));
+  masking::PlanCheck check = masking::plan_masking(policy, lock, found.catalog);
+  if (context.output.json()) return {};
+  context.out() << fmt::format("{} {} written: {} columns\n", context.output.good("✓"), lock.file,
+                               lock.entries.size());
+  if (!check.ok()) {
+    context.out() << fmt::format("still to judge ({}):\n", count_errors(check));
+    print_findings(context, check);
+  }
+  return {};
+}
+
+Status run_policy_check(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_TRY(refuse_without_policy(*site.production));
+  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking));
+  YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
+  if (context.call.has("schema") && found.catalog.databases.size() == 1) {
+    keep_only(files.policy, files.lock, found.catalog.databases.front().name);
+  }
+  masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog);
+  size_t errors = count_errors(check);
+  if (context.output.json()) {
+    Json list = Json::array();
+    for (const masking::Finding& finding : check.findings) list.push_back(to_tree(finding));
+    context.out() << text_of(
+        Json{{"ok", check.ok()}, {"catalog", found.said}, {"findings", std::move(list)}});
+  } else {
+    context.out() << fmt::format("against {}\n", found.said);
+    print_findings(context, check);
+  }
+  if (!check.ok()) {
+    if (context.output.json()) return masking::to_error(check);
+    return Error{.code = Code::kPolicy,
+                 .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
+                                        files.policy.file, errors),
+                 .hint = "add the lines shown, or accept kept columns with 'yesterdaytabase policy accept'"};
+  }
+  if (!context.output.json()) {
+    Count count = count_tables(*check.plan);
+    context.out() << fmt::format("{} every column is judged: {} tables masked, {} kept, {} emptied\n",
+                                 context.output.good("✓"), count.masked, count.kept, count.emptied);
+  }
+  return {};
+}
+
+namespace {
+
+using TextRow = std::vector<std::optional<std::string>>;
+
+Result<int> wanted_rows(const Context& context) {
+  std::optional<std::string> text = context.call.value("rows");
+  if (!text) return kPreviewRowsDefault;
+  int rows = 0;
+  auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), rows);
+  if (error != std::errc{} || end != text->data() + text->size() || rows < 1 || rows > kPreviewRowsMax) {
+    return Error{.code = Code::kUsage,
+                 .message = fmt::format("--rows takes a number from 1 to {}, not '{}'", kPreviewRowsMax,
+                                        printable(*text)),
+                 .hint = ""};
+  }
+  return rows;
+}
+
+struct PlannedTable {
+  const masking::DatabasePlan* database = nullptr;
+  const masking::TablePlan* table = nullptr;
+};
+
+Result<PlannedTable> find_planned(const Context& context, const masking::MaskingPlan& plan,
+                                  const std::string& name) {
+  std::optional<std::string> wanted = context.call.value("database");
+  std::vector<PlannedTable> found;
+  std::vector<std::string> names;
+  for (const masking::DatabasePlan& database : plan.databases) {
+    if (wanted && database.database.name != *wanted) continue;
+    for (const masking::TablePlan& table : database.tables) {
+      names.push_back(masking::to_string(table.table.name));
+      if (names.back() == name || table.table.name.name == name) found.push_back({&database, &table});
+    }
+  }
+  if (found.size() == 1) return found.front();
+  if (found.empty()) {
+    return Error{
+        .code = Code::kUsage,
+        .message = fmt::format("there is no table '{}' with rows of its own{}", printable(name),
+                               did_you_mean(name, names)),
+        .hint = "write it as in the policy, e.g. public.users; of a partitioned table, name a partition"};
+  }
+  std::vector<std::string> places;
+  for (const PlannedTable& place : found) {
+    places.push_back(
+        fmt::format("{} in {}", masking::to_string(place.table->table.name), place.database->database.name));
+  }
+  return Error{
+      .code = Code::kUsage,
+      .message = fmt::format("several tables are called '{}': {}", printable(name), join(places, ", ")),
+      .hint = "name the schema too, and the database with --database"};
+}
+
+// Masks text rows column by column; generated columns are computed by the server and shown as such.
+Result<std::vector<TextRow>> mask_rows(const masking::TablePlan& table, std::string_view encoding,
+                                       const masking::MaskingKey& key, const std::vector<TextRow>& rows) {
+  YTB_ASSIGN(masking::RowProgram program,
+             masking::RowProgram::compile(table, encoding, masking::Wire::kText, key));
+  std::vector<size_t> streamed;  // positions among all columns
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (!table.columns[i].column.generated) streamed.push_back(i);
+  }
+  std::vector<TextRow> masked_rows;
+  masking::RowCounts counts;
+  for (const TextRow& row : rows) {
+    if (row.size() != table.columns.size()) {
+      return Error{.code = Code::kInternal,
+                   .message = "a row has another number of columns than its table",
+                   .hint = ""};
+    }
+    std::vector<std::optional<std::string_view>> fields;
+    for (size_t position : streamed) {
+      if (row[position]) {
+        fields.emplace_back(*row[position]);
+      } else {
+        fields.emplace_back(std::nullopt);
+      }
+    }
+    std::vector<std::string> values;
+    std::vector<bool> nulls;
+    YTB_TRY(program.run(fields, values, nulls, counts));
+    TextRow masked(row.size(), std::string("(generated)"));
+    for (size_t i = 0; i < streamed.size(); ++i) {
+      masked[streamed[i]] = nulls[i] ? std::nullopt : std::optional<std::string>(values[i]);
+    }
+    masked_rows.push_back(std::move(masked));
+  }
+  return masked_rows;
+}
+
+std::string cell(const std::optional<std::string>& value) {
+  if (!value) return "∅";
+  std::string text = printable(*value);
+  if (display_width(text) <= kCellColumnsMax) return text;
+  size_t end = kCellColumnsMax - 1;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "…";
+}
+
+void print_preview(const Context& context, const masking::TablePlan& table,
+                   const std::vector<TextRow>& originals, const std::vector<TextRow>& masked,
+                   bool show_originals) {
+  for (size_t i = 0; i < masked.size(); ++i) {
+    context.out() << fmt::format("row {}\n", i + 1);
+    std::vector<std::vector<std::string>> lines;
+    for (size_t c = 0; c < table.columns.size(); ++c) {
+      const masking::ColumnPlan& column = table.columns[c];
+      std::vector<std::string> line{printable(column.column.name), column.masker.name, cell(masked[i][c])};
+      if (show_originals && column.masker.name != "keep") {
+        line.push_back(context.output.dim("was " + cell(originals[i][c])));
+      }
+      lines.push_back(std::move(line));
+    }
+    context.out() << cli::table(lines);
+  }
+}
+
+}  // namespace
+
+Status run_policy_preview(Context& context) {
+  bool show_originals = context.call.has("show-originals");
+  if (show_originals && (!context.output.out_is_terminal || context.output.json())) {
+    return Error{
+        .code = Code::kRefused,
+        .message = "originals are shown on a terminal only: output that goes to a file or a pipe stays there",
+        .hint = "leave --show-originals away"};
+  }
+  YTB_ASSIGN(int rows_max, wanted_rows(context));
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_TRY(refuse_without_policy(*site.production));
+  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production));
+  YTB_ASSIGN(ports::SessionTarget target, production_target(*site.production));
+  YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
+  masking::PlanCheck check = masking::plan_masking(inputs.policy, inputs.lock, catalog);
+  if (!check.ok()) return masking::to_error(check);
+  YTB_ASSIGN(PlannedTable planned, find_planned(context, *check.plan, context.call.arguments.front()));
+  const masking::TablePlan& table = *planned.table;
+  const std::string& database = planned.database->database.name;
+  YTB_ASSIGN(std::vector<TextRow> originals,
+             site.drivers.engine->rows(target, database, table.table, rows_max));
+  if (table.treatment == masking::Treatment::kEmpty) originals.clear();
+  YTB_ASSIGN(std::vector<TextRow> masked,
+             mask_rows(table, planned.database->database.encoding, *inputs.key, originals));
+  if (context.output.json()) {
+    Json list = Json::array();
+    for (const TextRow& row : masked) {
+      Json item = Json::object();
+      for (size_t c = 0; c < table.columns.size(); ++c) {
+        item[table.columns[c].column.name] = row[c] ? Json(*row[c]) : Json(nullptr);
+      }
+      list.push_back(std::move(item));
+    }
+    context.out() << text_of(Json{
+        {"database", database}, {"table", masking::to_string(table.table.name)}, {"rows", std::move(list)}});
+    return {};
+  }
+  context.out() << fmt::format(
+      "{} in {}, as staging would see it ({} rows of production, masked in memory)\n",
+      masking::to_string(table.table.name), database, masked.size());
+  if (table.treatment == masking::Treatment::kEmpty) context.out() << "  the policy empties this table\n";
+  print_preview(context, table, originals, masked, show_originals);
+  return {};
+}
+
+}  // namespace ytb::cli

@@ -1,0 +1,217 @@
+// proof show, proof verify.
+#include "model/proof.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+#include "drivers/os/files.h"
+
+namespace ytb::cli {
+namespace {
+
+constexpr size_t kEnvelopeSizeMax = 257UL << 20;
+constexpr size_t kPublicKeySize = 32;
+
+// With the copy while it is there, in the journal afterwards.
+Result<std::string> stored_envelope(const Site& site, const model::CopyId& copy) {
+  Result<model::SealedProof> proof = site.drivers.host->load_proof(copy);
+  if (proof.ok()) return proof->text;
+  Result<std::string> kept = site.drivers.journal->find_proof(copy);
+  if (kept.ok()) return kept;
+  Error error = std::move(kept).error();
+  error.message = fmt::format("there is no proof of a copy '{}'", printable(copy.str()));
+  return error;
+}
+
+Result<model::CopyId> live_or_named(const Context& context, const Site& site) {
+  if (!context.call.arguments.empty()) return model::CopyId(context.call.arguments.front());
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  for (const model::Copy& copy : copies) {
+    if (copy.phase == model::Phase::kLive) return copy.id;
+  }
+  return Error{.code = Code::kConfig,
+               .message = "no copy is live",
+               .hint = fmt::format("name one; '{}' lists them", context.command("status"))};
+}
+
+std::optional<int> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+Result<std::string> public_key_from_hex(std::string_view hex) {
+  std::string bytes;
+  bool fine = hex.size() == 2 * kPublicKeySize;
+  for (size_t i = 0; fine && i < hex.size(); i += 2) {
+    std::optional<int> high = hex_digit(hex[i]);
+    std::optional<int> low = hex_digit(hex[i + 1]);
+    fine = high && low;
+    if (fine) bytes.push_back(static_cast<char>(*high * 16 + *low));
+  }
+  if (fine) return bytes;
+  return Error{.code = Code::kUsage,
+               .message = fmt::format("--public-key takes {} hexadecimal digits, not '{}'",
+                                      2 * kPublicKeySize, printable(hex)),
+               .hint = "it is in the file signing.pub of the state directory that made the proof"};
+}
+
+Result<std::string> own_public_key(const Site& site) {
+  YTB_ASSIGN(Secret key, site.state.signing_key());
+  return model::public_key_of(key);
+}
+
+std::string mark(const Output& output, model::Outcome outcome) {
+  switch (outcome) {
+    case model::Outcome::kPassed:
+      return output.good("✓");
+    case model::Outcome::kNotCheckable:
+      return output.warn("–");
+    case model::Outcome::kFailed:
+    case model::Outcome::kNotRun:
+      break;
+  }
+  return output.bad("✗");
+}
+
+struct TableTotals {
+  size_t masked = 0;
+  size_t kept = 0;
+  size_t emptied = 0;
+  uint64_t values = 0;
+  uint64_t changed = 0;
+};
+
+TableTotals totals_of(const model::Evidence& evidence) {
+  TableTotals totals;
+  for (const model::TableEvidence& table : evidence.tables) {
+    if (table.treatment == "masked") ++totals.masked;
+    if (table.treatment == "kept") ++totals.kept;
+    if (table.treatment == "emptied" || table.treatment == "omitted") ++totals.emptied;
+    for (const auto& column : table.columns) {
+      totals.values += column.values;
+      totals.changed += column.changed;
+    }
+  }
+  return totals;
+}
+
+void print_tables(const Context& context, const model::Evidence& evidence) {
+  std::vector<std::vector<std::string>> rows;
+  for (const model::TableEvidence& item : evidence.tables) {
+    if (item.treatment == "kept" && !context.output.verbose) continue;
+    std::vector<std::string> columns;
+    for (const auto& column : item.columns) {
+      if (column.masker != "keep")
+        columns.push_back(fmt::format("{}: {}", printable(column.name), column.masker));
+    }
+    rows.push_back({printable(fmt::format("{} {}.{}", item.database, item.schema, item.table)),
+                    item.treatment, fmt::format("{} rows", with_commas(item.rows_after)),
+                    join(columns, ", ")});
+  }
+  if (!rows.empty()) context.out() << "tables\n" << table(rows);
+}
+
+void print_proof(const Context& context, const model::Proof& proof, const std::string& public_key) {
+  const Output& output = context.output;
+  TableTotals totals = totals_of(proof.evidence);
+  context.out() << fmt::format("{} {}\n",
+                               proof.passing() ? output.good("✓ passes") : output.bad("✗ does not pass"),
+                               printable(proof.copy.str()));
+  context.out() << facts(
+      {{"production", printable(proof.production.str())},
+       {"snapshot", printable(proof.snapshot.str())},
+       {"data as of", to_iso(proof.data_as_of)},
+       {"made at", fmt::format("{} by {}", to_iso(proof.made_at), printable(proof.program))},
+       {"masking", proof.masking_none.empty()
+                       ? fmt::format("{} tables masked, {} emptied, {} kept; {} values, {} changed",
+                                     totals.masked, totals.emptied, totals.kept, with_commas(totals.values),
+                                     with_commas(totals.changed))
+                       : fmt::format("NONE, because: {}", printable(proof.masking_none))},
+       {"policy", proof.policy_digest},
+       {"key id", proof.key_id},
+       {"public key", to_hex(public_key)}});
+  context.out() << "checks\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const model::Check& check : proof.checks) {
+    rows.push_back({mark(output, check.outcome), printable(check.name), printable(check.asserts),
+                    output.dim(printable(check.detail))});
+  }
+  context.out() << table(rows);
+  if (!proof.evidence.defused.empty()) {
+    context.out() << "switched off or taken away\n";
+    for (const std::string& line : proof.evidence.defused) context.out() << "  " << printable(line) << "\n";
+  }
+  print_tables(context, proof.evidence);
+  for (const std::string& line : proof.evidence.notes) context.out() << "note: " << printable(line) << "\n";
+}
+
+Error not_verified(Error error) {
+  // Whatever is wrong with it, to whoever asks it is not verified.
+  if (error.code == Code::kCorrupt || error.code == Code::kUnsupported) error.code = Code::kProof;
+  return error;
+}
+
+}  // namespace
+
+Status run_proof_show(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_ASSIGN(model::CopyId copy, live_or_named(context, site));
+  YTB_ASSIGN(std::string envelope, stored_envelope(site, copy));
+  if (context.output.json()) {
+    context.out() << envelope;
+    return {};
+  }
+  YTB_ASSIGN(std::string public_key, own_public_key(site));
+  Result<model::Proof> proof = model::verify_seal(envelope, public_key);
+  if (!proof.ok()) return not_verified(std::move(proof).error());
+  print_proof(context, *proof, public_key);
+  return {};
+}
+
+Status run_proof_verify(Context& context) {
+  const std::string& name = context.call.arguments.front();
+  std::optional<std::string> key_text = context.call.value("public-key");
+  bool is_file = os::exists(name);
+  std::string envelope;
+  std::string public_key;
+  if (key_text) {
+    YTB_ASSIGN(public_key, public_key_from_hex(*key_text));
+  }
+  if (!is_file || !key_text) {
+    YTB_ASSIGN(Site site, open_site(context));
+    if (!key_text) {
+      YTB_ASSIGN(public_key, own_public_key(site));
+    }
+    if (!is_file) {
+      YTB_ASSIGN(envelope, stored_envelope(site, model::CopyId(name)));
+    }
+  }
+  if (is_file) {
+    YTB_ASSIGN(envelope, os::read_file(name, kEnvelopeSizeMax));
+  }
+  Result<model::Proof> proof = model::verify_seal(envelope, public_key);
+  if (!proof.ok()) return not_verified(std::move(proof).error());
+  if (context.output.json()) {
+    context.out() << to_text(Json{{"verified", true},
+                                  {"passing", proof->passing()},
+                                  {"copy", proof->copy.str()},
+                                  {"data_as_of", to_iso(proof->data_as_of)},
+                                  {"public_key", to_hex(public_key)}});
+  } else {
+    context.out() << fmt::format("{} signed by {}, of copy {}, data as of {}\n", context.output.good("✓"),
+                                 to_hex(public_key), printable(proof->copy.str()), to_iso(proof->data_as_of));
+  }
+  if (proof->passing()) return {};
+  return Error{.code = Code::kProof,
+               .message = fmt::format("the proof of {} is genuine, and it does not pass",
+                                      printable(proof->copy.str())),
+               .hint = "'yesterdaytabase proof show' names the checks"};
+}
+
+}  // namespace ytb::cli

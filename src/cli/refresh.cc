@@ -1,0 +1,173 @@
+// plan, refresh.
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+
+namespace ytb::cli {
+namespace {
+
+Duration from_seconds(double seconds) { return Duration(static_cast<int64_t>(seconds * 1e6)); }
+
+std::string times_text(const std::vector<std::pair<std::string, double>>& times) {
+  std::vector<std::string> parts;
+  for (const auto& [step, seconds] : times) {
+    if (seconds >= 0.1) parts.push_back(fmt::format("{} {}", step, to_human(from_seconds(seconds))));
+  }
+  return join(parts, ", ");
+}
+
+// What a restore needs and what there is; empty where the next action is no restore.
+Result<std::optional<ports::SpaceEstimate>> space_for(const Site& site, const decide::Decision& decision) {
+  if (!decision.action || decision.action->kind != model::ActionKind::kRestore ||
+      !decision.action->snapshot) {
+    return std::optional<ports::SpaceEstimate>();
+  }
+  YTB_ASSIGN(ports::SpaceEstimate space, site.drivers.host->estimate(*decision.action->snapshot));
+  return std::optional<ports::SpaceEstimate>(space);
+}
+
+std::string space_text(const ports::SpaceEstimate& space) {
+  return fmt::format("{} needed, {} available ({})", human_bytes(space.needed_bytes),
+                     human_bytes(space.available_bytes), space.how);
+}
+
+void print_plan(const Context& context, const Site& site, const decide::Decision& decision,
+                const std::optional<ports::SpaceEstimate>& space) {
+  if (!decision.action) {
+    context.out() << fmt::format("nothing to do: {}\n", decision.reason);
+    std::string until = decision.until ? to_iso(*decision.until) : "";
+    context.out() << facts({{"look again", until}});
+  } else {
+    std::vector<std::string> steps = steps_from(decision.action->kind);
+    auto times = last_times(*site.drivers.journal, site.production->name, steps);
+    double total = std::accumulate(times.begin(), times.end(), 0.0,
+                                   [](double sum, const auto& step) { return sum + step.second; });
+    context.out() << fmt::format("next: {} {}\n", context.output.bold(model::name_of(decision.action->kind)),
+                                 decision.action->copy);
+    context.out() << facts(
+        {{"why", decision.reason},
+         {"then", join(std::vector<std::string>(steps.begin() + 1, steps.end()), " → ")},
+         {"about", times.empty()
+                       ? std::string("unknown: no earlier run is on record")
+                       : fmt::format("{} ({} last time)", to_human(from_seconds(total)), times_text(times))},
+         {"space", space ? space_text(*space) : std::string()}});
+  }
+  if (decision.blocker)
+    context.out() << facts({{"in the way", decision.blocker->message}, {"hint", decision.blocker->hint}});
+  for (const std::string& remark : decision.remarks)
+    context.out() << "  " << context.output.dim(remark) << "\n";
+}
+
+Status print_summary(const Context& context, refresh::Refresher& refresher, const refresh::RunResult& result,
+                     Duration took) {
+  const Output& output = context.output;
+  model::Observed observed = refresher.observe();
+  if (output.json()) {
+    Json tree{{"event", "result"},
+              {"actions", result.actions_done},
+              {"decision", to_tree(result.last)},
+              {"live", result.live ? to_tree(*result.live, context.now()) : Json(nullptr)},
+              {"connect", how_to_connect(observed)},
+              {"seconds", static_cast<double>(took.count()) / 1e6}};
+    Json phases = Json::array();
+    for (const auto& [phase, time] : result.phase_times) {
+      phases.push_back(Json{{"phase", phase}, {"seconds", static_cast<double>(time.count()) / 1e6}});
+    }
+    tree["phases"] = std::move(phases);
+    context.out() << to_text(tree);
+    return {};
+  }
+  if (result.actions_done.empty()) {
+    context.out() << fmt::format("nothing to do: {}\n", result.last.reason);
+  } else {
+    context.out() << fmt::format("{} done in {}\n", output.good("✓"), to_human(took));
+  }
+  std::vector<std::pair<std::string, double>> times;
+  for (const auto& [phase, time] : result.phase_times) {
+    times.emplace_back(phase, static_cast<double>(time.count()) / 1e6);
+  }
+  std::string previous;
+  if (observed.copies.known()) {
+    for (const model::Copy& copy : *observed.copies) {
+      bool serves = copy.phase == model::Phase::kDraining || copy.phase == model::Phase::kSpare;
+      if (serves && copy.opened && copy.running) previous = copy.id.str();
+    }
+  }
+  context.out() << facts(
+      {{"live", result.live ? result.live->id.str() : std::string("nothing")},
+       {"data as of", result.live ? fmt::format("{} ({} old)", to_iso(result.live->data_as_of),
+                                                age(result.live->data_as_of, context.now()))
+                                  : std::string()},
+       {"connect", how_to_connect(observed)},
+       {"times", times_text(times)},
+       {"proof",
+        result.live ? context.command(fmt::format("proof show {}", result.live->id)) : std::string()},
+       {"way back", previous.empty() ? std::string() : context.command(fmt::format("rollback {}", previous))},
+       {"next", result.last.waiting == decide::Waiting::kNothing ? std::string() : result.last.reason}});
+  return {};
+}
+
+}  // namespace
+
+Status run_plan(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  ProgressView view(context.output, context.services.clock);
+  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production));
+  YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
+  refresh::RunOptions options;
+  options.force = context.call.has("force");
+  decide::Decision decision = refresher.plan(options);
+  YTB_ASSIGN(std::optional<ports::SpaceEstimate> space, space_for(site, decision));
+  if (!context.output.json()) {
+    print_plan(context, site, decision, space);
+    return {};
+  }
+  Json tree{{"production", site.production->name.str()}, {"decision", to_tree(decision)}};
+  if (decision.action) {
+    std::vector<std::string> steps = steps_from(decision.action->kind);
+    tree["steps"] = steps;
+    Json times = Json::object();
+    for (const auto& [step, seconds] : last_times(*site.drivers.journal, site.production->name, steps)) {
+      times[step] = seconds;
+    }
+    tree["last_seconds"] = std::move(times);
+  }
+  if (space) {
+    tree["space"] = {{"needed_bytes", space->needed_bytes},
+                     {"available_bytes", space->available_bytes},
+                     {"shares_blocks", space->shares_blocks},
+                     {"how", space->how}};
+  }
+  context.out() << to_text(tree);
+  return {};
+}
+
+Status run_refresh(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  Instant begun = context.now();
+  YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "refresh", begun));
+  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production));
+  ProgressView view(context.output, context.services.clock, context.services.hooks);
+  YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
+  refresh::RunOptions options;
+  options.refresh_now = !context.call.has("if-due");
+  options.force = context.call.has("force");
+  options.wait_drain = context.call.has("wait-drain");
+  Result<refresh::RunResult> result = refresher.run(options);
+  view.finish();
+  if (!result.ok()) {
+    Error error = std::move(result).error();
+    if (error.code == Code::kInterrupted) {
+      error.hint = fmt::format("nothing is lost: '{}' goes on from here, and staging serves what it served",
+                               context.command("refresh"));
+    }
+    return error;
+  }
+  return print_summary(context, refresher, *result, context.now() - begun);
+}
+
+}  // namespace ytb::cli

@@ -1,0 +1,50 @@
+// Services: what the command line needs of the world, given by the wiring (or a test).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <istream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "refresh/drivers.h"
+#include "serve/server.h"
+
+namespace ytb::cli {
+
+// One line of `check`.
+struct CheckLine {
+  std::string what;             // "PostgreSQL 15 binaries"
+  std::optional<Error> failed;  // none: fine
+  std::string detail;           // "/usr/lib/postgresql/15/bin"
+  bool warning = false;         // not fine, but a refresh would work
+};
+
+struct Services {
+  Clock& clock;
+  StopFlag& stop;
+  std::atomic<bool>& reload;  // SIGHUP
+  std::istream& in;
+  bool in_is_terminal = false;
+  std::function<std::optional<std::string>(const std::string& variable)> environment;
+  refresh::DriverFactory make_drivers;
+  serve::OpenForwarder open_forwarder;
+  // What only the drivers of this production can check: binaries, users, ports, socket paths.
+  std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&)> check_place;
+  // Installed database servers, e.g. "PostgreSQL 15 (/usr/lib/postgresql/15/bin)"; for init.
+  std::function<std::vector<std::string>()> installed_servers;
+  std::string version;     // "0.1.0"
+  std::string executable;  // absolute path of this program, for units of systemd
+  AppHooks hooks;
+};
+
+// Runs one command line (without the program's name); returns the exit status.
+int run_command_line(const std::vector<std::string>& words, Services& services, Output output);
+
+}  // namespace ytb::cli

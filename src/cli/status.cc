@@ -1,0 +1,185 @@
+// status.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+
+namespace ytb::cli {
+namespace {
+
+constexpr int kHistoryLines = 20;
+
+// One production's state, gathered before anything is printed.
+struct Gathered {
+  model::Observed observed;
+  std::optional<decide::Decision> decision;
+  std::optional<Error> trouble;  // with the inputs: a refresh would not start
+  std::vector<ports::JournalEntry> history;
+};
+
+Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& listener) {
+  Gathered gathered;
+  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production);
+  bool usable = inputs.ok();
+  if (!usable) gathered.trouble = inputs.error();
+  YTB_ASSIGN(refresh::Refresher refresher,
+             make_refresher(context, site, usable ? std::move(*inputs) : refresh::Inputs{}, listener));
+  gathered.observed = refresher.observe();
+  refresh::RunOptions options;
+  options.refresh_now = false;
+  if (usable) gathered.decision = refresher.plan(options);
+  if (context.call.has("explain")) {
+    Result<std::vector<ports::JournalEntry>> history =
+        site.drivers.journal->recent(site.production->name, kHistoryLines);
+    if (history.ok()) gathered.history = std::move(*history);
+  }
+  return gathered;
+}
+
+Result<std::optional<Duration>> max_age_of(const Context& context,
+                                           const config::ProductionConfig& production) {
+  std::optional<std::string> given = context.call.value("max-age");
+  if (!given) return production.max_age;
+  Result<Duration> parsed = parse_duration(*given);
+  if (!parsed.ok()) {
+    Error error = std::move(parsed).error();
+    error.code = Code::kUsage;
+    return std::move(error).while_doing("--max-age");
+  }
+  return std::optional<Duration>(*parsed);
+}
+
+Json history_tree(const ports::JournalEntry& entry) {
+  return Json{{"at", to_iso(entry.at)}, {"copy", entry.copy},     {"event", entry.event},
+              {"action", entry.action}, {"detail", entry.detail}, {"seconds", entry.seconds}};
+}
+
+void print_json(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
+  const model::Copy* live = live_copy(gathered.observed);
+  Json tree{{"production", site.production->name.str()},
+            {"live", live == nullptr ? Json(nullptr) : to_tree(*live, context.now())},
+            {"stale", stale},
+            {"connect", how_to_connect(gathered.observed)}};
+  Json copies = Json::array();
+  if (gathered.observed.copies.known()) {
+    for (const model::Copy& copy : *gathered.observed.copies) copies.push_back(to_tree(copy, context.now()));
+  }
+  tree["copies"] = std::move(copies);
+  tree["decision"] = gathered.decision ? to_tree(*gathered.decision) : Json(nullptr);
+  tree["trouble"] = gathered.trouble ? to_tree(*gathered.trouble) : Json(nullptr);
+  Json unknown = Json::array();
+  for (const Error* error :
+       {gathered.observed.snapshots.known() ? nullptr : &gathered.observed.snapshots.why_not(),
+        gathered.observed.copies.known() ? nullptr : &gathered.observed.copies.why_not(),
+        gathered.observed.alias.known() ? nullptr : &gathered.observed.alias.why_not()}) {
+    if (error != nullptr) unknown.push_back(to_tree(*error));
+  }
+  tree["unknown"] = std::move(unknown);
+  if (context.call.has("explain")) {
+    Json history = Json::array();
+    for (const ports::JournalEntry& entry : gathered.history) history.push_back(history_tree(entry));
+    tree["history"] = std::move(history);
+  }
+  context.out() << to_text(tree);
+}
+
+void print_unknown(const Context& context, std::string_view what, const Error& error) {
+  context.out() << fmt::format("  {} {} could not be observed: {}\n", context.output.warn("!"), what,
+                               error.message);
+}
+
+void print_explanation(const Context& context, const Gathered& gathered) {
+  if (gathered.decision) {
+    for (const std::string& remark : gathered.decision->remarks) context.out() << "  · " << remark << "\n";
+  }
+  if (gathered.observed.attempts.known() && !gathered.observed.attempts->empty()) {
+    context.out() << "earlier tries\n";
+    std::vector<std::vector<std::string>> rows;
+    for (const model::Attempt& attempt : *gathered.observed.attempts) {
+      rows.push_back({to_iso(attempt.at), printable(attempt.snapshot.str()),
+                      fmt::format("try {}", attempt.attempt), attempt.reason});
+    }
+    context.out() << table(rows);
+  }
+  if (gathered.history.empty()) return;
+  context.out() << "history, newest first\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const ports::JournalEntry& entry : gathered.history) {
+    std::string seconds =
+        entry.seconds > 0 ? to_human(Duration(static_cast<int64_t>(entry.seconds * 1e6))) : std::string();
+    rows.push_back({to_iso(entry.at), entry.event, entry.action, entry.copy, seconds, entry.detail});
+  }
+  context.out() << table(rows);
+}
+
+void print_text(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
+  const Output& output = context.output;
+  const model::Observed& observed = gathered.observed;
+  const model::Copy* live = live_copy(observed);
+  std::string next = gathered.decision ? gathered.decision->reason : std::string();
+  if (gathered.decision && gathered.decision->until)
+    next += fmt::format(" (until {})", to_iso(*gathered.decision->until));
+  std::string data;
+  if (live != nullptr) {
+    data = fmt::format("{} ({} old)", to_iso(live->data_as_of), age(live->data_as_of, context.now()));
+    if (stale) data = output.bad(data);
+  }
+  context.out() << output.bold(site.production->name.str()) << "\n"
+                << facts({{"live", live == nullptr ? std::string("nothing") : live->id.str()},
+                          {"data as of", data},
+                          {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
+                          {"next", next}});
+  if (gathered.trouble) {
+    context.out() << fmt::format("  {} no refresh can start: {}\n", output.bad("✗"),
+                                 gathered.trouble->message);
+    if (!gathered.trouble->hint.empty()) context.out() << "    hint: " << gathered.trouble->hint << "\n";
+  }
+  if (gathered.decision && gathered.decision->blocker) {
+    context.out() << fmt::format("  {} in the way: {}\n", output.bad("✗"),
+                                 gathered.decision->blocker->message);
+    if (!gathered.decision->blocker->hint.empty()) {
+      context.out() << "    hint: " << gathered.decision->blocker->hint << "\n";
+    }
+  }
+  if (!observed.snapshots.known()) print_unknown(context, "snapshots", observed.snapshots.why_not());
+  if (!observed.copies.known()) print_unknown(context, "copies", observed.copies.why_not());
+  if (!observed.alias.known()) print_unknown(context, "the alias", observed.alias.why_not());
+  if (observed.copies.known() && !observed.copies->empty()) {
+    context.out() << "copies\n" << table(copy_rows(context, *observed.copies));
+  }
+  if (context.call.has("explain")) print_explanation(context, gathered);
+}
+
+Status check_age(const Context& context, const Gathered& gathered, const std::optional<Duration>& max_age) {
+  if (!max_age) return {};
+  std::string hint = fmt::format("'{}' says what is in the way", context.command("status --explain"));
+  if (!gathered.observed.copies.known()) return gathered.observed.copies.why_not();
+  const model::Copy* live = live_copy(gathered.observed);
+  if (live == nullptr) return Error{.code = Code::kStale, .message = "no copy is live", .hint = hint};
+  Duration old = context.now() - live->data_as_of;
+  if (old <= *max_age) return {};
+  return Error{
+      .code = Code::kStale,
+      .message = fmt::format("staging's data is {} old, more than {}", to_human(old), to_human(*max_age)),
+      .hint = hint};
+}
+
+}  // namespace
+
+Status run_status(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_ASSIGN(std::optional<Duration> max_age, max_age_of(context, *site.production));
+  ProgressView view(context.output, context.services.clock);
+  YTB_ASSIGN(Gathered gathered, gather(context, site, view));
+  Status fresh = check_age(context, gathered, max_age);
+  if (context.output.json()) {
+    print_json(context, site, gathered, !fresh.ok());
+    if (fresh.ok()) return {};
+  } else {
+    print_text(context, site, gathered, !fresh.ok());
+  }
+  return fresh;
+}
+
+}  // namespace ytb::cli
