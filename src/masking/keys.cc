@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/text.h"
@@ -48,9 +50,11 @@ class KeyChecker {
     const TableVerdict* verdict = verdict_of(table);
     if (verdict == nullptr || verdict->treatment == Treatment::kEmpty) return;
     const Table& judged_as = tables_.judged_as(table);
+    if (&table != &judged_as) check_sub_partition(table, judged_as, *verdict);
+    std::set<std::string> weak;  // one finding a column, however many indexes it is in
     if (verdict->treatment == Treatment::kMask) {
       for (const Index& index : table.indexes) {
-        if (index.unique && !inherited(table, judged_as, index)) check_unique(table, *verdict, index);
+        if (index.unique && !inherited(table, judged_as, index)) check_unique(table, *verdict, index, weak);
       }
     }
     for (const ForeignKey& key : table.foreign_keys) {
@@ -116,18 +120,35 @@ class KeyChecker {
     });
   }
 
-  void check_unique(const Table& table, const TableVerdict& verdict, const Index& index) const {
+  // A partition that is partitioned further: its key moves rows just as well.
+  void check_sub_partition(const Table& table, const Table& judged_as, const TableVerdict& verdict) const {
+    for (const Column& column : table.columns) {
+      const Column* at_top = find_column(judged_as, column.name);
+      if (!column.in_partition_key || (at_top != nullptr && at_top->in_partition_key)) continue;
+      Side found = side(table, verdict, column.name);
+      if (found.verdict == nullptr || !found.verdict->masked()) continue;
+      context_.report(Finding::Kind::kPartitionKey, &table, &column,
+                      fmt::format("{} is in the partition key of this partition and '{}' would move rows to "
+                                  "other partitions: keep it in {}, or empty the table with {{rows: none}}",
+                                  describe(context_, table, column), found.verdict->masker->name,
+                                  printable(to_string(judged_as.name))),
+                      found.verdict->masker->where);
+    }
+  }
+
+  void check_unique(const Table& table, const TableVerdict& verdict, const Index& index,
+                    std::set<std::string>& weak_columns) const {
     auto report_weak = [&](const std::string& name, bool in_expression) {
       if (stays_apart(table, verdict, index, name, in_expression)) return;
-      if (rests_on_another(table, verdict, index)) return;
+      if (rests_on_another(table, verdict, index) || !weak_columns.insert(name).second) return;
       Side weak = side(table, verdict, name);
-      Finding& finding = context_.report(
+      context_.report(
           Finding::Kind::kTooWeakForUnique, &table, weak.column,
-          fmt::format("{} is in the unique index {}, and '{}' may give two rows the same value",
+          fmt::format("{} is in the unique index {}, and '{}' may give two rows the same value: keep "
+                      "it, or use a masker whose values stay apart, such as hash or email",
                       describe(context_, table, *weak.column), printable(quote_name(index.name)),
                       weak.verdict->masker->name),
           weak.verdict->masker->where);
-      finding.add = "keep it, or use a masker whose values stay apart, such as hash or email";
     };
     for (const std::string& name : index.columns) report_weak(name, false);
     for (const std::string& name : index.expression_columns) report_weak(name, true);
@@ -180,14 +201,14 @@ class KeyChecker {
     } else {
       return;
     }
-    Finding& finding = context_.report(
+    context_.report(
         Finding::Kind::kForeignKeyTorn, &table, from.column,
-        fmt::format("{} references {} by foreign key {}, and the two sides would no longer match: {}",
-                    describe(context_, table, *from.column),
-                    printable(to_string(referenced.name, to.column->name)), printable(quote_name(key.name)),
-                    printable(why)),
+        fmt::format(
+            "{} references {} by foreign key {}, and the two sides would no longer match: {}; use the "
+            "same masker with the same parameters for both, or keep for both",
+            describe(context_, table, *from.column), printable(to_string(referenced.name, to.column->name)),
+            printable(quote_name(key.name)), printable(why)),
         mine.where.line > 0 ? mine.where : theirs.where);
-    finding.add = "the same masker with the same parameters for both columns, or keep for both";
   }
 
   const JudgeContext& context_;

@@ -122,18 +122,22 @@ class ColumnJudge {
     }
     if (spec.name == "keep" && spec.params.empty() && spec.paths.empty()) return kept(place(spec.where));
     if (!known(column, spec) || !fits(column, spec)) return {};
+    MaskerSpec placeless = spec;  // the finding says where
+    placeless.where = {};
     Result<std::unique_ptr<Masker>> masker =
-        compile_masker(spec, {.column = column,
-                              .table = table_,
-                              .encoding = context_.database.encoding,
-                              .wire = column.has_binary_io ? Wire::kBinary : Wire::kText,
-                              .key = context_.key});
+        compile_masker(placeless, {.column = column,
+                                   .table = table_,
+                                   .encoding = context_.database.encoding,
+                                   .wire = column.has_binary_io ? Wire::kBinary : Wire::kText,
+                                   .key = context_.key});
     if (!masker.ok()) {
       Finding::Kind kind = masker.error().code == Code::kUnsupported   ? Finding::Kind::kUnsupported
                            : spec.params.empty() && spec.paths.empty() ? Finding::Kind::kCannotServeType
                                                                        : Finding::Kind::kBadParameter;
-      report(kind, column, "cannot be masked: " + masker.error().message, spec.where).add =
-          masker.error().hint;
+      const Error& why = masker.error();
+      report(kind, column,
+             "cannot be masked: " + why.message + (why.hint.empty() ? std::string() : "; " + why.hint),
+             spec.where);
       return {};
     }
     const Uniqueness uniqueness = (*masker)->uniqueness();
@@ -179,10 +183,10 @@ class ColumnJudge {
       }
     }
     report(Finding::Kind::kCannotServeType, column,
-           fmt::format("cannot be masked by '{}': it does not serve {} columns", spec.name,
-                       name_of(column.type_class)),
-           spec.where)
-        .add = others.empty() ? std::string() : "one of: " + join(others, ", ");
+           fmt::format("cannot be masked by '{}': it does not serve {} columns{}", spec.name,
+                       name_of(column.type_class),
+                       others.empty() ? "" : "; one of these does: " + join(others, ", ")),
+           spec.where);
     return false;
   }
 
