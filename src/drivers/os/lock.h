@@ -22,9 +22,14 @@ class FileLock {
   FileLock(FileLock&&) noexcept = default;
   FileLock& operator=(FileLock&&) noexcept = default;
 
+  // Removes the file while the lock is held, for locks of things that are no more. Whoever waits for it makes
+  // a new one.
+  Status remove_file() const;
+
  private:
-  explicit FileLock(Descriptor file) : file_(std::move(file)) {}
+  FileLock(Descriptor file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
   Descriptor file_;
+  std::string path_;
 };
 
 }  // namespace ytb::os

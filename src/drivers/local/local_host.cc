@@ -1,0 +1,263 @@
+// Looking at copies, and what is recorded of them.
+#include "drivers/local/local_host.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "drivers/os/files.h"
+
+namespace ytb::local {
+
+using model::Phase;
+
+namespace {
+
+constexpr size_t kCopiesMax = 10'000;
+constexpr size_t kEvidenceBytesMax = 256ULL << 20;
+constexpr auto kLockPatience = std::chrono::seconds(5);  // for changes that take a moment only
+
+constexpr std::string_view kRecordFile = "copy.json";
+constexpr std::string_view kProofFile = "proof.json";
+constexpr std::string_view kEvidenceFile = "evidence.json";
+constexpr std::string_view kAttemptsFile = "attempts.json";
+
+Error not_ours(const model::CopyId& copy, std::string_view why) {
+  return Error{.code = Code::kRefused,
+               .message = fmt::format("{} is not a copy of ours: {}", printable(copy.str()), why),
+               .hint = "it was left alone; if it is in the way, look at it and remove it by hand"};
+}
+
+// A server without durability whose host went down has lost an unknown part of what it wrote.
+void judge_boot(CopyRecord& record) {
+  model::Copy& copy = record.copy;
+  // One that is still being restored is begun anew anyway.
+  bool closed = !copy.opened && copy.phase != Phase::kRestoring && copy.phase != Phase::kFailed &&
+                copy.phase != Phase::kDeleting;
+  if (!closed) return;
+  auto boot = os::boot_id();
+  if (!boot.ok() || *boot == record.boot_id) return;
+  copy.phase = Phase::kFailed;
+  copy.failure = "the host was restarted while the copy was not durable yet";
+  copy.failure_code = Code::kCorrupt;
+  copy.failure_retry = Retry::kLater;  // another attempt at the same snapshot may well succeed
+}
+
+}  // namespace
+
+LocalHost::LocalHost(LocalOptions options, ports::InstanceKind& kind, ports::SnapshotFiles& files,
+                     const Clock& clock)
+    : options_(std::move(options)), kind_(kind), files_(files), clock_(clock) {}
+
+std::string LocalHost::folder_of(const model::CopyId& copy) const {
+  return os::join_path(options_.directory, copy.str());
+}
+
+std::string LocalHost::file_of(const model::CopyId& copy, std::string_view name) const {
+  return os::join_path(folder_of(copy), name);
+}
+
+ports::InstanceSpec LocalHost::spec_of(const CopyRecord& record) const {
+  return {.root = folder_of(record.copy.id),
+          .copy_id = record.copy.id.str(),
+          .data_as_of = to_iso(record.copy.data_as_of),
+          .engine_major = record.engine_major,
+          .port = record.port,
+          .run_as = record.run_as,
+          .admin_role = record.admin_role,
+          .settings = options_.settings,
+          .preload = options_.preload,
+          .bin_dir = options_.bin_dir};
+}
+
+Result<CopyRecord> LocalHost::load(const model::CopyId& copy) const {
+  if (copy.empty() || copy.str().find('/') != std::string::npos || copy.str().starts_with('.')) {
+    return not_ours(copy, "that is no copy's name");
+  }
+  YTB_ASSIGN(std::optional<os::FileInfo> folder, os::info_of(folder_of(copy)));
+  if (!folder) return not_ours(copy, "it is not there");
+  if (folder->kind != os::FileKind::kDirectory) return not_ours(copy, "it is no folder");
+  YTB_ASSIGN(std::optional<os::FileInfo> file, os::info_of(file_of(copy, kRecordFile)));
+  if (!file || file->kind != os::FileKind::kFile) return not_ours(copy, "it has no copy.json");
+  // Nobody but us may have written it: not the server's user, who owns other things in there.
+  if (folder->uid != ::geteuid() || file->uid != ::geteuid())
+    return not_ours(copy, "it belongs to another user");
+  YTB_ASSIGN(std::string text, os::read_file(file_of(copy, kRecordFile), kRecordBytesMax));
+  YTB_ASSIGN(CopyRecord record, record_from_json(text));
+  if (record.copy.id != copy) return not_ours(copy, "its copy.json is another copy's");
+  record.copy.marked = true;
+  judge_boot(record);
+  return record;
+}
+
+Status LocalHost::save(const CopyRecord& record) const {
+  return os::write_file(file_of(record.copy.id, kRecordFile), to_json(record));
+}
+
+std::string LocalHost::lock_file(const model::CopyId& copy) const {
+  return os::join_path(options_.directory, std::string(kLockPrefix) + copy.str());
+}
+
+Result<os::FileLock> LocalHost::lock(const model::CopyId& copy, std::string_view purpose) const {
+  return os::FileLock::acquire_within(lock_file(copy), purpose, clock_.now(), kLockPatience);
+}
+
+Result<LocalHost::Held> LocalHost::hold(const model::OwnedCopy& copy, std::string_view purpose) const {
+  YTB_ASSIGN(os::FileLock held, lock(copy.id(), purpose));
+  YTB_ASSIGN(CopyRecord record, load(copy.id()));
+  if (record.copy.production != copy.copy().production)
+    return not_ours(copy.id(), "it is another production's");
+  if (record.copy.phase != copy.copy().phase) {
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("{} is {} by now, not {}", copy.id(), name_of(record.copy.phase),
+                                        name_of(copy.copy().phase)),
+                 .hint = "someone else is at work on it; it is looked at again",
+                 .retry = Retry::kLater};
+  }
+  return Held{.lock = std::move(held), .record = std::move(record)};
+}
+
+bool LocalHost::has_passing_proof(const CopyRecord& record) const {
+  if (options_.public_key.empty()) return false;
+  auto sealed = load_proof_file(record.copy.id);
+  return sealed.ok() &&
+         model::PassedProof::verify(*sealed, options_.public_key, record.copy.id, record.instance).ok();
+}
+
+Result<std::string> LocalHost::load_proof_file(const model::CopyId& copy) const {
+  return os::read_file(file_of(copy, kProofFile), kEvidenceBytesMax);
+}
+
+Result<std::vector<model::Copy>> LocalHost::list() {
+  std::vector<model::Copy> copies;
+  if (!os::exists(options_.directory)) return copies;
+  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(options_.directory, kCopiesMax));
+  for (const os::FileInfo& entry : entries) {
+    if (entry.name.starts_with('.') || entry.kind == os::FileKind::kFile ||
+        entry.kind == os::FileKind::kOther)
+      continue;
+    model::CopyId id(entry.name);
+    auto record = load(id);
+    if (!record.ok()) {
+      model::Copy stranger;
+      stranger.id = id;
+      stranger.failure = record.error().message;
+      stranger.failure_code = record.error().code;
+      copies.push_back(std::move(stranger));
+      continue;
+    }
+    model::Copy copy = record->copy;
+    copy.proven = has_passing_proof(*record);
+    auto state = kind_.state(spec_of(*record));
+    copy.running = state.ok() && *state == ports::InstanceState::kReady;
+    copies.push_back(std::move(copy));
+  }
+  return copies;
+}
+
+Result<std::vector<model::Attempt>> LocalHost::attempts() {
+  std::string path = os::join_path(options_.directory, kAttemptsFile);
+  std::vector<model::Attempt> ours;
+  if (!os::exists(path)) return ours;
+  YTB_ASSIGN(std::string text, os::read_file(path, kAttemptsBytesMax));
+  YTB_ASSIGN(std::vector<ProductionAttempt> all, attempts_from_json(text));
+  for (ProductionAttempt& each : all) {
+    if (each.production == options_.production) ours.push_back(std::move(each.attempt));
+  }
+  return ours;
+}
+
+Status LocalHost::write_attempt(const model::Attempt& attempt) const {
+  YTB_ASSIGN(os::FileLock held,
+             os::FileLock::acquire_within(os::join_path(options_.directory, ".lock-attempts"),
+                                          "recording a try", clock_.now(), kLockPatience));
+  std::string path = os::join_path(options_.directory, kAttemptsFile);
+  std::vector<ProductionAttempt> all;
+  if (os::exists(path)) {
+    YTB_ASSIGN(std::string text, os::read_file(path, kAttemptsBytesMax));
+    YTB_ASSIGN(all, attempts_from_json(text));
+  }
+  add_attempt(all, {options_.production, attempt});
+  return os::write_file(path, to_json(all));
+}
+
+Status LocalHost::record_attempt(const model::Attempt& attempt) {
+  YTB_TRY(os::make_folders(options_.directory, 0711));
+  return write_attempt(attempt);
+}
+
+Status LocalHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::string_view reason) {
+  YTB_ASSIGN(Held held, hold(copy, fmt::format("recording {}", name_of(phase))));
+  CopyRecord& record = held.record;
+  if (!model::may_follow(record.copy.phase, phase)) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} is {} and cannot become {}", copy.id(),
+                                        name_of(record.copy.phase), name_of(phase)),
+                 .hint = {}};
+  }
+  if (record.copy.phase != phase) {
+    record.copy.phase = phase;
+    record.copy.phase_since = clock_.now();
+    record.copy.tries = 0;
+    record.copy.last_try = {};
+    record.copy.failure.clear();
+    record.copy.failure_retry = Retry::kNever;
+  }
+  if (phase == Phase::kFailed && !reason.empty()) record.copy.failure = std::string(reason);
+  return save(record);
+}
+
+Status LocalHost::record_failure(const model::OwnedCopy& copy, const Error& error) {
+  YTB_ASSIGN(Held held, hold(copy, "recording a failure"));
+  model::Copy& recorded = held.record.copy;
+  recorded.tries += 1;
+  recorded.last_try = clock_.now();
+  recorded.failure = error.message;
+  recorded.failure_code = error.code;
+  recorded.failure_retry = error.retry;
+  if (error.retry == Retry::kNever && recorded.phase != Phase::kFailed &&
+      model::may_follow(recorded.phase, Phase::kFailed)) {
+    recorded.phase = Phase::kFailed;
+    recorded.phase_since = clock_.now();
+  }
+  return save(held.record);
+}
+
+Status LocalHost::record_inputs(const model::OwnedCopy& copy, std::string_view inputs) {
+  YTB_ASSIGN(Held held, hold(copy, "recording inputs"));
+  held.record.copy.inputs = std::string(inputs);
+  return save(held.record);
+}
+
+Status LocalHost::store_evidence(const model::OwnedCopy& copy, const model::Evidence& evidence) {
+  YTB_ASSIGN(Held held, hold(copy, "storing evidence"));
+  return os::write_file(file_of(copy.id(), kEvidenceFile), model::to_json(evidence));
+}
+
+Result<model::Evidence> LocalHost::load_evidence(const model::CopyId& copy) {
+  YTB_ASSIGN(CopyRecord record, load(copy));
+  std::string path = file_of(record.copy.id, kEvidenceFile);
+  if (!os::exists(path)) return model::Evidence();
+  YTB_ASSIGN(std::string text, os::read_file(path, kEvidenceBytesMax));
+  return model::evidence_from_json(text);
+}
+
+Status LocalHost::store_proof(const model::OwnedCopy& copy, const model::SealedProof& proof) {
+  YTB_ASSIGN(Held held, hold(copy, "storing the proof"));
+  return os::write_file(file_of(copy.id(), kProofFile), proof.text);
+}
+
+Result<model::SealedProof> LocalHost::load_proof(const model::CopyId& copy) {
+  YTB_ASSIGN(CopyRecord record, load(copy));
+  YTB_ASSIGN(std::string text, load_proof_file(record.copy.id));
+  return model::SealedProof{std::move(text)};
+}
+
+Result<std::string> LocalHost::instance_of(const model::CopyId& copy) {
+  YTB_ASSIGN(CopyRecord record, load(copy));
+  return record.instance;
+}
+
+}  // namespace ytb::local
