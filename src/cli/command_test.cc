@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "support/golden.h"
+#include "support/temporary.h"
 
 namespace ytb::cli {
 namespace {
@@ -147,6 +148,26 @@ TEST(Help, IsAsAgreed) {
     std::string file(command.path);
     std::replace(file.begin(), file.end(), ' ', '_');
     tests::expect_golden(fmt::format("cli/help_{}.txt", file), help_text(command.path));
+  }
+}
+
+// docs/cli.md is written by hand; this keeps it whole.
+TEST(Docs, NameEveryCommandOptionAndExitStatus) {
+  std::string text = tests::get(std::string(YTB_SOURCE_DIR) + "/docs/cli.md");
+  for (const CommandSpec& command : commands()) {
+    EXPECT_NE(text.find(fmt::format("| `{}", command.path)), std::string::npos) << command.path;
+    for (const OptionSpec& option : command.options) {
+      EXPECT_NE(text.find(fmt::format("`{}", option.name)), std::string::npos)
+          << command.path << " " << option.name;
+    }
+  }
+  for (const OptionSpec& option : global_options()) {
+    EXPECT_NE(text.find(fmt::format("`{}", option.name)), std::string::npos) << option.name;
+  }
+  for (int code = 0; code <= static_cast<int>(Code::kInternal); ++code) {
+    std::string row =
+        fmt::format("| {} | `{}` |", exit_status(static_cast<Code>(code)), name_of(static_cast<Code>(code)));
+    EXPECT_NE(text.find(row), std::string::npos) << row;
   }
 }
 

@@ -166,6 +166,7 @@ Status run_serve(Context& context) {
                         .stop = context.services.stop,
                         .reload = context.services.reload,
                         .log = log});
+  if (context.services.on_serve) context.services.on_serve();
   return server.run();
 }
 

@@ -39,8 +39,9 @@ struct Services {
   std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&)> check_place;
   // Installed database servers, e.g. "PostgreSQL 15 (/usr/lib/postgresql/15/bin)"; for init.
   std::function<std::vector<std::string>()> installed_servers;
-  std::string version;     // "0.1.0"
-  std::string executable;  // absolute path of this program, for units of systemd
+  std::function<void()> on_serve;  // serve begins: from now on SIGHUP means to read the config again
+  std::string version;             // "0.1.0"
+  std::string executable;          // absolute path of this program, for units of systemd
   AppHooks hooks;
 };
 

@@ -12,6 +12,7 @@
 namespace ytb::refresh {
 
 struct Drivers {
+  std::shared_ptr<void> kept;  // what the others refer to; declared first, so that it goes last
   std::unique_ptr<ports::SnapshotSource> source;
   std::unique_ptr<ports::CopyHost> host;
   std::unique_ptr<ports::Engine> engine;
