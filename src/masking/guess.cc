@@ -147,7 +147,10 @@ std::optional<Guess> guess_by_words(std::string_view words, std::string_view wha
     if (masker_serves(rule.masker, column)) {
       return Guess{.masker = spec(rule.masker), .evidence = std::move(evidence), .personal = true};
     }
-    return undecided(evidence + fmt::format(", and '{}' does not serve its type", rule.masker), true);
+    evidence += fmt::format(", and '{}' does not serve its type", rule.masker);
+    if (masker_serves("hash", column))
+      return Guess{.masker = spec("hash"), .evidence = evidence, .personal = true};
+    return undecided(evidence, true);
   }
   if (std::string_view phrase = find_phrase(words, kSensitive);
       !phrase.empty() && column.type_class != TypeClass::kBoolean) {

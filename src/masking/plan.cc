@@ -18,12 +18,6 @@ namespace {
 constexpr size_t kShownFindingsMax = 5;
 constexpr size_t kSuggestedColumnsMax = 50;
 
-// A server always has these two; they are judged only once there is something in them.
-bool is_standard_and_empty(const Database& database) {
-  return (database.name == "postgres" || database.name == "template1") && database.tables.empty() &&
-         database.large_objects == 0;
-}
-
 std::string digest_of(const Policy& policy, const PolicyLock& lock) {
   std::string text = policy.digest + "\n" + lock.digest;
   std::string hash(crypto_hash_sha256_BYTES, '\0');
@@ -234,6 +228,11 @@ void check_databases(const Policy& policy, const Catalog& catalog, const Databas
 }
 
 }  // namespace
+
+bool is_standard_and_empty(const Database& database) {
+  return (database.name == "postgres" || database.name == "template1") && database.tables.empty() &&
+         database.large_objects == 0;
+}
 
 DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog) {
   DatabasePolicies resolved;

@@ -80,6 +80,9 @@ struct JudgeContext {
 using DatabasePolicies = std::map<const Database*, const DatabasePolicy*>;
 DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog);
 
+// The two that a server always has (postgres, template1) are judged only once there is something in them.
+bool is_standard_and_empty(const Database& database);
+
 // Whether rows of such a relation are ever ours to judge: foreign tables and materialized views are not.
 bool is_judged(const Table& table);
 // "column public.users.email (text) of shop"

@@ -1,0 +1,219 @@
+#include "masking/detect.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace ytb::masking {
+namespace {
+
+constexpr size_t kValuesMax = 1000;
+constexpr size_t kValueSizeMax = 4096;
+constexpr size_t kCodeSizeMax = 40;
+constexpr size_t kAddressSizeMax = 100;
+constexpr size_t kNameSizeMax = 80;
+
+// Common given names of several languages: enough to recognise a column of them, no more.
+constexpr std::string_view kFirstNames =
+    "|aaron|adam|ahmed|alan|alexander|alice|amanda|amy|ana|andrea|andreas|andrew|angela|anna|anne|anthony|"
+    "antonio|barbara|ben|benjamin|brian|carlos|carol|caroline|catherine|charles|chris|christian|christine|"
+    "christopher|claire|claudia|daniel|david|deborah|dennis|diana|donald|donna|dorothy|edward|elena|"
+    "elizabeth|"
+    "emily|emma|eric|eva|fatima|felix|francesco|frank|gary|george|giulia|grace|hannah|hans|heather|helen|"
+    "henry|"
+    "isabel|jack|jacob|james|jan|jane|jason|javier|jean|jennifer|jessica|joan|joe|john|jonathan|jose|joseph|"
+    "joshua|juan|julia|julie|karen|karl|katherine|kathleen|keith|kelly|kenneth|kevin|kim|kimberly|klaus|"
+    "larry|"
+    "laura|lee|linda|lisa|louis|lucas|lucia|luis|luke|marco|margaret|maria|marie|mark|martha|martin|mary|"
+    "matthew|melissa|michael|michelle|miguel|mohamed|monica|nancy|nathan|nicholas|nicole|nina|noah|olivia|"
+    "pamela|patricia|patrick|paul|paula|pedro|peter|philip|pierre|rachel|ralph|raymond|rebecca|richard|"
+    "robert|"
+    "roger|ronald|rosa|roy|ruth|ryan|samantha|samuel|sandra|sara|sarah|scott|sean|sharon|sofia|sophie|stefan|"
+    "stephanie|stephen|steven|susan|tanya|teresa|theresa|thomas|tim|timothy|tom|ursula|victor|victoria|"
+    "virginia|walter|wayne|wei|william|wolfgang|yusuf|";
+
+bool is_first_name(std::string_view word) {
+  return kFirstNames.find("|" + to_lower_ascii(word) + "|") != std::string_view::npos;
+}
+
+std::string digits_of(std::string_view text, std::string_view separators) {
+  std::string digits;
+  for (char c : text) {
+    if (separators.find(c) != std::string_view::npos) continue;
+    if (c < '0' || c > '9') return {};
+    digits += c;
+  }
+  return digits;
+}
+
+enum Kind { kEmail, kIp, kUrl, kCard, kIban, kSsn, kPhone, kAddress, kPersonName, kFirstName, kKinds };
+
+struct KindInfo {
+  std::string_view masker;
+  std::string_view what;
+};
+constexpr std::array<KindInfo, kKinds> kInfos{KindInfo{"email", "e-mail addresses"},
+                                              KindInfo{"ip", "IP addresses"},
+                                              KindInfo{"url", "web addresses"},
+                                              KindInfo{"hash", "card numbers (Luhn)"},
+                                              KindInfo{"hash", "IBANs"},
+                                              KindInfo{"hash", "social security numbers"},
+                                              KindInfo{"phone", "phone numbers"},
+                                              KindInfo{"street_address", "street addresses"},
+                                              KindInfo{"person_name", "names of people"},
+                                              KindInfo{"first_name", "first names"}};
+
+// Quiet: RE2 writes what it cannot do to stderr, and values must not come near a log. No counted repetition
+// of Unicode classes: they make programs of a hundred thousand steps.
+class Pattern {
+ public:
+  explicit Pattern(const char* text) : compiled_(text, RE2::Quiet) { YTB_CHECK(compiled_.ok()); }
+  operator const RE2&() const { return compiled_; }
+
+ private:
+  RE2 compiled_;
+};
+
+struct Patterns {
+  Pattern email{R"([A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)"};
+  Pattern ipv4{R"((25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}(/\d{1,2})?)"};
+  Pattern ipv6{R"(([0-9A-Fa-f]{1,4}:){2,7}[0-9A-Fa-f]{1,4}|([0-9A-Fa-f]{1,4}:){1,6}:([0-9A-Fa-f]{1,4})?)"};
+  Pattern url{R"((?i)(https?|ftp)://\S+)"};
+  Pattern ssn{R"(\d{3}-\d{2}-\d{4})"};
+  Pattern phone{R"((\+|00)?[\s(]{0,2}\d{1,4}([\s().\-/]{1,3}\d{2,5}){1,5})"};
+  Pattern plain_phone{R"(\+\d{8,15})"};
+  Pattern address{R"(\d{1,5}[a-zA-Z]?[ ,]+[\pL .,'-]+)"};
+  Pattern address_after{R"((?i)[\pL .'-]+(straße|strasse|str\.|weg|platz|gasse)\s*\d{1,4}\s?[a-z]?)"};
+  Pattern address_in_text{
+      R"((?i)\b\d{1,5}\s+[\pL'-]+(\s[\pL'-]+)?\s(street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd)\b)"};
+  Pattern name{R"((\pL[\pL'’-]+)(\s+\pL\.?)?(\s+\pL[\pL'’-]+)+)"};
+  Pattern word{R"(\pL[\pL'’-]+)"};
+  Pattern code{R"([A-Za-z0-9_.\-]+)"};
+};
+
+// Compiled once; RE2 objects are thread-safe.
+const Patterns& patterns() {
+  static const Patterns kPatterns;
+  return kPatterns;
+}
+
+bool is_phone(std::string_view value, const Patterns& p) {
+  const re2::StringPiece piece(value.data(), value.size());
+  if (!RE2::FullMatch(piece, p.phone) && !RE2::FullMatch(piece, p.plain_phone)) return false;
+  const auto digits = std::count_if(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+  // A date is not a phone number: 2026-11-22.
+  return digits >= 7 && digits <= 15 && !(digits == 8 && value.size() == 10 && value[4] == '-');
+}
+
+bool is_of(Kind kind, std::string_view value, const Patterns& p) {
+  const re2::StringPiece piece(value.data(), value.size());
+  std::string first;
+  switch (kind) {
+    case kEmail:
+      return RE2::FullMatch(piece, p.email);
+    case kIp:
+      return RE2::FullMatch(piece, p.ipv4) || RE2::FullMatch(piece, p.ipv6);
+    case kUrl:
+      return RE2::FullMatch(piece, p.url);
+    case kCard:
+      return is_card_number(value);
+    case kIban:
+      return is_iban(value);
+    case kSsn:
+      return RE2::FullMatch(piece, p.ssn);
+    case kPhone:
+      return is_phone(value, p);
+    case kAddress:
+      return value.size() <= kAddressSizeMax &&
+             (RE2::FullMatch(piece, p.address) || RE2::FullMatch(piece, p.address_after));
+    case kPersonName:
+      return value.size() <= kNameSizeMax && RE2::FullMatch(piece, p.name, &first) && is_first_name(first);
+    case kFirstName:
+      return RE2::FullMatch(piece, p.word) && is_first_name(value);
+    case kKinds:
+      break;
+  }
+  return false;
+}
+
+bool mentions_person(std::string_view value, const Patterns& p) {
+  const re2::StringPiece piece(value.data(), value.size());
+  return RE2::PartialMatch(piece, p.email) || RE2::PartialMatch(piece, p.ssn) ||
+         RE2::PartialMatch(piece, p.plain_phone) || RE2::PartialMatch(piece, p.address_in_text);
+}
+
+}  // namespace
+
+bool is_card_number(std::string_view text) {
+  const std::string digits = digits_of(text, " -");
+  constexpr size_t kShortest = 13, kLongest = 19;
+  if (digits.size() < kShortest || digits.size() > kLongest || digits.front() == '0') return false;
+  int sum = 0;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    int digit = digits[digits.size() - 1 - i] - '0';
+    if (i % 2 == 1) digit = digit * 2 > 9 ? digit * 2 - 9 : digit * 2;
+    sum += digit;
+  }
+  return sum % 10 == 0;
+}
+
+bool is_iban(std::string_view text) {
+  std::string compact;
+  for (char c : text) {
+    if (c != ' ') compact += c;
+  }
+  constexpr size_t kShortest = 15, kLongest = 34;
+  if (compact.size() < kShortest || compact.size() > kLongest) return false;
+  std::rotate(compact.begin(), compact.begin() + 4, compact.end());
+  int rest = 0;
+  for (size_t i = 0; i < compact.size(); ++i) {
+    const char c = compact[i];
+    const bool letter = c >= 'A' && c <= 'Z';
+    const bool digit = c >= '0' && c <= '9';
+    const bool country = i + 4 >= compact.size() && i + 2 < compact.size();
+    if ((!letter && !digit) || (country && !letter)) return false;
+    rest = letter ? (rest * 100 + (c - 'A' + 10)) % 97 : (rest * 10 + (c - '0')) % 97;
+  }
+  return rest == 1;
+}
+
+Detected detect(const std::vector<std::string>& values) {
+  const Patterns& p = patterns();
+  Detected found;
+  found.codes = true;
+  std::array<size_t, kKinds> counts{};
+  std::set<std::string_view> distinct;
+  for (size_t i = 0; i < values.size() && i < kValuesMax; ++i) {
+    const std::string_view value = trim(std::string_view(values[i]).substr(0, kValueSizeMax));
+    if (value.empty()) continue;
+    ++found.values;
+    distinct.insert(value);
+    found.longest = std::max(found.longest, value.size());
+    for (int kind = 0; kind < kKinds; ++kind) {
+      if (is_of(static_cast<Kind>(kind), value, p)) {
+        ++counts[static_cast<size_t>(kind)];
+        break;
+      }
+    }
+    if (mentions_person(value, p)) ++found.mentions;
+    found.codes = found.codes && value.size() <= kCodeSizeMax &&
+                  RE2::FullMatch(re2::StringPiece(value.data(), value.size()), p.code);
+  }
+  found.distinct = distinct.size();
+  found.codes = found.codes && found.values > 0;
+  const auto* best = std::max_element(counts.begin(), counts.end());
+  if (*best > 0) {
+    const KindInfo& info = kInfos[static_cast<size_t>(best - counts.begin())];
+    found.masker = info.masker;
+    found.what = info.what;
+    found.matches = *best;
+  }
+  return found;
+}
+
+}  // namespace ytb::masking
