@@ -180,6 +180,7 @@ History history_of(const View& view, const Snapshot& snapshot, bool anything_liv
   bool asked = view.desired.refresh_now || view.desired.force;
   const Attempt* latest = nullptr;
   int failures = 0;
+  Instant last{};  // of the last failure; clocks that were set back order them otherwise than their numbers
   History history;
   for (const Attempt& attempt : *view.observed.attempts) {
     if (attempt.snapshot != snapshot.id) continue;
@@ -197,6 +198,7 @@ History history_of(const View& view, const Snapshot& snapshot, bool anything_liv
     // Without inputs it failed before they mattered.
     if (!attempt.inputs.empty() && attempt.inputs != view.desired.inputs) continue;
     ++failures;
+    last = std::max(last, attempt.at);
     if (latest == nullptr || attempt.attempt > latest->attempt ||
         (attempt.attempt == latest->attempt && attempt.at > latest->at)) {
       latest = &attempt;
@@ -215,7 +217,7 @@ History history_of(const View& view, const Snapshot& snapshot, bool anything_liv
                               .message = told,
                               .hint = "once the cause is gone, try again with: yesterdaytabase refresh",
                               .retry = Retry::kNever}};
-  } else if (std::optional<Instant> again = retry_at(failures, latest->at, view.now)) {
+  } else if (std::optional<Instant> again = retry_at(failures, last, view.now)) {
     history.holds = Hold{.waiting = Waiting::kBackoff,
                          .reason = fmt::format("{}; again at {}", told, to_iso(*again)),
                          .until = again,
@@ -235,11 +237,12 @@ int next_attempt(const View& view, const Snapshot& snapshot) {
     if (to_compact(copy->data_as_of) == shown) attempt = std::max(attempt, copy->attempt);
   }
   ++attempt;
-  // What has the name and is not ours is left alone: the next name is taken. Bounded by what is there.
+  // What has the name and is not ours is left alone, and where the alias still leads to a copy that is gone,
+  // nobody must find an unproven one: the next name is taken. Bounded by what is there.
   const auto& there = *view.observed.copies;
   auto taken = [&] {
     model::CopyId id = copy_id(view.desired.production, snapshot.data_as_of, attempt);
-    return view.desired.protected_names.names.contains(id.str()) ||
+    return view.alias().target == id || view.desired.protected_names.names.contains(id.str()) ||
            std::any_of(there.begin(), there.end(), [&](const Copy& copy) { return copy.id == id; });
   };
   while (taken()) ++attempt;

@@ -90,6 +90,8 @@ class ActionCheck {
       check_patience();
       return;
     }
+    demand(observed_.alias->target != action_.copy, Invariant::kClosedDoor,
+           "the alias leads to that name already");
     demand(count_ours(desired_, observed_) + 1 <= copies_max(desired_), Invariant::kNoLitter,
            fmt::format("there are {} copies, {} allowed", count_ours(desired_, observed_),
                        copies_max(desired_)));
@@ -233,7 +235,8 @@ class ActionCheck {
   }
   void check_delete() {
     demand(copy_->phase != Phase::kLive, Invariant::kNoGap, "it is live");
-    demand(observed_.alias->target != copy_->id, Invariant::kNoGap, "the alias points at it");
+    demand(observed_.alias->target != copy_->id || !copy_->opened, Invariant::kNoGap,
+           "the alias points at it");
     if (copy_->phase == Phase::kDraining) demand_drained();
     if (copy_->phase == Phase::kSpare) demand_other_live();
   }

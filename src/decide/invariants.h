@@ -41,7 +41,7 @@ std::vector<Violation> check_state(const Desired& desired, const model::Observed
 
 // What one action may have changed between two states, both with copies and alias known; it may also have
 // failed, or been cut off half-way.
-std::vector<Violation> check_step(const Desired& desired, const model::Observed& before,
-                                  const model::Action& action, const model::Observed& after);
+std::vector<Violation> check_step(const model::Observed& before, const model::Action& action,
+                                  const model::Observed& after);
 
 }  // namespace ytb::decide

@@ -55,7 +55,9 @@ bool can_serve(const Copy& copy) {
 }
 
 bool may_delete(const View& view, const Copy& copy) {
-  return copy.phase != Phase::kLive && view.alias().target != copy.id;
+  if (copy.phase == Phase::kLive) return false;
+  // A closed copy serves nobody, even where a dangling alias happens to lead to it.
+  return view.alias().target != copy.id || !copy.opened;
 }
 
 Action action_on(ActionKind kind, const Copy& copy, std::string reason) {

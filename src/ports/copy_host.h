@@ -1,8 +1,8 @@
 // CopyHost: starts, observes, opens and deletes copies. Contains no policy; every call is idempotent.
 //
-// Two of us at once: a call that changes a copy is refused (kBusy, Later) where the recorded phase is no longer the
-// one in the OwnedCopy it was given: what was decided was decided about something else. A live copy is neither
-// removed nor failed, whatever is asked (kRefused).
+// Two of us at once: a call that changes a copy is refused (kBusy, Later) where the recorded phase is no
+// longer the one in the OwnedCopy it was given: what was decided was decided about something else. A live
+// copy is neither removed nor failed, whatever is asked (kRefused).
 #pragma once
 
 #include <string>
@@ -51,6 +51,7 @@ class CopyHost {
   virtual Status record_phase(const model::OwnedCopy& copy, model::Phase phase, std::string_view reason) = 0;
   // Records a failed try at the present phase's action: tries + 1, or phase failed where retry is Never.
   virtual Status record_failure(const model::OwnedCopy& copy, const Error& error) = 0;
+  // Once: a copy that was begun with other inputs is refused (kBusy).
   virtual Status record_inputs(const model::OwnedCopy& copy, std::string_view inputs) = 0;
   // A tombstone without a copy, e.g. for a snapshot that was rolled back from.
   virtual Status record_attempt(const model::Attempt& attempt) = 0;
@@ -67,7 +68,8 @@ class CopyHost {
   virtual Result<SessionTarget> session(const model::OwnedCopy& copy) = 0;
   // A folder beside the copy for the masked spool, and how many bytes are free there.
   virtual Result<std::string> spool_directory(const model::OwnedCopy& copy) = 0;
-  // Lets staging users in. The door opens here and nowhere else.
+  // Lets staging users in. The door opens here and nowhere else. An open copy that runs is left as it is:
+  // somebody may be in.
   virtual Status open(const model::OwnedCopy& copy, const model::PassedProof& proof,
                       const std::vector<AccessGrant>& grants, Progress& progress) = 0;
   // Starts an opened copy that is down (after a reboot).

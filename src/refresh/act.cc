@@ -36,7 +36,7 @@ std::vector<model::AccessRole> roles_of(const Inputs& inputs) {
 
 Status Actor::act(const Action& action, const model::Observed& observed) {
   YTB_TRY(stop_.check());
-  if (action.kind == ActionKind::kRestore) return restore(action);
+  if (action.kind == ActionKind::kRestore) return restore(action, observed);
   const auto& copies = *observed.copies;
   auto found =
       std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.id == action.copy; });
@@ -73,14 +73,36 @@ Status Actor::act(const Action& action, const model::Observed& observed) {
   return {};
 }
 
-Status Actor::restore(const Action& action) {
+Status Actor::restore(const Action& action, const model::Observed& observed) {
   YTB_CHECK(action.snapshot.has_value());
+  YTB_TRY(look_again(action, observed));
   YTB_TRY(ports_.source.verify(*action.snapshot, progress_, stop_));
   return ports_.host.restore({.copy = action.copy,
                               .production = settings_.desired.production,
                               .snapshot = *action.snapshot,
                               .attempt = action.attempt},
                              progress_, stop_);
+}
+
+// Before something new is begun: what was observed may be old by now, and a copy too many, or a number used
+// twice, would come of it.
+Status Actor::look_again(const Action& action, const model::Observed& observed) {
+  YTB_ASSIGN(std::vector<Copy> copies, ports_.host.list());
+  auto is_new = [&](const Copy& copy) {
+    return std::none_of(observed.copies->begin(), observed.copies->end(),
+                        [&](const Copy& seen) { return seen.id == copy.id && seen.phase == copy.phase; });
+  };
+  if (std::any_of(copies.begin(), copies.end(), is_new)) {
+    return changed_meanwhile(action.copy, "other copies have appeared or moved on meanwhile");
+  }
+  YTB_ASSIGN(std::vector<model::Attempt> attempts, ports_.host.attempts());
+  bool begun =
+      std::any_of(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.id == action.copy; });
+  bool used = std::any_of(attempts.begin(), attempts.end(), [&](const model::Attempt& attempt) {
+    return attempt.snapshot == action.snapshot->id && attempt.attempt >= action.attempt;
+  });
+  if (used && !begun) return changed_meanwhile(action.copy, "its attempt has been used meanwhile");
+  return {};
 }
 
 Status Actor::defuse(const OwnedCopy& copy) {

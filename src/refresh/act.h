@@ -22,7 +22,8 @@ class Actor {
   Status act(const model::Action& action, const model::Observed& observed);
 
  private:
-  Status restore(const model::Action& action);
+  Status restore(const model::Action& action, const model::Observed& observed);
+  Status look_again(const model::Action& action, const model::Observed& observed);
   Status defuse(const model::OwnedCopy& copy);
   Status mask(const model::OwnedCopy& copy);
   Status prove(const model::OwnedCopy& copy);

@@ -80,9 +80,9 @@ struct RunOptions {
   bool wait_drain = false;  // go on until the previous copy is gone, too
   // When the person asked; none: now. run() sets it once, so that what fails during the run is not tried
   // forever.
-  std::optional<Instant> asked_at;
-  std::optional<model::CopyId> rollback_to;
-  std::optional<model::CopyId> delete_copy;
+  std::optional<Instant> asked_at = {};
+  std::optional<model::CopyId> rollback_to = {};
+  std::optional<model::CopyId> delete_copy = {};
   int ticks_max = 10000;  // a bound on everything
 };
 
