@@ -44,6 +44,7 @@ struct Build {
   const MaskerContext& context;
   const MaskerInfo& info;
   ValueType type = ValueType::kOther;
+  Wire row_wire = Wire::kBinary;  // of the other fields of the row; context.wire is that of the value
 
   // "policy.yaml:12:7: <message>", kPolicy.
   [[nodiscard]] Error error(std::string_view message, std::string_view hint = {}) const;
@@ -65,9 +66,26 @@ MadeMasker made(Arguments&&... arguments) {
   return std::unique_ptr<Masker>(std::make_unique<Kind>(std::forward<Arguments>(arguments)...));
 }
 
+// compile_masker() for a value inside a field: the value comes in context.wire, the row in `row_wire`.
+MadeMasker compile_masker_in_row(const MaskerSpec& spec, const MaskerContext& context, Wire row_wire);
+
 // masker_text.cc: hash, email, names, addresses, phone, url, ip … over text.
 MadeMasker make_text_masker(const Build& build);
 // masker_fixed.cc
 MadeMasker make_fixed(const Build& build);
+// masker_number.cc
+MadeMasker make_integer_hash(const Build& build);
+MadeMasker make_number_noise(const Build& build);
+// masker_date.cc
+MadeMasker make_date_shift(const Build& build);
+// masker_bytes.cc
+MadeMasker make_uuid_hash(const Build& build);
+MadeMasker make_bytes_hash(const Build& build);
+MadeMasker make_inet(const Build& build);
+// masker_array.cc
+MadeMasker make_array(const Build& build);
+// masker_json.cc
+MadeMasker make_json(const Build& build);
+bool is_json(std::string_view text);  // one document of JSON
 
 }  // namespace ytb::masking
