@@ -258,6 +258,13 @@ Status Connection::use_server_encoding() {
   return {};
 }
 
+Status Connection::use_utf8() {
+  if (server_encoding_ == "UTF8") return {};
+  ascii_statements_ = false;
+  if (PQsetClientEncoding(connection_.get(), "UTF8") != 0) return lost();
+  return {};
+}
+
 Error Connection::lost() {
   std::string said(trim(PQerrorMessage(connection_.get())));
   last_state_.clear();

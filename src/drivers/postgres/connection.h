@@ -86,8 +86,10 @@ class Connection {
   [[nodiscard]] std::string qualified(std::string_view schema, std::string_view name) const;
   [[nodiscard]] std::string literal(std::string_view text) const;
 
-  // Bytes as the server keeps them, for COPY; statements then need identifier().
+  // Bytes as the server keeps them, for the length of a COPY; statements then need identifier(), and
+  // parameters must be ASCII.
   Status use_server_encoding();
+  Status use_utf8();
   [[nodiscard]] const std::string& server_encoding() const { return server_encoding_; }
   [[nodiscard]] int major() const;
   // SQLSTATE of the last error, "" where there was none or no server to say.

@@ -26,7 +26,8 @@ ports::InstanceSpec spec_in(const TempFolder& folder, const std::string& name = 
   ports::InstanceSpec spec;
   spec.root = folder.make_for_server(name);
   chmod(spec.root.c_str(), 0755);
-  for (std::string part : {"/run", "/spool", "/log"}) EXPECT_FALSE(folder.make_for_server(name + part).empty());
+  for (std::string part : {"/run", "/spool", "/log"})
+    EXPECT_FALSE(folder.make_for_server(name + part).empty());
   spec.copy_id = "shop-yesterday-20260101-000000-1";
   spec.data_as_of = "2026-01-01T00:00:00Z";
   spec.engine_major = testing::postgres_major();

@@ -1,0 +1,255 @@
+#include "drivers/postgres/access_rights.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "drivers/postgres/progress_store.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr std::string_view kMadeByUs = "made by yesterdaytabase: an access role of the config";
+constexpr int kRoundsMax = 1000;  // of taking away one membership after the other
+
+std::string names_json(const std::vector<model::AccessRole>& access) {
+  nlohmann::json names = nlohmann::json::array();
+  for (const model::AccessRole& role : access) names.push_back(role.name);
+  return names.dump();
+}
+
+// Every role an access role can act as: itself and what it is a member of, however far. $1: names as JSON.
+constexpr std::string_view kReach =
+    "WITH RECURSIVE reach (role) AS (SELECT oid FROM pg_roles WHERE rolname IN (SELECT "
+    "json_array_elements_text($1::json))"
+    " UNION SELECT m.roleid FROM reach r JOIN pg_auth_members m ON m.member = r.role), dangerous AS (SELECT "
+    "oid FROM "
+    "pg_roles WHERE rolsuper OR rolcreaterole OR rolreplication OR rolname IN ('pg_read_server_files', "
+    "'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription')) ";
+
+// Functions that reach beyond the database, and that an access role may execute. Languages that are not
+// trusted (C of an extension's own makers apart); SECURITY DEFINER owned by a superuser; the system's own
+// file functions.
+constexpr std::string_view kDangerousFunctions =
+    "SELECT DISTINCT p.oid::int8, p.oid::regprocedure::text, p.prokind, o.rolsuper, (p.proowner IN (SELECT "
+    "role FROM "
+    "reach)), CASE WHEN p.prosecdef AND o.rolsuper AND p.oid >= 16384 THEN 'runs as superuser (SECURITY "
+    "DEFINER)' WHEN "
+    "p.oid < 16384 THEN 'reads or writes the server''s files' ELSE 'is written in the untrusted language ' "
+    "|| "
+    "l.lanname END FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_roles o ON o.oid = "
+    "p.proowner JOIN "
+    "reach r ON has_function_privilege(r.role, p.oid, 'EXECUTE') WHERE NOT EXISTS (SELECT FROM dangerous d "
+    "WHERE d.oid "
+    "= r.role) AND ((p.prosecdef AND o.rolsuper AND p.oid >= 16384) OR (NOT l.lanpltrusted AND p.oid >= "
+    "16384 AND "
+    "l.lanname NOT IN ('internal', 'c')) OR (l.lanname IN ('c', 'internal') AND p.oid >= 16384 AND NOT "
+    "EXISTS (SELECT "
+    "FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')) OR "
+    "(p.proname IN "
+    "('pg_read_file', 'pg_read_binary_file', 'pg_ls_dir', 'pg_stat_file', 'pg_read_file_old', 'lo_import', "
+    "'lo_export', 'pg_file_write', 'pg_file_read', 'pg_file_rename', 'pg_file_unlink', 'pg_file_sync', "
+    "'pg_logdir_ls')))";
+
+Error no_such_role(const std::string& name, std::string_view what) {
+  return Error{.code = Code::kConfig,
+               .message = fmt::format("{} '{}' does not exist in production", what, printable(name)),
+               .hint = "check the access section of the config"};
+}
+
+struct RoleFacts {
+  bool there = false;
+  bool ours = false;
+  bool super = false;
+  bool bootstrap = false;
+};
+
+Result<RoleFacts> look_up(Connection& session, const std::string& name) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT coalesce(shobj_description(oid, 'pg_authid'), ''), rolsuper, oid = 10 "
+                           "FROM pg_roles WHERE rolname = $1",
+                           {name}));
+  if (rows.empty()) return RoleFacts{};
+  return RoleFacts{.there = true,
+                   .ours = rows.at(0, 0) == kMadeByUs,
+                   .super = rows.truth(0, 1),
+                   .bootstrap = rows.truth(0, 2)};
+}
+
+Status make_or_take(Connection& session, const model::AccessRole& role) {
+  YTB_ASSIGN(RoleFacts facts, look_up(session, role.name));
+  YTB_ASSIGN(std::string us, session.value("SELECT session_user"));
+  std::string quoted = session.identifier(role.name);
+  if (role.name == us || role.name.starts_with("pg_") || facts.bootstrap) {
+    return Error{
+        .code = Code::kConfig,
+        .message = fmt::format("'{}' cannot be an access role: {}", printable(role.name),
+                               facts.bootstrap ? "it owns the server's own objects" : "the name is reserved"),
+        .hint = "choose another role"};
+  }
+  if (facts.there && !facts.ours && !role.existing) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("the access role '{}' exists in production", printable(role.name)),
+                 .hint = "write `existing: true` to take it with all its grants, or choose another name"};
+  }
+  if (!facts.there && role.existing) return no_such_role(role.name, "the access role");
+  if (!facts.there) {
+    YTB_TRY(session.execute(fmt::format("CREATE ROLE {} NOLOGIN INHERIT", quoted)));
+    YTB_TRY(session.execute(fmt::format("COMMENT ON ROLE {} IS {}", quoted, session.literal(kMadeByUs))));
+    YTB_TRY(record_deed(
+        session, fmt::format("access role {} made, without login until opening", printable(role.name))));
+  } else if (role.existing) {
+    YTB_TRY(record_deed(session,
+                        fmt::format("access role {} taken over from production, without login until opening",
+                                    printable(role.name))));
+  }
+  for (const std::string& group : role.member_of) {
+    YTB_ASSIGN(RoleFacts of, look_up(session, group));
+    if (!of.there) return no_such_role(group, "the role");
+    YTB_TRY(session.execute(fmt::format("GRANT {} TO {}", session.identifier(group), quoted)));
+  }
+  return {};
+}
+
+// Attributes of the access roles themselves are switched off; a dangerous role they are members of keeps its
+// own and loses the member.
+Status take_away_attributes(Connection& session, const std::string& names) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT rolname, rolsuper, rolcreaterole, rolreplication FROM pg_roles WHERE "
+                           "rolname IN (SELECT json_array_elements_text($1::json)) AND (rolsuper OR "
+                           "rolcreaterole OR rolreplication)",
+                           {names}));
+  for (int row = 0; row < rows.count(); ++row) {
+    std::string had;
+    for (auto [column, word] :
+         {std::pair{1, "SUPERUSER"}, std::pair{2, "CREATEROLE"}, std::pair{3, "REPLICATION"}}) {
+      if (rows.truth(row, column)) had += (had.empty() ? "" : ", ") + std::string(word);
+    }
+    YTB_TRY(session.execute(fmt::format("ALTER ROLE {} NOSUPERUSER NOCREATEROLE NOREPLICATION",
+                                        session.identifier(rows.at(row, 0)))));
+    YTB_TRY(
+        record_deed(session, fmt::format("taken from access role {}: {}", printable(rows.at(row, 0)), had)));
+  }
+  return {};
+}
+
+Status take_away_memberships(Connection& session, const std::string& names) {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    // GRANTED BY matters from 16 on: one membership may have come from several grantors.
+    YTB_ASSIGN(Rows rows,
+               session.query(std::string(kReach) +
+                                 "SELECT d.rolname, m.rolname, g.rolname FROM pg_auth_members a JOIN reach "
+                                 "r ON r.role = a.member JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles "
+                                 "m ON m.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor WHERE "
+                                 "a.roleid IN (SELECT oid FROM dangerous) ORDER BY 2, 1 LIMIT 1",
+                             {names}));
+    if (rows.empty()) return {};
+    std::string by = session.major() >= 16 && !rows.is_null(0, 2)
+                         ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
+                         : std::string();
+    YTB_TRY(session.execute(fmt::format("REVOKE {} FROM {}{}", session.identifier(rows.at(0, 0)),
+                                        session.identifier(rows.at(0, 1)), by)));
+    YTB_TRY(record_deed(session, fmt::format("taken from role {}: its membership in {}",
+                                             printable(rows.at(0, 1)), printable(rows.at(0, 0)))));
+  }
+  return Error{
+      .code = Code::kUnsupported,
+      .message = fmt::format("an access role reaches dangerous roles on more than {} ways", kRoundsMax),
+      .hint = "choose another access role"};
+}
+
+Status take_away_parameters(Connection& session, const std::string& names) {
+  if (session.major() < 15) return {};
+  YTB_ASSIGN(Rows rows,
+             session.query(
+                 std::string(kReach) +
+                     "SELECT DISTINCT p.parname, CASE WHEN a.grantee = 0 THEN NULL ELSE g.rolname END FROM "
+                     "pg_parameter_acl p CROSS JOIN aclexplode(p.paracl) a LEFT JOIN pg_roles g ON g.oid = "
+                     "a.grantee WHERE a.grantee = 0 OR a.grantee IN (SELECT role FROM reach)",
+                 {names}));
+  for (int row = 0; row < rows.count(); ++row) {
+    std::string whom = rows.is_null(row, 1) ? "PUBLIC" : session.identifier(rows.at(row, 1));
+    YTB_TRY(
+        session.execute(fmt::format("REVOKE ALL ON PARAMETER {} FROM {} CASCADE", rows.at(row, 0), whom)));
+    YTB_TRY(record_deed(session, fmt::format("taken from {}: its right on the setting {}",
+                                             rows.is_null(row, 1) ? "everybody" : printable(rows.at(row, 1)),
+                                             printable(rows.at(row, 0)))));
+  }
+  return {};
+}
+
+Status in_transaction(Connection& session, const std::function<Status()>& work) {
+  YTB_TRY(session.execute("BEGIN"));
+  Status done = work();
+  if (done.ok()) done = session.commit();
+  session.roll_back();
+  return done;
+}
+
+}  // namespace
+
+Status prepare_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {
+  std::string names = names_json(access);
+  return in_transaction(session, [&]() -> Status {
+    for (const model::AccessRole& role : access) YTB_TRY(make_or_take(session, role));
+    YTB_TRY(take_away_attributes(session, names));
+    YTB_TRY(take_away_memberships(session, names));
+    YTB_TRY(take_away_parameters(session, names));
+    // Once more: whatever was just made or granted, nobody but us logs in.
+    return session.execute(
+        "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolname <> session_user AND "
+        "(rolcanlogin "
+        "OR rolpassword IS NOT NULL)");
+  });
+}
+
+Status take_away_in_database(Connection& session, const std::vector<model::AccessRole>& access) {
+  if (access.empty()) return {};
+  std::string names = names_json(access);
+  return in_transaction(session, [&]() -> Status {
+    YTB_ASSIGN(Rows functions,
+               session.query(std::string(kReach) + std::string(kDangerousFunctions), {names}));
+    if (functions.empty()) return {};
+    YTB_ASSIGN(
+        Rows roles,
+        session.query(std::string(kReach) + "SELECT g.rolname FROM reach r JOIN pg_roles g ON g.oid = r.role",
+                      {names}));
+    std::string whom = "PUBLIC";
+    for (int row = 0; row < roles.count(); ++row) whom += ", " + session.identifier(roles.at(row, 0));
+    for (int row = 0; row < functions.count(); ++row) {
+      std::string signature = functions.text(row, 1);  // regprocedure quotes what must be quoted
+      if (functions.truth(row, 4)) {                   // an owner could grant it back to itself
+        YTB_ASSIGN(std::string owner, session.value("SELECT rolname FROM pg_roles WHERE oid = 10"));
+        YTB_TRY(session.execute(
+            fmt::format("ALTER ROUTINE {} OWNER TO {}", signature, session.identifier(owner))));
+      }
+      YTB_TRY(session.execute(fmt::format("REVOKE ALL ON ROUTINE {} FROM {} CASCADE", signature, whom)));
+      YTB_TRY(record_deed(session, fmt::format("taken from the access roles: EXECUTE on {}, which {}",
+                                               printable(signature), printable(functions.at(row, 5)))));
+    }
+    return {};
+  });
+}
+
+Result<std::vector<std::string>> dangerous_rights(Connection& session,
+                                                  const std::vector<model::AccessRole>& access) {
+  std::vector<std::string> found;
+  std::string names = names_json(access);
+  YTB_ASSIGN(Rows roles,
+             session.query(std::string(kReach) +
+                               "SELECT g.rolname FROM reach r JOIN dangerous d ON d.oid = r.role JOIN "
+                               "pg_roles g ON g.oid = r.role ORDER BY 1",
+                           {names}));
+  for (int row = 0; row < roles.count(); ++row) {
+    found.push_back(fmt::format("an access role can act as {}", printable(roles.at(row, 0))));
+  }
+  YTB_ASSIGN(Rows functions, session.query(std::string(kReach) + std::string(kDangerousFunctions), {names}));
+  for (int row = 0; row < functions.count(); ++row) {
+    found.push_back(fmt::format("an access role can execute {}, which {}", printable(functions.at(row, 1)),
+                                printable(functions.at(row, 5))));
+  }
+  return found;
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,243 @@
+#include "drivers/postgres/aftermath.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "drivers/postgres/table_work.h"
+
+namespace ytb::postgres {
+namespace {
+
+// Every table a statement here goes over, with its quoted name.
+Result<std::string> name_of_relation(Connection& session, int64_t oid) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = "
+                           "c.relnamespace WHERE c.oid = $1::oid",
+                           {std::to_string(oid)}));
+  if (rows.empty()) {
+    return Error{.code = Code::kInternal, .message = fmt::format("relation {} has gone", oid), .hint = {}};
+  }
+  return session.qualified(rows.at(0, 0), rows.at(0, 1));
+}
+
+std::vector<int64_t> oids_of(const Rows& rows) {
+  std::vector<int64_t> out;
+  for (int row = 0; row < rows.count(); ++row) out.push_back(rows.integer(row, 0));
+  return out;
+}
+
+Status with_path(Connection& session, const std::string& sql) {
+  return with_search_paths(session, [&](const std::string& path) -> Status {
+    YTB_TRY(session.execute("SELECT set_config('search_path', $1, false)",
+                            {path.empty() ? std::string("pg_catalog,pg_temp") : path}));
+    return session.execute(sql);
+  });
+}
+
+struct View {
+  int64_t oid = 0;
+  std::string name;  // quoted
+  bool materialized = false;
+  bool populated = false;
+};
+
+// Views and materialized views, each after those it reads.
+Result<std::vector<View>> views_in_order(Connection& session) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT c.oid, n.nspname, c.relname, c.relkind = 'm', c.relispopulated FROM "
+                           "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
+                           "('m', 'v') AND c.oid >= 16384 ORDER BY c.oid"));
+  std::map<int64_t, View> views;
+  for (int row = 0; row < rows.count(); ++row) {
+    views[rows.integer(row, 0)] = View{.oid = rows.integer(row, 0),
+                                       .name = session.qualified(rows.at(row, 1), rows.at(row, 2)),
+                                       .materialized = rows.truth(row, 3),
+                                       .populated = rows.truth(row, 4)};
+  }
+  YTB_ASSIGN(Rows edges,
+             session.query("SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r JOIN pg_depend d ON "
+                           "d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = "
+                           "'pg_class'::regclass AND d.refobjid <> r.ev_class"));
+  std::map<int64_t, std::set<int64_t>> reads;
+  for (int row = 0; row < edges.count(); ++row) {
+    if (views.contains(edges.integer(row, 0)) && views.contains(edges.integer(row, 1))) {
+      reads[edges.integer(row, 0)].insert(edges.integer(row, 1));
+    }
+  }
+  std::vector<View> order;
+  std::set<int64_t> done;
+  while (done.size() <
+         views.size()) {  // each turn places at least one: views cannot read each other in circles
+    size_t before = done.size();
+    for (const auto& [oid, view] : views) {
+      if (done.contains(oid)) continue;
+      bool ready =
+          std::all_of(reads[oid].begin(), reads[oid].end(), [&](int64_t o) { return done.contains(o); });
+      if (!ready) continue;
+      done.insert(oid);
+      order.push_back(view);
+    }
+    if (done.size() == before) {
+      return Error{.code = Code::kInternal, .message = "views that read each other in a circle", .hint = {}};
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+Status rebuild_for_collations(Connection& session) {
+  // What the library says now against what was recorded when the indexes were built. Before 15 a database's
+  // own collation has no record: unknown, which is not the same.
+  constexpr std::string_view kC = "('C', 'POSIX', 'C.UTF-8', 'C.utf8')";
+  std::string of_database =
+      session.major() >= 15
+          ? "(SELECT datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) FROM "
+            "pg_database WHERE "
+            "datname = current_database())"
+          : fmt::format("(SELECT datcollate NOT IN {} FROM pg_database WHERE datname = current_database())",
+                        kC);
+  YTB_ASSIGN(
+      Rows rows,
+      session.query(fmt::format(
+          "SELECT DISTINCT i.indexrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid AND "
+          "c.relkind = "
+          "'i' AND c.relpersistence <> 't' CROSS JOIN unnest(i.indcollation) AS k (oid) JOIN pg_collation co "
+          "ON "
+          "co.oid = k.oid WHERE i.indisvalid AND c.oid >= 16384 AND CASE WHEN co.collprovider = 'd' THEN {} "
+          "ELSE "
+          "co.collname NOT IN {} AND co.collversion IS DISTINCT FROM pg_collation_actual_version(co.oid) END",
+          of_database, kC)));
+  for (int64_t index : oids_of(rows)) {
+    YTB_ASSIGN(std::string name, name_of_relation(session, index));
+    YTB_TRY(with_path(session, "REINDEX INDEX " + name));
+  }
+  if (session.major() >= 15) {
+    YTB_ASSIGN(std::string database, session.value("SELECT current_database()"));
+    YTB_TRY(session.execute(
+        fmt::format("ALTER DATABASE {} REFRESH COLLATION VERSION", session.identifier(database))));
+  }
+  YTB_ASSIGN(Rows stale,
+             session.query("SELECT n.nspname, c.collname FROM pg_collation c JOIN pg_namespace n ON n.oid = "
+                           "c.collnamespace WHERE c.collprovider <> 'd' AND c.collversion IS DISTINCT FROM "
+                           "pg_collation_actual_version(c.oid) AND c.collencoding IN (-1, (SELECT encoding "
+                           "FROM pg_database WHERE datname = current_database()))"));
+  for (int row = 0; row < stale.count(); ++row) {
+    YTB_TRY(session.execute(fmt::format("ALTER COLLATION {} REFRESH VERSION",
+                                        session.qualified(stale.at(row, 0), stale.at(row, 1)))));
+  }
+  return {};
+}
+
+Status raise_sequences(Connection& session, const masking::DatabasePlan& plan) {
+  for (const masking::TablePlan& table : plan.tables) {
+    if (table.treatment != masking::Treatment::kMask) continue;
+    for (const masking::ColumnPlan& column : table.columns) {
+      if (column.masker.name == "keep" || column.column.sequence.empty()) continue;
+      std::string sequence = session.literal(column.column.sequence);
+      YTB_TRY(
+          session.execute(fmt::format("SELECT setval({0}::regclass, m.top) FROM (SELECT max({1})::int8 AS "
+                                      "top FROM {2}) m, pg_sequence s WHERE "
+                                      "s.seqrelid = {0}::regclass AND s.seqincrement > 0 AND m.top BETWEEN "
+                                      "s.seqmin AND s.seqmax AND m.top > "
+                                      "coalesce(pg_sequence_last_value({0}::regclass), 0)",
+                                      sequence, session.identifier(column.column.name),
+                                      session.qualified(table.table.name.schema, table.table.name.name))));
+    }
+  }
+  return {};
+}
+
+Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64_t>& touched) {
+  Aftermath after;
+  after.touched = touched;
+  std::string list = touched.empty() ? "0" : fmt::format("{}", fmt::join(touched, ","));
+  std::string family = fmt::format(
+      "WITH RECURSIVE up (oid) AS (SELECT unnest(ARRAY[{}]::oid[]) UNION SELECT i.inhparent FROM up JOIN "
+      "pg_inherits i "
+      "ON i.inhrelid = up.oid), tables (oid) AS (SELECT oid FROM up UNION SELECT oid FROM pg_class WHERE "
+      "relkind IN "
+      "('m', 'f')), all_of (oid) AS (SELECT oid FROM tables UNION SELECT indexrelid FROM pg_index JOIN "
+      "tables ON "
+      "tables.oid = indrelid)",
+      list);
+  YTB_TRY(session.execute("BEGIN"));
+  auto forget = [&]() -> Status {
+    YTB_TRY(session.execute(family + " DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM all_of)"));
+    YTB_TRY(session.execute(family + " DELETE FROM pg_statistic_ext_data WHERE stxoid IN (SELECT oid FROM "
+                                     "pg_statistic_ext WHERE stxrelid IN (SELECT oid FROM tables))"));
+    return session.commit();
+  };
+  Status done = forget();
+  session.roll_back();
+  YTB_TRY(std::move(done));
+  for (const char* catalog : {"pg_statistic", "pg_statistic_ext_data"}) {
+    YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));
+  }
+  // ANALYZE of a parent goes over everything below it, and a foreign table there would make it fail.
+  YTB_ASSIGN(Rows rows,
+             session.query(
+                 family +
+                 ", below (top, oid) AS (SELECT oid, oid FROM up UNION SELECT b.top, i.inhrelid FROM below b "
+                 "JOIN pg_inherits i ON i.inhparent = b.oid) SELECT u.oid, EXISTS (SELECT FROM below b JOIN "
+                 "pg_class c ON c.oid = b.oid WHERE b.top = u.oid AND c.relkind = 'f') FROM up u JOIN "
+                 "pg_class c ON c.oid = u.oid ORDER BY c.relkind = 'p', u.oid"));
+  for (int row = 0; row < rows.count(); ++row) {
+    (rows.truth(row, 1) ? after.unanalyzed : after.to_analyze).push_back(rows.integer(row, 0));
+  }
+  return after;
+}
+
+Status analyze(Connection& session, int64_t relation) {
+  YTB_ASSIGN(std::string name, name_of_relation(session, relation));
+  return with_path(session, "ANALYZE " + name);
+}
+
+Result<std::vector<std::string>> refresh_views(Connection& session, bool empty) {
+  std::vector<std::string> notes;
+  YTB_ASSIGN(std::vector<View> order, views_in_order(session));
+  for (const View& view : order) {
+    if (!view.materialized || !view.populated) continue;
+    Status done = empty ? Status() : with_path(session, "REFRESH MATERIALIZED VIEW " + view.name);
+    // Over a foreign table, which nothing reaches any more: it cannot be made again, and its rows may not
+    // stay.
+    bool unreachable =
+        !done.ok() && (session.last_state() == "55000" || session.last_state().starts_with("HV") ||
+                       session.last_state().starts_with("08"));
+    if (!done.ok() && !unreachable) {
+      return std::move(done).error().while_doing("refreshing materialized view " + printable(view.name));
+    }
+    if (unreachable)
+      notes.push_back(fmt::format("materialized view {} reads foreign data: emptied", view.name));
+    if (empty || unreachable) {
+      YTB_TRY(session.execute("REFRESH MATERIALIZED VIEW " + view.name + " WITH NO DATA"));
+    } else {
+      YTB_TRY(with_path(session, "ANALYZE " + view.name));
+    }
+  }
+  return notes;
+}
+
+Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept) {
+  for (int64_t table : kept) {
+    YTB_ASSIGN(std::string name, name_of_relation(session, table));
+    YTB_TRY(with_path(session, "VACUUM (FULL) " + name));
+  }
+  return {};
+}
+
+Status discard_wal(Connection& session) {
+  // Segments before the checkpoint's are removed, not recycled (wal_recycle is off while closed): two rounds,
+  // for the segment that the first checkpoint itself stands in.
+  for (int round = 0; round < 2; ++round) {
+    YTB_TRY(session.execute("SELECT pg_switch_wal()"));
+    YTB_TRY(session.execute("CHECKPOINT"));
+  }
+  return {};
+}
+
+}  // namespace ytb::postgres

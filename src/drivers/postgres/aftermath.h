@@ -1,0 +1,37 @@
+// After the tables: what else in a database still holds or describes the original values. Every step may be
+// repeated.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/postgres/connection.h"
+#include "masking/plan.h"
+
+namespace ytb::postgres {
+
+// Tables touched by the plan, and what is left to do after them.
+struct Aftermath {
+  std::vector<int64_t> touched;     // masked and emptied tables
+  std::vector<int64_t> to_analyze;  // they and their ancestors, foreign tables not among or below them
+  std::vector<int64_t> unanalyzed;  // ancestors with a foreign table below: statistics stay empty
+};
+
+// Collations of another library version: text indexes that may be corrupt are rebuilt, untouched tables' too.
+Status rebuild_for_collations(Connection& session);
+// Sequences of masked integers go above their maximum.
+Status raise_sequences(Connection& session, const masking::DatabasePlan& plan);
+// Deletes the statistics of touched tables, their indexes, ancestors, materialized views and foreign tables,
+// and writes the statistics catalogs anew, so that nothing raw is left in their files.
+Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64_t>& touched);
+Status analyze(Connection& session, int64_t relation);
+// Populated ones in dependency order; unpopulated stay so. With `empty` they are emptied. Returns notes.
+Result<std::vector<std::string>> refresh_views(Connection& session, bool empty);
+// Kept tables with dropped columns are written anew: the bytes of those columns were judged by nobody.
+Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept);
+// WAL written before now goes.
+Status discard_wal(Connection& session);
+
+}  // namespace ytb::postgres

@@ -1,0 +1,34 @@
+// Sessions in a closed copy, and the two guards around them: nothing here runs anywhere but in a closed copy
+// of ours, and databases that production keeps shut are let in only until the end.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/stop.h"
+#include "drivers/postgres/connection.h"
+#include "ports/instance.h"
+
+namespace ytb::postgres {
+
+// kRefused unless the server is a closed copy (it says so in its own configuration file) and we are its own
+// role.
+Result<Connection> open_copy(const ports::SessionTarget& target, const std::string& database,
+                             const StopFlag* stop = nullptr);
+// The same in whichever maintenance database there is.
+Result<Connection> open_copy_anywhere(const ports::SessionTarget& target, const StopFlag* stop = nullptr);
+// Whether `target` is a closed copy of ours; for catalog(), which reads productions too.
+Result<bool> is_closed_copy(Connection& session);
+
+// All databases but template0 and half-dropped ones, by name.
+Result<std::vector<std::string>> list_databases(Connection& session);
+
+// Databases with ALLOW_CONNECTIONS false are opened to us and remembered (in the comment of our own role,
+// which is a shared object); close_again() makes them as they were, together with those of `also_close`.
+Status let_us_in_everywhere(Connection& session);
+Status remember_to_close(Connection& session, const std::vector<std::string>& databases);
+Result<std::vector<std::string>> databases_to_close(Connection& session);
+Status close_again(Connection& session);
+
+}  // namespace ytb::postgres

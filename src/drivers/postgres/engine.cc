@@ -1,0 +1,220 @@
+#include "drivers/postgres/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "drivers/postgres/access_rights.h"
+#include "drivers/postgres/catalog_reader.h"
+#include "drivers/postgres/copy_session.h"
+#include "drivers/postgres/defuse.h"
+#include "drivers/postgres/mask.h"
+#include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/verify.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr int kRowsMax = 10'000;                   // of a sample or a preview
+constexpr size_t kSampleBytesMax = 200;            // of one value: enough to see what it is
+constexpr uint64_t kScanWholeBytes = 64ULL << 20;  // smaller tables are sampled by LIMIT alone
+
+using OptionalRow = std::vector<std::optional<std::string>>;
+
+// Our own closed copies are told apart by what they say of themselves, productions are read only.
+struct Source {
+  Connection session;
+  bool in_copy = false;
+};
+
+Result<Source> open_source(const ports::SessionTarget& target) {
+  auto session = Connection::open(target, "", SessionKind::kProduction);
+  if (!session.ok()) {
+    auto other = Connection::open(target, "template1", SessionKind::kProduction);
+    if (!other.ok()) return std::move(session).error();
+    session = std::move(other);
+  }
+  YTB_ASSIGN(bool in_copy, is_closed_copy(*session));
+  if (!in_copy) return Source{std::move(session).value(), false};
+  YTB_ASSIGN(Connection ours, open_copy_anywhere(target));
+  return Source{std::move(ours), true};
+}
+
+SessionKind kind_of(bool in_copy) { return in_copy ? SessionKind::kCopy : SessionKind::kProduction; }
+
+std::string sampling(Connection& session, const masking::Table& table, int rows_max) {
+  std::string from = "ONLY " + session.qualified(table.name.schema, table.name.name);
+  if (table.kind == masking::RelationKind::kMaterializedView) from = from.substr(5);
+  if (table.size_bytes > kScanWholeBytes && table.rows_estimate > 0) {
+    // Whole pages from all over the table, about ten times as many rows as wanted.
+    double percent = std::clamp(1000.0 * rows_max / static_cast<double>(table.rows_estimate), 0.0001, 100.0);
+    from += fmt::format(" TABLESAMPLE SYSTEM ({:.4f})", percent);
+  }
+  return fmt::format("{} LIMIT {}", from, std::clamp(rows_max, 1, kRowsMax));
+}
+
+bool is_text_like(const masking::Column& column) {
+  using masking::TypeClass;
+  switch (column.type_class) {
+    case TypeClass::kText:
+    case TypeClass::kJson:
+    case TypeClass::kInet:
+    case TypeClass::kOther:
+    case TypeClass::kArray:
+    case TypeClass::kDate:
+    case TypeClass::kInteger:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Status sample_table(Connection& session, const std::string& database, const masking::Table& table,
+                    int rows_max, masking::Samples& samples) {
+  std::vector<const masking::Column*> columns;
+  std::string list;
+  for (const masking::Column& column : table.columns) {
+    if (!is_text_like(column)) continue;
+    list += fmt::format("{}left({}::text, {})", columns.empty() ? "" : ", ", session.identifier(column.name),
+                        kSampleBytesMax);
+    columns.push_back(&column);
+  }
+  if (columns.empty()) return {};
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format("SELECT {} FROM {}", list, sampling(session, table, rows_max))));
+  for (size_t i = 0; i < columns.size(); ++i) {
+    auto& values = samples[{database, table.name, columns[i]->name}];
+    for (int row = 0; row < rows.count(); ++row) {
+      if (!rows.is_null(row, static_cast<int>(i))) values.push_back(rows.text(row, static_cast<int>(i)));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& target) {
+  YTB_ASSIGN(Source source, open_source(target));
+  std::set<std::string> shut;
+  if (source.in_copy) {
+    YTB_TRY(let_us_in_everywhere(source.session));
+    YTB_ASSIGN(std::vector<std::string> closed, databases_to_close(source.session));
+    shut.insert(closed.begin(), closed.end());
+  }
+  masking::Catalog catalog;
+  catalog.engine_major = source.session.major();
+  catalog.provenance = target.label;
+  YTB_ASSIGN(Rows rows,
+             source.session.query("SELECT datname, datallowconn, datistemplate FROM pg_database WHERE "
+                                  "datname <> 'template0' AND datconnlimit <> -2 ORDER BY datname"));
+  for (int row = 0; row < rows.count(); ++row) {
+    std::string name = rows.text(row, 0);
+    if (!rows.truth(row, 1)) {  // on production nothing is changed: it is told, and looked into in the copy
+      masking::Database unseen;
+      unseen.name = name;
+      unseen.allows_connections = false;
+      unseen.is_template = rows.truth(row, 2);
+      catalog.databases.push_back(std::move(unseen));
+      continue;
+    }
+    YTB_ASSIGN(Connection session, Connection::open(target, name, kind_of(source.in_copy)));
+    YTB_ASSIGN(masking::Database database, read_database(session, name, source.in_copy));
+    if (shut.contains(name)) database.allows_connections = false;
+    catalog.databases.push_back(std::move(database));
+  }
+  return catalog;
+}
+
+Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& target,
+                                                const masking::Catalog& catalog, int rows_max) {
+  YTB_ASSIGN(Source source, open_source(target));
+  masking::Samples samples;
+  for (const masking::Database& database : catalog.databases) {
+    if (!source.in_copy && !database.allows_connections) continue;
+    YTB_ASSIGN(Connection session, Connection::open(target, database.name, kind_of(source.in_copy)));
+    for (const masking::Table& table : database.tables) {
+      if (table.kind != masking::RelationKind::kTable) continue;
+      YTB_TRY(session.execute("BEGIN READ ONLY"));
+      Status sampled = sample_table(session, database.name, table, rows_max, samples);
+      session.roll_back();
+      // A table that may not be read has no samples; names and types still speak.
+      if (!sampled.ok() && session.last_state() != "42501") return std::move(sampled).error();
+    }
+  }
+  return samples;
+}
+
+Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget& target,
+                                                      std::string_view database, const masking::Table& table,
+                                                      int rows_max) {
+  YTB_ASSIGN(Source source, open_source(target));
+  YTB_ASSIGN(Connection session, Connection::open(target, std::string(database), kind_of(source.in_copy)));
+  std::string list;
+  for (const masking::Column& column : table.columns) {
+    list += fmt::format("{}{}::text", list.empty() ? "" : ", ", session.identifier(column.name));
+  }
+  YTB_TRY(session.execute("BEGIN READ ONLY"));
+  auto read = session.query(fmt::format("SELECT {} FROM {}", list, sampling(session, table, rows_max)));
+  session.roll_back();
+  if (!read.ok()) return std::move(read).error();
+  std::vector<OptionalRow> out;
+  for (int row = 0; row < read->count(); ++row) {
+    OptionalRow& fields = out.emplace_back();
+    for (int column = 0; column < read->columns(); ++column) {
+      if (read->is_null(row, column)) {
+        fields.emplace_back();
+      } else {
+        fields.emplace_back(read->text(row, column));
+      }
+    }
+  }
+  return out;
+}
+
+Result<model::Evidence> PostgresEngine::defuse(const ports::SessionTarget& target,
+                                               const std::vector<model::AccessRole>& access) {
+  YTB_ASSIGN(Connection session, open_copy_anywhere(target));
+  YTB_TRY(let_us_in_everywhere(session));
+  YTB_ASSIGN(std::vector<std::string> names, list_databases(session));
+  for (const std::string& name : names) {
+    YTB_ASSIGN(Connection inside, open_copy(target, name));
+    YTB_TRY(defuse_database(inside));
+  }
+  YTB_TRY(defuse_server(session));
+  YTB_TRY(prepare_access_roles(session, access));
+  model::Evidence evidence;
+  std::vector<std::string> armed;
+  for (const std::string& name : names) {
+    // Half-dropped databases have gone by now.
+    YTB_ASSIGN(Connection inside, open_copy(target, name));
+    YTB_TRY(take_away_in_database(inside, access));
+    YTB_ASSIGN(std::vector<std::string> lines, recorded_deeds(inside));
+    for (const std::string& line : lines) evidence.defused.push_back(printable(name) + ": " + line);
+    YTB_ASSIGN(std::vector<std::string> left, still_armed(inside));
+    armed.insert(armed.end(), left.begin(), left.end());
+  }
+  if (!armed.empty()) {
+    return Error{.code = Code::kExternal,
+                 .message = fmt::format("could not be switched off: {}", join(armed, ", ")),
+                 .hint = "the copy stays closed; see the server's log",
+                 .retry = Retry::kLater};
+  }
+  evidence.defused.push_back("server: every role of production shut out, its password removed");
+  return evidence;
+}
+
+Result<model::Evidence> PostgresEngine::mask(const ports::SessionTarget& target,
+                                             const ports::MaskRequest& request, ports::Progress& progress,
+                                             const StopFlag& stop) {
+  return mask_copy(target, request, progress, stop);
+}
+
+Result<std::vector<model::Check>> PostgresEngine::verify(const ports::SessionTarget& target,
+                                                         const ports::VerifyRequest& request,
+                                                         ports::Progress& progress, const StopFlag& stop) {
+  return verify_copy(target, request, progress, stop);
+}
+
+}  // namespace ytb::postgres

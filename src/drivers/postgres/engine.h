@@ -1,0 +1,35 @@
+// PostgresEngine: what is done inside a PostgreSQL server, with a superuser's rights in copies of our own.
+// Everything that changes anything refuses (kRefused) a server that is not a closed copy. Holds no state; one
+// call at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ports/engine.h"
+
+namespace ytb::postgres {
+
+// A production is named by SessionTarget::parameters; a whole libpq connection string goes under the key
+// "connection", and whatever else is given wins over it.
+class PostgresEngine final : public ports::Engine {
+ public:
+  Result<masking::Catalog> catalog(const ports::SessionTarget& target) override;
+  Result<masking::Samples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
+                                  int rows_max) override;
+  Result<std::vector<std::vector<std::optional<std::string>>>> rows(const ports::SessionTarget& target,
+                                                                    std::string_view database,
+                                                                    const masking::Table& table,
+                                                                    int rows_max) override;
+  Result<model::Evidence> defuse(const ports::SessionTarget& target,
+                                 const std::vector<model::AccessRole>& access) override;
+  Result<model::Evidence> mask(const ports::SessionTarget& target, const ports::MaskRequest& request,
+                               ports::Progress& progress, const StopFlag& stop) override;
+  Result<std::vector<model::Check>> verify(const ports::SessionTarget& target,
+                                           const ports::VerifyRequest& request, ports::Progress& progress,
+                                           const StopFlag& stop) override;
+};
+
+}  // namespace ytb::postgres

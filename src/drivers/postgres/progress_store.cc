@@ -1,0 +1,151 @@
+#include "drivers/postgres/progress_store.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "drivers/postgres/catalog_reader.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr std::string_view kMark = "yesterdaytabase: progress of masking, format 1";
+
+std::string in_schema(std::string_view text) {
+  std::string out(text);
+  for (size_t at = out.find('@'); at != std::string::npos; at = out.find('@', at)) {
+    out.replace(at, 1, std::string(kProgressSchema) + ".");
+  }
+  return out;
+}
+
+std::string enabling(char state) {
+  switch (state) {
+    case 'O':
+      return "ENABLE";
+    case 'R':
+      return "ENABLE REPLICA";
+    case 'A':
+      return "ENABLE ALWAYS";
+    default:
+      return "DISABLE";
+  }
+}
+
+Status create_progress(Connection& session) {
+  YTB_ASSIGN(Rows triggers,
+             session.query("SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtenabled <> 'D'"));
+  for (int row = 0; row < triggers.count(); ++row) {  // commands on event triggers fire none
+    YTB_TRY(session.execute(
+        fmt::format("ALTER EVENT TRIGGER {} DISABLE", session.identifier(triggers.at(row, 0)))));
+  }
+  YTB_TRY(session.execute(in_schema(fmt::format(
+      "CREATE SCHEMA {0}; REVOKE ALL ON SCHEMA {0} FROM PUBLIC; COMMENT ON SCHEMA {0} IS '{1}';"
+      "CREATE TABLE @event_triggers (name text PRIMARY KEY, state text NOT NULL);"
+      "CREATE TABLE @deeds (id int GENERATED ALWAYS AS IDENTITY, line text PRIMARY KEY);"
+      "CREATE TABLE @steps (step text PRIMARY KEY);"
+      "CREATE TABLE @tables (relation oid PRIMARY KEY, indexed bool NOT NULL, evidence text NOT NULL, "
+      "indexes text NOT NULL)",
+      kProgressSchema, kMark))));
+  for (int row = 0; row < triggers.count(); ++row) {
+    YTB_TRY(session.execute(in_schema("INSERT INTO @event_triggers VALUES ($1, $2)"),
+                            {triggers.text(row, 0), triggers.text(row, 1)}));
+    YTB_TRY(record_deed(session,
+                        fmt::format("event trigger {} switched off while masking, and on again as it was",
+                                    printable(triggers.at(row, 0)))));
+  }
+  return session.commit();
+}
+
+}  // namespace
+
+Result<bool> has_progress(Connection& session) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace "
+                           "WHERE nspname = $1",
+                           {std::string(kProgressSchema)}));
+  if (rows.empty()) return false;
+  if (rows.at(0, 0) == kMark) return true;
+  return Error{.code = Code::kRefused,
+               .message = fmt::format("production has a schema called {}", kProgressSchema),
+               .hint = "the name is reserved: rename the schema in production"};
+}
+
+Status ensure_progress(Connection& session) {
+  YTB_ASSIGN(bool there, has_progress(session));
+  if (there) return {};
+  YTB_TRY(session.execute("BEGIN"));
+  Status made = create_progress(session);
+  session.roll_back();
+  return made;
+}
+
+Status remove_progress(Connection& session) {
+  YTB_ASSIGN(bool there, has_progress(session));
+  if (!there) return {};
+  YTB_TRY(session.execute("BEGIN"));
+  auto remove = [&]() -> Status {
+    YTB_ASSIGN(Rows triggers, session.query(in_schema("SELECT name, state FROM @event_triggers")));
+    // The schema first: what is switched on again must not see it go.
+    YTB_TRY(session.execute(fmt::format("DROP SCHEMA {} CASCADE", kProgressSchema)));
+    for (int row = 0; row < triggers.count(); ++row) {
+      YTB_TRY(
+          session.execute(fmt::format("ALTER EVENT TRIGGER {} {}", session.identifier(triggers.at(row, 0)),
+                                      enabling(triggers.at(row, 1)[0]))));
+    }
+    return session.commit();
+  };
+  Status removed = remove();
+  session.roll_back();
+  return removed;
+}
+
+Status record_deed(Connection& session, std::string_view line) {
+  return session.execute(in_schema("INSERT INTO @deeds (line) VALUES ($1) ON CONFLICT DO NOTHING"),
+                         {std::string(line)});
+}
+
+Result<std::vector<std::string>> recorded_deeds(Connection& session) {
+  std::vector<std::string> lines;
+  YTB_ASSIGN(bool there, has_progress(session));
+  if (!there) return lines;
+  YTB_ASSIGN(Rows rows, session.query(in_schema("SELECT line FROM @deeds ORDER BY id")));
+  for (int row = 0; row < rows.count(); ++row) lines.push_back(rows.text(row, 0));
+  return lines;
+}
+
+Result<bool> step_done(Connection& session, std::string_view step) {
+  YTB_ASSIGN(Rows rows, session.query(in_schema("SELECT FROM @steps WHERE step = $1"), {std::string(step)}));
+  return !rows.empty();
+}
+
+Status record_step(Connection& session, std::string_view step) {
+  return session.execute(in_schema("INSERT INTO @steps VALUES ($1) ON CONFLICT DO NOTHING"),
+                         {std::string(step)});
+}
+
+Result<std::map<int64_t, TableProgress>> recorded_tables(Connection& session) {
+  std::map<int64_t, TableProgress> out;
+  YTB_ASSIGN(Rows rows, session.query(in_schema("SELECT relation, indexed, evidence, indexes FROM @tables")));
+  for (int row = 0; row < rows.count(); ++row) {
+    TableProgress progress{.indexed = rows.truth(row, 1), .evidence = rows.text(row, 2), .indexes = {}};
+    for (const std::string& oid : split(rows.at(row, 3), ',')) {
+      if (!oid.empty()) progress.indexes.push_back(std::stoll(oid));
+    }
+    out[rows.integer(row, 0)] = std::move(progress);
+  }
+  return out;
+}
+
+Status record_loaded(Connection& session, int64_t table, const std::string& evidence,
+                     const std::vector<int64_t>& indexes) {
+  return session.execute(in_schema("INSERT INTO @tables VALUES ($1::oid, $2::bool, $3, $4)"),
+                         {std::to_string(table), indexes.empty() ? "true" : "false", evidence,
+                          fmt::format("{}", fmt::join(indexes, ","))});
+}
+
+Status record_indexed(Connection& session, int64_t table) {
+  return session.execute(in_schema("UPDATE @tables SET indexed = true WHERE relation = $1::oid"),
+                         {std::to_string(table)});
+}
+
+}  // namespace ytb::postgres

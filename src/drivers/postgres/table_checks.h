@@ -1,0 +1,36 @@
+// Checks of one database's tables. Each returns what is wrong, nothing when all is well; names and counts
+// only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/postgres/connection.h"
+#include "model/proof.h"
+
+namespace ytb::postgres {
+
+using Wrong = Result<std::vector<std::string>>;
+
+struct TouchedTables {
+  std::string database;
+  std::vector<const model::TableEvidence*> tables;  // masked, emptied, omitted
+  std::vector<int64_t> oids;
+};
+Result<TouchedTables> touched_in(Connection& session, const std::string& database,
+                                 const model::Evidence& evidence);
+
+Wrong wrong_row_counts(Connection& session, const TouchedTables& touched);
+// Anti-join of every validated foreign key that has a touched table on either side.
+Wrong broken_foreign_keys(Connection& session, const TouchedTables& touched);
+Wrong invalid_indexes(Connection& session, const TouchedTables& touched);
+// What was set aside in the catalog while loading is back.
+Wrong left_aside(Connection& session);
+// Statistics and materialized views made before the tables were loaded, by the transaction that wrote them.
+Wrong old_statistics(Connection& session, const TouchedTables& touched);
+Wrong old_views(Connection& session, const TouchedTables& touched);
+// Rows in a database that was omitted.
+Wrong rows_left(Connection& session);
+
+}  // namespace ytb::postgres

@@ -1,0 +1,273 @@
+#include "drivers/postgres/table_work.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text.h"
+#include "drivers/postgres/progress_store.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr uint64_t kRangeBytes = 64ULL << 20;
+constexpr uint64_t kRangePagesMin = 64;
+constexpr size_t kSinkBytes = 256 << 10;  // masked rows gathered before they go to the spool
+
+std::string oid_list(const std::vector<int64_t>& oids) { return fmt::format("{}", fmt::join(oids, ",")); }
+
+std::string column_list(Connection& session, const std::vector<std::string>& names) {
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back(session.identifier(name));
+  return join(quoted, ", ");
+}
+
+std::string format_of(masking::Wire wire) { return wire == masking::Wire::kBinary ? "binary" : "text"; }
+
+// Production's functions were not found under our search path.
+bool needs_other_path(const std::string& state) {
+  return state == "42883" || state == "42P01" || state == "42704" || state == "3F000" || state == "42703";
+}
+
+Status use_path(Connection& session, const std::string& path) {
+  return session.execute("SELECT set_config('search_path', $1, false)",
+                         {path.empty() ? std::string("pg_catalog,pg_temp") : path});
+}
+
+}  // namespace
+
+Result<TableFacts> read_facts(Connection& session, const masking::QualifiedName& name) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT c.oid, pg_relation_size(c.oid) / current_setting('block_size')::int8, "
+                           "pg_table_size(c.oid), c.relhastriggers, (SELECT count(*) FROM pg_constraint k "
+                           "WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated) FROM "
+                           "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 "
+                           "AND c.relname = $2 AND c.relkind = 'r'",
+                           {name.schema, name.name}));
+  if (rows.empty()) {
+    return Error{.code = Code::kPolicy,
+                 .message = fmt::format("the table {} of the plan is not in the copy", to_string(name)),
+                 .hint = "the plan was made for another snapshot: run the refresh again"};
+  }
+  TableFacts facts;
+  facts.oid = rows.integer(0, 0);
+  facts.pages = static_cast<uint64_t>(rows.integer(0, 1));
+  facts.size_bytes = static_cast<uint64_t>(rows.integer(0, 2));
+  facts.has_triggers = rows.truth(0, 3);
+  facts.unvalidated_checks = static_cast<int>(rows.integer(0, 4));
+  std::string oid = std::to_string(facts.oid);
+  YTB_ASSIGN(Rows indexes,
+             session.query("SELECT indexrelid, indisvalid, indisready FROM pg_index WHERE indrelid = "
+                           "$1::oid AND indislive ORDER BY indexrelid",
+                           {oid}));
+  for (int row = 0; row < indexes.count(); ++row) {
+    if (indexes.truth(row, 1)) {
+      facts.valid_indexes.push_back(indexes.integer(row, 0));
+    } else {
+      facts.invalid_indexes.push_back(indexes.integer(row, 0));
+      facts.invalid_ready.push_back(indexes.truth(row, 2));
+    }
+  }
+  if (facts.unvalidated_checks > 0) {
+    YTB_ASSIGN(Rows checks,
+               session.query("SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = "
+                             "$1::oid AND contype = 'c' AND convalidated",
+                             {oid}));
+    for (int row = 0; row < checks.count(); ++row) facts.check_expressions.push_back(checks.text(row, 0));
+  }
+  // Domains of the columns, and domains beneath those; arrays of domains are rare enough to be asked for
+  // alike.
+  YTB_ASSIGN(Rows domains,
+             session.query(
+                 "WITH RECURSIVE used (type) AS (SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid "
+                 "AND attnum > 0 AND NOT attisdropped UNION SELECT u.next FROM (SELECT unnest(ARRAY["
+                 "t.typbasetype, t.typelem]) AS next FROM used JOIN pg_type t ON t.oid = used.type) u WHERE "
+                 "u.next <> 0) SELECT k.oid FROM pg_constraint k JOIN used ON used.type = k.contypid WHERE "
+                 "NOT k.convalidated",
+                 {oid}));
+  for (int row = 0; row < domains.count(); ++row)
+    facts.unvalidated_domains.push_back(domains.integer(row, 0));
+  return facts;
+}
+
+std::vector<PageRange> ranges_of(const TableFacts& facts, int major) {
+  if (major < 14 || facts.size_bytes <= kRangeBytes || facts.pages == 0) return {PageRange{}};
+  uint64_t parts = (facts.size_bytes + kRangeBytes - 1) / kRangeBytes;
+  uint64_t pages = std::max(kRangePagesMin, (facts.pages + parts - 1) / parts);
+  std::vector<PageRange> ranges;
+  for (uint64_t first = 0; first < facts.pages; first += pages) ranges.push_back({first, first + pages});
+  ranges.back().last = 0;
+  return ranges;
+}
+
+Result<masking::RowCounts> read_range(Connection& session, const masking::QualifiedName& name,
+                                      PageRange range, const masking::RowProgram& program,
+                                      const std::function<Status(std::string_view)>& sink) {
+  std::string where;
+  if (range.first != 0 || range.last != 0) where = fmt::format(" WHERE ctid >= '({},0)'::tid", range.first);
+  if (range.last != 0) where += fmt::format(" AND ctid < '({},0)'::tid", range.last);
+  YTB_TRY(session.use_server_encoding());
+  std::string sql = fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT {})",
+                                column_list(session, program.column_names()),
+                                session.qualified(name.schema, name.name), where, format_of(program.wire()));
+  masking::CopyMasker masker(program);
+  std::string out;
+  out.reserve(kSinkBytes * 2);
+  Status copied = session.copy_out(sql, [&](std::string_view bytes) -> Status {
+    YTB_TRY(masker.feed(bytes, out));
+    if (out.size() < kSinkBytes) return {};
+    YTB_TRY(sink(out));
+    out.clear();
+    return {};
+  });
+  if (!copied.ok()) return std::move(copied).error();
+  YTB_TRY(session.use_utf8());
+  YTB_TRY(masker.finish());
+  if (!out.empty()) YTB_TRY(sink(out));
+  return masker.counts();
+}
+
+namespace {
+
+// Everything that would refuse the load or run something, set aside in the catalog for the length of the
+// transaction.
+Status set_aside(Connection& session, const LoadRequest& request) {
+  const TableFacts& facts = request.facts;
+  // Without triggers in the relation's own record, TRUNCATE asks for no foreign keys and COPY fires nothing.
+  YTB_TRY(session.execute(fmt::format("UPDATE pg_class SET relhastriggers = false{} WHERE oid = {}",
+                                      facts.unvalidated_checks > 0 ? ", relchecks = 0" : "", facts.oid)));
+  YTB_TRY(session.execute(
+      fmt::format("TRUNCATE ONLY {}", session.qualified(request.name.schema, request.name.name))));
+  // After TRUNCATE, which makes every index of the table ready and valid.
+  if (!facts.valid_indexes.empty() || !facts.invalid_indexes.empty()) {
+    YTB_TRY(session.execute(fmt::format(
+        "UPDATE pg_index SET indisready = false, indisvalid = false WHERE indrelid = {} AND indislive",
+        facts.oid)));
+  }
+  if (!facts.unvalidated_domains.empty()) {
+    YTB_TRY(session.execute(fmt::format("UPDATE pg_constraint SET contypid = 0 WHERE oid IN ({})",
+                                        oid_list(facts.unvalidated_domains))));
+  }
+  // The value that ADD COLUMN … DEFAULT keeps for rows older than it: there are none any more.
+  return session.execute(
+      fmt::format("UPDATE pg_attribute SET atthasmissing = false, attmissingval = NULL WHERE "
+                  "attrelid = {} AND atthasmissing",
+                  facts.oid));
+}
+
+Status put_back(Connection& session, const LoadRequest& request, int checks, const Rows* domains) {
+  const TableFacts& facts = request.facts;
+  YTB_TRY(session.execute(fmt::format(
+      "UPDATE pg_class SET relhastriggers = {}{} WHERE oid = {}", facts.has_triggers ? "true" : "false",
+      facts.unvalidated_checks > 0 ? fmt::format(", relchecks = {}", checks) : "", facts.oid)));
+  for (size_t i = 0; i < facts.invalid_indexes.size(); ++i) {
+    YTB_TRY(session.execute(
+        fmt::format("UPDATE pg_index SET indisready = {}, indisvalid = false WHERE indexrelid = {}",
+                    facts.invalid_ready[i] ? "true" : "false", facts.invalid_indexes[i])));
+  }
+  for (int row = 0; domains != nullptr && row < domains->count(); ++row) {
+    YTB_TRY(session.execute(fmt::format("UPDATE pg_constraint SET contypid = {} WHERE oid = {}",
+                                        domains->at(row, 1), domains->at(row, 0))));
+  }
+  // With relchecks at 0 the valid ones were not asked either.
+  for (const std::string& expression : facts.check_expressions) {
+    YTB_ASSIGN(
+        std::string broken,
+        session.value(fmt::format("SELECT count(*) FROM ONLY {} WHERE NOT ({})",
+                                  session.qualified(request.name.schema, request.name.name), expression)));
+    if (broken != "0") {
+      return Error{.code = Code::kPolicy,
+                   .message = fmt::format("{} masked rows of {} violate a CHECK constraint", broken,
+                                          to_string(request.name)),
+                   .hint = "choose maskers whose values the constraint allows"};
+    }
+  }
+  return {};
+}
+
+Status load_in_transaction(Connection& session, const LoadRequest& request) {
+  const TableFacts& facts = request.facts;
+  std::string table = session.qualified(request.name.schema, request.name.name);
+  std::string checks =
+      facts.unvalidated_checks > 0
+          ? session.value(fmt::format("SELECT relchecks FROM pg_class WHERE oid = {}", facts.oid)).value()
+          : std::string("0");
+  std::optional<Rows> domains;
+  if (!facts.unvalidated_domains.empty()) {
+    YTB_ASSIGN(domains, session.query(fmt::format(
+                            "SELECT oid, contypid FROM pg_constraint WHERE oid IN ({}) FOR UPDATE",
+                            oid_list(facts.unvalidated_domains))));
+  }
+  YTB_TRY(session.execute("LOCK TABLE ONLY " + table + " IN ACCESS EXCLUSIVE MODE"));
+  YTB_TRY(set_aside(session, request));
+  if (request.program != nullptr) {
+    YTB_TRY(session.use_server_encoding());
+    table = session.qualified(request.name.schema, request.name.name);
+    std::string sql = fmt::format("COPY {} ({}) FROM STDIN (FORMAT {}, FREEZE)", table,
+                                  column_list(session, request.program->column_names()),
+                                  format_of(request.program->wire()));
+    YTB_ASSIGN(uint64_t loaded, session.copy_in(sql, request.source));
+    YTB_TRY(session.use_utf8());
+    if (loaded != request.rows_expected) {
+      return Error{.code = Code::kInternal,
+                   .message = fmt::format("{} rows of {} were read and {} loaded", request.rows_expected,
+                                          to_string(request.name), loaded),
+                   .hint = {}};
+    }
+  }
+  YTB_TRY(put_back(session, request, std::stoi(checks), domains ? &*domains : nullptr));
+  YTB_TRY(record_loaded(session, facts.oid, request.evidence, facts.valid_indexes));
+  return session.commit();
+}
+
+}  // namespace
+
+Status load_table(Connection& session, const LoadRequest& request) {
+  YTB_TRY(use_path(session, request.search_path));
+  YTB_TRY(session.execute("BEGIN"));
+  Status loaded = load_in_transaction(session, request);
+  session.roll_back();
+  if (!loaded.ok() && session.server_encoding() != "UTF8") (void)session.use_utf8();
+  if (!loaded.ok()) return std::move(loaded).error().while_doing("loading " + to_string(request.name));
+  return {};
+}
+
+Status rebuild_index(Connection& session, int64_t index, const std::string& search_path) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT n.nspname, c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON "
+                           "c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+                           "i.indexrelid = $1::oid",
+                           {std::to_string(index)}));
+  if (rows.empty()) {
+    return Error{.code = Code::kInternal, .message = fmt::format("index {} has gone", index), .hint = {}};
+  }
+  if (rows.truth(0, 2)) return {};
+  YTB_TRY(use_path(session, search_path));
+  Status built = session.execute("REINDEX INDEX " + session.qualified(rows.at(0, 0), rows.at(0, 1)));
+  if (built.ok()) return {};
+  bool unique = session.last_state() == "23505" || session.last_state() == "23P01";
+  Error error = std::move(built).error().while_doing("rebuilding index " + printable(rows.at(0, 1)));
+  if (unique) {
+    error.code = Code::kPolicy;
+    error.hint = "the masked values are not unique: choose a masker that keeps uniqueness";
+  }
+  return error;
+}
+
+Status with_search_paths(Connection& session, const std::function<Status(const std::string&)>& work) {
+  Status done = work("");
+  if (done.ok() || !needs_other_path(session.last_state())) return done;
+  Error first = done.error();
+  auto rows = session.query(
+      "SELECT coalesce((SELECT substr(e, 13) FROM pg_db_role_setting s CROSS JOIN "
+      "unnest(s.setconfig) e WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM "
+      "pg_database WHERE datname = current_database()) AND e LIKE 'search_path=%'), 'public')");
+  if (!rows.ok()) return first;
+  done = work("pg_catalog, " + rows->text(0, 0));
+  Status back = use_path(session, "");
+  if (!done.ok()) return done;
+  return back;
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,64 @@
+// One table's masking, in steps that a crash can part: read it in ranges, load it in one transaction that
+// records itself, rebuild its indexes. Nothing that hangs on the table is dropped (POSTGRES.md, "identity
+// kept").
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/postgres/connection.h"
+#include "masking/plan.h"
+#include "masking/program.h"
+#include "model/proof.h"
+
+namespace ytb::postgres {
+
+struct TableFacts {
+  int64_t oid = 0;
+  uint64_t pages = 0;       // of the heap
+  uint64_t size_bytes = 0;  // heap and TOAST
+  bool has_triggers = false;
+  std::vector<int64_t> valid_indexes;          // rebuilt afterwards
+  std::vector<int64_t> invalid_indexes;        // left exactly as they are: never used, not rebuilt
+  std::vector<bool> invalid_ready;             // their indisready
+  std::vector<std::string> check_expressions;  // of valid CHECKs, where NOT VALID ones stand beside them
+  int unvalidated_checks = 0;
+  std::vector<int64_t> unvalidated_domains;  // NOT VALID constraints of domains the table uses
+};
+Result<TableFacts> read_facts(Connection& session, const masking::QualifiedName& name);
+
+// Heap pages [first, last) of a table; last 0: to its end.
+struct PageRange {
+  uint64_t first = 0;
+  uint64_t last = 0;
+};
+// Ranges of about kRangeBytes each; a single one before 14, where each would be a full scan.
+std::vector<PageRange> ranges_of(const TableFacts& facts, int major);
+
+// Streams a range through the program into `sink`: masked rows without header and trailer.
+Result<masking::RowCounts> read_range(Connection& session, const masking::QualifiedName& name,
+                                      PageRange range, const masking::RowProgram& program,
+                                      const std::function<Status(std::string_view)>& sink);
+
+struct LoadRequest {
+  const masking::QualifiedName& name;
+  const TableFacts& facts;
+  const masking::RowProgram* program = nullptr;  // none: emptied, nothing is loaded
+  std::function<Status(std::string&)> source;    // a whole COPY stream
+  uint64_t rows_expected = 0;
+  std::string evidence;     // recorded with it
+  std::string search_path;  // "" : ours
+};
+// TRUNCATE ONLY, COPY FREEZE and the progress row, in one transaction.
+Status load_table(Connection& session, const LoadRequest& request);
+// Rebuilds one index; one that is valid already is left alone (an earlier run did it).
+Status rebuild_index(Connection& session, int64_t index, const std::string& search_path);
+
+// Statements that run production's own functions (index expressions, CHECKs, views) may need its search path:
+// they are tried under ours, then under the database's own. `work` gets the path to use, "" for ours.
+Status with_search_paths(Connection& session, const std::function<Status(const std::string&)>& work);
+
+}  // namespace ytb::postgres

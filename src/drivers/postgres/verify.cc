@@ -1,0 +1,225 @@
+#include "drivers/postgres/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "base/text.h"
+#include "drivers/postgres/access_rights.h"
+#include "drivers/postgres/aftermath.h"
+#include "drivers/postgres/copy_session.h"
+#include "drivers/postgres/defuse.h"
+#include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/table_checks.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr size_t kShownMax = 10;
+constexpr std::string_view kSqlCheckTimeout = "5min";
+
+// Gathers what is wrong under one check's name over all databases.
+class Checklist {
+ public:
+  void open(const std::string& name, const std::string& asserts) {
+    checks_.push_back({.name = name, .asserts = asserts, .outcome = model::Outcome::kPassed, .detail = {}});
+  }
+  void add(const std::string& name, const Wrong& wrong, const std::string& where) {
+    auto found =
+        std::find_if(checks_.begin(), checks_.end(), [&](const model::Check& c) { return c.name == name; });
+    YTB_CHECK(found != checks_.end());
+    if (!wrong.ok()) {
+      // Failed is worse than not run, and stays.
+      if (found->outcome == model::Outcome::kPassed) found->outcome = model::Outcome::kNotRun;
+      append(*found, where + ": " + wrong.error().message);
+      return;
+    }
+    if (wrong->empty()) return;
+    found->outcome = model::Outcome::kFailed;
+    for (size_t i = 0; i < std::min(wrong->size(), kShownMax); ++i)
+      append(*found, where + ": " + (*wrong)[i]);
+    if (wrong->size() > kShownMax) append(*found, fmt::format("and {} more", wrong->size() - kShownMax));
+  }
+  std::vector<model::Check> take() { return std::move(checks_); }
+
+ private:
+  static void append(model::Check& check, const std::string& text) {
+    check.detail += (check.detail.empty() ? "" : "; ") + text;
+  }
+  std::vector<model::Check> checks_;
+};
+
+Wrong run_sql_check(Connection& session, const model::SqlCheck& check) {
+  YTB_TRY(session.execute("BEGIN READ ONLY"));
+  auto run = [&]() -> Wrong {
+    YTB_TRY(session.execute(fmt::format(
+        "SET LOCAL statement_timeout = '{}'; SET LOCAL search_path = public, pg_catalog", kSqlCheckTimeout)));
+    YTB_ASSIGN(Rows rows, session.query(check.sql));
+    // The value itself may be anything: it is not repeated.
+    if (rows.empty()) return std::vector<std::string>{"the query gave no row"};
+    if (rows.at(0, 0) != check.expect) {
+      return std::vector<std::string>{fmt::format("the answer is not '{}'", printable(check.expect))};
+    }
+    return std::vector<std::string>{};
+  };
+  Wrong wrong = run();
+  session.roll_back();
+  return wrong;
+}
+
+Wrong open_doors(Connection& session) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT rolname || CASE WHEN rolcanlogin THEN ' may log in' ELSE ' has a "
+                           "password' END FROM pg_authid WHERE rolname <> session_user AND (rolcanlogin OR "
+                           "rolpassword IS NOT NULL)"));
+  std::vector<std::string> wrong;
+  for (int row = 0; row < rows.count(); ++row) wrong.push_back(printable(rows.at(row, 0)));
+  return wrong;
+}
+
+Wrong old_wal(Connection& session) {
+  YTB_TRY(discard_wal(session));
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT name FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name < (SELECT "
+                           "redo_wal_file FROM pg_control_checkpoint())"));
+  std::vector<std::string> wrong;
+  for (int row = 0; row < rows.count(); ++row) wrong.push_back("segment " + rows.text(row, 0));
+  return wrong;
+}
+
+Wrong doors_of_databases(Connection& session) {
+  std::vector<std::string> wrong;
+  YTB_ASSIGN(std::vector<std::string> names, databases_to_close(session));
+  for (const std::string& name : names) {
+    YTB_ASSIGN(Rows rows,
+               session.query("SELECT FROM pg_database WHERE datname = $1 AND datallowconn", {name}));
+    if (!rows.empty()) wrong.push_back(printable(name) + " admits connections");
+  }
+  return wrong;
+}
+
+class VerifyRun {
+ public:
+  VerifyRun(const ports::SessionTarget& target, const ports::VerifyRequest& request,
+            ports::Progress& progress, const StopFlag& stop)
+      : target_(target), request_(request), progress_(progress), stop_(stop) {}
+
+  Result<std::vector<model::Check>> run() {
+    open_checks();
+    YTB_ASSIGN(Connection session, open_copy_anywhere(target_, &stop_));
+    YTB_TRY(let_us_in_everywhere(session));
+    YTB_ASSIGN(std::vector<std::string> names, list_databases(session));
+    for (const std::string& name : names) {
+      progress_.update({.stage = "verify", .item = name});
+      YTB_TRY(stop_.check());
+      YTB_TRY(check_database(name));
+    }
+    for (const model::SqlCheck& check : request_.sql_checks) run_own(check);
+    list_.add("roles_shut", open_doors(session), "server");
+    if (request_.plan != nullptr) list_.add("wal_discarded", old_wal(session), "server");
+    YTB_TRY(close_again(session));
+    list_.add("databases_closed", doors_of_databases(session), "server");
+    YTB_TRY(stop_.check());
+    return list_.take();
+  }
+
+ private:
+  void open_checks() {
+    list_.open("roles_shut", "no role but our own can log in, and none has a password");
+    list_.open("access_roles_safe", "no access role reaches the server's files or programs");
+    list_.open("nothing_armed",
+               "no subscription, slot, prepared transaction, reachable foreign server, credential or "
+               "preloaded library");
+    list_.open("databases_closed", "databases that production keeps shut, and omitted ones, admit nobody");
+    list_.open("identity_kept", "triggers, CHECKs, event triggers and our own traces are as before masking");
+    if (request_.plan == nullptr) return;
+    list_.open("row_counts", "masked tables have as many rows as before, emptied ones none");
+    list_.open("foreign_keys_valid",
+               "every row of a foreign key that touches a masked table finds its counterpart");
+    list_.open("indexes_valid", "every index of a masked table was rebuilt and is valid");
+    list_.open("statistics_rebuilt",
+               "no statistics of masked tables, their indexes and ancestors predate the masking");
+    list_.open("materialized_views_refreshed", "no populated materialized view predates the masking");
+    list_.open("omitted_databases_empty", "databases that the policy omits hold no row");
+    list_.open("wal_discarded", "no write-ahead log from before the last checkpoint is left");
+  }
+
+  Status check_database(const std::string& name) {
+    YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
+    if (request_.plan != nullptr) check_tables_of(session, name);
+    Status removed = remove_progress(session);
+    if (removed.ok()) {
+      list_.add("identity_kept", left_aside(session), name);
+    } else {
+      list_.add("identity_kept", Wrong(std::move(removed).error()), name);
+    }
+    list_.add("access_roles_safe", dangerous_rights(session, request_.access), name);
+    list_.add("nothing_armed", still_armed(session), name);
+    return {};
+  }
+
+  void check_tables_of(Connection& session, const std::string& name) {
+    auto touched = touched_in(session, name, request_.evidence);
+    if (!touched.ok()) {
+      list_.add("row_counts", Wrong(std::move(touched).error()), name);
+      return;
+    }
+    list_.add("row_counts", all_in_evidence(name), name);
+    list_.add("row_counts", wrong_row_counts(session, *touched), name);
+    list_.add("foreign_keys_valid", broken_foreign_keys(session, *touched), name);
+    list_.add("indexes_valid", invalid_indexes(session, *touched), name);
+    list_.add("statistics_rebuilt", old_statistics(session, *touched), name);
+    list_.add("materialized_views_refreshed", old_views(session, *touched), name);
+    for (const masking::DatabasePlan& plan : request_.plan->databases) {
+      if (plan.database.name == name && plan.omitted)
+        list_.add("omitted_databases_empty", rows_left(session), name);
+    }
+  }
+
+  // Every table that the plan masks or empties is in the evidence: what was forgotten has no row count to be
+  // wrong.
+  Wrong all_in_evidence(const std::string& name) const {
+    std::vector<std::string> missing;
+    std::set<masking::QualifiedName> seen;
+    for (const model::TableEvidence& table : request_.evidence.tables) {
+      if (table.database == name && table.treatment != "kept") seen.insert({table.schema, table.table});
+    }
+    for (const masking::DatabasePlan& plan : request_.plan->databases) {
+      if (plan.database.name != name) continue;
+      for (const masking::TablePlan& table : plan.tables) {
+        bool due = table.table.kind == masking::RelationKind::kTable &&
+                   (plan.omitted || table.treatment != masking::Treatment::kKeep);
+        if (due && !seen.contains(table.table.name))
+          missing.push_back(to_string(table.table.name) + " was not treated");
+      }
+    }
+    return missing;
+  }
+
+  void run_own(const model::SqlCheck& check) {
+    std::string name = "sql: " + check.name;
+    list_.open(name, fmt::format("the configured query in database {} answers '{}'",
+                                 printable(check.database), printable(check.expect)));
+    auto session = open_copy(target_, check.database, &stop_);
+    list_.add(name, session.ok() ? run_sql_check(*session, check) : Wrong(std::move(session).error()),
+              check.database);
+  }
+
+  const ports::SessionTarget& target_;
+  const ports::VerifyRequest& request_;
+  ports::Progress& progress_;
+  const StopFlag& stop_;
+  Checklist list_;
+};
+
+}  // namespace
+
+Result<std::vector<model::Check>> verify_copy(const ports::SessionTarget& target,
+                                              const ports::VerifyRequest& request, ports::Progress& progress,
+                                              const StopFlag& stop) {
+  return VerifyRun(target, request, progress, stop).run();
+}
+
+}  // namespace ytb::postgres
