@@ -130,24 +130,34 @@ Status run_delete(Context& context) {
 
 namespace {
 
-// The alias goes first: from then on nobody is sent to a copy that is about to go.
+// The host never removes a live copy. Without an alias it is none any more: it is recorded so, and looked at
+// again.
+Result<model::OwnedCopy> retire(const Site& site, const model::OwnedCopy& owned) {
+  YTB_TRY(site.drivers.host->record_phase(owned, model::Phase::kDraining, "teardown"));
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  const model::Copy* copy = find_copy(copies, owned.id().str());
+  if (copy == nullptr) {
+    return Error{
+        .code = Code::kInternal, .message = fmt::format("{} has gone by itself", owned.id()), .hint = ""};
+  }
+  return model::OwnedCopy::claim(*copy, site.production->name, refresh::protected_names(*site.config));
+}
+
+Status remove_one(const Site& site, const model::OwnedCopy& owned, ports::Progress& progress) {
+  if (owned.copy().phase != model::Phase::kLive)
+    return site.drivers.host->remove(owned, std::nullopt, progress);
+  YTB_ASSIGN(model::OwnedCopy retired, retire(site, owned));
+  return site.drivers.host->remove(retired, std::nullopt, progress);
+}
+
+// The alias goes first: from then on nobody is sent to a copy that is about to go. One that cannot be removed
+// does not keep the others.
 Status remove_everything(Context& context, Site& site, const std::vector<model::OwnedCopy>& ours) {
   ProgressView view(context.output, context.services.clock, context.services.hooks);
   YTB_TRY(site.drivers.alias->remove());
   std::optional<Error> first;
   for (const model::OwnedCopy& owned : ours) {
-    Status removed;
-    model::Copy copy = owned.copy();
-    if (copy.phase == model::Phase::kLive) {
-      // The host never removes a live copy; without an alias it is none any more.
-      removed = site.drivers.host->record_phase(owned, model::Phase::kDraining, "teardown");
-      copy.phase = model::Phase::kDraining;
-    }
-    if (removed.ok()) {
-      Result<model::OwnedCopy> again =
-          model::OwnedCopy::claim(copy, site.production->name, refresh::protected_names(*site.config));
-      removed = again.ok() ? site.drivers.host->remove(*again, std::nullopt, view) : Status(again.error());
-    }
+    Status removed = remove_one(site, owned, view);
     if (!removed.ok()) {
       view.note(fmt::format("{} could not be removed: {}", owned.id(), removed.error().message));
       if (!first) first = removed.error();

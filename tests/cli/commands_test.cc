@@ -1,0 +1,381 @@
+// Whole command lines over the fake world: what is printed, what happens, which status comes out.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "base/text.h"
+#include "cli/services.h"
+#include "fakes/ports.h"
+#include "fakes/world.h"
+#include "refresh/inputs.h"
+#include "refresh/sqlite_journal.h"
+#include "support/temporary.h"
+
+namespace ytb::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+class CommandsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    world_.masking_none = true;
+    world_.clock.set(from_iso("2026-11-22T06:00:00Z").value());
+    tests::put(folder_ / "state/signing.key", to_hex(world_.settings().signing_key.reveal()) + "\n");
+    ASSERT_EQ(chmod((folder_ / "state/signing.key").c_str(), 0600), 0);
+    tests::put(folder_ / "pw", "secret\n");
+    ASSERT_EQ(chmod((folder_ / "pw").c_str(), 0600), 0);
+    config("spare_copies: 1\n    drain: 1min\n");
+    add_snapshot("base-1", "2026-11-22T04:00:00Z");
+  }
+
+  void config(const std::string& more) {
+    tests::put(
+        folder_ / "ytb.yaml",
+        fmt::format("version: 1\nstate: state\nproductions:\n  shop:\n    source:\n      basebackup:\n"
+                    "        directories: [snapshots]\n    copies:\n      local:\n        directory: copies\n"
+                    "    alias:\n      socket:\n        directory: alias\n"
+                    "    masking:\n      none: \"nothing personal in it\"\n"
+                    "    access:\n      staging:\n        password: file:pw\n        from: [local]\n    {}",
+                    more));
+  }
+
+  void add_snapshot(const std::string& id, std::string_view as_of) {
+    fakes::FakeSnapshot made;
+    made.seen.id = model::SnapshotId(id);
+    made.seen.data_as_of = from_iso(as_of).value();
+    made.seen.state = model::SnapshotState::kUsable;
+    made.seen.engine = "postgresql";
+    made.seen.engine_major = 15;
+    made.seen.size_bytes = 1'000'000;
+    world_.snapshots.push_back(made);
+  }
+
+  int run(const std::string& line) {
+    out_.str("");
+    err_.str("");
+    Services services{
+        .clock = world_.clock,
+        .stop = *stop_,
+        .reload = reload_,
+        .in = in_,
+        .in_is_terminal = terminal_,
+        .environment = [](const std::string&) { return std::optional<std::string>(); },
+        .make_drivers = [this](const config::Config& read,
+                               const config::ProductionConfig&) -> Result<refresh::Drivers> {
+          refresh::Drivers drivers;
+          drivers.source = std::make_unique<fakes::FakeSource>(world_);
+          drivers.host = std::make_unique<fakes::FakeHost>(world_);
+          drivers.engine = std::make_unique<fakes::FakeEngine>(world_);
+          drivers.alias = std::make_unique<fakes::FakeAliasStore>(world_);
+          drivers.notifier = std::make_unique<fakes::FakeNotifier>(world_);
+          drivers.journal =
+              std::make_unique<refresh::SqliteJournal>(read.state_directory + "/journal.db", nullptr);
+          return drivers;
+        },
+        .open_forwarder = [](const config::Config&,
+                             const config::ProductionConfig&) -> Result<std::unique_ptr<serve::Forwarder>> {
+          return Error{.code = Code::kUnsupported, .message = "no forwarder here", .hint = ""};
+        },
+        .check_place = [this](const config::Config&, const config::ProductionConfig&) { return place_; },
+        .installed_servers = [] { return std::vector<std::string>{"PostgreSQL 15 (/pg/15)"}; },
+        .on_serve = {},
+        .version = "0.1.0",
+        .executable = "/usr/bin/yesterdaytabase",
+        .hooks = hooks_};
+    Output output{.out = out_, .err = err_};
+    std::vector<std::string> words = split(line, ' ');
+    words.insert(words.end(), {"--config", folder_ / "ytb.yaml"});
+    return run_command_line(words, services, output);
+  }
+  std::string out() const { return out_.str(); }
+  std::string err() const { return err_.str(); }
+  bool said(std::string_view part) const { return out().find(part) != std::string::npos; }
+  bool complained(std::string_view part) const { return err().find(part) != std::string::npos; }
+  std::string live() {
+    for (const auto& [id, copy] : world_.copies) {
+      if (copy.record.phase == model::Phase::kLive) return id.str();
+    }
+    return "";
+  }
+  Json last_line() {
+    std::vector<std::string> lines = split(std::string(trim(out())), '\n');
+    return Json::parse(lines.back());
+  }
+
+  tests::TemporaryFolder folder_;
+  fakes::World world_{1};
+  std::unique_ptr<StopFlag> stop_ = std::make_unique<StopFlag>();
+  std::atomic<bool> reload_ = false;
+  std::istringstream in_;
+  bool terminal_ = false;
+  AppHooks hooks_;
+  std::vector<CheckLine> place_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+};
+
+constexpr const char* kFirst = "shop-yesterday-20261122-040000-1";
+constexpr const char* kSecond = "shop-yesterday-20261122-050000-1";
+
+TEST_F(CommandsTest, PlanChangesNothingAndRefreshDoesIt) {
+  ASSERT_EQ(run("plan"), 0) << err();
+  EXPECT_TRUE(said(fmt::format("next: restore {}", kFirst))) << out();
+  EXPECT_TRUE(said("defuse → mask → prove → open → repoint → promote")) << out();
+  EXPECT_TRUE(said("unknown: no earlier run is on record")) << out();
+  EXPECT_EQ(world_.changes, 0);
+
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_EQ(live(), kFirst);
+  EXPECT_TRUE(said(kFirst)) << out();
+  EXPECT_TRUE(said("2026-11-22T04:00:00Z")) << out();
+  EXPECT_TRUE(complained("mask")) << err();
+  EXPECT_TRUE(world_.violations.empty()) << world_.violations.front();
+
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_TRUE(said("nothing to do")) << out();
+  // The first run's times are what the next plan is estimated from.
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("plan"), 0);
+  EXPECT_TRUE(said("last time")) << out();
+}
+
+TEST_F(CommandsTest, RefreshAsJsonEndsWithAResult) {
+  ASSERT_EQ(run("refresh --output json"), 0) << err();
+  EXPECT_EQ(err(), "");
+  for (const std::string& line : split(std::string(trim(out())), '\n')) {
+    EXPECT_TRUE(Json::parse(line).contains("event")) << line;
+  }
+  Json result = last_line();
+  EXPECT_EQ(result["event"], "result");
+  EXPECT_EQ(result["live"]["copy"], kFirst);
+  EXPECT_EQ(result["live"]["phase"], "live");
+  EXPECT_GE(result["phases"].size(), 6U);
+}
+
+TEST_F(CommandsTest, NoSnapshotHasItsOwnStatus) {
+  world_.snapshots.clear();
+  int status = run("refresh");
+  EXPECT_EQ(status, exit_status(Code::kNoSnapshot)) << out() << err();
+  EXPECT_EQ(run("snapshot list"), 0);
+  EXPECT_TRUE(said("no snapshots")) << out();
+}
+
+TEST_F(CommandsTest, StatusIsForPeopleAndForMonitoring) {
+  EXPECT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("nothing")) << out();
+  EXPECT_EQ(run("status --max-age 26h"), exit_status(Code::kStale));
+  ASSERT_EQ(run("refresh"), 0);
+  EXPECT_EQ(run("status --max-age 26h"), 0) << err();
+  world_.clock.advance(std::chrono::hours(30));
+  EXPECT_EQ(run("status --max-age 26h"), exit_status(Code::kStale));
+  EXPECT_TRUE(complained("more than 1 d 2 h")) << err();
+  EXPECT_EQ(run("status --max-age 26"), exit_status(Code::kUsage));
+  ASSERT_EQ(run("status --explain --output json"), 0) << out();
+  Json status = last_line();
+  EXPECT_EQ(status["live"]["copy"], kFirst);
+  EXPECT_GT(status["live"]["data_age_s"], 30 * 3600);
+  EXPECT_FALSE(status["history"].empty());
+  ASSERT_EQ(run("status --explain"), 0);
+  EXPECT_TRUE(said("history, newest first")) << out();
+}
+
+TEST_F(CommandsTest, RollbackGoesBackAndDeleteSparesTheLiveOne) {
+  ASSERT_EQ(run("refresh"), 0);
+  EXPECT_EQ(run("rollback --yes"), exit_status(Code::kRefused)) << "there is nothing to go back to";
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("refresh --wait-drain"), 0) << err();
+  ASSERT_EQ(live(), kSecond);
+  EXPECT_TRUE(said(fmt::format("rollback {}", kFirst))) << out();
+
+  EXPECT_EQ(run("rollback"), exit_status(Code::kUsage)) << "no terminal, no --yes";
+  EXPECT_EQ(live(), kSecond);
+  EXPECT_EQ(run("rollback --dry-run"), 0);
+  EXPECT_EQ(live(), kSecond);
+  terminal_ = true;
+  in_.str("n\n");
+  EXPECT_EQ(run("rollback"), exit_status(Code::kInterrupted));
+  EXPECT_EQ(live(), kSecond);
+  in_.clear();
+  in_.str("y\n");
+  EXPECT_EQ(run("rollback"), 0) << err();
+  EXPECT_EQ(live(), kFirst);
+
+  EXPECT_EQ(run(fmt::format("delete {} --yes", kFirst)), exit_status(Code::kRefused));
+  EXPECT_EQ(live(), kFirst);
+  EXPECT_EQ(run("delete shop-yesterday-20261122-050001-1 --yes"), exit_status(Code::kUsage));
+  EXPECT_TRUE(complained(fmt::format("did you mean '{}'", kSecond))) << err();
+  EXPECT_TRUE(world_.violations.empty()) << world_.violations.front();
+}
+
+TEST_F(CommandsTest, ABrokenSecretStopsARefreshAndNothingElse) {
+  ASSERT_EQ(run("refresh"), 0);
+  std::filesystem::remove(folder_ / "pw");
+  EXPECT_EQ(run("refresh --force"), exit_status(Code::kConfig)) << err();
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said(kFirst)) << out();
+  EXPECT_TRUE(said("no refresh can start")) << out();
+  EXPECT_EQ(run("teardown --dry-run"), 0) << err();
+}
+
+TEST_F(CommandsTest, TeardownListsFirstAndThenRemovesWhatIsOurs) {
+  ASSERT_EQ(run("refresh"), 0);
+  ASSERT_EQ(run("teardown --dry-run"), 0);
+  EXPECT_TRUE(said(kFirst)) << out();
+  EXPECT_EQ(world_.copies.size(), 1U);
+  EXPECT_EQ(run("teardown"), exit_status(Code::kUsage));
+  EXPECT_EQ(world_.copies.size(), 1U);
+  ASSERT_EQ(run("teardown --yes"), 0) << err();
+  EXPECT_TRUE(world_.copies.empty());
+  // No run of the loop may ever take the alias away; the fake writes it down, and here it is what was asked
+  // for.
+  ASSERT_FALSE(world_.violations.empty());
+  EXPECT_NE(world_.violations.front().find("the alias was taken away"), std::string::npos)
+      << world_.violations.front();
+  EXPECT_EQ(world_.snapshots.size(), 1U);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "state/signing.key"));
+  ASSERT_EQ(run(fmt::format("proof show {}", kFirst)), 0) << "the proof outlives its copy: " << err();
+}
+
+TEST_F(CommandsTest, ProofsAreShownAndVerified) {
+  EXPECT_EQ(run("proof show"), exit_status(Code::kConfig));
+  ASSERT_EQ(run("refresh"), 0);
+  ASSERT_EQ(run("proof show"), 0) << err();
+  EXPECT_TRUE(said("passes")) << out();
+  EXPECT_TRUE(said("NONE, because: nothing personal in it")) << out();
+  ASSERT_EQ(run("proof show --output json"), 0);
+  std::string envelope = out();
+  std::string file = folder_ / "proof.json";
+  tests::put(file, envelope);
+  EXPECT_EQ(run("proof verify " + file), 0) << err();
+  EXPECT_EQ(run(fmt::format("proof verify {}", kFirst)), 0) << err();
+  std::string key = to_hex(world_.public_key);
+  EXPECT_EQ(run(fmt::format("proof verify {} --public-key {}", file, key)), 0) << err();
+  EXPECT_EQ(run(fmt::format("proof verify {} --public-key {}", file, std::string(64, 'a'))),
+            exit_status(Code::kProof));
+  EXPECT_EQ(run(fmt::format("proof verify {} --public-key beef", file)), exit_status(Code::kUsage));
+  size_t place = envelope.find("passed");
+  ASSERT_NE(place, std::string::npos);
+  tests::put(file, envelope.replace(place, 6, "failed"));
+  EXPECT_EQ(run("proof verify " + file), exit_status(Code::kProof));
+  tests::put(file, "not a proof");
+  EXPECT_EQ(run("proof verify " + file), exit_status(Code::kProof));
+}
+
+TEST_F(CommandsTest, TheLockNamesItsHolder) {
+  auto state = refresh::StateDirectory::open(folder_ / "state");
+  ASSERT_TRUE(state.ok());
+  auto held = state->lock(model::ProductionName("shop"), "a test", world_.clock.now());
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(run("refresh"), exit_status(Code::kBusy));
+  EXPECT_TRUE(complained("a test")) << err();
+  EXPECT_EQ(run("status"), 0) << "looking needs no lock";
+  EXPECT_EQ(run("plan"), 0);
+}
+
+TEST_F(CommandsTest, AStopLeavesWhatTheNextRunGoesOnFrom) {
+  hooks_.on_event = [this](const refresh::Event& event) {
+    if (event.kind == refresh::Event::Kind::kActionDone && event.action->kind == model::ActionKind::kMask) {
+      stop_->request();
+    }
+  };
+  EXPECT_EQ(run("refresh"), exit_status(Code::kInterrupted));
+  EXPECT_TRUE(complained("goes on from here")) << err();
+  EXPECT_EQ(live(), "");
+  stop_ = std::make_unique<StopFlag>();
+  hooks_ = {};
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_EQ(live(), kFirst);
+  EXPECT_EQ(world_.instances_made, 1) << "it was begun anew";
+}
+
+TEST_F(CommandsTest, CheckSaysWhatFailsWithItsStatus) {
+  ASSERT_EQ(run("check"), 0) << out() << err();
+  EXPECT_TRUE(said("a refresh would work")) << out();
+  place_.push_back({.what = "ports",
+                    .failed = Error{.code = Code::kSpace, .message = "none is free", .hint = "free one"},
+                    .detail = {}});
+  EXPECT_EQ(run("check"), exit_status(Code::kSpace));
+  EXPECT_TRUE(said("✗  ports")) << out();
+  EXPECT_TRUE(said("hint: free one")) << out();
+  place_.back().warning = true;
+  EXPECT_EQ(run("check"), 0);
+  world_.snapshots.clear();
+  EXPECT_EQ(run("check --output json"), exit_status(Code::kNoSnapshot));
+}
+
+TEST_F(CommandsTest, ProductionsAreChosen) {
+  EXPECT_EQ(run("status --production shpo"), exit_status(Code::kUsage));
+  EXPECT_TRUE(complained("did you mean 'shop'")) << err();
+  EXPECT_EQ(run("status --production shop"), 0);
+  tests::put(folder_ / "ytb.yaml", "version: 1\nproductoins: {}\n");
+  EXPECT_EQ(run("status"), exit_status(Code::kConfig));
+  EXPECT_TRUE(complained("did you mean")) << err();
+  EXPECT_EQ(run("status --output json"), exit_status(Code::kConfig));
+  EXPECT_EQ(last_line()["error"]["code"], "config");
+  std::filesystem::remove(folder_ / "ytb.yaml");
+  EXPECT_EQ(run("status"), exit_status(Code::kConfig));
+  EXPECT_TRUE(complained("yesterdaytabase init")) << err();
+}
+
+TEST_F(CommandsTest, PolicyCommandsSayThatThereIsNone) {
+  for (const char* line : {"policy check", "policy accept", "policy propose", "policy preview users"}) {
+    EXPECT_EQ(run(line), exit_status(Code::kConfig)) << line;
+    EXPECT_TRUE(complained("masking is none")) << line << err();
+  }
+}
+
+TEST_F(CommandsTest, InitWritesAConfigThatIsReadAndOverwritesNothing) {
+  std::filesystem::remove(folder_ / "ytb.yaml");
+  std::string place = folder_ / "place";
+  ASSERT_EQ(run(fmt::format("init --directory {} --systemd --dry-run", place)), 0) << err();
+  EXPECT_FALSE(std::filesystem::exists(place));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "ytb.yaml"));
+  ASSERT_EQ(run(fmt::format("init --directory {} --systemd --source-dir {}", place, folder_ / "snapshots")),
+            0)
+      << out() << err();
+  for (const char* secret : {"/keys/masking.key", "/keys/staging.password"}) {
+    struct stat found {};
+    ASSERT_EQ(stat((place + secret).c_str(), &found), 0) << secret;
+    EXPECT_EQ(found.st_mode & 0777U, 0600U) << secret;
+    std::string content(trim(tests::get(place + secret)));
+    EXPECT_GE(content.size(), 20U);
+    EXPECT_EQ(out().find(content), std::string::npos) << "a secret was printed";
+  }
+  Result<config::Config> read = refresh::load_config(folder_ / "ytb.yaml");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->productions.front().access.front().name, "staging");
+  std::string unit = tests::get(folder_ / "yesterdaytabase.service");
+  EXPECT_NE(
+      unit.find("ExecStart=\"/usr/bin/yesterdaytabase\" --config \"" + (folder_ / "ytb.yaml") + "\" serve"),
+      std::string::npos)
+      << unit;
+  std::string key = tests::get(place + "/keys/masking.key");
+  EXPECT_EQ(run(fmt::format("init --directory {}", place)), exit_status(Code::kRefused));
+  EXPECT_EQ(tests::get(place + "/keys/masking.key"), key);
+}
+
+TEST_F(CommandsTest, InitRefusesNamesThatAreNone) {
+  EXPECT_EQ(run("init --production Shop --dry-run"), exit_status(Code::kUsage));
+  EXPECT_EQ(run("init --production -x --dry-run"), exit_status(Code::kUsage));
+}
+
+TEST_F(CommandsTest, SnapshotsAreListedWithReasons) {
+  fakes::FakeSnapshot torn = world_.snapshots.front();
+  torn.seen.id = model::SnapshotId("base-torn");
+  torn.seen.state = model::SnapshotState::kUnusable;
+  torn.seen.reason = "a file is missing";
+  world_.snapshots.push_back(torn);
+  ASSERT_EQ(run("snapshot list"), 0);
+  EXPECT_TRUE(said("unusable: a file is missing")) << out();
+  ASSERT_EQ(run("snapshot list --output json"), 0);
+  EXPECT_EQ(last_line()["snapshots"].size(), 2U);
+}
+
+}  // namespace
+}  // namespace ytb::cli
