@@ -1,7 +1,352 @@
 #include "app.h"
 
-namespace ytb {
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-int run_app(int /*argc*/, char** /*argv*/) { return 1; }
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/services.h"
+#include "drivers/basebackup/source.h"
+#include "drivers/local/local_host.h"
+#include "drivers/notify/command_notifier.h"
+#include "drivers/os/files.h"
+#include "drivers/os/tcp_ports.h"
+#include "drivers/os/users.h"
+#include "drivers/postgres/engine.h"
+#include "drivers/postgres/instance.h"
+#include "drivers/socket/forwarder.h"
+#include "drivers/socket/socket_alias.h"
+#include "refresh/inputs.h"
+#include "refresh/sqlite_journal.h"
+
+#ifndef YTB_VERSION
+#error "the build gives YTB_VERSION"
+#endif
+
+namespace ytb {
+namespace {
+
+constexpr int kServerMajorMin = 13;
+constexpr int kServerMajorMax = 17;
+
+// Signal handlers can only reach what has static storage.
+StopFlag stop_flag;                          // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<bool> reload_flag{false};        // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<bool> hangup_reloads{false};     // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<bool> stop_is_announced{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
+void say(const char* text) {
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+// Async-signal-safe: atomics, write and _exit only.
+extern "C" void on_signal(int number) {
+  if (number == SIGHUP && hangup_reloads.load()) {
+    reload_flag.store(true);
+    return;
+  }
+  if (stop_flag.requested()) ::_exit(130);  // the second time: at once
+  stop_flag.request();
+  if (stop_is_announced.load()) {
+    say("\nstopping: this is safe, the next run goes on from here (once more to stop at once)\n");
+  }
+}
+
+void install_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+  stop_is_announced.store(::isatty(STDERR_FILENO) != 0);
+}
+
+std::optional<std::string> environment(const std::string& variable) {
+  const char* value = std::getenv(variable.c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+int terminal_columns() {
+  struct winsize size {};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+basebackup::SourceOptions source_options(const config::ProductionConfig& production) {
+  return {.production = production.name,
+          .directories = production.source.directories,
+          .allow_unverified = production.source.allow_unverified,
+          .connection = production.source.connection,
+          .password = production.source.password,
+          .keep = production.source.keep,
+          .compress = production.source.compress,
+          .bin_dir = production.copies.bin_dir};
+}
+
+socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& production) {
+  return {.directory = production.alias.directory,
+          .service_file = production.alias.service_file.empty()
+                              ? os::join_path(os::parent_of(production.alias.directory), "pg_service.conf")
+                              : production.alias.service_file,
+          .copies_directory = production.copies.directory,
+          .dbname = {},
+          .user = production.access.size() == 1 ? production.access.front().name : std::string()};
+}
+
+// The server kind must outlive the host, which refers to it.
+Result<refresh::Drivers> make_drivers(const Clock& clock, const config::Config& config,
+                                      const config::ProductionConfig& production) {
+  YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+  YTB_ASSIGN(Secret signing_key, state.signing_key());
+  YTB_ASSIGN(std::string public_key, model::public_key_of(signing_key));
+  refresh::Drivers drivers;
+  auto kind = std::make_shared<postgres::PostgresInstance>();
+  auto source = std::make_unique<basebackup::BasebackupSource>(source_options(production), clock);
+  drivers.host = std::make_unique<local::LocalHost>(
+      local::LocalOptions{.production = production.name,
+                          .directory = production.copies.directory,
+                          .run_as = production.copies.run_as,
+                          .port_first = production.copies.port_first,
+                          .port_last = production.copies.port_last,
+                          .bin_dir = production.copies.bin_dir,
+                          .settings = production.copies.settings,
+                          .preload = production.copies.preload,
+                          .protected_names = refresh::protected_names(config),
+                          .public_key = std::move(public_key)},
+      *kind, *source, clock);
+  drivers.kept = std::move(kind);
+  drivers.source = std::move(source);
+  drivers.engine = std::make_unique<postgres::PostgresEngine>();
+  drivers.alias = std::make_unique<socket_alias::SocketAlias>(alias_options(production));
+  drivers.notifier = std::make_unique<drivers::CommandNotifier>(production.on_failure);
+  drivers.journal = std::make_unique<refresh::SqliteJournal>(
+      state.journal_file(), [](std::string_view line) { std::cerr << "note: " + std::string(line) + "\n"; });
+  return drivers;
+}
+
+// ---------------------------------------------------------------------------------------------- listen:
+
+struct Address {
+  std::string host;
+  uint16_t port = 0;
+};
+
+// "0.0.0.0:6432", "[::]:6432"
+Result<Address> parse_listen(const std::string& text) {
+  Error wrong{.code = Code::kConfig,
+              .message = fmt::format("alias.listen '{}' is not address:port", printable(text)),
+              .hint = "for example 0.0.0.0:6432 or [::]:6432"};
+  size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return wrong;
+  Address address{.host = text.substr(0, colon)};
+  if (address.host.front() == '[') {
+    if (address.host.size() < 3 || address.host.back() != ']') return wrong;
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  const char* end = text.data() + text.size();
+  auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (error != std::errc{} || stopped != end || address.port == 0) return wrong;
+  return address;
+}
+
+// The port in the name of the socket behind the alias; a copy's socket and TCP port have the same number.
+Result<uint16_t> live_port(const std::string& alias_directory) {
+  constexpr std::string_view kPrefix = ".s.PGSQL.";
+  constexpr size_t kEntriesMax = 100;
+  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(alias_directory + "/.", kEntriesMax));
+  for (const os::FileInfo& entry : entries) {
+    if (entry.kind != os::FileKind::kOther || !entry.name.starts_with(kPrefix)) continue;
+    uint16_t port = 0;
+    const char* end = entry.name.data() + entry.name.size();
+    auto [stopped, error] = std::from_chars(entry.name.data() + kPrefix.size(), end, port);
+    if (error == std::errc{} && stopped == end && port != 0) return port;
+  }
+  return Error{.code = Code::kConnection,
+               .message = fmt::format("no server listens behind {}", alias_directory),
+               .hint = "'yesterdaytabase status' says what is live",
+               .retry = Retry::kLater};
+}
+
+class ListenForwarder final : public serve::Forwarder {
+ public:
+  explicit ListenForwarder(std::unique_ptr<socket_alias::Forwarder> forwarder)
+      : forwarder_(std::move(forwarder)) {}
+
+ private:
+  std::unique_ptr<socket_alias::Forwarder> forwarder_;
+};
+
+Result<std::unique_ptr<serve::Forwarder>> open_forwarder(const config::ProductionConfig& production) {
+  YTB_ASSIGN(Address address, parse_listen(production.alias.listen));
+  std::vector<std::string> blocks;
+  for (const model::AccessRole& role : production.access) {
+    for (const std::string& from : role.from) {
+      if (from != "local" && std::find(blocks.begin(), blocks.end(), from) == blocks.end())
+        blocks.push_back(from);
+    }
+  }
+  YTB_ASSIGN(socket_alias::AddressList admitted, socket_alias::AddressList::parse(blocks));
+  socket_alias::ForwarderOptions options;
+  options.address = address.host;
+  options.port = address.port;
+  options.admitted = std::move(admitted);
+  options.resolve = [directory = production.alias.directory] { return live_port(directory); };
+  YTB_ASSIGN(std::unique_ptr<socket_alias::Forwarder> forwarder,
+             socket_alias::Forwarder::start(std::move(options)));
+  return std::unique_ptr<serve::Forwarder>(std::make_unique<ListenForwarder>(std::move(forwarder)));
+}
+
+// ----------------------------------------------------------------------------------------------- check:
+
+void add(std::vector<cli::CheckLine>& lines, std::string what, Status status, std::string detail) {
+  cli::CheckLine line{.what = std::move(what), .failed = std::nullopt, .detail = std::move(detail)};
+  if (!status.ok()) line.failed = std::move(status).error();
+  lines.push_back(std::move(line));
+}
+
+template <typename T>
+Status status_of(const Result<T>& result) {
+  if (result.ok()) return {};
+  return result.error();
+}
+
+Status check_user(const std::string& run_as) {
+  if (run_as.empty() && os::running_as_root()) {
+    return Error{.code = Code::kConfig,
+                 .message = "we are root, and PostgreSQL refuses to run as root",
+                 .hint = "name the user that copies run as: copies: {local: {run_as: postgres}}"};
+  }
+  YTB_ASSIGN(os::User user, os::find_user(run_as));
+  if (!os::running_as_root() && !os::is_ourselves(user)) {
+    return Error{
+        .code = Code::kConfig,
+        .message = fmt::format("copies are to run as '{}', and only root can switch to another user", run_as),
+        .hint = "run as root, or leave run_as away"};
+  }
+  return {};
+}
+
+// Versions of the usable snapshots; for those the binaries must be there.
+std::vector<int> versions_needed(const Clock& clock, const config::ProductionConfig& production) {
+  basebackup::BasebackupSource source(source_options(production), clock);
+  Result<std::vector<model::Snapshot>> snapshots = source.list();
+  if (!snapshots.ok()) return {};
+  for (const model::Snapshot& snapshot : *snapshots) {
+    if (snapshot.state == model::SnapshotState::kUsable) return {snapshot.engine_major};
+  }
+  return {};
+}
+
+std::vector<cli::CheckLine> check_place(const Clock& clock, const config::ProductionConfig& production) {
+  std::vector<cli::CheckLine> lines;
+  postgres::PostgresInstance kind;
+  ports::InstanceSpec spec;
+  spec.root = production.copies.directory + "/check";
+  spec.run_as = production.copies.run_as;
+  spec.settings = production.copies.settings;
+  spec.preload = production.copies.preload;
+  spec.bin_dir = production.copies.bin_dir;
+  for (int major : versions_needed(clock, production)) {
+    spec.engine_major = major;
+    Result<std::string> found = kind.find_binaries(spec);
+    add(lines, fmt::format("PostgreSQL {}", major), status_of(found), found.ok() ? *found : "");
+    if (found.ok())
+      add(lines, "server settings", kind.validate(spec), fmt::format("{} of yours", spec.settings.size()));
+  }
+  add(lines, "user of copies", check_user(production.copies.run_as),
+      production.copies.run_as.empty() ? std::string("ourselves") : production.copies.run_as);
+  Result<uint16_t> port = os::find_free_port(production.copies.port_first, production.copies.port_last);
+  add(lines, "ports", status_of(port), port.ok() ? fmt::format("{} is free", *port) : "");
+  add(lines, "alias path", socket_alias::SocketAlias::check_length(production.alias.directory),
+      production.alias.directory);
+  if (!production.alias.listen.empty()) {
+    add(lines, "listen", status_of(parse_listen(production.alias.listen)),
+        fmt::format("{}, forwarded by 'yesterdaytabase serve'", production.alias.listen));
+  }
+  return lines;
+}
+
+std::vector<std::string> installed_servers() {
+  std::vector<std::string> found;
+  postgres::PostgresInstance kind;
+  for (int major = kServerMajorMin; major <= kServerMajorMax; ++major) {
+    ports::InstanceSpec spec;
+    spec.engine_major = major;
+    Result<std::string> folder = kind.find_binaries(spec);
+    if (folder.ok()) found.push_back(fmt::format("PostgreSQL {} ({})", major, *folder));
+  }
+  return found;
+}
+
+std::string own_path() {
+  Result<std::string> path = os::read_link("/proc/self/exe");
+  return path.ok() ? *path : std::string("/usr/local/bin/yesterdaytabase");
+}
+
+cli::Output make_output() {
+  bool out_is_terminal = ::isatty(STDOUT_FILENO) != 0;
+  bool err_is_terminal = ::isatty(STDERR_FILENO) != 0;
+  std::string term = environment("TERM").value_or("");
+  bool plain = !environment("NO_COLOR").value_or("").empty() || term == "dumb" || term.empty();
+  return {.out = std::cout,
+          .err = std::cerr,
+          .out_is_terminal = out_is_terminal,
+          .err_is_terminal = err_is_terminal && term != "dumb",
+          .color = out_is_terminal && !plain,
+          .columns = terminal_columns(),
+          .format = cli::Format::kText,
+          .verbose = false};
+}
+
+}  // namespace
+
+int run_app(int argc, char** argv, const AppHooks& hooks) {
+  // Secrets are written with their own mode; folders must stay open to the user that copies run as.
+  ::umask(0022);
+  install_signals();
+  SystemClock clock;
+  cli::Services services{
+      .clock = clock,
+      .stop = stop_flag,
+      .reload = reload_flag,
+      .in = std::cin,
+      .in_is_terminal = ::isatty(STDIN_FILENO) != 0,
+      .environment = environment,
+      .make_drivers =
+          [&clock](const config::Config& config, const config::ProductionConfig& production) {
+            return make_drivers(clock, config, production);
+          },
+      .open_forwarder = [](const config::Config&,
+                           const config::ProductionConfig& production) { return open_forwarder(production); },
+      .check_place =
+          [&clock](const config::Config&, const config::ProductionConfig& production) {
+            return check_place(clock, production);
+          },
+      .installed_servers = installed_servers,
+      .on_serve = [] { hangup_reloads.store(true); },
+      .version = YTB_VERSION,
+      .executable = own_path(),
+      .hooks = hooks};
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  return cli::run_command_line(words, services, make_output());
+}
 
 }  // namespace ytb
