@@ -92,9 +92,10 @@ Result<Decision> Refresher::tick(const RunOptions& options) {
   if (!decision.action) return decision;
   std::vector<decide::Violation> violations = decide::check_action(desired, observed, *decision.action, now);
   if (!violations.empty()) {
+    std::vector<std::string> broken;
+    for (const decide::Violation& violation : violations) broken.push_back(to_string(violation));
     Error error{.code = Code::kInternal,
-                .message = "an action that would break a promise was not carried out: " +
-                           to_string(violations.front()),
+                .message = "an action that would break a promise was not carried out: " + join(broken, "; "),
                 .hint =
                     "this is a bug of ours; nothing was changed. Please report it with: "
                     "yesterdaytabase status --explain",

@@ -66,16 +66,15 @@ Status FakeHost::restore(const ports::RestoreRequest& request, ports::Progress&,
     world_.violate("hands_off", fmt::format("restoring over {}, which is not ours", request.copy));
   }
   if (there != nullptr && there->record.phase != Phase::kRestoring) return busy(request.copy);
-  bool usable = false;
-  for (const FakeSnapshot& snapshot : world_.snapshots) {
-    usable |= snapshot.seen.id == request.snapshot.id && snapshot.seen.state == model::SnapshotState::kUsable;
-  }
-  if (!usable) {
-    if (request.snapshot.state != model::SnapshotState::kUsable) {
-      world_.violate("fail_closed", "restoring from a snapshot that is not usable");
-    }
+  auto snapshot =
+      std::find_if(world_.snapshots.begin(), world_.snapshots.end(),
+                   [&](const FakeSnapshot& there_is) { return there_is.seen.id == request.snapshot.id; });
+  if (snapshot == world_.snapshots.end()) {
     return Error{
         .code = Code::kNoSnapshot, .message = "the snapshot is gone", .hint = {}, .retry = Retry::kLater};
+  }
+  if (snapshot->seen.state != model::SnapshotState::kUsable) {
+    world_.violate("fail_closed", "restoring from a snapshot that is not usable");
   }
   auto begin = [&] {
     FakeCopy made;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "decide/backoff.h"
 #include "refresh/act.h"
 
 namespace ytb::sim {
@@ -280,8 +281,9 @@ class Simulation {
       refresh::Refresher refresher(ports(), world_.settings(), world_.inputs(), listener_, stop_, decide);
       for (uint64_t i = 0; i < ticks && world_.violations.empty(); ++i) {
         model::Observed before = world_.truth();
+        Instant began = world_.clock.now();
         std::optional<model::Action> action = tick(refresher, run, decide);
-        if (action && !nested) check_one_step(before, *action);
+        if (action && !nested) check_one_step(before, *action, began);
         check_world();
         if (!action) break;
         if (world_.chance(200)) world_.clock.advance(seconds(world_.below(900)));
@@ -362,8 +364,33 @@ class Simulation {
     }
   }
 
-  void check_one_step(const model::Observed& before, const model::Action& action) {
+  void check_one_step(const model::Observed& before, const model::Action& action, Instant began) {
     add(decide::check_step(before, action, world_.truth()), "step");
+    check_memory(before, action);
+    check_patience(before, action, began);
+  }
+
+  // Nothing is tried again before its back-off is over. Where looks may be old, a try may not have been seen.
+  void check_patience(const model::Observed& before, const model::Action& action, Instant began) {
+    if (world_.faults.stale > 0) return;
+    for (const Copy& was : *before.copies) {
+      if (was.id == action.copy && decide::retry_at(was.tries, was.last_try, began)) {
+        world_.violate("patience", fmt::format("{} before its back-off is over", action.id()));
+      }
+    }
+  }
+
+  // A failed copy that is gone has left its tombstone.
+  void check_memory(const model::Observed& before, const model::Action& action) {
+    if (action.kind != model::ActionKind::kDelete || world_.find(action.copy) != nullptr) return;
+    for (const Copy& was : *before.copies) {
+      if (was.id != action.copy || was.phase != Phase::kFailed) continue;
+      bool remembered =
+          std::any_of(world_.attempts.begin(), world_.attempts.end(), [&](const model::Attempt& attempt) {
+            return attempt.snapshot == was.snapshot && attempt.attempt == was.attempt;
+          });
+      if (!remembered) world_.violate("patience", fmt::format("{} failed, is gone and forgotten", was.id));
+    }
   }
 
   // --- and in the end ---
@@ -400,7 +427,10 @@ class Simulation {
         actions_ += static_cast<int>(result->actions_done.size());
         return;
       }
-      if (result.error().code == Code::kInternal) world_.violate("guard", result.error().message);
+      if (result.error().code == Code::kInternal) {
+        bool endless = result.error().message.find("the end was not reached") != std::string::npos;
+        world_.violate(endless ? "it_ends" : "guard", result.error().message);
+      }
       world_.log("the run ended with: " + result.error().message);
       return;
     }
@@ -411,8 +441,9 @@ class Simulation {
                                  options_.decide);
     for (int i = 0; i < 40 && world_.violations.empty(); ++i) {
       model::Observed before = world_.truth();
+      Instant began = world_.clock.now();
       std::optional<model::Action> action = tick(refresher, run, options_.decide);
-      if (action) check_one_step(before, *action);
+      if (action) check_one_step(before, *action, began);
       check_world();
       if (!action) world_.clock.advance(minutes(10));
     }
