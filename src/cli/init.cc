@@ -71,7 +71,7 @@ Result<Plan> make_plan(const Context& context) {
   production.source.connection = context.call.value("connection").value_or("");
   production.copies.directory = plan.place + "/copies";
   if (os::running_as_root()) production.copies.run_as = "postgres";
-  production.alias.directory = plan.place + "/alias";
+  production.alias.directory = fmt::format("{}/{}-yesterday", plan.place, name);
   production.masking.policy_file = os::join_path(os::parent_of(plan.config_file), "policy.yaml");
   production.masking.key = {.kind = model::SecretRef::Kind::kFile,
                             .locator = plan.place + "/keys/masking.key"};

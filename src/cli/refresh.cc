@@ -62,8 +62,16 @@ void print_plan(const Context& context, const Site& site, const decide::Decision
     context.out() << "  " << context.output.dim(remark) << "\n";
 }
 
-Status print_summary(const Context& context, refresh::Refresher& refresher, const refresh::RunResult& result,
-                     Duration took) {
+// When the schedule asks for the next one; where something else is in the way, that.
+std::string what_comes_next(const Context& context, const Site& site, const decide::Decision& last) {
+  if (last.blocker) return last.blocker->message;
+  if (!site.production->schedule) return {};
+  std::optional<Instant> due = site.production->schedule->next_after(context.now());
+  return due ? fmt::format("the next refresh is due at {}", to_iso(*due)) : std::string();
+}
+
+Status print_summary(const Context& context, const Site& site, refresh::Refresher& refresher,
+                     const refresh::RunResult& result, Duration took) {
   const Output& output = context.output;
   model::Observed observed = refresher.observe();
   if (output.json()) {
@@ -107,7 +115,7 @@ Status print_summary(const Context& context, refresh::Refresher& refresher, cons
        {"proof",
         result.live ? context.command(fmt::format("proof show {}", result.live->id)) : std::string()},
        {"way back", previous.empty() ? std::string() : context.command(fmt::format("rollback {}", previous))},
-       {"next", result.last.waiting == decide::Waiting::kNothing ? std::string() : result.last.reason}});
+       {"next", what_comes_next(context, site, result.last)}});
   return {};
 }
 
@@ -167,7 +175,7 @@ Status run_refresh(Context& context) {
     }
     return error;
   }
-  return print_summary(context, refresher, *result, context.now() - begun);
+  return print_summary(context, site, refresher, *result, context.now() - begun);
 }
 
 }  // namespace ytb::cli
