@@ -3,6 +3,11 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/text.h"
 #include "config/config.h"

@@ -1,6 +1,10 @@
 // starter_config(): the first config that `init` writes. Short: what has a good default is a comment.
 #include <fmt/format.h>
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "base/text.h"
 #include "config/config.h"
 #include "masking/yaml_text.h"

@@ -2,6 +2,7 @@
 // copy or from a schema file. Pure data.
 #pragma once
 
+#include <string_view>
 #include <cstdint>
 #include <optional>
 #include <string>

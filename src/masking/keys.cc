@@ -25,10 +25,9 @@ struct Side {
 
 bool same_spec(const MaskerSpec& a, const MaskerSpec& b) {
   return a.name == b.name && a.params == b.params &&
-         std::equal(a.paths.begin(), a.paths.end(), b.paths.begin(), b.paths.end(),
-                    [](const auto& x, const auto& y) {
-                      return x.path == y.path && same_spec(x.masker, y.masker);
-                    });
+         std::equal(
+             a.paths.begin(), a.paths.end(), b.paths.begin(), b.paths.end(),
+             [](const auto& x, const auto& y) { return x.path == y.path && same_spec(x.masker, y.masker); });
 }
 
 // Whether equal values of the two columns reach the masker, and leave it, as equal ones.

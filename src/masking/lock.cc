@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "masking/names.h"
 #include "masking/plan.h"

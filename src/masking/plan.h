@@ -2,6 +2,7 @@
 // finding, and with one error among the findings there is no plan.
 #pragma once
 
+#include <string_view>
 #include <optional>
 #include <string>
 #include <vector>
