@@ -175,8 +175,8 @@ CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY, n serial, flag boolean,
 )");
   PlanCheck check = plan_masking(tables(R"(
   public.t:
-    id: keep
-    n: keep
+    id: {fixed: 1}
+    n: {fixed: 1}
     flag: email
     doc: emial
     email: "null"
@@ -186,7 +186,8 @@ CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY, n serial, flag boolean,
     gone: email
 )"),
                                  {}, catalog);
-  EXPECT_THAT(kinds(check), testing::UnorderedElementsAre("cannot_serve_type flag", "unknown_masker doc",
+  EXPECT_THAT(kinds(check), testing::UnorderedElementsAre("too_weak_for_unique id", "too_weak_for_unique n",
+                                                          "cannot_serve_type flag", "unknown_masker doc",
                                                           "cannot_serve_type email", "undecided name",
                                                           "generated up", "bad_parameter day"));
   EXPECT_THAT(kinds(check, false), ElementsAre("missing_column gone"));

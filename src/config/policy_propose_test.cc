@@ -59,6 +59,7 @@ CREATE TABLE vendors (id int, name text);
   EXPECT_EQ(found["users.telefon"], "phone");
   EXPECT_EQ(found["users.passwort"], "hash");
   EXPECT_EQ(found["users.tax_id"], "hash");
+  EXPECT_EQ(found["users.ip"], "ip");
   EXPECT_EQ(found["users.name"], "person_name");
   EXPECT_EQ(found["vendors.name"], "company");
   EXPECT_EQ(found["categories.name"], "judge");
