@@ -274,7 +274,7 @@ std::string PostgresCluster::connection(std::string_view database, std::string_v
     return out + "'";
   };
   return "host=" + quoted(sockets_) + " port=" + std::to_string(port_) + " user=" + quoted(user) +
-         " dbname=" + quoted(database);
+         " dbname=" + quoted(database) + " client_encoding=UTF8";
 }
 
 namespace {

@@ -382,6 +382,7 @@ TEST_F(EngineTest, production_is_out_of_reach_of_the_copy) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   ASSERT_EQ(publisher->value("postgres", "SELECT count(*) FROM pg_replication_slots"), "1");
+  production_->run("postgres", "CREATE ROLE weak; ALTER DATABASE postgres SET role = 'weak'");
   restore();
   // A table still being synchronised would send DROP SUBSCRIPTION to the publisher even without a slot's
   // name.
@@ -548,6 +549,89 @@ TEST_F(EngineTest, goes_on_after_being_killed_anywhere) {
   // Masked once, not twice: both tables give the same address the same pseudonym.
   EXPECT_EQ(copy_value("postgres", "SELECT count(*) FROM public.t JOIN public.u USING (id, email)"), "60000");
   EXPECT_TRUE(fs::is_empty(spool_));
+}
+
+// A check that cannot fail proves nothing: each is made to.
+TEST_F(EngineTest, the_checks_of_the_proof_bite) {
+  make_production();
+  production_->run("postgres", R"(CREATE TABLE t (id int PRIMARY KEY, email text);
+    INSERT INTO t SELECT i, 'raw' || i FROM generate_series(1, 500) i; ANALYZE t;
+    CREATE TABLE child (t int REFERENCES t); INSERT INTO child VALUES (1); CREATE MATERIALIZED VIEW v AS SELECT * FROM t)");
+  restore();
+  defuse();
+  auto catalog = engine_.catalog(target_);
+  auto plan = plan_for(*catalog, {{"public.t.email", "hash"}});
+  auto evidence = mask(plan);
+  ASSERT_TRUE(evidence.ok()) << to_string(evidence.error());
+  EXPECT_EQ(failures(verify(&plan, *evidence)), "");
+  auto session = Connection::open(target_, "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok());
+  struct Breakage {
+    const char* check;
+    const char* sql;
+    const char* back;
+  };
+  for (const Breakage& b : {
+           Breakage{"row_counts", "INSERT INTO public.t VALUES (1000, 'x')",
+                    "DELETE FROM public.t WHERE id = 1000"},
+           Breakage{"foreign_keys_valid",
+                    "UPDATE pg_class SET relhastriggers = false WHERE relname = 'child'; INSERT INTO "
+                    "public.child VALUES "
+                    "(-5); UPDATE pg_class SET relhastriggers = true WHERE relname = 'child'",
+                    "DELETE FROM public.child WHERE t = -5"},
+           Breakage{"indexes_valid",
+                    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.t_pkey'::regclass",
+                    "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'public.t_pkey'::regclass"},
+           Breakage{"identity_kept", "UPDATE pg_class SET relhastriggers = false WHERE relname = 't'",
+                    "UPDATE pg_class SET relhastriggers = true WHERE relname = 't'"},
+           Breakage{"roles_shut", "ALTER ROLE postgres PASSWORD 'x'", "ALTER ROLE postgres PASSWORD NULL"},
+           Breakage{"nothing_armed", "CREATE EXTENSION postgres_fdw", "DROP EXTENSION postgres_fdw"},
+           // Last: a table newer than its statistics and views is what an unfinished run leaves.
+           Breakage{"statistics_rebuilt",
+                    "UPDATE pg_class SET relhastriggers = relhastriggers WHERE relname = 't'", ""},
+           Breakage{"materialized_views_refreshed", "SELECT 1", ""},
+       }) {
+    ASSERT_TRUE(session->execute(b.sql).ok()) << b.check;
+    auto checks = verify(&plan, *evidence);
+    ASSERT_NE(find_check(checks, b.check), nullptr) << b.check;
+    EXPECT_EQ(find_check(checks, b.check)->outcome, model::Outcome::kFailed) << b.check;
+    ASSERT_TRUE(session->execute(b.back).ok()) << b.check;
+  }
+  model::Evidence forgotten = *evidence;
+  std::erase_if(forgotten.tables, [](const auto& table) { return table.table == "t"; });
+  EXPECT_THAT(find_check(verify(&plan, forgotten), "row_counts")->detail,
+              HasSubstr("public.t was not treated"));
+}
+
+TEST_F(EngineTest, other_encodings_and_values_that_do_not_fit_are_told_without_the_value) {
+  make_production();
+  production_->run("postgres",
+                   "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+  production_->run("old",
+                   "CREATE TABLE \"täble\" (\"é\" text, kept text); INSERT INTO \"täble\" VALUES "
+                   "('raw@corp.example', 'Zoë')");
+  production_->run("postgres",
+                   "CREATE TABLE t (email text CHECK (email LIKE '%@corp.example')); INSERT INTO t VALUES "
+                   "('raw@corp.example')");
+  restore();
+  defuse();
+  auto catalog = engine_.catalog(target_);
+  ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  auto refused = mask(plan_for(*catalog, {{"public.t.email", "email"}}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("23514"));
+  EXPECT_EQ(refused.error().message.find('@'), std::string::npos) << refused.error().message;
+  EXPECT_EQ(copy_value("postgres", "SELECT count(*) FROM public.t WHERE email = 'raw@corp.example'"), "1");
+  auto plan = plan_for(*catalog, {{"public.täble.é", "email"}});
+  EXPECT_EQ(
+      copy_value("old",
+                 "SELECT relname FROM pg_class WHERE oid >= 16384 AND relkind = 'r' AND relname LIKE 't%'"),
+      "täble");
+  auto masked = mask(plan);
+  ASSERT_TRUE(masked.ok()) << to_string(masked.error());
+  EXPECT_EQ(failures(verify(&plan, *masked)), "");
+  EXPECT_EQ(copy_value("old", "SELECT kept || (\"é\" LIKE '%@corp.example')::text FROM public.\"täble\""),
+            "Zoëfalse");
 }
 
 TEST_F(EngineTest, a_stop_is_noticed_and_leaves_nothing_half) {

@@ -228,10 +228,14 @@ void MaskRun::add_indexes(TableJob& job, const std::vector<int64_t>& indexes) {
       static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
   uint64_t memory = std::clamp(pages / 8 / static_cast<uint64_t>(std::max(1, request_.workers)),
                                kSortMemoryMin, kSortMemoryMax);
+  // Indexes beside each other use the cores better than workers within one.
+  int helpers = std::max(0, request_.workers - static_cast<int>(indexes.size()));
   for (int64_t index : indexes) {
     pool_.add(kIndexFirst,
-              {job.database, [&job, index, memory](Connection& session) -> Status {
-                 YTB_TRY(session.execute(fmt::format("SET maintenance_work_mem = '{}kB'", memory >> 10)));
+              {job.database, [&job, index, memory, helpers](Connection& session) -> Status {
+                 YTB_TRY(session.execute(fmt::format(
+                     "SET maintenance_work_mem = '{}kB'; SET max_parallel_maintenance_workers = {}",
+                     memory >> 10, helpers)));
                  Status built = with_search_paths(
                      session, [&](const std::string& path) { return rebuild_index(session, index, path); });
                  YTB_TRY(std::move(built));

@@ -189,10 +189,8 @@ Status put_back(Connection& session, const LoadRequest& request, int checks, con
 Status load_in_transaction(Connection& session, const LoadRequest& request) {
   const TableFacts& facts = request.facts;
   std::string table = session.qualified(request.name.schema, request.name.name);
-  std::string checks =
-      facts.unvalidated_checks > 0
-          ? session.value(fmt::format("SELECT relchecks FROM pg_class WHERE oid = {}", facts.oid)).value()
-          : std::string("0");
+  YTB_ASSIGN(std::string checks,
+             session.value(fmt::format("SELECT relchecks FROM pg_class WHERE oid = {}", facts.oid)));
   std::optional<Rows> domains;
   if (!facts.unvalidated_domains.empty()) {
     YTB_ASSIGN(domains, session.query(fmt::format(
