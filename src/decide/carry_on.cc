@@ -34,6 +34,17 @@ std::optional<Action> remove_in_flight(View& view, const Copy& copy, std::string
   return unless_backing_off(view, action_on(ActionKind::kDelete, copy, std::move(reason)), copy);
 }
 
+std::optional<Action> give_up(View& view, const Copy& copy, std::string reason) {
+  if (copy.opened && view.alias().target == copy.id) {
+    view.in_the_way = Hold{.waiting = Waiting::kUnknown,
+                           .reason = fmt::format("{} would be given up, but the alias points at it", copy.id),
+                           .until = view.now + kLookAgain,
+                           .blocker = std::nullopt};
+    return std::nullopt;
+  }
+  return action_on(ActionKind::kFail, copy, std::move(reason));
+}
+
 void hold_unknown(View& view, std::string_view what, const Error& why) {
   view.in_the_way = Hold{.waiting = Waiting::kUnknown,
                          .reason = fmt::format("{} could not be observed: {}", what, why.message),
@@ -78,7 +89,7 @@ std::optional<Action> next_step(View& view, const Copy& copy) {
       break;
   }
   if (!copy.proven) {
-    return action_on(ActionKind::kFail, copy, "it is recorded proven, but its proof does not verify");
+    return give_up(view, copy, "it is recorded proven, but its proof does not verify");
   }
   if (!copy.opened) return step(ActionKind::kOpen, "its proof passed");
   if (!copy.running) return step(ActionKind::kStart, "it is open and its server is down");
@@ -114,8 +125,8 @@ std::optional<Action> go_on(View& view) {
                             "policy, key or access changed after it was begun: it is begun anew");
   }
   if (chosen->tries >= kTriesMax) {
-    return action_on(ActionKind::kFail, *chosen,
-                     fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));
+    return give_up(view, *chosen,
+                   fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));
   }
   return next_step(view, *chosen);
 }

@@ -189,7 +189,8 @@ class ActionCheck {
         break;
       case ActionKind::kFail:
         demand_phase({Phase::kRestoring, Phase::kRestored, Phase::kDefused, Phase::kMasked, Phase::kProven});
-        demand(observed_.alias->target != copy_->id, Invariant::kNoGap, "the alias points at it");
+        demand(observed_.alias->target != copy_->id || !copy_->opened, Invariant::kNoGap,
+               "the alias points at it");
         break;
       case ActionKind::kDelete:
         check_delete();

@@ -70,7 +70,7 @@ std::optional<Action> mend_alias(View& view) {
     }
     if (!live->proven)
       view.remark(fmt::format("the proof of the live copy {} does not verify any more", live->id));
-    if (!view.alias().consistent && live->proven) {
+    if (!view.alias().consistent && can_serve(*live)) {
       return point_at(view, *live, "the parts of the alias disagree: repeat the repoint");
     }
     return std::nullopt;

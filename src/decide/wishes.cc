@@ -87,7 +87,8 @@ std::optional<Action> delete_asked(View& view) {
            "refresh or roll back first; to take everything away use: yesterdaytabase teardown");
     return std::nullopt;
   }
-  if (view.live() == nullptr && can_serve(*copy)) {
+  bool served = copy->phase == Phase::kDraining || copy->phase == Phase::kSpare;
+  if (view.live() == nullptr && (served || can_serve(*copy))) {
     refuse(view, fmt::format("{} is not deleted while no other copy is live", copy->id),
            "refresh first; to take everything away use: yesterdaytabase teardown", Retry::kLater);
     return std::nullopt;

@@ -372,7 +372,7 @@ class Simulation {
 
   // Nothing is tried again before its back-off is over. Where looks may be old, a try may not have been seen.
   void check_patience(const model::Observed& before, const model::Action& action, Instant began) {
-    if (world_.faults.stale > 0) return;
+    if (world_.faults.stale > 0 || action.kind == model::ActionKind::kFail) return;  // giving up is no try
     for (const Copy& was : *before.copies) {
       if (was.id == action.copy && decide::retry_at(was.tries, was.last_try, began)) {
         world_.violate("patience", fmt::format("{} before its back-off is over", action.id()));
