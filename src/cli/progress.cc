@@ -154,9 +154,7 @@ void ProgressView::text_event(const refresh::Event& event) {
     case refresh::Event::Kind::kWaiting:
       if (event.decision != nullptr && event.decision->reason != waiting_) {
         waiting_ = event.decision->reason;
-        std::string until =
-            event.decision->until ? fmt::format(" (until {})", to_iso(*event.decision->until)) : "";
-        line(fmt::format("{} {}{}", output_.dim("·"), waiting_, until));
+        line(fmt::format("{} {}", output_.dim("·"), decide::to_string(*event.decision)));
       }
       return;
   }

@@ -117,9 +117,7 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
   const Output& output = context.output;
   const model::Observed& observed = gathered.observed;
   const model::Copy* live = live_copy(observed);
-  std::string next = gathered.decision ? gathered.decision->reason : std::string();
-  if (gathered.decision && gathered.decision->until)
-    next += fmt::format(" (until {})", to_iso(*gathered.decision->until));
+  std::string next = gathered.decision ? decide::to_string(*gathered.decision) : std::string();
   std::string data;
   if (live != nullptr) {
     data = fmt::format("{} ({} old)", to_iso(live->data_as_of), age(live->data_as_of, context.now()));

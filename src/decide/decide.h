@@ -31,6 +31,9 @@ struct Decision {
   std::vector<std::string> remarks;  // skipped snapshots, strays, copies that are not ours: for --explain
 };
 
+// The reason, and when it is looked at again where the reason does not say so itself.
+std::string to_string(const Decision& decision);
+
 Decision decide(const Desired& desired, const model::Observed& observed, Instant now);
 
 }  // namespace ytb::decide

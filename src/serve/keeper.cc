@@ -85,8 +85,7 @@ Instant Keeper::act(Workplace& workplace, const config::ProductionConfig& produc
     } else if (decision->waiting != decide::Waiting::kUnknown) {
       last_error_.clear();
     }
-    log_once(decision->until ? fmt::format("{} (until {})", decision->reason, to_iso(*decision->until))
-                             : decision->reason);
+    log_once(decide::to_string(*decision));
     Instant now = clock_.now();
     wake = std::clamp(decision->until.value_or(now + kLookEvery), now + std::chrono::seconds(1),
                       now + kLookEvery);

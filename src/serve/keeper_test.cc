@@ -100,6 +100,12 @@ TEST_F(KeeperTest, ActsUntilThereIsNothingButToWait) {
   EXPECT_EQ(log_, std::vector<std::string>{"next at 07:00 (until 2026-11-22T06:03:00Z)"});
 }
 
+TEST_F(KeeperTest, ATimeIsSaidOnce) {
+  script_.ticks = {idle("drains until 2026-11-22T06:03:00Z", at("2026-11-22T06:03:00Z"))};
+  turn();
+  EXPECT_EQ(log_, std::vector<std::string>{"drains until 2026-11-22T06:03:00Z"});
+}
+
 TEST_F(KeeperTest, LooksAtLeastEveryFiveMinutesAndAtMostEverySecond) {
   script_.ticks = {idle("far", at("2026-11-23T06:00:00Z"))};
   EXPECT_EQ(turn(), clock_.now() + Keeper::kLookEvery);
