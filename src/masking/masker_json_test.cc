@@ -14,10 +14,10 @@ namespace {
 
 using namespace testing;  // NOLINT: this room's own helpers
 
-using Paths = std::vector<std::pair<std::string, MaskerSpec>>;
+using Paths = std::vector<MaskerPath>;
 
-std::unique_ptr<Masker> json_masker(Paths paths, std::string type = "json", Wire wire = Wire::kText) {
-  auto made = compile(json_of(std::move(paths)), column_of(TypeClass::kJson, std::move(type)), wire);
+std::unique_ptr<Masker> json_masker(const Paths& paths, std::string type = "json", Wire wire = Wire::kText) {
+  auto made = compile(json_of(paths), column_of(TypeClass::kJson, std::move(type)), wire);
   EXPECT_TRUE(made.ok()) << made.error().message;
   return std::move(made).value();
 }
@@ -170,8 +170,8 @@ TEST(Json, WhatIsNoJsonIsInvalid) {
 }
 
 TEST(Json, PolicyMistakesAreErrorsWithTheirPlace) {
-  auto error_of = [](Paths paths) {
-    auto made = compile(json_of(std::move(paths)), column_of(TypeClass::kJson, "jsonb"));
+  auto error_of = [](const Paths& paths) {
+    auto made = compile(json_of(paths), column_of(TypeClass::kJson, "jsonb"));
     return made.ok() ? std::string("fine") : made.error().message;
   };
   Where where{"p.yaml", 9, 5};

@@ -32,7 +32,7 @@ inline MaskerSpec spec_of(std::string name, Params params = {}, Where where = {}
 
 inline MaskerSpec json_of(std::vector<MaskerPath> paths) {
   MaskerSpec spec = spec_of("json");
-  spec.paths = std::move(paths);
+  for (const auto& [path, masker] : paths) spec.paths.push_back({path, masker});
   return spec;
 }
 
