@@ -1,4 +1,5 @@
 // Any bytes as a config: an error with a place or a config whose promises hold, never a crash or a hang.
+// fuzz-rooms: config decide masking model base
 #include <cstdint>
 #include <string_view>
 

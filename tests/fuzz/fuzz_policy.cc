@@ -1,4 +1,5 @@
 // Any bytes as a policy and as a lock: what is read can be planned, and a lock comes back as it was.
+// fuzz-rooms: config decide masking model base
 #include <cstdint>
 #include <string_view>
 #include <utility>

@@ -1,4 +1,5 @@
 // Any bytes as a schema file: what is read gets a proposed policy that reads back and judges every column.
+// fuzz-rooms: config decide masking model base
 #include <cstdint>
 #include <string>
 #include <string_view>
