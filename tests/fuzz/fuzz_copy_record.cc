@@ -1,4 +1,5 @@
 // copy.json and attempts.json: any text is read or refused, and what is read is written the same again.
+// fuzz-rooms: drivers_local
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

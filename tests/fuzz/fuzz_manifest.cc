@@ -1,4 +1,5 @@
 // The backup manifest: any text is read or refused, and what is read never leads out of the backup.
+// fuzz-rooms: drivers_basebackup
 #include <cstddef>
 #include <cstdint>
 #include <string>
