@@ -202,8 +202,12 @@ Status LocalHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::s
     record.copy.phase_since = clock_.now();
     record.copy.tries = 0;
     record.copy.last_try = {};
-    record.copy.failure.clear();
-    record.copy.failure_retry = Retry::kNever;
+    if (phase != Phase::kFailed) {  // given up after some tries: why, and whether to begin anew, is kept
+      record.copy.failure.clear();
+      record.copy.failure_retry = Retry::kNever;
+    }
+  } else if (phase == Phase::kDraining) {
+    record.copy.phase_since = clock_.now();  // a drain that begins anew: the clock had been set back
   }
   if (phase == Phase::kFailed && !reason.empty()) record.copy.failure = std::string(reason);
   return save(record);
@@ -227,6 +231,12 @@ Status LocalHost::record_failure(const model::OwnedCopy& copy, const Error& erro
 
 Status LocalHost::record_inputs(const model::OwnedCopy& copy, std::string_view inputs) {
   YTB_ASSIGN(Held held, hold(copy, "recording inputs"));
+  if (!held.record.copy.inputs.empty() && held.record.copy.inputs != inputs) {
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("{} was begun with another policy, key or access", copy.id()),
+                 .hint = "someone else is at work on it; it is looked at again",
+                 .retry = Retry::kLater};
+  }
   held.record.copy.inputs = std::string(inputs);
   return save(held.record);
 }

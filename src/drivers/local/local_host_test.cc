@@ -298,6 +298,27 @@ TEST_F(LocalHostTest, FailuresAreCountedAndTheHopelessOnesFail) {
   EXPECT_EQ(attempts->front().outcome, model::AttemptOutcome::kFailed);
 }
 
+TEST_F(LocalHostTest, GivenUpAfterSomeTriesItMayBeBegunAnew) {
+  ASSERT_TRUE(restore().ok());
+  Error later{.code = Code::kConnection, .message = "no answer", .hint = {}, .retry = Retry::kLater};
+  ASSERT_TRUE(host().record_failure(owned(), later).ok());
+  ASSERT_TRUE(host().record_phase(owned(), Phase::kFailed, "5 tries failed").ok());
+  ASSERT_TRUE(host().remove(owned(), std::nullopt, progress_).ok());
+  auto attempts = host().attempts();
+  ASSERT_EQ(attempts->size(), 1U);
+  EXPECT_EQ(attempts->front().reason, "5 tries failed");
+  EXPECT_EQ(attempts->front().code, Code::kConnection);
+  EXPECT_EQ(attempts->front().retry, Retry::kLater);
+}
+
+TEST_F(LocalHostTest, InputsAreRecordedOnce) {
+  ASSERT_TRUE(restore().ok());
+  ASSERT_TRUE(host().record_inputs(owned(), "a").ok());
+  EXPECT_TRUE(host().record_inputs(owned(), "a").ok());
+  EXPECT_EQ(host().record_inputs(owned(), "b").error().code, Code::kBusy);
+  EXPECT_EQ(only().inputs, "a");
+}
+
 TEST_F(LocalHostTest, OpeningIsRecordedBeforeTheDoorOpens) {
   prove();
   EXPECT_TRUE(only().proven);
