@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -422,7 +422,7 @@ TEST(PolicyPlanTest, AnOmittedDatabaseIsEmptied) {
   PlanCheck check = accepted(policy_of("version: 1\ndatabases: {shop: omit}\n"), catalog);
   ASSERT_TRUE(check.ok()) << shown(check);
   EXPECT_TRUE(check.plan->databases[0].omitted);
-  EXPECT_TRUE(check.plan->databases[0].empty_large_objects);
+  EXPECT_EQ(check.plan->databases[0].large_objects, masking::LargeObjects::kNone);
   EXPECT_EQ(plan_for(check, "t")->treatment, Treatment::kEmpty);
 }
 
@@ -435,7 +435,7 @@ TEST(PolicyPlanTest, LargeObjectsAreJudgedByThemselves) {
   EXPECT_TRUE(accepted(tables("  public.t: keep\nlarge_objects: keep\n"), catalog).ok());
   PlanCheck none = accepted(tables("  public.t: keep\nlarge_objects: none\n"), catalog);
   ASSERT_TRUE(none.ok());
-  EXPECT_TRUE(none.plan->databases[0].empty_large_objects);
+  EXPECT_EQ(none.plan->databases[0].large_objects, masking::LargeObjects::kNone);
   // With the whole database they are kept as of the lock: an old lock does not cover them.
   Policy whole = policy_of("version: 1\ndatabases: {shop: keep}\n");
   EXPECT_TRUE(accepted(whole, catalog).ok());
@@ -495,14 +495,14 @@ TEST(PolicyPlanTest, TenThousandTablesTakeUnderASecond) {
     database.tables.back().name.name = fmt::format("t{}", i);
     policy.databases[""].tables[database.tables.back().name] = entry;
   }
-  auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // the processor's time: the machine may be busy with others
   PlanCheck check = accepted(policy, catalog);
-  auto took = std::chrono::steady_clock::now() - start;
+  const double took_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_TRUE(check.ok());
 #ifndef YTB_SANITIZED
-  EXPECT_LT(took, std::chrono::seconds(1));
+  EXPECT_LT(took_s, 1.0);
 #endif
-  (void)took;
+  EXPECT_GT(took_s, 0);
 }
 
 }  // namespace

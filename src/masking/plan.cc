@@ -191,6 +191,16 @@ class DatabasePlanner {
   TableVerdicts verdicts_;
 };
 
+// What becomes of the large objects once the check has passed.
+LargeObjects large_objects_of(const DatabasePolicy& policy, const Database& database) {
+  if (policy.form == DatabasePolicy::Form::kOmit) return LargeObjects::kNone;
+  // With a whole database they are kept as of the lock; without any there is nothing in the lock either.
+  if (policy.form == DatabasePolicy::Form::kKeep) {
+    return database.large_objects > 0 ? LargeObjects::kKeep : LargeObjects::kUnjudged;
+  }
+  return policy.large_objects;
+}
+
 // The database that a policy with `tables:` alone speaks of: the only one that needs judging.
 const Database* only_database(const Catalog& catalog) {
   const Database* only = nullptr;
@@ -261,8 +271,7 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
     JudgeContext context{
         .policy = policy, .lock = locked, .database = database, .key = dummy, .findings = check.findings};
     plan.databases.push_back(DatabasePlanner(context, judged_by).run());
-    plan.databases.back().empty_large_objects =
-        judged_by.large_objects == LargeObjects::kNone || judged_by.form == DatabasePolicy::Form::kOmit;
+    plan.databases.back().large_objects = large_objects_of(judged_by, database);
   }
 
   std::stable_sort(check.findings.begin(), check.findings.end(), [](const Finding& a, const Finding& b) {

@@ -67,7 +67,9 @@ struct TablePlan {
 struct DatabasePlan {
   Database database;  // its catalog, for keys and materialized views
   bool omitted = false;
-  bool empty_large_objects = false;  // `large_objects: none`, or omitted: every one is deleted
+  // kNone: every one is deleted (also where the database is omitted). kUnjudged: there were none when the
+  // plan was made; whoever finds some then refuses.
+  LargeObjects large_objects = LargeObjects::kUnjudged;
   std::vector<TablePlan> tables;
 };
 

@@ -197,13 +197,23 @@ Status Reader::read_columns() {
 }
 
 Status Reader::read_keys() {
-  YTB_ASSIGN(Rows indexes,
-             session.query(
-                 "SELECT i.indrelid, c.relname, i.indisunique, i.indisprimary, i.indpred IS NOT NULL OR "
-                 "i.indexprs IS NOT NULL, (SELECT json_agg(a.attname ORDER BY k.place) FROM "
-                 "unnest(i.indkey) WITH ORDINALITY AS k (number, place) JOIN pg_attribute a ON a.attrelid = "
-                 "i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts) FROM pg_index i JOIN "
-                 "pg_class c ON c.oid = i.indexrelid ORDER BY i.indrelid, c.relname"));
+  YTB_ASSIGN(
+      Rows indexes,
+      session.query(
+          "SELECT i.indrelid, c.relname, i.indisunique, i.indisprimary, i.indpred IS NOT NULL OR "
+          "i.indexprs IS NOT NULL, (SELECT json_agg(a.attname ORDER BY k.place) FROM "
+          "unnest(i.indkey) WITH ORDINALITY AS k (number, place) JOIN pg_attribute a ON a.attrelid = "
+          "i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts), "
+          // What an expression uses is recorded as a dependency; a predicate's columns are among them.
+          "CASE WHEN i.indexprs IS NOT NULL THEN (SELECT json_agg(DISTINCT a.attname) FROM pg_depend d "
+          "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid WHERE d.classid = "
+          "'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid AND d.refclassid = "
+          "'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0 AND "
+          "a.attnum <> ALL (i.indkey)) END, "
+          // The attribute is there from version 15 on.
+          "COALESCE((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) "
+          "FROM pg_index i JOIN "
+          "pg_class c ON c.oid = i.indexrelid ORDER BY i.indrelid, c.relname"));
   for (int row = 0; row < indexes.count(); ++row) {
     Table* table = find(indexes.integer(row, 0));
     if (table == nullptr) continue;
@@ -211,7 +221,9 @@ Status Reader::read_keys() {
                               .columns = json_strings(indexes.at(row, 5)),
                               .unique = indexes.truth(row, 2),
                               .primary = indexes.truth(row, 3),
-                              .partial_or_expression = indexes.truth(row, 4)});
+                              .partial_or_expression = indexes.truth(row, 4),
+                              .expression_columns = json_strings(indexes.at(row, 6)),
+                              .nulls_not_distinct = indexes.truth(row, 7)});
   }
   auto names = [](std::string_view relation, std::string_view numbers) {
     return fmt::format(

@@ -266,6 +266,14 @@ TEST_F(EngineTest, masks_a_nasty_production_and_keeps_its_identity) {
 
   auto catalog = engine_.catalog(target_);
   ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  const masking::Table* indexed =
+      masking::find_table(*masking::find_database(*catalog, "shop"), {"public", "customers"});
+  ASSERT_NE(indexed, nullptr);
+  for (const masking::Index& index : indexed->indexes) {
+    EXPECT_EQ(std::count(index.expression_columns.begin(), index.expression_columns.end(), "name"),
+              index.name == "by_expression" ? 1 : 0)
+        << index.name;
+  }
   // What the check finds before is why it can be believed afterwards.
   auto look = [&] {
     auto session = Connection::open(target_, "shop", SessionKind::kCopy);
@@ -493,6 +501,32 @@ TEST_F(EngineTest, nothing_is_changed_but_in_a_closed_copy) {
   auto rows = engine_.rows(target_, "postgres", catalog->databases[0].tables[0], 5);
   ASSERT_TRUE(rows.ok());
   EXPECT_EQ((*rows)[0][0], "x");
+}
+
+TEST_F(EngineTest, large_objects_need_a_word_and_go_when_it_is_none) {
+  make_production();
+  production_->run("postgres", "CREATE TABLE t (a text); SELECT lo_from_bytea(0, 'raw')");
+  restore();
+  defuse();
+  auto catalog = engine_.catalog(target_);
+  ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  auto plan = plan_for(*catalog, {{"public.t.a", "hash"}});
+  auto database = std::find_if(plan.databases.begin(), plan.databases.end(),
+                               [](const auto& each) { return each.database.name == "postgres"; });
+  ASSERT_NE(database, plan.databases.end());
+  database->large_objects = masking::LargeObjects::kUnjudged;
+  auto refused = mask(plan);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kPolicy);
+  EXPECT_THAT(refused.error().hint, HasSubstr("large_objects: none"));
+  database->large_objects = masking::LargeObjects::kNone;
+  auto done = mask(plan);
+  ASSERT_TRUE(done.ok()) << to_string(done.error());
+  auto session = Connection::open(target_, "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok());
+  auto left = session->value("SELECT count(*) FROM pg_largeobject_metadata");
+  ASSERT_TRUE(left.ok());
+  EXPECT_EQ(*left, "0");
 }
 
 TEST_F(EngineTest, what_the_plan_does_not_judge_stops_it) {

@@ -386,7 +386,7 @@ Status MaskRun::finish(DatabaseJob& database) {
   constexpr std::string_view kStep = "finished";
   YTB_ASSIGN(bool done, step_done(session, kStep));
   if (done) return {};
-  if (database.plan->omitted) {
+  if (database.plan->omitted || database.plan->large_objects == masking::LargeObjects::kNone) {
     YTB_TRY(session.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata"));
     YTB_TRY(session.execute("VACUUM (FULL) pg_largeobject"));
   }

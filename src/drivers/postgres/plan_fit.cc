@@ -37,12 +37,12 @@ Status check_databases(const ports::SessionTarget& target, Connection& session,
 }
 
 Status check_tables(const masking::Database& live, const masking::DatabasePlan& plan) {
-  if (live.large_objects > 0 && !plan.omitted) {
+  if (live.large_objects > 0 && plan.large_objects == masking::LargeObjects::kUnjudged && !plan.omitted) {
     return Error{
         .code = Code::kPolicy,
         .message = fmt::format("database '{}' holds {} large objects, which nobody judges column by column",
                                printable(live.name), live.large_objects),
-        .hint = "omit the database, or remove them from production (lo_unlink) or its backup"};
+        .hint = "give the database `large_objects: none` (deleted) or `large_objects: keep` in the policy"};
   }
   for (const masking::Table& table : live.tables) {
     if (table.kind != masking::RelationKind::kTable) continue;
