@@ -42,6 +42,7 @@ class DateShift final : public Masker {
       if (day == std::numeric_limits<int32_t>::min() || day == std::numeric_limits<int32_t>::max()) {
         return blank(value, out);
       }
+      if (!in_range(day)) return Applied::kInvalid;
       append_be32(static_cast<uint32_t>(day + shift_of(day, row)), out);
       return Applied::kReplaced;
     }
@@ -51,6 +52,7 @@ class DateShift final : public Masker {
       return blank(value, out);
     }
     int64_t day = time >= 0 ? time / kMicrosecondsPerDay : -((-(time + 1)) / kMicrosecondsPerDay) - 1;
+    if (!in_range(day)) return Applied::kInvalid;
     append_be64(static_cast<uint64_t>(time + shift_of(day, row) * kMicrosecondsPerDay), out);
     return Applied::kReplaced;
   }
@@ -61,7 +63,7 @@ class DateShift final : public Masker {
     std::optional<DateText> date = parse_date_text(value);
     if (!date) return Applied::kInvalid;
     int64_t day = date->day;
-    if (day < kDayMin || day > day_max()) return Applied::kInvalid;
+    if (!in_range(day)) return Applied::kInvalid;
     append_date_text(day + shift_of(day, row), date->rest, out);
     return Applied::kReplaced;
   }
@@ -72,6 +74,8 @@ class DateShift final : public Masker {
   }
   [[nodiscard]] int64_t day_max() const { return type_ == ValueType::kDate ? kDateDayMax : kTimestampDayMax; }
 
+  [[nodiscard]] bool in_range(int64_t day) const { return day >= kDayMin && day <= day_max(); }
+
   // -days_max … days_max, never 0, and never out of the type's range.
   [[nodiscard]] int64_t shift_of(int64_t day, RowFields row) const {
     thread_local std::string canonical;
@@ -80,7 +84,7 @@ class DateShift final : public Masker {
     Draw draw(subject_.digest(row, canonical));
     auto shift = static_cast<int64_t>(1 + draw.below(static_cast<uint64_t>(days_max_)));
     if ((draw.next() & 1) != 0) shift = -shift;
-    return day + shift < kDayMin || day + shift > day_max() ? -shift : shift;
+    return in_range(day + shift) ? shift : -shift;
   }
 
   ValueType type_;

@@ -359,6 +359,19 @@ TEST(DateShift, OfTimestampsKeepsTheTimeOfDay) {
   EXPECT_TRUE(mask(**text, "0044-03-15 12:00:00+00 BC").ends_with(" 12:00:00+00 BC"));
 }
 
+TEST(DateShift, WhatNoDateCanBeIsInvalid) {
+  auto date = compile(spec_of("date_shift", {{"days", "9"}}), column_of(TypeClass::kDate, "date"));
+  auto time = compile(spec_of("date_shift", {{"days", "9"}}), column_of(TypeClass::kTimestamp, "timestamp"));
+  std::string out;
+  for (int32_t day : {-2451546, 2145031949, std::numeric_limits<int32_t>::max() - 1}) {
+    EXPECT_EQ((*date)->apply(be32(day), {}, out), Applied::kInvalid) << day;
+  }
+  for (int64_t at : {std::numeric_limits<int64_t>::min() + 1, std::numeric_limits<int64_t>::max() - 1}) {
+    EXPECT_EQ((*time)->apply(be64(at), {}, out), Applied::kInvalid) << at;
+  }
+  EXPECT_EQ((*date)->apply("123", {}, out), Applied::kInvalid);
+}
+
 TEST(DateShift, ByAnotherColumnMovesAllDatesOfOnePersonTogether) {
   Column id = column_of(TypeClass::kInteger, "int4", "id"),
          born = column_of(TypeClass::kDate, "date", "born");
