@@ -55,20 +55,19 @@ char read_escape(std::string_view raw, size_t& at) {
 }  // namespace
 
 void append_escaped(std::string_view value, std::string& out) {
-  for (char c : value) {
-    if (c == '\\') {
-      out.append("\\\\");
-      continue;
-    }
-    if (c >= '\b' && c <= '\r') {
-      out.push_back('\\');
-      out.push_back(std::find_if(std::begin(kControls), std::end(kControls), [c](ControlLetter known) {
-                      return known.control == c;
-                    })->letter);
-      continue;
-    }
-    out.push_back(c);
+  size_t copied = 0;
+  for (size_t at = 0; at < value.size(); ++at) {
+    const char c = value[at];
+    if (c != '\\' && (c < '\b' || c > '\r')) continue;
+    out.append(value.substr(copied, at - copied));
+    copied = at + 1;
+    out.push_back('\\');
+    out.push_back(
+        c == '\\' ? c : std::find_if(std::begin(kControls), std::end(kControls), [c](ControlLetter known) {
+                          return known.control == c;
+                        })->letter);
   }
+  out.append(value.substr(copied));
 }
 
 std::string_view TextRows::unescape(std::string_view raw) {
