@@ -12,6 +12,7 @@ macro(ytb_global_settings)
   endif()
   # Measured: -g1 keeps backtraces readable and saves a third of the build time of -g.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+  set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
   add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
   # GCC 12 reports false positives from inlined std::string code at -O2 (GCC bugs 105329, 105651, 105562).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -1,11 +1,14 @@
 // reconnect: a client that does nothing but connect anew, ask how old the data is, and hang up, again and
 // again, as a web server's workers or a test run do. It counts what a swap costs its clients.
 //
-//   reconnect CONNECTION_STRING THREADS            until it gets SIGTERM or SIGINT
+//   reconnect CONNECTION_STRING THREADS STOP_FILE      until that file is there, or SIGTERM, or ten minutes
 // Prints one JSON object: {"attempts": N, "failed": N, "first_error": "…", "seen": {"2026-…Z": N, …}}
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -66,8 +69,8 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    fmt::print(stderr, "usage: reconnect CONNECTION_STRING THREADS\n");
+  if (argc != 4) {
+    fmt::print(stderr, "usage: reconnect CONNECTION_STRING THREADS STOP_FILE\n");
     return 2;
   }
   struct sigaction action {};
@@ -87,6 +90,11 @@ int main(int argc, char** argv) {
       }
     });
   }
+  constexpr int kWaitsMax = 10 * 60 * 20;
+  for (int i = 0; i < kWaitsMax && !stop_flag.requested() && access(argv[3], F_OK) != 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  stop_flag.request();
   for (std::thread& thread : threads) thread.join();
 
   std::string seen;
