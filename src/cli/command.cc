@@ -231,11 +231,12 @@ std::vector<CommandSpec> make_commands() {
       {.id = CommandId::kProofVerify,
        .path = "proof verify",
        .summary = "Verify a proof's signature and verdict",
-       .help = "Takes a file that 'proof show --output json' wrote, or a copy's name. Exit status 6 when it "
-               "was changed, "
-               "was signed by another key, or does not pass. With --public-key it needs neither config nor "
-               "state.",
-       .arguments = {{.name = "FILE|COPY"}},
+       .help =
+           "Takes a file that 'proof show --output json' wrote, or a copy's name; without either, the live "
+           "copy's. Exit status 6 when it was changed, was signed by another key, or does not pass. With "
+           "--public-key it needs neither config nor "
+           "state.",
+       .arguments = {{.name = "FILE|COPY", .required = false}},
        .options = {{.name = "--public-key",
                     .value = "HEX",
                     .help = "64 hexadecimal digits; the default is our own key",

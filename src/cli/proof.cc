@@ -175,9 +175,9 @@ Status run_proof_show(Context& context) {
 }
 
 Status run_proof_verify(Context& context) {
-  const std::string& name = context.call.arguments.front();
+  const std::string name = context.call.arguments.empty() ? "" : context.call.arguments.front();
   std::optional<std::string> key_text = context.call.value("public-key");
-  bool is_file = os::exists(name);
+  bool is_file = !name.empty() && os::exists(name);
   std::string envelope;
   std::string public_key;
   if (key_text) {
@@ -189,7 +189,8 @@ Status run_proof_verify(Context& context) {
       YTB_ASSIGN(public_key, own_public_key(site));
     }
     if (!is_file) {
-      YTB_ASSIGN(envelope, stored_envelope(site, model::CopyId(name)));
+      YTB_ASSIGN(model::CopyId copy, live_or_named(context, site));
+      YTB_ASSIGN(envelope, stored_envelope(site, copy));
     }
   }
   if (is_file) {

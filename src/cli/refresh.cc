@@ -116,6 +116,9 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
         result.live ? context.command(fmt::format("proof show {}", result.live->id)) : std::string()},
        {"way back", previous.empty() ? std::string() : context.command(fmt::format("rollback {}", previous))},
        {"next", what_comes_next(context, site, result.last)}});
+  // A newer snapshot that was passed over is what a person would look for first.
+  for (const std::string& remark : result.last.remarks)
+    context.out() << "  " << output.dim("· " + remark) << "\n";
   return {};
 }
 

@@ -197,7 +197,8 @@ Status Refresher::settle_action(const Action& action, RunResult& result) {
     result.phase_times.emplace_back(name_of(action.kind), last_elapsed_);
     return {};
   }
-  if (last_failure_->code == Code::kInterrupted) return *last_failure_;
+  // A full disk does not empty itself while we wait: the next run tries again, and a person may act.
+  if (last_failure_->code == Code::kInterrupted || last_failure_->code == Code::kSpace) return *last_failure_;
   if (!is_left_open(*last_failure_)) {
     in_doubt_ = 0;
     return {};

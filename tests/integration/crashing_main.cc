@@ -1,0 +1,38 @@
+// The program, killed by itself at a named point, as a power cut would: YTB_TEST_CRASH_AT is one of
+//   before:<action>     when the action has been decided and is about to begin
+//   after:<action>      when it was done and recorded
+//   inside:<action>:<us>  that many microseconds after it began
+// Without a point it is the program. It exists so that the program itself has no switch for this.
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "app.h"
+#include "model/action.h"
+#include "refresh/refresher.h"
+
+int main(int argc, char** argv) {
+  const char* variable = std::getenv("YTB_TEST_CRASH_AT");
+  const std::string at = variable == nullptr ? "" : variable;
+  ytb::AppHooks hooks;
+  hooks.on_event = [&at](const ytb::refresh::Event& event) {
+    if (event.action == nullptr) return;
+    const std::string name(ytb::model::name_of(event.action->kind));
+    using Kind = ytb::refresh::Event::Kind;
+    if (event.kind == Kind::kActionStarted && at == "before:" + name) kill(getpid(), SIGKILL);
+    if (event.kind == Kind::kActionDone && at == "after:" + name) kill(getpid(), SIGKILL);
+    if (event.kind == Kind::kActionStarted && at.starts_with("inside:" + name + ":")) {
+      const auto wait = std::chrono::microseconds(std::stol(at.substr(at.rfind(':') + 1)));
+      std::thread([wait] {
+        std::this_thread::sleep_for(wait);
+        kill(getpid(), SIGKILL);
+      }).detach();
+    }
+  };
+  return ytb::run_app(argc, argv, hooks);
+}

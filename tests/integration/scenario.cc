@@ -1,0 +1,259 @@
+#include "integration/scenario.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+
+namespace ytb::testing {
+namespace {
+
+using Connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+using ResultSet = std::unique_ptr<PGresult, decltype(&PQclear)>;
+
+void write_file(const std::string& path, std::string_view text, mode_t mode) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+  chmod(path.c_str(), mode);
+}
+
+std::vector<std::string> entries_of(const std::string& folder) {
+  std::vector<std::string> names;
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(folder.c_str()), closedir);
+  if (!dir) return names;
+  while (const dirent* entry = readdir(dir.get())) {
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::vector<std::string>> query_rows(const std::string& connection_string, std::string_view query,
+                                                 std::string& error) {
+  std::vector<std::vector<std::string>> rows;
+  Connection connection(PQconnectdb(connection_string.c_str()), PQfinish);
+  if (PQstatus(connection.get()) != CONNECTION_OK) {
+    error = PQerrorMessage(connection.get());
+    return rows;
+  }
+  ResultSet result(PQexec(connection.get(), std::string(query).c_str()), PQclear);
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK && PQresultStatus(result.get()) != PGRES_COMMAND_OK) {
+    error = PQerrorMessage(connection.get());
+    return rows;
+  }
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    std::vector<std::string> fields;
+    for (int column = 0; column < PQnfields(result.get()); ++column) {
+      fields.emplace_back(PQgetvalue(result.get(), row, column));
+    }
+    rows.push_back(std::move(fields));
+  }
+  return rows;
+}
+
+}  // namespace
+
+Scenario::Scenario(Options options) : options_(std::move(options)) {
+  home_ = temp_.path();
+  mkdir(snapshots().c_str(), 0755);
+  mkdir(copies().c_str(), 0755);
+  mkdir((home_ + "/alias").c_str(), 0755);
+  if (const std::string user = server_user(); !user.empty()) {
+    run_program({"chown", user, snapshots()});
+  }
+  production_ = PostgresCluster::make(options_.production);
+  if (!production_) return;
+  if (options_.database != "postgres") {
+    production_->run("postgres", fmt::format("CREATE DATABASE \"{}\"", options_.database));
+  }
+  // A range of its own for every test that runs at the same time.
+  first_port_ = static_cast<uint16_t>(20000 + (getpid() % 2000) * 20);
+  write_file(home_ + "/masking.key", "0123456789abcdef0123456789abcdef\n", 0600);
+  write_file(home_ + "/staging.password", password_ + "\n", 0600);
+  write_config();
+}
+
+Scenario::~Scenario() {
+  ytb({"teardown", "--yes"});
+  for (const std::string& process : processes()) ADD_FAILURE() << "left running after teardown: " << process;
+}
+
+void Scenario::write_config() {
+  std::string source = fmt::format("      directories: [{}]\n", snapshots());
+  if (options_.with_connection) {
+    source += fmt::format("      connection: \"{}\"\n", production_->connection(options_.database));
+  }
+  std::string access = options_.access;
+  if (access.empty()) {
+    access = fmt::format(
+        "      staging:\n        password: file:{}/staging.password\n        member_of: [pg_read_all_data, "
+        "pg_read_all_settings]\n"
+        "        from: [local, 127.0.0.1/32]\n",
+        home_);
+  }
+  const std::string user = server_user();
+  write_file(config_file(),
+             fmt::format(R"(version: 1
+state: {home}/state
+productions:
+  shop:
+    source:
+      basebackup:
+  {source_indented}
+    copies:
+      local:
+        directory: {copies}
+        ports: {first}-{last}
+{run_as}{copies_extra}    alias:
+      socket:
+        directory: {alias}
+        service_file: {home}/pg_service.conf
+    masking:
+      policy: {home}/policy.yaml
+      key: file:{home}/masking.key
+      workers: 2
+    access:
+{access}    spare_copies: {spare}
+    drain: {drain}
+{extra})",
+                         fmt::arg("home", home_), fmt::arg("copies", copies()),
+                         fmt::arg("first", first_port_), fmt::arg("last", last_port()),
+                         fmt::arg("run_as", user.empty() ? "" : fmt::format("        run_as: {}\n", user)),
+                         fmt::arg("copies_extra", options_.copies_extra), fmt::arg("alias", alias()),
+                         fmt::arg("access", access), fmt::arg("spare", options_.spare_copies),
+                         fmt::arg("drain", options_.drain), fmt::arg("extra", options_.extra),
+                         fmt::arg("source_indented",
+                                  [&] {
+                                    std::string text;
+                                    for (char c : source)
+                                      text += c == '\n' ? std::string("\n  ") : std::string(1, c);
+                                    return text.substr(0, text.size() - 3);
+                                  }())),
+             0600);
+}
+
+RunResult Scenario::ytb(std::vector<std::string> arguments) {
+  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config",
+                                config_file()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return run_program(argv);
+}
+
+RunResult Scenario::crashing_ytb(const std::string& at, std::vector<std::string> arguments) {
+  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/tests/integration/crashing_ytb", "--config",
+                                config_file()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return run_program(argv, {}, {}, {"YTB_TEST_CRASH_AT=" + at});
+}
+
+void Scenario::write_policy(std::string_view tables, std::string_view more_databases) {
+  std::string indented = "  ";
+  for (char c : tables.substr(0, tables.size() - 1))
+    indented += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  write_file(
+      policy_file(),
+      fmt::format("version: 1\ndatabases:\n  postgres: keep\n  template1: keep\n  {}:\n    tables:\n{}\n{}",
+                  options_.database, indented, more_databases),
+      0644);
+}
+
+void Scenario::accept() {
+  RunResult result = ytb({"policy", "accept", "--yes"});
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+}
+
+void Scenario::take_snapshot(const std::string& name, const std::vector<std::string>& extra) {
+  EXPECT_TRUE(production_->base_backup(snapshots() + "/" + name, extra));
+}
+
+RunResult Scenario::refresh(int status, std::vector<std::string> extra) {
+  extra.insert(extra.begin(), "refresh");
+  RunResult result = ytb(extra);
+  EXPECT_EQ(result.status, status) << result.out << result.err;
+  return result;
+}
+
+std::string Scenario::staging(std::string_view database, std::string_view user) const {
+  return fmt::format("host={} user={} dbname='{}' password={} connect_timeout=5", alias(), user,
+                     database.empty() ? std::string_view(options_.database) : database, password_);
+}
+
+std::string Scenario::staging_value(std::string_view query, std::string_view database) {
+  std::string error;
+  auto rows = query_rows(staging(database), query, error);
+  if (!error.empty()) return "<error: " + error + ">";
+  return rows.empty() || rows[0].empty() ? "" : rows[0][0];
+}
+
+std::vector<std::vector<std::string>> Scenario::staging_rows(std::string_view query,
+                                                             std::string_view database) {
+  std::string error;
+  auto rows = query_rows(staging(database), query, error);
+  EXPECT_EQ(error, "") << query;
+  return rows;
+}
+
+std::string Scenario::live_copy() const {
+  std::array<char, PATH_MAX> resolved{};
+  if (realpath(alias().c_str(), resolved.data()) == nullptr) return "";
+  std::string path = resolved.data();  // <copies>/<id>/run
+  if (!path.starts_with(copies() + "/")) return "<outside: " + path + ">";
+  path.erase(0, copies().size() + 1);
+  return path.substr(0, path.find('/'));
+}
+
+std::vector<std::string> Scenario::copy_ids() const {
+  std::vector<std::string> ids;
+  for (std::string& name : entries_of(copies())) {
+    struct stat info {};
+    if (stat((copies() + "/" + name).c_str(), &info) == 0 && S_ISDIR(info.st_mode)) ids.push_back(name);
+  }
+  return ids;
+}
+
+std::string Scenario::proof() {
+  RunResult result = ytb({"--output", "json", "proof", "show"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  return result.out;
+}
+
+std::vector<std::string> Scenario::processes() const {
+  std::vector<std::string> found;
+  for (const std::string& name : entries_of("/proc")) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::array<char, PATH_MAX> cwd{};
+    if (readlink(("/proc/" + name + "/cwd").c_str(), cwd.data(), cwd.size() - 1) <= 0) continue;
+    if (!std::string_view(cwd.data()).starts_with(copies() + "/")) continue;
+    std::ifstream file("/proc/" + name + "/cmdline");
+    std::string command((std::istreambuf_iterator<char>(file)), {});
+    std::replace(command.begin(), command.end(), '\0', ' ');
+    // A session's backend that is just ending has no command line any more.
+    if (!command.empty()) found.push_back(name + " " + command);
+  }
+  return found;
+}
+
+std::string digest_of_tree(const std::string& folder) {
+  RunResult result =
+      run_program({"sh", "-c",
+                   "cd \"$1\" && { find . -printf '%p %m %s %T@ %l\\n' | grep -v '^\\. ' | sort; "
+                   "find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum",
+                   "sh", folder});
+  EXPECT_EQ(result.status, 0) << result.err;
+  return result.out;
+}
+
+bool can_log_in(const std::string& connection) {
+  std::string error;
+  return !query_rows(connection, "SELECT 1", error).empty();
+}
+
+}  // namespace ytb::testing

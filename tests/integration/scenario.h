@@ -1,0 +1,89 @@
+// Scenario: a production of its own, a place for snapshots and copies, a config, and the built program, all
+// in one temporary folder that is removed at the end. What an end-to-end test is written with.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postgres_cluster.h"
+
+namespace ytb::testing {
+
+class Scenario {
+ public:
+  struct Options {
+    PostgresCluster::Options production = {};
+    std::string database = "shop";
+    int spare_copies = 0;
+    std::string drain = "1s";
+    std::string access;           // YAML under `access:`; "" for the role `staging`
+    std::string extra;            // more YAML lines of the production's block, indented by 4
+    std::string copies_extra;     // more YAML lines of copies.local, indented by 8
+    bool with_connection = true;  // source.connection names production
+  };
+
+  Scenario() : Scenario(Options{}) {}
+  explicit Scenario(Options options);
+  ~Scenario();
+  Scenario(const Scenario&) = delete;
+  Scenario& operator=(const Scenario&) = delete;
+
+  [[nodiscard]] PostgresCluster& production() { return *production_; }
+  [[nodiscard]] const std::string& home() const { return home_; }
+  [[nodiscard]] std::string snapshots() const { return home_ + "/snapshots"; }
+  [[nodiscard]] std::string copies() const { return home_ + "/copies"; }
+  [[nodiscard]] std::string alias() const { return home_ + "/alias/shop-yesterday"; }
+  [[nodiscard]] std::string policy_file() const { return home_ + "/policy.yaml"; }
+  [[nodiscard]] std::string config_file() const { return home_ + "/yesterdaytabase.yaml"; }
+  [[nodiscard]] uint16_t first_port() const { return first_port_; }
+  [[nodiscard]] uint16_t last_port() const { return static_cast<uint16_t>(first_port_ + 19); }
+  [[nodiscard]] const std::string& password() const { return password_; }
+
+  // The program with --config and these arguments, to its end.
+  RunResult ytb(std::vector<std::string> arguments);
+  // The program that kills itself at a point; `at`: see crashing_main.cc.
+  RunResult crashing_ytb(const std::string& at, std::vector<std::string> arguments);
+
+  void write_config();
+  Options& options() { return options_; }
+  // Writes the policy: `tables` is YAML under databases.<database>, indented by 4. postgres and template1 are
+  // kept.
+  void write_policy(std::string_view tables, std::string_view more_databases = {});
+  // `policy accept --yes`; a failure when it fails.
+  void accept();
+  // A base backup of production under snapshots()/<name>.
+  void take_snapshot(const std::string& name, const std::vector<std::string>& extra = {});
+  // `refresh`; a failure with its whole output when the status is not `status`.
+  RunResult refresh(int status = 0, std::vector<std::string> extra = {});
+
+  // Through the alias, as staging users connect.
+  [[nodiscard]] std::string staging(std::string_view database, std::string_view user = "staging") const;
+  // First column of the first row, read through the alias; "<error: …>" where that fails.
+  std::string staging_value(std::string_view query, std::string_view database = {});
+  std::vector<std::vector<std::string>> staging_rows(std::string_view query, std::string_view database = {});
+  // The alias's target: the live copy's id, or "".
+  std::string live_copy() const;
+  // Ids of all folders in the copies' directory.
+  std::vector<std::string> copy_ids() const;
+  // The live copy's proof as JSON text.
+  std::string proof();
+  // Command lines of processes that work below copies().
+  std::vector<std::string> processes() const;
+
+ private:
+  Options options_;
+  TempFolder temp_;
+  std::string home_;
+  std::string password_ = "staging-password-for-tests";
+  std::unique_ptr<PostgresCluster> production_;
+  uint16_t first_port_ = 0;
+};
+
+// Names, modes, links, sizes and contents of a folder, as one digest.
+std::string digest_of_tree(const std::string& folder);
+// Whether this connection string can log in and run SELECT 1.
+bool can_log_in(const std::string& connection);
+
+}  // namespace ytb::testing

@@ -1,0 +1,262 @@
+// The swap and the life around it: no connection lost, rollback, spares, two runs at once, and what goes
+// wrong on ordinary days.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include "integration/scenario.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+class Swap : public ::testing::Test {
+ protected:
+  void prepare(Scenario::Options options = {}) {
+    scenario_ = std::make_unique<Scenario>(std::move(options));
+    scenario_->production().run("shop", R"(
+      CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);
+      INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 20000) g;)");
+    scenario_->write_policy("    public.users: {id: keep, email: email}\n");
+    scenario_->accept();
+    next_day();
+    scenario_->refresh();
+    first_ = scenario_->live_copy();
+    ASSERT_NE(first_, "");
+  }
+  // Production gains a user, and a snapshot is taken.
+  void next_day() {
+    ++day_;
+    scenario_->production().run(
+        "shop", fmt::format("INSERT INTO users VALUES ({0}, 'new{0}@real.test')", 100000 + day_));
+    scenario_->take_snapshot(fmt::format("day{}", day_));
+  }
+  std::string users() { return scenario_->staging_value("SELECT count(*) FROM users"); }
+
+  std::unique_ptr<Scenario> scenario_;
+  std::string first_;
+  int day_ = 0;
+};
+
+TEST_F(Swap, NoConnectionIsLost) {
+  prepare();
+  next_day();
+  const std::string tool = std::string(YTB_BINARY_DIR) + "/demo/reconnect";
+  RunResult counted;
+  const std::string stop_file = scenario_->home() + "/stop";
+  std::thread client([&] { counted = run_program({tool, scenario_->staging("shop"), "4", stop_file}); });
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  scenario_->refresh(0, {"--wait-drain"});
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  std::ofstream(stop_file) << "now";
+  client.join();
+  EXPECT_THAT(counted.out, HasSubstr("\"failed\": 0,")) << counted.out;
+  size_t attempts = 0;
+  ASSERT_EQ(std::sscanf(counted.out.c_str(), "{\"attempts\": %zu", &attempts), 1) << counted.out;
+  EXPECT_GE(attempts, 1000U);
+  // Both copies were seen: the clients were there when the name moved.
+  EXPECT_EQ(std::count(counted.out.begin(), counted.out.end(), 'Z'), 2) << counted.out;
+  EXPECT_EQ(users(), "20002");
+}
+
+TEST_F(Swap, NoNewSnapshotIsNothingToDo) {
+  prepare();
+  RunResult result = scenario_->refresh();
+  EXPECT_THAT(result.out + result.err, HasSubstr("no new"));
+  EXPECT_EQ(scenario_->live_copy(), first_);
+  scenario_->refresh(0, {"--force"});
+  EXPECT_NE(scenario_->live_copy(), first_);
+  EXPECT_EQ(users(), "20001");
+}
+
+TEST_F(Swap, RollbackToASpareAndItStaysRolledBack) {
+  Scenario::Options options;
+  options.spare_copies = 1;
+  prepare(std::move(options));
+  next_day();
+  scenario_->refresh(0, {"--wait-drain"});
+  EXPECT_EQ(users(), "20002");
+  EXPECT_EQ(scenario_->copy_ids().size(), 2U);
+  RunResult back = scenario_->ytb({"rollback", "--yes"});
+  ASSERT_EQ(back.status, 0) << back.out << back.err;
+  EXPECT_EQ(scenario_->live_copy(), first_);
+  EXPECT_EQ(users(), "20001");
+  // The schedule does not bring back what a person turned away from; a newer snapshot is welcome.
+  ASSERT_EQ(scenario_->ytb({"refresh", "--if-due"}).status, 0);
+  EXPECT_EQ(scenario_->live_copy(), first_);
+  next_day();
+  scenario_->refresh(0, {"--wait-drain"});
+  EXPECT_EQ(users(), "20003");
+  EXPECT_LE(scenario_->copy_ids().size(), 2U);
+}
+
+TEST_F(Swap, SparesAreBounded) {
+  Scenario::Options options;
+  options.spare_copies = 1;
+  prepare(std::move(options));
+  for (int i = 0; i < 3; ++i) {
+    next_day();
+    scenario_->refresh(0, {"--wait-drain"});
+  }
+  EXPECT_EQ(scenario_->copy_ids().size(), 2U);
+}
+
+TEST_F(Swap, TheLiveCopyIsNotDeleted) {
+  prepare();
+  RunResult result = scenario_->ytb({"delete", first_, "--yes"});
+  EXPECT_EQ(result.status, 8) << result.out << result.err;
+  EXPECT_EQ(users(), "20001");
+}
+
+TEST_F(Swap, TwoRunsAtOnce) {
+  prepare();
+  next_day();
+  RunResult one;
+  RunResult two;
+  std::thread other([&] { one = scenario_->ytb({"refresh"}); });
+  two = scenario_->ytb({"refresh"});
+  other.join();
+  // One does the work; the other says that someone is at it, or comes after and finds nothing to do.
+  EXPECT_THAT(one.status, AnyOf(0, 9)) << one.err;
+  EXPECT_THAT(two.status, AnyOf(0, 9)) << two.err;
+  EXPECT_TRUE(one.status == 0 || two.status == 0);
+  EXPECT_EQ(users(), "20002");
+}
+
+TEST_F(Swap, ATornSnapshotIsPassedOver) {
+  prepare();
+  next_day();
+  const std::string torn = scenario_->snapshots() + "/day2";
+  RunResult victim =
+      run_program({"sh", "-c", "find \"$1\"/base -type f -size +100k | head -n 1", "sh", torn});
+  ASSERT_FALSE(victim.out.empty());
+  victim.out.pop_back();
+  ASSERT_EQ(run_program({"truncate", "-s", "-8192", victim.out}).status, 0);
+  RunResult result = scenario_->ytb({"refresh"});
+  EXPECT_THAT(result.out + result.err, HasSubstr("day2"));
+  EXPECT_EQ(scenario_->live_copy(), first_);
+  EXPECT_EQ(users(), "20001");
+  RunResult list = scenario_->ytb({"snapshot", "list"});
+  EXPECT_THAT(list.out, HasSubstr("day2"));
+}
+
+TEST_F(Swap, AFullDiskIsRefusedWithTheNumbers) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to mount a small filesystem";
+  prepare();
+  ASSERT_EQ(scenario_->ytb({"teardown", "--yes"}).status, 0);
+  ASSERT_EQ(mount("tmpfs", scenario_->copies().c_str(), "tmpfs", 0, "size=20m"), 0);
+  RunResult result = scenario_->ytb({"refresh"});
+  EXPECT_EQ(result.status, 10) << result.out << result.err;
+  EXPECT_THAT(result.err, HasSubstr("MB"));
+  EXPECT_TRUE(scenario_->copy_ids().empty());
+  umount(scenario_->copies().c_str());
+}
+
+TEST_F(Swap, AWrongPasswordOfProductionIsSaidClearly) {
+  prepare();
+  scenario_->production().run("postgres", "CREATE ROLE catalog LOGIN PASSWORD 'right'");
+  {
+    std::ofstream hba(scenario_->production().data() + "/pg_hba.conf", std::ios::trunc);
+    hba << "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+  }
+  scenario_->production().run("postgres", "SELECT pg_reload_conf()");
+  std::ofstream(scenario_->home() + "/wrong") << "not-the-password\n";
+  run_program({"chmod", "600", scenario_->home() + "/wrong"});
+  std::ifstream in(scenario_->config_file());
+  std::string config((std::istreambuf_iterator<char>(in)), {});
+  in.close();
+  const size_t begin = config.find("connection: ");
+  const size_t end = config.find('\n', begin);
+  const std::string indent(begin - config.rfind('\n', begin) - 1, ' ');
+  config.replace(
+      begin, end - begin,
+      fmt::format(
+          "connection: \"host=127.0.0.1 port={} user=catalog dbname=shop\"\n{}password: file:{}/wrong",
+          scenario_->production().port(), indent, scenario_->home()));
+  std::ofstream(scenario_->config_file()) << config;
+  RunResult result = scenario_->ytb({"policy", "propose"});
+  EXPECT_EQ(result.status, 11) << result.out << result.err;
+  EXPECT_THAT(result.err, HasSubstr("password authentication failed"));
+  EXPECT_THAT(result.err, ::testing::Not(HasSubstr("not-the-password")));
+  // The refresh itself does not need production's login.
+  next_day();
+  scenario_->refresh();
+  EXPECT_EQ(users(), "20002");
+}
+
+TEST_F(Swap, AGarbageConfigChangesNothing) {
+  prepare();
+  std::ifstream in(scenario_->config_file());
+  std::string config((std::istreambuf_iterator<char>(in)), {});
+  std::ofstream(scenario_->config_file()) << config << "spare_copiez: 3\n";
+  RunResult result = scenario_->ytb({"refresh"});
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.err, HasSubstr("spare_copiez"));
+  EXPECT_THAT(result.err, HasSubstr("yesterdaytabase.yaml:"));
+  std::ofstream(scenario_->config_file()) << "\x01\x02 not yaml: [\n";
+  EXPECT_EQ(scenario_->ytb({"refresh"}).status, 3);
+  std::ofstream(scenario_->config_file()) << config;
+  EXPECT_EQ(users(), "20001");
+}
+
+TEST_F(Swap, ACopyThatWasStoppedIsStartedAgain) {
+  prepare();
+  RunResult stopped =
+      run_program({postgres_bin_dir() + "/pg_ctl", "-D", scenario_->copies() + "/" + first_ + "/data", "-m",
+                   "immediate", "-w", "stop"},
+                  server_user());
+  ASSERT_EQ(stopped.status, 0) << stopped.err;
+  EXPECT_THAT(users(), HasSubstr("<error"));
+  scenario_->refresh();
+  EXPECT_EQ(users(), "20001");
+}
+
+TEST_F(Swap, StatusSaysWhenStagingIsStale) {
+  prepare();
+  EXPECT_EQ(scenario_->ytb({"status", "--max-age", "26h"}).status, 0);
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  RunResult stale = scenario_->ytb({"status", "--max-age", "1s"});
+  EXPECT_EQ(stale.status, 7) << stale.out << stale.err;
+}
+
+TEST_F(Swap, ProofsAreSignedAndTamperingIsSeen) {
+  prepare();
+  EXPECT_EQ(scenario_->ytb({"proof", "verify"}).status, 0);
+  const std::string file = scenario_->copies() + "/" + first_ + "/proof.json";
+  std::ifstream in(file);
+  std::string proof((std::istreambuf_iterator<char>(in)), {});
+  in.close();
+  const size_t at = proof.find("row_counts");
+  ASSERT_NE(at, std::string::npos);
+  proof.replace(at, 3, "ROW");
+  std::ofstream(file) << proof;
+  EXPECT_EQ(scenario_->ytb({"proof", "verify"}).status, 6);
+}
+
+TEST_F(Swap, MaskingNoneMustHaveAReasonAndTheProofSaysSo) {
+  prepare();
+  std::ifstream in(scenario_->config_file());
+  std::string config((std::istreambuf_iterator<char>(in)), {});
+  in.close();
+  const size_t begin = config.find("    masking:");
+  const size_t end = config.find("    access:");
+  config.replace(begin, end - begin, "    masking:\n      none: \"a demo without people in it\"\n");
+  std::ofstream(scenario_->config_file()) << config;
+  next_day();
+  scenario_->refresh();
+  EXPECT_EQ(scenario_->staging_value("SELECT count(*) FROM users WHERE email LIKE '%@real.test'"), "20002");
+  EXPECT_THAT(scenario_->proof(), HasSubstr("a demo without people in it"));
+}
+
+}  // namespace
+}  // namespace ytb::testing
