@@ -29,7 +29,8 @@ constexpr std::string_view kReach =
     "'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription')) ";
 
 // Functions that reach beyond the database, and that an access role may execute. Languages that are not
-// trusted (C of an extension's own makers apart); SECURITY DEFINER owned by a superuser; the system's own
+// trusted (C of an extension's own makers apart, and aggregates, which are always 'internal'); SECURITY
+// DEFINER owned by a superuser; the system's own
 // file functions.
 constexpr std::string_view kDangerousFunctions =
     "SELECT DISTINCT p.oid::int8, p.oid::regprocedure::text, p.prokind, o.rolsuper, (p.proowner IN (SELECT "
@@ -44,11 +45,12 @@ constexpr std::string_view kDangerousFunctions =
     "WHERE d.oid "
     "= r.role) AND ((p.prosecdef AND o.rolsuper AND p.oid >= 16384) OR (NOT l.lanpltrusted AND p.oid >= "
     "16384 AND "
-    "l.lanname NOT IN ('internal', 'c')) OR (l.lanname IN ('c', 'internal') AND p.oid >= 16384 AND NOT "
+    "l.lanname NOT IN ('internal', 'c')) OR (l.lanname IN ('c', 'internal') AND p.prokind <> 'a' AND p.oid "
+    ">= 16384 AND NOT "
     "EXISTS (SELECT "
     "FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')) OR "
     "(p.proname IN "
-    "('pg_read_file', 'pg_read_binary_file', 'pg_ls_dir', 'pg_stat_file', 'pg_read_file_old', 'lo_import', "
+    "('pg_read_file', 'pg_read_binary_file', 'pg_ls_dir', 'pg_stat_file', 'lo_import', "
     "'lo_export', 'pg_file_write', 'pg_file_read', 'pg_file_rename', 'pg_file_unlink', 'pg_file_sync', "
     "'pg_logdir_ls')))";
 
