@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,15 @@ namespace {
 constexpr int kLocksMin = 256;  // a partitioned table with some hundred leaves in one statement
 constexpr int kPreparedMin = 16;
 constexpr size_t kValueBytesMax = 1000;
+
+// What initdb finds out for a new cluster, and a backup does not bring: chroots and small containers have no
+// /dev/shm that everybody may write to. System V memory is always there: the server's interlock needs it.
+std::string_view dynamic_shared_memory_type() {
+  struct stat info {};
+  const bool usable =
+      stat("/dev/shm", &info) == 0 && S_ISDIR(info.st_mode) && (info.st_mode & 01777) == 01777;
+  return usable ? "posix" : "sysv";
+}
 
 // What a user may tune. Everything that opens a door, runs a program, loads a library, writes elsewhere or
 // trades durability is missing on purpose. A name ending in * stands for all that begin so.
@@ -265,6 +275,7 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   set("max_locks_per_transaction",
       std::to_string(number_in(spec.settings, "max_locks_per_transaction",
                                std::max(limits.max_locks_per_transaction, kLocksMin))));
+  set("dynamic_shared_memory_type", dynamic_shared_memory_type());
   set("port", std::to_string(spec.port));
   set("unix_socket_directories", spec.run());
   set("unix_socket_permissions", closed ? "0700" : "0777");
