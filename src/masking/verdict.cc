@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "masking/guess.h"
+#include "masking/masker.h"
 #include "masking/names.h"
 #include "masking/types.h"
 
@@ -35,13 +36,6 @@ bool mentions_judge(const MaskerSpec& spec, int depth = 0) {
 }
 
 std::string place(const Where& where) { return fmt::format("{}:{}", where.file, where.line); }
-
-const MaskerInfo* find_masker(std::string_view name) {
-  for (const MaskerInfo& info : known_maskers()) {
-    if (info.name == name) return &info;
-  }
-  return nullptr;
-}
 
 std::string fragment(const Table& table, const std::string& lines) {
   return printable(to_string(table.name)) + ":\n" + lines;

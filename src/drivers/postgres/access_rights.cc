@@ -181,14 +181,6 @@ Status take_away_parameters(Connection& session, const std::string& names) {
   return {};
 }
 
-Status in_transaction(Connection& session, const std::function<Status()>& work) {
-  YTB_TRY(session.execute("BEGIN"));
-  Status done = work();
-  if (done.ok()) done = session.commit();
-  session.roll_back();
-  return done;
-}
-
 }  // namespace
 
 Status prepare_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {

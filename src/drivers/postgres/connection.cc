@@ -491,4 +491,12 @@ Result<uint64_t> Connection::copy_in(std::string_view sql,
   return done->affected();
 }
 
+Status in_transaction(Connection& session, const std::function<Status()>& work) {
+  YTB_TRY(session.execute("BEGIN"));
+  Status done = work();
+  if (done.ok()) done = session.commit();
+  session.roll_back();
+  return done;
+}
+
 }  // namespace ytb::postgres

@@ -129,4 +129,7 @@ StateMeaning meaning_of(std::string_view sqlstate);
 std::string ascii_identifier(std::string_view name);
 }  // namespace internal
 
+// Runs `work` between BEGIN and COMMIT; whatever fails, nothing of it stays.
+Status in_transaction(Connection& session, const std::function<Status()>& work);
+
 }  // namespace ytb::postgres

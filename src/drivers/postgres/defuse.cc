@@ -13,14 +13,6 @@ namespace {
 // A socket directory that no host has: libpq fails at once and asks no name server.
 constexpr std::string_view kNowhere = "/yesterdaytabase/defused";
 
-Status in_transaction(Connection& session, const std::function<Status()>& work) {
-  YTB_TRY(session.execute("BEGIN"));
-  Status done = work();
-  if (done.ok()) done = session.commit();
-  session.roll_back();
-  return done;
-}
-
 // Locks that they hold would stop everything else.
 Status roll_back_prepared(Connection& session) {
   YTB_ASSIGN(Rows rows,
