@@ -1,0 +1,61 @@
+// Ecs: the calls (API 2014-11-13) that run one Fargate task and look after it. Thread-safe as its Caller is.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/aws/caller.h"
+
+namespace ytb::aws {
+
+struct RunTask {
+  std::string cluster;
+  std::string task_definition;
+  std::string started_by;  // at most 36 characters: finds the task again by list_tasks
+  std::vector<std::string> subnets;
+  std::vector<std::string> security_groups;
+  bool assign_public_ip = false;
+  std::string container = {};  // whose command and environment are replaced; "": none
+  std::vector<std::string> command = {};
+  std::map<std::string, std::string> environment = {};
+  std::map<std::string, std::string> tags = {};
+};
+
+struct Task {
+  std::string arn;
+  std::string task_definition_arn;
+  std::string last_status;     // "PROVISIONING", "PENDING", "RUNNING", "STOPPED", …
+  std::string desired_status;  // "RUNNING", "STOPPED"
+  std::string started_by;
+  std::string stop_code;
+  std::string stopped_reason;
+  std::optional<Instant> created_at;
+  std::optional<Instant> stopped_at;
+  struct Container {
+    std::string name;
+    std::optional<int> exit_code;
+    std::string reason;
+  };
+  std::vector<Container> containers;
+};
+
+class Ecs {
+ public:
+  explicit Ecs(Caller& caller) : caller_(caller) {}
+
+  // Not repeatable: in doubt, look with list_tasks(started_by). kSpace, kLater where there is no capacity.
+  Result<Task> run_task(const RunTask& run);
+  // Those of them that ECS still knows (stopped ones for about an hour). At most 100.
+  Result<std::vector<Task>> describe_tasks(const std::string& cluster, const std::vector<std::string>& arns);
+  // `status`: "RUNNING" (wanted running, started or not) or "STOPPED".
+  Result<std::vector<std::string>> list_tasks(const std::string& cluster, const std::string& started_by,
+                                              const std::string& status = "RUNNING");
+  Result<Task> stop_task(const std::string& cluster, const std::string& arn, const std::string& reason);
+
+ private:
+  Caller& caller_;
+};
+
+}  // namespace ytb::aws

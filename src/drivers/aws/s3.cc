@@ -1,0 +1,100 @@
+#include "drivers/aws/s3.h"
+
+#include <charconv>
+#include <utility>
+
+#include "base/text.h"
+
+namespace ytb::aws {
+namespace {
+
+// A bucket with dots fits no certificate as a host's label, and custom endpoints have no names below theirs.
+bool needs_path_style(const std::string& bucket, const Endpoint& endpoint) {
+  return endpoint.is_custom || bucket.find('.') != std::string::npos;
+}
+
+// It becomes part of a host name.
+Status check_bucket(const std::string& bucket) {
+  bool good = bucket.size() >= 3 && bucket.size() <= 63;
+  for (char c : bucket) {
+    good = good && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.');
+  }
+  if (good) return {};
+  return Error{.code = Code::kConfig,
+               .message = "'" + printable(bucket) + "' is no name of a bucket",
+               .hint = "3 to 63 lower-case letters, digits, dots and hyphens"};
+}
+
+Status require(const Call& call, const Answer& answer, std::string_view name) {
+  if (answer.response.header(name)) return {};
+  return malformed(call, answer, std::string(name) + " is missing");
+}
+
+std::string header_or_empty(const Answer& answer, std::string_view name) {
+  return std::string(answer.response.header(name).value_or(""));
+}
+
+}  // namespace
+
+Result<Call> S3::object_call(std::string operation, std::string method, Effect effect,
+                             const std::string& bucket, const std::string& key) const {
+  YTB_TRY(check_bucket(bucket));
+  YTB_ASSIGN(const Endpoint endpoint, resolve_endpoint(Service::kS3, caller_.endpoints()));
+  const bool path_style = needs_path_style(bucket, endpoint);
+  return Call{.service = Service::kS3,
+              .operation = std::move(operation),
+              .effect = effect,
+              .method = std::move(method),
+              .path = (path_style ? "/" + bucket : "") + "/" + uri_encode(key, true),
+              .host_prefix = path_style ? "" : bucket};
+}
+
+Result<std::optional<std::string>> S3::get_object(const std::string& bucket, const std::string& key,
+                                                  size_t size_max) {
+  YTB_ASSIGN(Call call, object_call("GetObject", "GET", Effect::kReads, bucket, key));
+  call.expected = {{.code = "NoSuchKey"}};
+  call.answer_bytes_max = size_max;
+  YTB_ASSIGN(Answer answer, caller_.call(call));
+  if (answer.fault) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(answer.response.body));
+}
+
+Result<std::optional<ObjectInfo>> S3::head_object(const std::string& bucket, const std::string& key) {
+  YTB_ASSIGN(Call call, object_call("HeadObject", "HEAD", Effect::kReads, bucket, key));
+  // An answer to HEAD has no body that could say NoSuchKey or NoSuchBucket.
+  call.expected = {{.code = "HTTP 404"}};
+  YTB_ASSIGN(const Answer answer, caller_.call(call));
+  if (answer.fault) return std::optional<ObjectInfo>();
+  YTB_TRY(require(call, answer, "content-length"));
+  YTB_TRY(require(call, answer, "etag"));
+  const std::string length = header_or_empty(answer, "content-length");
+  ObjectInfo info{.size_bytes = 0,
+                  .etag = header_or_empty(answer, "etag"),
+                  .version_id = header_or_empty(answer, "x-amz-version-id")};
+  const auto [stop, error] = std::from_chars(length.data(), length.data() + length.size(), info.size_bytes);
+  if (error != std::errc() || stop != length.data() + length.size()) {
+    return malformed(call, answer, "content-length is no number");
+  }
+  return std::optional<ObjectInfo>(std::move(info));
+}
+
+Result<std::string> S3::put_object(const PutObject& put) {
+  YTB_ASSIGN(Call call, object_call("PutObject", "PUT", Effect::kRepeatable, put.bucket, put.key));
+  call.headers = {{"Content-Type", put.content_type}};
+  if (!put.kms_key_id.empty()) {
+    call.headers.emplace_back("x-amz-server-side-encryption", "aws:kms");
+    call.headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", put.kms_key_id);
+  }
+  call.body = put.body;
+  YTB_ASSIGN(const Answer answer, caller_.call(call));
+  YTB_TRY(require(call, answer, "etag"));
+  return header_or_empty(answer, "etag");
+}
+
+Status S3::delete_object(const std::string& bucket, const std::string& key) {
+  YTB_ASSIGN(const Call call, object_call("DeleteObject", "DELETE", Effect::kRepeatable, bucket, key));
+  YTB_ASSIGN(const Answer answer, caller_.call(call));
+  return {};
+}
+
+}  // namespace ytb::aws

@@ -1,0 +1,48 @@
+// S3: small objects, whole, in buckets of the caller's region. A bucket of another region is an error that
+// names it. Thread-safe as its Caller is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "drivers/aws/caller.h"
+
+namespace ytb::aws {
+
+struct ObjectInfo {
+  uint64_t size_bytes = 0;
+  std::string etag;  // with its quotes
+  std::string version_id;
+};
+
+struct PutObject {
+  std::string bucket;
+  std::string key;
+  std::string body;
+  std::string content_type = "application/octet-stream";
+  std::string kms_key_id = {};  // "": the bucket's own encryption
+};
+
+class S3 {
+ public:
+  explicit S3(Caller& caller) : caller_(caller) {}
+
+  // None: there is no such object (a bucket that is not there is an error).
+  Result<std::optional<std::string>> get_object(const std::string& bucket, const std::string& key,
+                                                size_t size_max = 16 << 20);
+  // None: there is no such object, or no such bucket: an answer to HEAD does not say which.
+  Result<std::optional<ObjectInfo>> head_object(const std::string& bucket, const std::string& key);
+  // Replaces what is there. Returns the ETag.
+  Result<std::string> put_object(const PutObject& put);
+  // Success where it is not there.
+  Status delete_object(const std::string& bucket, const std::string& key);
+
+ private:
+  Result<Call> object_call(std::string operation, std::string method, Effect effect,
+                           const std::string& bucket, const std::string& key) const;
+  Caller& caller_;
+};
+
+}  // namespace ytb::aws

@@ -1,0 +1,122 @@
+#include "drivers/rds/snapshot_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+
+namespace ytb::rds {
+namespace {
+
+constexpr size_t kSnapshotsMax = 100'000;
+constexpr uint64_t kBytesOfGib = 1ULL << 30;
+
+// "15.4" → 15; 0 where it is no number.
+int major_of(const std::string& version) {
+  int major = 0;
+  std::from_chars(version.data(), version.data() + version.size(), major);
+  return major;
+}
+
+// Why it cannot be restored; empty where it can.
+std::string obstacle(const aws::DbSnapshot& snapshot, bool shared) {
+  if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql") {
+    return fmt::format("its engine {} is not supported", printable(snapshot.engine));
+  }
+  if (snapshot.status != "available") return fmt::format("its status is {}", printable(snapshot.status));
+  if (shared && snapshot.encrypted) {
+    return "it is shared and encrypted: RDS restores it only from a copy under a key of our own account";
+  }
+  return {};
+}
+
+}  // namespace
+
+model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared) {
+  model::Snapshot out;
+  out.id = model::SnapshotId(shared ? snapshot.arn : snapshot.id);
+  out.location = snapshot.arn;
+  out.engine = "postgresql";
+  out.engine_major = major_of(snapshot.engine_version);
+  out.size_bytes = static_cast<uint64_t>(std::max<int64_t>(0, snapshot.allocated_gib)) * kBytesOfGib;
+  const std::optional<Instant>& taken =
+      snapshot.original_created_at ? snapshot.original_created_at : snapshot.created_at;
+  if (taken) out.data_as_of = *taken;
+  out.reason = obstacle(snapshot, shared);
+  out.state = out.reason.empty() ? model::SnapshotState::kUsable : model::SnapshotState::kUnusable;
+  if (snapshot.status == "creating" || snapshot.status == "copying") {
+    out.state = model::SnapshotState::kInProgress;
+    out.reason = fmt::format("it is still being made ({} %)", snapshot.percent_progress);
+  } else if (!taken && out.reason.empty()) {
+    out.state = model::SnapshotState::kUnusable;
+    out.reason = "RDS does not say when it was taken";
+  }
+  return out;
+}
+
+Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snapshot>& found) {
+  if (options_.aurora && !options_.resource_id.empty()) {
+    return Error{.code = Code::kConfig,
+                 .message = "snapshots of an Aurora cluster cannot be found by a resource id",
+                 .hint = "name the cluster by its identifier"};
+  }
+  aws::SnapshotQuery query{
+      .source_id = options_.source_id, .resource_id = options_.resource_id, .type = type};
+  const bool shared = type == "shared";
+  query.include_shared = shared;
+  auto each = [&](aws::DbSnapshot snapshot) -> Status {
+    if (found.size() == kSnapshotsMax) {
+      return Error{.code = Code::kExternal,
+                   .message = fmt::format("there are more than {} snapshots of {}", kSnapshotsMax,
+                                          options_.source_id + options_.resource_id),
+                   .hint = "delete old ones, or name another source"};
+    }
+    found.push_back(to_snapshot(snapshot, shared));
+    return {};
+  };
+  return options_.aurora ? rds_.describe_db_cluster_snapshots(query, each)
+                         : rds_.describe_db_snapshots(query, each);
+}
+
+Result<std::vector<model::Snapshot>> RdsSnapshotSource::list() {
+  std::vector<model::Snapshot> found;
+  YTB_TRY(walk("", found));  // automated and manual
+  YTB_TRY(walk("awsbackup", found));
+  if (options_.include_shared) YTB_TRY(walk("shared", found));
+  // Of two of one instant the name decides, so that every look gives the same order.
+  std::sort(found.begin(), found.end(), [](const model::Snapshot& a, const model::Snapshot& b) {
+    if (a.data_as_of != b.data_as_of) return a.data_as_of > b.data_as_of;
+    return a.id.str() > b.id.str();
+  });
+  return found;
+}
+
+Status RdsSnapshotSource::verify(const model::Snapshot& snapshot, ports::Progress&, const StopFlag& stop) {
+  YTB_TRY(stop.check());
+  const bool shared = snapshot.id.str().starts_with("arn:");
+  std::optional<model::Snapshot> now;
+  auto each = [&](const aws::DbSnapshot& found) -> Status {
+    if (found.id == snapshot.id.str() || found.arn == snapshot.id.str()) now = to_snapshot(found, shared);
+    return {};
+  };
+  aws::SnapshotQuery query{.snapshot_id = snapshot.id.str(), .include_shared = shared};
+  YTB_TRY(options_.aurora ? rds_.describe_db_cluster_snapshots(query, each)
+                          : rds_.describe_db_snapshots(query, each));
+  if (now && now->state == model::SnapshotState::kUsable) return {};
+  return Error{.code = Code::kCorrupt,
+               .message = fmt::format("the snapshot {} cannot be restored: {}", printable(snapshot.id.str()),
+                                      now ? now->reason : "it is no longer there"),
+               .hint = "the next look chooses another one"};
+}
+
+Result<model::Snapshot> RdsSnapshotSource::take(ports::Progress&, const StopFlag&) {
+  return Error{.code = Code::kUnsupported,
+               .message = "snapshots of an RDS production are not taken from here",
+               .hint = "automated backups make one a day; aws rds create-db-snapshot makes one now"};
+}
+
+Result<std::vector<model::SnapshotId>> RdsSnapshotSource::prune() { return std::vector<model::SnapshotId>{}; }
+
+}  // namespace ytb::rds

@@ -1,0 +1,68 @@
+// Route53Alias: the name as a CNAME in a hosted zone, pointing at the endpoint of the live copy.
+//
+// The zone is given by its id, or by a domain that exactly one zone has: with split horizon there are two,
+// and which one is meant is for a person to say. The record is moved by one UPSERT, and the move has happened
+// when Route 53 calls it INSYNC. A record of that name that is not ours (another type, a routed one, a target
+// that no copy of this production could have) is shown as a stray and never changed. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "drivers/aws/route53.h"
+#include "ports/alias_store.h"
+
+namespace ytb::route53 {
+
+struct AliasOptions {
+  model::ProductionName production = {};
+  std::string zone_id = {};  // "" : found by `domain`
+  std::string domain = {};   // "mysite.com"
+  std::string name = {};     // "shop-yesterday.mysite.com"
+  int64_t ttl_s = 60;
+  Duration in_sync_max = std::chrono::minutes(5);  // how long repoint() waits for INSYNC
+};
+
+// Where the copies are: their endpoints' DNS names. Asked anew each time.
+using Endpoints = std::function<Result<std::map<model::CopyId, std::string>>()>;
+// What a resolver answers for the CNAME of a name, from wherever the name must be seen from.
+using Resolver = std::function<Result<std::vector<std::string>>(const std::string& name)>;
+
+class Route53Alias final : public ports::AliasStore {
+ public:
+  // `resolver` empty: nobody can be asked from here (a private zone, seen_from: none); what Route 53 holds is
+  // then taken as seen, since repoint() waits for INSYNC and the drain for the old TTL.
+  Route53Alias(aws::Route53& client, AliasOptions options, Endpoints endpoints, Resolver resolver,
+               Clock& clock);
+
+  Result<model::AliasState> read() override;
+  // kRefused for a record that is not ours; kConnection (Later) while the copy has no endpoint.
+  Status repoint(const model::PassedProof& proof, const model::Copy& copy) override;
+  Status remove() override;
+
+ private:
+  Result<std::string> zone();
+  // Everything a call needs to know, asked for once.
+  struct Look {
+    std::optional<aws::RecordSet> record;  // of our name; where one of several is not ours, that one
+    bool is_ours = false;
+    std::map<model::CopyId, std::string> endpoints;  // without the dot at the end
+  };
+  Result<Look> look();
+  [[nodiscard]] bool is_ours(const aws::RecordSet& record, const Look& look) const;
+  Error not_ours(const aws::RecordSet& record) const;
+  Status wait_in_sync(aws::ChangeInfo change);
+
+  aws::Route53& client_;
+  AliasOptions options_;
+  Endpoints endpoints_;
+  Resolver resolver_;
+  Clock& clock_;
+  std::string zone_id_;
+};
+
+}  // namespace ytb::route53
