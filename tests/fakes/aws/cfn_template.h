@@ -1,0 +1,42 @@
+// CloudFormation templates (JSON): parsing, parameters, intrinsic functions. Pure; throws Refusal.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/aws/world.h"
+
+namespace ytb::fakes::aws {
+
+struct ResourceDefinition {
+  std::string type;
+  json properties = json::object();
+  std::string deletion_policy;  // "" where the template does not say
+  std::string update_replace_policy;
+};
+
+struct StackTemplate {
+  std::string body;
+  json root;
+  std::map<std::string, ResourceDefinition> resources;
+  std::vector<std::string> order;  // what is referred to comes first
+};
+
+using Parameters = std::map<std::string, std::string>;
+
+StackTemplate parse_template(const std::string& body);
+// The request's Parameters over the previous ones (UsePreviousValue) over the template's defaults.
+Parameters effective_parameters(const StackTemplate& source, const json& given, const Parameters* previous);
+
+struct ResolveScope {
+  const Parameters* parameters = nullptr;
+  std::map<std::string, std::string> pseudo;  // "AWS::Region" → …
+  std::function<std::string(const std::string& logical)> physical;
+  std::function<json(const std::string& logical, const std::string& attribute)> attribute;
+};
+json resolve(const json& value, const ResolveScope& scope);
+
+}  // namespace ytb::fakes::aws

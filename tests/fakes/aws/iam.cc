@@ -1,0 +1,25 @@
+#include "tests/fakes/aws/small_services.h"
+
+namespace ytb::fakes::aws {
+
+Iam::Iam(World&) {
+  on("SimulatePrincipalPolicy", [this](Call& call) {
+    std::string principal = call.text("PolicySourceArn");
+    if (principal.rfind("arn:aws:iam::", 0) != 0)
+      refuse("InvalidInputException", "Invalid Entity Arn: " + principal);
+    std::vector<std::string> resources = call.input.value("ResourceArns", std::vector<std::string>{"*"});
+    json results = json::array();
+    for (const json& action : call.input["ActionNames"]) {
+      for (const std::string& resource : resources) {
+        bool allowed = decide_ == nullptr || decide_(principal, action, resource);
+        results.push_back({{"EvalActionName", action},
+                           {"EvalResourceName", resource},
+                           {"EvalDecision", allowed ? "allowed" : "implicitDeny"},
+                           {"MatchedStatements", json::array()}});
+      }
+    }
+    return json{{"EvaluationResults", results}, {"IsTruncated", false}};
+  });
+}
+
+}  // namespace ytb::fakes::aws

@@ -1,0 +1,147 @@
+#include "tests/fakes/aws/model.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace ytb::fakes::aws {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+Shape::Type type_of(const std::string& name) {
+  static const std::map<std::string, Shape::Type> kTypes = {{"structure", Shape::Type::kStructure},
+                                                            {"list", Shape::Type::kList},
+                                                            {"map", Shape::Type::kMap},
+                                                            {"string", Shape::Type::kString},
+                                                            {"character", Shape::Type::kString},
+                                                            {"integer", Shape::Type::kInteger},
+                                                            {"long", Shape::Type::kInteger},
+                                                            {"float", Shape::Type::kFloat},
+                                                            {"double", Shape::Type::kFloat},
+                                                            {"boolean", Shape::Type::kBoolean},
+                                                            {"timestamp", Shape::Type::kTimestamp},
+                                                            {"blob", Shape::Type::kBlob}};
+  return kTypes.at(name);
+}
+
+Member member_of(const std::string& name, const json& source, const Model& model) {
+  Member member;
+  member.name = name;
+  member.wire = source.value("locationName", "");
+  member.query_name = source.value("queryName", "");
+  member.location = source.value("location", "");
+  member.flattened = source.value("flattened", false);
+  member.attribute = source.value("xmlAttribute", false);
+  member.token = source.value("idempotencyToken", false);
+  member.shape = &model.shapes.at(source.at("shape").get<std::string>());
+  return member;
+}
+
+void fill(Shape& shape, const json& source, const Model& model) {
+  shape.type = type_of(source.at("type"));
+  shape.flattened = source.value("flattened", false);
+  shape.wire = source.value("locationName", "");
+  shape.payload = source.value("payload", "");
+  shape.pattern = source.value("pattern", "");
+  shape.timestamp_format = source.value("timestampFormat", "");
+  if (source.contains("xmlNamespace") && source["xmlNamespace"].is_object()) {
+    shape.xmlns = source["xmlNamespace"].value("uri", "");
+  }
+  if (source.contains("min")) shape.min = source["min"].get<double>();
+  if (source.contains("max")) shape.max = source["max"].get<double>();
+  if (source.contains("enum")) shape.values = source["enum"].get<std::vector<std::string>>();
+  if (source.contains("required")) shape.required = source["required"].get<std::vector<std::string>>();
+  if (source.contains("members")) {
+    for (const auto& [name, member] : source["members"].items()) {
+      shape.members.push_back(member_of(name, member, model));
+    }
+  }
+  if (source.contains("member")) shape.element = member_of("member", source["member"], model);
+  if (source.contains("key")) shape.key = member_of("key", source["key"], model);
+  if (source.contains("value")) shape.value = member_of("value", source["value"], model);
+  shape.server_fault = source.value("fault", false);
+  shape.error_status = shape.server_fault ? 500 : 400;
+  if (source.contains("error")) {
+    shape.error_code = source["error"].value("code", "");
+    shape.error_status = source["error"].value("httpStatusCode", 400);
+  }
+  if (shape.error_code.empty()) shape.error_code = shape.name;
+}
+
+Operation operation_of(const std::string& name, const json& source, const Model& model) {
+  Operation operation;
+  operation.name = name;
+  operation.method = source["http"].value("method", "POST");
+  operation.uri = source["http"].value("requestUri", "/");
+  operation.success = source["http"].value("responseCode", 200);
+  if (source.contains("input")) {
+    operation.input = &model.shapes.at(source["input"]["shape"].get<std::string>());
+    operation.input_root = source["input"].value("locationName", "");
+  }
+  if (source.contains("output")) {
+    operation.output = &model.shapes.at(source["output"]["shape"].get<std::string>());
+    operation.result_wrapper = source["output"].value("resultWrapper", "");
+  }
+  if (source.contains("errors")) {
+    for (const json& error : source["errors"]) {
+      operation.errors.push_back(&model.shapes.at(error["shape"].get<std::string>()));
+    }
+  }
+  return operation;
+}
+
+Model::Protocol protocol_of(const std::string& name) {
+  if (name == "query") return Model::Protocol::kQuery;
+  if (name == "ec2") return Model::Protocol::kEc2;
+  if (name == "rest-xml") return Model::Protocol::kRestXml;
+  return Model::Protocol::kJson;
+}
+
+}  // namespace
+
+const Member* Shape::find(std::string_view member) const {
+  for (const Member& candidate : members) {
+    if (candidate.name == member) return &candidate;
+  }
+  return nullptr;
+}
+
+std::string models_folder() {
+  std::vector<std::string> folders = {"/usr/lib/python3/dist-packages/botocore/data"};
+  if (const char* chosen = std::getenv("YTB_BOTOCORE_DATA")) folders.insert(folders.begin(), chosen);
+  for (const std::string& folder : folders) {
+    if (fs::is_directory(folder + "/rds")) return folder;
+  }
+  return {};
+}
+
+std::unique_ptr<Model> load_model(const std::string& service) {
+  std::string folder = models_folder() + "/" + service;
+  if (!fs::is_directory(folder)) return nullptr;
+  std::string newest;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (fs::exists(entry.path() / "service-2.json")) newest = std::max(newest, entry.path().string());
+  }
+  if (newest.empty()) return nullptr;
+  std::ifstream in(newest + "/service-2.json");
+  json source = json::parse(in);
+  auto model = std::make_unique<Model>();
+  const json& metadata = source["metadata"];
+  model->service = service;
+  model->protocol = protocol_of(metadata.at("protocol"));
+  model->version = metadata.value("apiVersion", "");
+  model->xmlns = metadata.value("xmlNamespace", "");
+  model->target_prefix = metadata.value("targetPrefix", "");
+  // All shapes exist before members point at them.
+  for (const auto& [name, unused] : source["shapes"].items()) model->shapes[name].name = name;
+  for (const auto& [name, shape] : source["shapes"].items()) fill(model->shapes[name], shape, *model);
+  for (const auto& [name, operation] : source["operations"].items()) {
+    model->operations[name] = operation_of(name, operation, *model);
+  }
+  return model;
+}
+
+}  // namespace ytb::fakes::aws

@@ -1,0 +1,76 @@
+// RDS: snapshots, instances, groups and tags, in AWS's own shapes. What readers see may lag (Shelf).
+//
+// CloudFormation acts through the same handlers as a client does: call() runs one on a stack's behalf.
+#pragma once
+
+#include "tests/fakes/aws/instance_backend.h"
+#include "tests/fakes/aws/world.h"
+
+namespace ytb::fakes::aws {
+
+class Rds final : public Service {
+ public:
+  explicit Rds(World& world);
+  void seed(const SnapshotSeed& snapshot);
+  void seed(const InstanceSeed& instance);
+  void seed_subnet_group(const std::string& name);
+  // The truth, for other services and assertions; null where there is none.
+  json* instance(const std::string& id) { return instances_.find(id); }
+  json* snapshot(const std::string& id) { return snapshots_.find(id); }
+  [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
+  void set_status(const std::string& id, const std::string& status);
+
+ private:
+  // What a describe does not show.
+  struct Hidden {
+    std::string password, data;
+  };
+  void add_instance_operations();
+  void add_group_operations();
+  void add_catalog_operations();
+  json describe_instances(Call& call);
+  json restore_instance(Call& call);
+  json create_instance(Call& call);
+  json modify_instance(Call& call);
+  json delete_instance(Call& call);
+  json create_snapshot(Call& call);
+  // Refuses names that are taken, groups that are not there, and more instances than the quota.
+  void check_new_instance(const Call& call, const std::string& id);
+  json new_instance(const Call& call, const std::string& id);
+  void begin_instance(const std::string& id, json instance, Hidden hidden);
+  void come_up(const std::string& id);
+  void apply(const std::string& id, const json& changes);
+  void vanish(const std::string& id);
+  void take_snapshot(const std::string& snapshot, const std::string& instance, const std::string& type,
+                     const json& tags);
+  void check_password(const std::string& engine, const std::string& password) const;
+  InstanceSpec spec_of(const std::string& id);
+  std::string instance_named(const std::string& name);
+  void add_snapshot_operations();
+  void add_tag_operations();
+  json describe_snapshots(Call& call);
+  json copy_snapshot(Call& call);
+  json delete_snapshot(Call& call);
+  // By id or ARN; refuses where it is not there.
+  std::string snapshot_named(const std::string& name);
+  static void check_tags(const Call& call, const json& tags);
+  // The thing that a tag operation is about.
+  json& tagged(Call& call, std::string& kind, std::string& name);
+  void finish_snapshot(const std::string& name);
+
+  World& world_;
+  Shelf snapshots_, instances_, parameter_groups_, subnet_groups_;
+  std::map<std::string, Hidden> hidden_;
+  std::map<std::string, json> parameters_;  // by group: name → value
+  std::map<std::string, SnapshotSeed> snapshot_seeds_;
+};
+
+// Readers get pages of an RDS list: Marker, MaxRecords 20–100.
+json rds_page(const Call& call, std::vector<json> items, const std::string& list_name);
+// Refuses filters that are not among `known`; those given, by name.
+std::map<std::string, std::vector<std::string>> rds_filters(const Call& call,
+                                                            const std::vector<std::string>& known);
+// Letters, digits, hyphens; a letter first, no two hyphens in a row, none at the end; at most `max`.
+void check_identifier(const std::string& what, const std::string& name, size_t max);
+
+}  // namespace ytb::fakes::aws

@@ -1,0 +1,137 @@
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "tests/fakes/aws/codec.h"
+#include "tests/fakes/aws/small_services.h"
+
+namespace ytb::fakes::aws {
+namespace {
+
+constexpr int64_t kKeysMax = 1000;
+
+std::string md5(std::string_view text) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(text.data(), text.size(), digest, &size, EVP_md5(), nullptr);
+  return {reinterpret_cast<const char*>(digest), size};
+}
+
+// Members that would change the meaning of a request are not passed over.
+void allow_only(const Call& call, std::vector<std::string> known) {
+  for (const auto& [name, unused] : call.input.items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      refuse("NotImplemented", "the fake S3 does not know " + name, 501);
+    }
+  }
+}
+
+}  // namespace
+
+S3::S3(World& world) : world_(world) {
+  on("CreateBucket", [this](Call& call) {
+    call.target = "bucket:" + call.text("Bucket");
+    buckets_[call.text("Bucket")];
+    return json{{"Location", "/" + call.text("Bucket")}};
+  });
+  on("HeadBucket", [this](Call& call) {
+    bucket_of(call);
+    return json::object();
+  });
+  on("PutObject", [this](Call& call) {
+    allow_only(call, {"Bucket", "Key", "Body", "ContentType", "ContentLength", "ContentMD5", "Metadata",
+                      "ServerSideEncryption", "SSEKMSKeyId"});
+    Bucket& bucket = bucket_of(call);
+    std::string body = call.text("Body");
+    if (call.has("ContentMD5") && call.text("ContentMD5") != base64_encode(md5(body))) {
+      refuse("BadDigest", "The Content-MD5 you specified did not match what we received.");
+    }
+    bucket[call.text("Key")] = {body, "\"" + to_hex(md5(body)) + "\"",
+                                call.has("ContentType") ? call.text("ContentType") : "binary/octet-stream",
+                                call.input.value("Metadata", json::object()), world_.now()};
+    return json{{"ETag", bucket[call.text("Key")].etag}};
+  });
+  on("GetObject", [this](Call& call) {
+    allow_only(call, {"Bucket", "Key"});
+    json out = head(call);
+    out["Body"] = bucket_of(call).at(call.text("Key")).body;
+    out.erase("ContentLength");  // the server counts
+    return out;
+  });
+  on("HeadObject", [this](Call& call) {
+    allow_only(call, {"Bucket", "Key"});
+    return head(call);
+  });
+  on("DeleteObject", [this](Call& call) {
+    allow_only(call, {"Bucket", "Key"});
+    bucket_of(call).erase(call.text("Key"));
+    return json::object();
+  });
+  on("ListObjectsV2", [this](Call& call) { return list(call); });
+}
+
+void S3::put(const std::string& bucket, const std::string& key, const std::string& body) {
+  buckets_[bucket][key] = {body, "\"" + to_hex(md5(body)) + "\"", "binary/octet-stream", json::object(),
+                           world_.now()};
+}
+
+std::optional<std::string> S3::get(const std::string& bucket, const std::string& key) const {
+  auto found = buckets_.find(bucket);
+  if (found == buckets_.end() || !found->second.contains(key)) return std::nullopt;
+  return found->second.at(key).body;
+}
+
+std::vector<std::string> S3::keys(const std::string& bucket) const {
+  std::vector<std::string> out;
+  auto found = buckets_.find(bucket);
+  if (found == buckets_.end()) return out;
+  for (const auto& [key, unused] : found->second) out.push_back(key);
+  return out;
+}
+
+S3::Bucket& S3::bucket_of(Call& call) {
+  std::string name = call.text("Bucket");
+  call.target = "bucket:" + name + (call.has("Key") ? "/" + call.text("Key") : "");
+  auto found = buckets_.find(name);
+  if (found == buckets_.end()) refuse("NoSuchBucket", "The specified bucket does not exist", 404);
+  return found->second;
+}
+
+json S3::head(Call& call) {
+  Bucket& bucket = bucket_of(call);
+  auto found = bucket.find(call.text("Key"));
+  if (found == bucket.end()) refuse("NoSuchKey", "The specified key does not exist.", 404);
+  const Object& object = found->second;
+  return {{"ETag", object.etag},
+          {"ContentType", object.type},
+          {"ContentLength", object.body.size()},
+          {"LastModified", to_iso(object.modified)},
+          {"Metadata", object.metadata}};
+}
+
+json S3::list(Call& call) {
+  allow_only(call, {"Bucket", "Prefix", "MaxKeys", "ContinuationToken", "StartAfter", "EncodingType"});
+  Bucket& bucket = bucket_of(call);
+  std::string prefix = call.text("Prefix");
+  std::vector<json> found;
+  for (const auto& [key, object] : bucket) {
+    if (key.rfind(prefix, 0) != 0 || key <= call.text("StartAfter")) continue;
+    found.push_back({{"Key", key},
+                     {"ETag", object.etag},
+                     {"Size", object.body.size()},
+                     {"LastModified", to_iso(object.modified)},
+                     {"StorageClass", "STANDARD"}});
+  }
+  int64_t most = std::min(kKeysMax, call.number("MaxKeys", kKeysMax));
+  std::string next;
+  std::vector<json> page = page_of(found, call.text("ContinuationToken"), static_cast<size_t>(most),
+                                   "list " + prefix, "InvalidArgument", next);
+  json out = {
+      {"Name", call.text("Bucket")},  {"Prefix", prefix}, {"MaxKeys", most}, {"KeyCount", page.size()},
+      {"IsTruncated", !next.empty()}, {"Contents", page}};
+  if (!next.empty()) out["NextContinuationToken"] = next;
+  return out;
+}
+
+}  // namespace ytb::fakes::aws
