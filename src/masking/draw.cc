@@ -48,9 +48,11 @@ void append_letters(const Digest& digest, std::string& out) {
 
 void append_hex(const Digest& digest, size_t count, std::string& out) {
   YTB_CHECK(count <= kHexSizeMax);
+  const size_t start = out.size();
+  out.resize(start + count);
   for (size_t i = 0; i < count; ++i) {
     uint8_t byte = digest[i / 2];
-    out.push_back(kHex[i % 2 == 0 ? byte >> 4 : byte & 15]);
+    out[start + i] = kHex[i % 2 == 0 ? byte >> 4 : byte & 15];
   }
 }
 

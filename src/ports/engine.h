@@ -1,5 +1,5 @@
-// Engine: what is done inside a database: read the catalog, defuse, mask, verify. One per engine; profiles for
-// what a superuser can do and what a cloud's master can.
+// Engine: what is done inside a database: read the catalog, defuse, mask, verify. One per engine; profiles
+// for what a superuser can do and what a cloud's master can.
 #pragma once
 
 #include <map>
@@ -23,12 +23,14 @@ struct MaskRequest {
   const masking::MaskingPlan& plan;
   const masking::MaskingKey& key;
   std::string spool_directory;
-  int workers = 2;                              // parallel streams
-  uint64_t memory_max_bytes = 256ULL << 20;     // of our own process
+  int workers = 2;  // parallel streams
+  // Heaps from this size on may be masked by their pages; smaller ones and all that pages cannot do are
+  // streamed.
+  uint64_t pages_bytes_min = 4ULL << 20;
 };
 
 struct VerifyRequest {
-  const masking::MaskingPlan* plan = nullptr;   // none: masking: none
+  const masking::MaskingPlan* plan = nullptr;  // none: masking: none
   const model::Evidence& evidence;
   std::vector<model::SqlCheck> sql_checks;
   std::vector<model::AccessRole> access;
@@ -45,8 +47,10 @@ class Engine {
   virtual Result<masking::Samples> sample(const SessionTarget& target, const masking::Catalog& catalog,
                                           int rows_max) = 0;
   // `rows_max` rows of one table as text, columns in order; NULL is nullopt. Read-only.
-  virtual Result<std::vector<std::vector<std::optional<std::string>>>> rows(
-      const SessionTarget& target, std::string_view database, const masking::Table& table, int rows_max) = 0;
+  virtual Result<std::vector<std::vector<std::optional<std::string>>>> rows(const SessionTarget& target,
+                                                                            std::string_view database,
+                                                                            const masking::Table& table,
+                                                                            int rows_max) = 0;
 
   // Switches off what would act on the outside world, before any user table is touched; prepares the access
   // roles (still without login) and takes dangerous rights away. Idempotent; returns what it did.

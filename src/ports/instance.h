@@ -1,5 +1,5 @@
-// InstanceKind: how one database server program is prepared, started and stopped over a folder of files that the
-// local host made. One per engine; the local host knows nothing of PostgreSQL or MariaDB.
+// InstanceKind: how one database server program is prepared, started and stopped over a folder of files that
+// the local host made. One per engine; the local host knows nothing of PostgreSQL or MariaDB.
 //
 // Layout of a copy's folder, all made by the host: <root>/data (the server's data directory), <root>/run
 // (socket directory), <root>/spool, <root>/log, <root>/tablespaces.
@@ -19,13 +19,13 @@
 namespace ytb::ports {
 
 struct InstanceSpec {
-  std::string root;           // absolute path of the copy's folder
-  std::string copy_id;        // also the cluster_name
-  std::string data_as_of;     // ISO; shown by SHOW yesterdaytabase.data_as_of
+  std::string root;        // absolute path of the copy's folder
+  std::string copy_id;     // also the cluster_name
+  std::string data_as_of;  // ISO; shown by SHOW yesterdaytabase.data_as_of
   int engine_major = 0;
-  uint16_t port = 0;          // TCP port and the socket file's number
-  std::string run_as;         // user name; empty: as ourselves
-  std::string admin_role;     // reserved random name of our own superuser
+  uint16_t port = 0;                            // TCP port and the socket file's number
+  std::string run_as;                           // user name; empty: as ourselves
+  std::string admin_role;                       // reserved random name of our own superuser
   std::map<std::string, std::string> settings;  // user's own server settings, checked by validate()
   std::vector<std::string> preload;             // libraries our config names; nothing of production's
   std::string bin_dir;                          // "" : find it by version
@@ -47,6 +47,9 @@ struct SessionTarget {
   std::map<std::string, std::string> parameters;  // host, port, user, … never a password in clear logs
   Secret password;                                // empty: peer authentication
   std::string label;                              // for messages: "copy shop-yesterday-…", "production"
+  // Of a copy on a host that is not ours: what the host marked it with when it was restored. Empty for
+  // productions and for local copies, which are known by their own configuration.
+  std::string nonce{};
 };
 
 enum class InstanceState { kStopped, kStarting, kReady };
@@ -67,8 +70,9 @@ class InstanceKind {
   virtual Status recover(const InstanceSpec& spec, Progress& progress, const StopFlag& stop) = 0;
   // Starts the closed server on its private socket, durability off. Already running: success.
   virtual Status start_closed(const InstanceSpec& spec) = 0;
-  // Stops, gives access roles their passwords, ends our own superuser's login, syncs everything, writes the open
-  // configuration (door: access roles only). Leaves it stopped. Idempotent; may be repeated after a crash.
+  // Stops, gives access roles their passwords, ends our own superuser's login, syncs everything, writes the
+  // open configuration (door: access roles only). Leaves it stopped. Idempotent; may be repeated after a
+  // crash.
   virtual Status prepare_open(const InstanceSpec& spec, const std::vector<AccessGrant>& grants,
                               Progress& progress) = 0;
   // Starts an opened server, durability on. Already running: success.

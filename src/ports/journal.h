@@ -14,11 +14,11 @@ namespace ytb::ports {
 struct JournalEntry {
   Instant at;
   model::ProductionName production;
-  std::string copy;      // may be empty
-  std::string event;     // "action_started", "action_done", "action_failed", "refresh_done", "refused"
-  std::string action;    // "mask"
-  std::string detail;    // reason or error
-  double seconds = 0;    // of a finished action
+  std::string copy;    // may be empty
+  std::string event;   // "action_started", "action_done", "action_failed", "refresh_done", "refused"
+  std::string action;  // "mask"
+  std::string detail;  // reason or error
+  double seconds = 0;  // of a finished action
 };
 
 class Journal {
@@ -26,7 +26,8 @@ class Journal {
   virtual ~Journal() = default;
   virtual Status append(const JournalEntry& entry) = 0;
   // Newest first, at most `entries_max`.
-  virtual Result<std::vector<JournalEntry>> recent(const model::ProductionName& production, int entries_max) = 0;
+  virtual Result<std::vector<JournalEntry>> recent(const model::ProductionName& production,
+                                                   int entries_max) = 0;
   // Keeps the proof beyond the copy's life.
   virtual Status keep_proof(const model::ProductionName& production, const model::CopyId& copy,
                             std::string_view envelope) = 0;

@@ -11,7 +11,7 @@ namespace ytb::ports {
 
 struct Notice {
   model::ProductionName production;
-  std::string event;    // "failed", "stale", "live"
+  std::string event;  // "failed", "stale", "live"
   std::string message;
   std::string hint;
   Instant at;

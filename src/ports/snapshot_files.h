@@ -20,11 +20,12 @@ class SnapshotFiles {
  public:
   virtual ~SnapshotFiles() = default;
   virtual Result<FilesEstimate> estimate(const model::Snapshot& snapshot, const std::string& destination) = 0;
-  // Fills `<root>/data` and `<root>/tablespaces/<oid>` (both absent or empty before). On return every symbolic link
-  // in them points inside `<root>` (pg_wal is a directory, pg_tblspc/<oid> → ../../tablespaces/<oid>),
-  // no tablespace_map is left that leads elsewhere, and files belong to `owner` ("" : to us), mode 0600/0700.
-  virtual Status materialise(const model::Snapshot& snapshot, const std::string& root, const std::string& owner,
-                             Progress& progress, const StopFlag& stop) = 0;
+  // Fills `<root>/data` and `<root>/tablespaces/<oid>` (both absent or empty before). On return every
+  // symbolic link in them points inside `<root>` (pg_wal is a directory, pg_tblspc/<oid> →
+  // ../../tablespaces/<oid>), no tablespace_map is left that leads elsewhere, and files belong to `owner` (""
+  // : to us), mode 0600/0700.
+  virtual Status materialise(const model::Snapshot& snapshot, const std::string& root,
+                             const std::string& owner, Progress& progress, const StopFlag& stop) = 0;
 };
 
 }  // namespace ytb::ports

@@ -1,4 +1,5 @@
-// SnapshotSource: lists snapshots of a production and may take one. Never changes or deletes what it did not take.
+// SnapshotSource: lists snapshots of a production and may take one. Never changes or deletes what it did not
+// take.
 #pragma once
 
 #include <vector>

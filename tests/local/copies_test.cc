@@ -30,7 +30,8 @@ constexpr int kKills = 12;
 class Copies : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (testing::postgres_bin_dir().empty()) GTEST_SKIP() << "no PostgreSQL server is installed";
+    ASSERT_FALSE(testing::postgres_bin_dir().empty())
+        << "no PostgreSQL server is installed: tools/setup installs one";
     production_ = testing::PostgresCluster::make();
     ASSERT_NE(production_, nullptr);
     std::string space = spaces_.make_for_server("space");

@@ -26,7 +26,8 @@ constexpr std::string_view kReach =
     " UNION SELECT m.roleid FROM reach r JOIN pg_auth_members m ON m.member = r.role), dangerous AS (SELECT "
     "oid FROM "
     "pg_roles WHERE rolsuper OR rolcreaterole OR rolreplication OR rolname IN ('pg_read_server_files', "
-    "'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription')) ";
+    "'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription', 'rds_superuser', "
+    "'rds_replication', 'rds_password', 'rds_iam', 'rds_ad')) ";
 
 // Functions that reach beyond the database, and that an access role may execute. Languages that are not
 // trusted (C of an extension's own makers apart, and aggregates, which are always 'internal'); SECURITY
@@ -124,12 +125,14 @@ Status take_away_attributes(Connection& session, const std::string& names) {
                            {names}));
   for (int row = 0; row < rows.count(); ++row) {
     std::string had;
+    std::string without;  // only what is there: a cloud's master may not even name the others
     for (auto [column, word] :
          {std::pair{1, "SUPERUSER"}, std::pair{2, "CREATEROLE"}, std::pair{3, "REPLICATION"}}) {
-      if (rows.truth(row, column)) had += (had.empty() ? "" : ", ") + std::string(word);
+      if (!rows.truth(row, column)) continue;
+      had += (had.empty() ? "" : ", ") + std::string(word);
+      without += " NO" + std::string(word);
     }
-    YTB_TRY(session.execute(fmt::format("ALTER ROLE {} NOSUPERUSER NOCREATEROLE NOREPLICATION",
-                                        session.identifier(rows.at(row, 0)))));
+    YTB_TRY(session.execute(fmt::format("ALTER ROLE {}{}", session.identifier(rows.at(row, 0)), without)));
     YTB_TRY(
         record_deed(session, fmt::format("taken from access role {}: {}", printable(rows.at(row, 0)), had)));
   }
@@ -139,13 +142,15 @@ Status take_away_attributes(Connection& session, const std::string& names) {
 Status take_away_memberships(Connection& session, const std::string& names) {
   for (int round = 0; round < kRoundsMax; ++round) {
     // GRANTED BY matters from 16 on: one membership may have come from several grantors.
-    YTB_ASSIGN(Rows rows,
-               session.query(std::string(kReach) +
-                                 "SELECT d.rolname, m.rolname, g.rolname FROM pg_auth_members a JOIN reach "
-                                 "r ON r.role = a.member JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles "
-                                 "m ON m.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor WHERE "
-                                 "a.roleid IN (SELECT oid FROM dangerous) ORDER BY 2, 1 LIMIT 1",
-                             {names}));
+    YTB_ASSIGN(
+        Rows rows,
+        session.query(std::string(kReach) +
+                          "SELECT d.rolname, m.rolname, g.rolname FROM pg_auth_members a JOIN reach "
+                          "r ON r.role = a.member JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles "
+                          "m ON m.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor WHERE "
+                          "a.roleid IN (SELECT oid FROM dangerous) AND m.rolname <> session_user ORDER BY "
+                          "2, 1 LIMIT 1",
+                      {names}));
     if (rows.empty()) return {};
     std::string by = session.major() >= 16 && !rows.is_null(0, 2)
                          ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
@@ -183,13 +188,17 @@ Status take_away_parameters(Connection& session, const std::string& names) {
 
 }  // namespace
 
-Status prepare_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {
+Status arrange_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {
   std::string names = names_json(access);
+  for (const model::AccessRole& role : access) YTB_TRY(make_or_take(session, role));
+  YTB_TRY(take_away_attributes(session, names));
+  YTB_TRY(take_away_memberships(session, names));
+  return take_away_parameters(session, names);
+}
+
+Status prepare_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {
   return in_transaction(session, [&]() -> Status {
-    for (const model::AccessRole& role : access) YTB_TRY(make_or_take(session, role));
-    YTB_TRY(take_away_attributes(session, names));
-    YTB_TRY(take_away_memberships(session, names));
-    YTB_TRY(take_away_parameters(session, names));
+    YTB_TRY(arrange_access_roles(session, access));
     // Once more: whatever was just made or granted, nobody but us logs in.
     return session.execute(
         "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolname <> session_user AND "
@@ -226,8 +235,8 @@ Status take_away_in_database(Connection& session, const std::vector<model::Acces
   });
 }
 
-Result<std::vector<std::string>> dangerous_rights(Connection& session,
-                                                  const std::vector<model::AccessRole>& access) {
+Result<std::vector<std::string>> dangerous_roles(Connection& session,
+                                                 const std::vector<model::AccessRole>& access) {
   std::vector<std::string> found;
   std::string names = names_json(access);
   YTB_ASSIGN(Rows roles,
@@ -238,6 +247,13 @@ Result<std::vector<std::string>> dangerous_rights(Connection& session,
   for (int row = 0; row < roles.count(); ++row) {
     found.push_back(fmt::format("an access role can act as {}", printable(roles.at(row, 0))));
   }
+  return found;
+}
+
+Result<std::vector<std::string>> dangerous_rights(Connection& session,
+                                                  const std::vector<model::AccessRole>& access) {
+  YTB_ASSIGN(std::vector<std::string> found, dangerous_roles(session, access));
+  std::string names = names_json(access);
   YTB_ASSIGN(Rows functions, session.query(std::string(kReach) + std::string(kDangerousFunctions), {names}));
   for (int row = 0; row < functions.count(); ++row) {
     found.push_back(fmt::format("an access role can execute {}, which {}", printable(functions.at(row, 1)),

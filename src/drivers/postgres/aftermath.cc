@@ -31,11 +31,7 @@ std::vector<int64_t> oids_of(const Rows& rows) {
 }
 
 Status with_path(Connection& session, const std::string& sql) {
-  return with_search_paths(session, [&](const std::string& path) -> Status {
-    YTB_TRY(session.execute("SELECT set_config('search_path', $1, false)",
-                            {path.empty() ? std::string("pg_catalog,pg_temp") : path}));
-    return session.execute(sql);
-  });
+  return with_search_paths(session, [&] { return session.execute(sql); });
 }
 
 struct View {
@@ -152,11 +148,11 @@ Status raise_sequences(Connection& session, const masking::DatabasePlan& plan) {
   return {};
 }
 
-Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64_t>& touched) {
-  Aftermath after;
-  after.touched = touched;
-  std::string list = touched.empty() ? "0" : fmt::format("{}", fmt::join(touched, ","));
-  std::string family = fmt::format(
+namespace {
+
+// Tables, their ancestors, materialized views and foreign tables, and the indexes of them all.
+std::string family_of(const std::vector<int64_t>& touched) {
+  return fmt::format(
       "WITH RECURSIVE up (oid) AS (SELECT unnest(ARRAY[{}]::oid[]) UNION SELECT i.inhparent FROM up JOIN "
       "pg_inherits i "
       "ON i.inhrelid = up.oid), tables (oid) AS (SELECT oid FROM up UNION SELECT oid FROM pg_class WHERE "
@@ -164,7 +160,13 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
       "('m', 'f')), all_of (oid) AS (SELECT oid FROM tables UNION SELECT indexrelid FROM pg_index JOIN "
       "tables ON "
       "tables.oid = indrelid)",
-      list);
+      touched.empty() ? "0" : fmt::format("{}", fmt::join(touched, ",")));
+}
+
+}  // namespace
+
+Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64_t>& touched) {
+  std::string family = family_of(touched);
   YTB_TRY(session.execute("BEGIN"));
   auto forget = [&]() -> Status {
     YTB_TRY(session.execute(family + " DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM all_of)"));
@@ -178,10 +180,16 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
   for (const char* catalog : {"pg_statistic", "pg_statistic_ext_data"}) {
     YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));
   }
+  return plan_analysis(session, touched);
+}
+
+Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>& touched) {
+  Aftermath after;
+  after.touched = touched;
   // ANALYZE of a parent goes over everything below it, and a foreign table there would make it fail.
   YTB_ASSIGN(Rows rows,
              session.query(
-                 family +
+                 family_of(touched) +
                  ", below (top, oid) AS (SELECT oid, oid FROM up UNION SELECT b.top, i.inhrelid FROM below b "
                  "JOIN pg_inherits i ON i.inhparent = b.oid) SELECT u.oid, EXISTS (SELECT FROM below b JOIN "
                  "pg_class c ON c.oid = b.oid WHERE b.top = u.oid AND c.relkind = 'f') FROM up u JOIN "

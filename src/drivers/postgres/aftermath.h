@@ -26,6 +26,8 @@ Status raise_sequences(Connection& session, const masking::DatabasePlan& plan);
 // Deletes the statistics of touched tables, their indexes, ancestors, materialized views and foreign tables,
 // and writes the statistics catalogs anew, so that nothing raw is left in their files.
 Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64_t>& touched);
+// Which relations ANALYZE is to go over for these tables, ancestors last.
+Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>& touched);
 Status analyze(Connection& session, int64_t relation);
 // Populated ones in dependency order; unpopulated stay so. With `empty` they are emptied. Returns notes.
 Result<std::vector<std::string>> refresh_views(Connection& session, bool empty);

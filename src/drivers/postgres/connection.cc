@@ -21,7 +21,6 @@ constexpr int kResultsMax = 100'000;  // of one query string
 // Settings of every session of ours in a copy. ALTER DATABASE and ALTER ROLE … SET rank below the startup
 // packet (guc.h, PGC_S_CLIENT), so that none of production's can change what our statements mean.
 constexpr std::string_view kCopyOptions[] = {
-    "session_preload_libraries=",
     "local_preload_libraries=",
     "role=none",
     "search_path=pg_catalog,pg_temp",
@@ -32,7 +31,6 @@ constexpr std::string_view kCopyOptions[] = {
     "default_transaction_isolation=read committed",
     "default_transaction_deferrable=off",
     "row_security=off",
-    "session_replication_role=origin",
     "default_tablespace=",
     "temp_tablespaces=",
     "DateStyle=ISO,MDY",
@@ -49,24 +47,30 @@ constexpr std::string_view kCopyOptions[] = {
     "synchronize_seqscans=off",
     "gin_fuzzy_search_limit=0",
     "client_min_messages=warning",
-    "log_statement=none",
-    "log_min_duration_statement=-1",
-    "log_min_error_statement=panic",
-    "log_error_verbosity=terse",
-    "zero_damaged_pages=off",
-    "ignore_checksum_failure=off",
 };
 
-std::string startup_options() {
-  std::string out;
-  for (std::string_view option : kCopyOptions) {
-    out += " -c ";
+// PGC_SUSET (guc.c): anybody else who names one of them is not let in at all.
+constexpr std::string_view kSuperuserOptions[] = {
+    "session_preload_libraries=",    "session_replication_role=origin", "log_statement=none",
+    "log_min_duration_statement=-1", "log_min_error_statement=panic",   "log_error_verbosity=terse",
+    "zero_damaged_pages=off",        "ignore_checksum_failure=off",
+};
+
+void add_options(std::string& out, std::span<const std::string_view> options) {
+  for (std::string_view option : options) {
+    out += out.empty() ? "-c " : " -c ";
     for (char c : option) {
       if (c == ' ' || c == '\\') out += '\\';
       out += c;
     }
   }
-  return out.substr(1);
+}
+
+std::string startup_options(SessionKind kind) {
+  std::string out;
+  add_options(out, kCopyOptions);
+  if (kind == SessionKind::kCopy) add_options(out, kSuperuserOptions);
+  return out;
 }
 
 void ignore_notice(void*, const PGresult*) {}
@@ -178,7 +182,12 @@ Result<Connection> Connection::open(const ports::SessionTarget& target, const st
   values["client_encoding"] = "UTF8";
   values["connect_timeout"] = std::to_string(kConnectTimeoutS);
   values["application_name"] = "yesterdaytabase";
-  if (kind == SessionKind::kCopy) values["options"] = startup_options();
+  if (kind == SessionKind::kMaster) {
+    // Networks forget a connection over which nothing is said for minutes; building an index takes hours.
+    values.try_emplace("keepalives_idle", "60");
+    values.try_emplace("keepalives_interval", "15");
+  }
+  if (kind != SessionKind::kProduction) values["options"] = startup_options(kind);
   std::vector<const char*> keys;
   std::vector<const char*> texts;
   if (!whole.empty()) {  // expanded first, so that what follows wins
@@ -200,6 +209,7 @@ Result<Connection> Connection::open(const ports::SessionTarget& target, const st
   std::fill(password.begin(), password.end(), '\0');
   made.label_ = target.label;
   made.stop_ = stop;
+  made.kind_ = kind;
   if (PQstatus(made.connection_.get()) != CONNECTION_OK) {
     // libpq's text names host, port and reason; passwords are never in it.
     std::string said(trim(PQerrorMessage(made.connection_.get())));
@@ -227,11 +237,26 @@ Status Connection::prepare_session(SessionKind kind) {
         "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = "
         "hex");
   }
+  if (kind == SessionKind::kMaster) return prepare_master();
   // Not known to every version, so not for the startup packet.
   return execute(
       "SELECT pg_catalog.set_config(known.name, wanted.value, false) FROM (VALUES"
       " ('idle_session_timeout', '0'), ('transaction_timeout', '0'), ('event_triggers', 'off'))"
       " AS wanted (name, value) JOIN pg_catalog.pg_settings AS known ON known.name = wanted.name");
+}
+
+// A role's or database's default may stand in the way of what only a superuser could override at the start;
+// rds_superuser may set some of it afterwards.
+Status Connection::prepare_master() {
+  YTB_TRY(execute(
+      "SELECT pg_catalog.set_config(known.name, '0', false) FROM pg_catalog.pg_settings AS known WHERE "
+      "known.name IN ('idle_session_timeout', 'transaction_timeout')"));
+  YTB_ASSIGN(std::string role, value("SHOW session_replication_role"));
+  if (role == "origin" || execute("SET session_replication_role = origin").ok()) return {};
+  return Error{.code = Code::kUnsupported,
+               .message = fmt::format("production sets session_replication_role = {} for the master of {}",
+                                      role, label_),
+               .hint = "reset it in production: ALTER ROLE … RESET session_replication_role"};
 }
 
 int Connection::major() const { return PQserverVersion(connection_.get()) / 10000; }

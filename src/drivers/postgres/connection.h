@@ -51,6 +51,7 @@ std::vector<std::string> json_strings(std::string_view json);
 
 enum class SessionKind {
   kCopy,        // our superuser in a closed copy: everything production may have set is overridden
+  kMaster,      // the same as a cloud's master, without what only a superuser may set
   kProduction,  // read-only, short timeouts; nothing that needs a right
 };
 
@@ -92,6 +93,7 @@ class Connection {
   Status use_utf8();
   [[nodiscard]] const std::string& server_encoding() const { return server_encoding_; }
   [[nodiscard]] int major() const;
+  [[nodiscard]] SessionKind kind() const { return kind_; }
   // SQLSTATE of the last error, "" where there was none or no server to say.
   [[nodiscard]] const std::string& last_state() const { return last_state_; }
 
@@ -101,6 +103,7 @@ class Connection {
   };
   explicit Connection(pg_conn* connection) : connection_(connection) {}
   Status prepare_session(SessionKind kind);
+  Status prepare_master();
   Status wait_readable();
   Result<Rows> finish_results();
   Error error_of(const pg_result* result);
@@ -111,6 +114,7 @@ class Connection {
   std::string label_;
   std::string server_encoding_;
   std::string last_state_;
+  SessionKind kind_ = SessionKind::kProduction;
   const StopFlag* stop_ = nullptr;
   bool cancelled_ = false;
   bool committing_ = false;

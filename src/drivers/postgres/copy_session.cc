@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "drivers/postgres/rds_session.h"
 
 namespace ytb::postgres {
 namespace {
@@ -27,6 +28,7 @@ Result<bool> is_closed_copy(Connection& session) {
 
 Result<Connection> open_copy(const ports::SessionTarget& target, const std::string& database,
                              const StopFlag* stop) {
+  if (is_rds_copy(target)) return open_rds_copy(target, database, stop);
   YTB_ASSIGN(Connection session, Connection::open(target, database, SessionKind::kCopy, stop));
   YTB_ASSIGN(bool ours, is_closed_copy(session));
   if (ours) return session;
@@ -47,11 +49,15 @@ Result<std::vector<std::string>> list_databases(Connection& session) {
              session.query("SELECT datname FROM pg_catalog.pg_database WHERE datname <> 'template0' AND "
                            "datconnlimit <> -2 ORDER BY datname"));
   std::vector<std::string> names;
-  for (int row = 0; row < rows.count(); ++row) names.push_back(rows.text(row, 0));
+  for (int row = 0; row < rows.count(); ++row) {
+    bool provider = session.kind() == SessionKind::kMaster && rows.at(row, 0) == kProviderDatabase;
+    if (!provider) names.push_back(rows.text(row, 0));
+  }
   return names;
 }
 
 Result<std::vector<std::string>> databases_to_close(Connection& session) {
+  if (session.kind() == SessionKind::kMaster) return rds_databases_to_close(session);
   YTB_ASSIGN(Rows rows,
              session.query("SELECT coalesce(pg_catalog.shobj_description(oid, 'pg_authid'), '[]') FROM "
                            "pg_catalog.pg_roles WHERE rolname = session_user"));
@@ -59,6 +65,7 @@ Result<std::vector<std::string>> databases_to_close(Connection& session) {
 }
 
 Status remember_to_close(Connection& session, const std::vector<std::string>& databases) {
+  if (session.kind() == SessionKind::kMaster) return rds_remember_to_close(session, databases);
   YTB_ASSIGN(std::vector<std::string> known, databases_to_close(session));
   std::set<std::string> all(known.begin(), known.end());
   all.insert(databases.begin(), databases.end());
@@ -73,7 +80,10 @@ Status let_us_in_everywhere(Connection& session) {
              session.query("SELECT datname FROM pg_catalog.pg_database WHERE NOT datallowconn AND datname "
                            "<> 'template0' AND datconnlimit <> -2"));
   std::vector<std::string> names;
-  for (int row = 0; row < shut.count(); ++row) names.push_back(shut.text(row, 0));
+  for (int row = 0; row < shut.count(); ++row) {
+    bool provider = session.kind() == SessionKind::kMaster && shut.at(row, 0) == kProviderDatabase;
+    if (!provider) names.push_back(shut.text(row, 0));
+  }
   YTB_TRY(remember_to_close(session, names));
   for (const std::string& name : names) {
     YTB_TRY(

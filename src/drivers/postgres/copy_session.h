@@ -12,8 +12,8 @@
 
 namespace ytb::postgres {
 
-// kRefused unless the server is a closed copy (it says so in its own configuration file) and we are its own
-// role.
+// kRefused unless the server is a closed copy (it says so in its own configuration file, or on RDS by
+// its mark) and we are its own role.
 Result<Connection> open_copy(const ports::SessionTarget& target, const std::string& database,
                              const StopFlag* stop = nullptr);
 // The same in whichever maintenance database there is.

@@ -12,6 +12,8 @@
 #include "drivers/postgres/defuse.h"
 #include "drivers/postgres/mask.h"
 #include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/rds_defuse.h"
+#include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/verify.h"
 
 namespace ytb::postgres {
@@ -26,7 +28,9 @@ using OptionalRow = std::vector<std::optional<std::string>>;
 // Our own closed copies are told apart by what they say of themselves, productions are read only.
 struct Source {
   Connection session;
-  bool in_copy = false;
+  SessionKind kind = SessionKind::kProduction;
+  std::optional<CopyLock> lock{};
+  [[nodiscard]] bool in_copy() const { return kind != SessionKind::kProduction; }
 };
 
 Result<Source> open_source(const ports::SessionTarget& target) {
@@ -36,13 +40,31 @@ Result<Source> open_source(const ports::SessionTarget& target) {
     if (!other.ok()) return std::move(session).error();
     session = std::move(other);
   }
+  if (is_rds_copy(target)) {
+    YTB_ASSIGN(bool open, is_marked_open(*session, target));
+    if (open) return Source{std::move(session).value()};
+    YTB_ASSIGN(CopyLock lock, CopyLock::take(target));
+    YTB_ASSIGN(Connection master, open_copy_anywhere(target));
+    YTB_TRY(borrow_memberships(master));
+    return Source{std::move(master), SessionKind::kMaster, std::move(lock)};
+  }
   YTB_ASSIGN(bool in_copy, is_closed_copy(*session));
-  if (!in_copy) return Source{std::move(session).value(), false};
+  if (!in_copy) return Source{std::move(session).value()};
   YTB_ASSIGN(Connection ours, open_copy_anywhere(target));
-  return Source{std::move(ours), true};
+  return Source{std::move(ours), SessionKind::kCopy};
 }
 
-SessionKind kind_of(bool in_copy) { return in_copy ? SessionKind::kCopy : SessionKind::kProduction; }
+// None for a local copy: its place has a lock of its own.
+Result<std::optional<CopyLock>> lock_for(Profile profile, const ports::SessionTarget& target) {
+  if (is_rds_copy(target) != (profile == Profile::kRds)) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} is not a closed copy of ours", target.label),
+                 .hint = "nothing is changed anywhere but in a copy that was restored and not opened yet"};
+  }
+  if (profile == Profile::kSuperuser) return std::optional<CopyLock>();
+  YTB_ASSIGN(CopyLock lock, CopyLock::take(target));
+  return std::optional<CopyLock>(std::move(lock));
+}
 
 std::string sampling(Connection& session, const masking::Table& table, int rows_max) {
   std::string from = "ONLY " + session.qualified(table.name.schema, table.name.name);
@@ -98,7 +120,7 @@ Status sample_table(Connection& session, const std::string& database, const mask
 Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& target) {
   YTB_ASSIGN(Source source, open_source(target));
   std::set<std::string> shut;
-  if (source.in_copy) {
+  if (source.in_copy()) {
     YTB_TRY(let_us_in_everywhere(source.session));
     YTB_ASSIGN(std::vector<std::string> closed, databases_to_close(source.session));
     shut.insert(closed.begin(), closed.end());
@@ -107,10 +129,13 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   catalog.engine_major = source.session.major();
   catalog.provenance = target.label;
   YTB_ASSIGN(Rows rows,
-             source.session.query("SELECT datname, datallowconn, datistemplate FROM pg_database WHERE "
-                                  "datname <> 'template0' AND datconnlimit <> -2 ORDER BY datname"));
+             source.session.query("SELECT datname, datallowconn, datistemplate, datdba = (SELECT oid FROM "
+                                  "pg_roles WHERE rolname = 'rdsadmin') FROM pg_database WHERE datname <> "
+                                  "'template0' AND datconnlimit <> -2 ORDER BY datname"));
   for (int row = 0; row < rows.count(); ++row) {
     std::string name = rows.text(row, 0);
+    // The provider's own, which admits nobody else; another's of that name is judged.
+    if (profile_ == Profile::kRds && name == kProviderDatabase && rows.truth(row, 3)) continue;
     if (!rows.truth(row, 1)) {  // on production nothing is changed: it is told, and looked into in the copy
       masking::Database unseen;
       unseen.name = name;
@@ -119,8 +144,8 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
       catalog.databases.push_back(std::move(unseen));
       continue;
     }
-    YTB_ASSIGN(Connection session, Connection::open(target, name, kind_of(source.in_copy)));
-    YTB_ASSIGN(masking::Database database, read_database(session, name, source.in_copy));
+    YTB_ASSIGN(Connection session, Connection::open(target, name, source.kind));
+    YTB_ASSIGN(masking::Database database, read_database(session, name, source.in_copy()));
     if (shut.contains(name)) database.allows_connections = false;
     catalog.databases.push_back(std::move(database));
   }
@@ -132,8 +157,8 @@ Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& targ
   YTB_ASSIGN(Source source, open_source(target));
   masking::Samples samples;
   for (const masking::Database& database : catalog.databases) {
-    if (!source.in_copy && !database.allows_connections) continue;
-    YTB_ASSIGN(Connection session, Connection::open(target, database.name, kind_of(source.in_copy)));
+    if (!source.in_copy() && !database.allows_connections) continue;
+    YTB_ASSIGN(Connection session, Connection::open(target, database.name, source.kind));
     for (const masking::Table& table : database.tables) {
       if (table.kind != masking::RelationKind::kTable) continue;
       YTB_TRY(session.execute("BEGIN READ ONLY"));
@@ -150,7 +175,7 @@ Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget
                                                       std::string_view database, const masking::Table& table,
                                                       int rows_max) {
   YTB_ASSIGN(Source source, open_source(target));
-  YTB_ASSIGN(Connection session, Connection::open(target, std::string(database), kind_of(source.in_copy)));
+  YTB_ASSIGN(Connection session, Connection::open(target, std::string(database), source.kind));
   std::string list;
   for (const masking::Column& column : table.columns) {
     list += fmt::format("{}{}::text", list.empty() ? "" : ", ", session.identifier(column.name));
@@ -175,6 +200,8 @@ Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget
 
 Result<model::Evidence> PostgresEngine::defuse(const ports::SessionTarget& target,
                                                const std::vector<model::AccessRole>& access) {
+  YTB_ASSIGN(std::optional<CopyLock> lock, lock_for(profile_, target));
+  if (lock) return defuse_rds_copy(target, access);
   YTB_ASSIGN(Connection session, open_copy_anywhere(target));
   YTB_TRY(let_us_in_everywhere(session));
   YTB_ASSIGN(std::vector<std::string> names, list_databases(session));
@@ -208,12 +235,14 @@ Result<model::Evidence> PostgresEngine::defuse(const ports::SessionTarget& targe
 Result<model::Evidence> PostgresEngine::mask(const ports::SessionTarget& target,
                                              const ports::MaskRequest& request, ports::Progress& progress,
                                              const StopFlag& stop) {
+  YTB_ASSIGN(std::optional<CopyLock> lock, lock_for(profile_, target));
   return mask_copy(target, request, progress, stop);
 }
 
 Result<std::vector<model::Check>> PostgresEngine::verify(const ports::SessionTarget& target,
                                                          const ports::VerifyRequest& request,
                                                          ports::Progress& progress, const StopFlag& stop) {
+  YTB_ASSIGN(std::optional<CopyLock> lock, lock_for(profile_, target));
   return verify_copy(target, request, progress, stop);
 }
 

@@ -1,6 +1,7 @@
-// PostgresEngine: what is done inside a PostgreSQL server, with a superuser's rights in copies of our own.
-// Everything that changes anything refuses (kRefused) a server that is not a closed copy. Holds no state; one
-// call at a time.
+// PostgresEngine: what is done inside a PostgreSQL server, with a superuser's rights in copies of our own, or
+// with a cloud master's. Everything that changes anything refuses (kRefused) a server that is not a closed
+// copy of the profile's kind. Holds no state; one call at a time, and on RDS a second one anywhere is told
+// kBusy.
 #pragma once
 
 #include <optional>
@@ -12,10 +13,17 @@
 
 namespace ytb::postgres {
 
+enum class Profile {
+  kSuperuser,  // our own local server
+  kRds,        // RDS and Aurora: NOSUPERUSER, member of rds_superuser; copies carry a mark (rds_session.h)
+};
+
 // A production is named by SessionTarget::parameters; a whole libpq connection string goes under the key
 // "connection", and whatever else is given wins over it.
 class PostgresEngine final : public ports::Engine {
  public:
+  explicit PostgresEngine(Profile profile = Profile::kSuperuser) : profile_(profile) {}
+
   Result<masking::Catalog> catalog(const ports::SessionTarget& target) override;
   Result<masking::Samples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
                                   int rows_max) override;
@@ -30,6 +38,9 @@ class PostgresEngine final : public ports::Engine {
   Result<std::vector<model::Check>> verify(const ports::SessionTarget& target,
                                            const ports::VerifyRequest& request, ports::Progress& progress,
                                            const StopFlag& stop) override;
+
+ private:
+  Profile profile_;
 };
 
 }  // namespace ytb::postgres

@@ -1,7 +1,5 @@
 // PostgresEngine against real servers: a production with all the traps of POSTGRES.md, restored, defused,
 // masked, proven and opened; publisher, remote table and schema exactly as before.
-#include "drivers/postgres/engine.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -20,9 +18,8 @@
 #include "base/text.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/connection.h"
-#include "drivers/postgres/instance.h"
+#include "drivers/postgres/engine_testing.h"
 #include "drivers/postgres/spool.h"
-#include "tests/postgres_cluster.h"
 
 namespace ytb::postgres {
 namespace {
@@ -30,134 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using testing::PostgresCluster;
-using testing::TempFolder;
-
-using Maskers = std::map<std::string, std::string>;  // "public.t.column" → masker
-
-// A plan that keeps everything but `maskers`; tables in `emptied` ("public.t") are emptied, databases in
-// `omitted` omitted.
-masking::MaskingPlan plan_for(const masking::Catalog& catalog, const Maskers& maskers,
-                              const std::vector<std::string>& emptied = {},
-                              const std::vector<std::string>& omitted = {}) {
-  masking::MaskingPlan plan;
-  for (const masking::Database& database : catalog.databases) {
-    masking::DatabasePlan here{.database = database, .omitted = false, .tables = {}};
-    here.omitted = std::count(omitted.begin(), omitted.end(), database.name) > 0;
-    for (const masking::Table& table : database.tables) {
-      if (table.kind != masking::RelationKind::kTable) continue;
-      masking::TablePlan entry{.table = table, .treatment = masking::Treatment::kKeep, .columns = {}};
-      std::string name = table.name.schema + "." + table.name.name;
-      if (std::count(emptied.begin(), emptied.end(), name) > 0 || here.omitted)
-        entry.treatment = masking::Treatment::kEmpty;
-      for (const masking::Column& column : table.columns) {
-        masking::MaskerSpec spec;
-        spec.name = "keep";
-        if (auto found = maskers.find(name + "." + column.name); found != maskers.end()) {
-          spec.name = found->second;
-          entry.treatment = masking::Treatment::kMask;
-        }
-        entry.columns.push_back({.column = column, .masker = spec, .judged_by = "test"});
-      }
-      here.tables.push_back(std::move(entry));
-    }
-    plan.databases.push_back(std::move(here));
-  }
-  return plan;
-}
-
-const model::Check* find_check(const std::vector<model::Check>& checks, const std::string& name) {
-  auto found = std::find_if(checks.begin(), checks.end(), [&](const auto& c) { return c.name == name; });
-  return found == checks.end() ? nullptr : &*found;
-}
-
-std::string failures(const std::vector<model::Check>& checks) {
-  std::string out;
-  for (const model::Check& check : checks) {
-    if (check.outcome != model::Outcome::kPassed) out += check.name + ": " + check.detail + "\n";
-  }
-  return out;
-}
-
-class EngineTest : public ::testing::Test {
- protected:
-  void make_production(std::map<std::string, std::string> settings = {}) {
-    PostgresCluster::Options options;
-    options.settings = std::move(settings);
-    production_ = PostgresCluster::make(options);
-    ASSERT_NE(production_, nullptr);
-  }
-  // Base backup → closed copy, running.
-  void restore(const std::vector<std::string>& extra = {}) {
-    spec_.root = folder_.make_for_server("copy");
-    chmod(spec_.root.c_str(), 0755);
-    for (std::string part : {"/run", "/spool", "/log", "/tablespaces"}) {
-      ASSERT_FALSE(folder_.make_for_server("copy" + part).empty());
-    }
-    spec_.copy_id = "shop-yesterday-20260101-000000-1";
-    spec_.data_as_of = "2026-01-01T00:00:00Z";
-    spec_.engine_major = testing::postgres_major();
-    spec_.port = testing::free_port();
-    spec_.run_as = testing::server_user();
-    spec_.admin_role = "ytb_admin_0123456789";
-    ASSERT_TRUE(production_->base_backup(spec_.data(), extra));
-    must(kind_.neutralise(spec_));
-    must(kind_.recover(spec_, progress_, stop_));
-    must(kind_.start_closed(spec_));
-    target_ = std::move(kind_.session(spec_)).value();
-    spool_ = folder_.path() + "/spool";
-    fs::create_directories(spool_);
-  }
-  static void must(const Status& status) { ASSERT_TRUE(status.ok()) << to_string(status.error()); }
-  model::Evidence defuse(const std::vector<model::AccessRole>& access = {}) {
-    auto evidence = engine_.defuse(target_, access);
-    EXPECT_TRUE(evidence.ok()) << (evidence.ok() ? "" : to_string(evidence.error()));
-    return evidence.ok() ? *evidence : model::Evidence{};
-  }
-  Result<model::Evidence> mask(const masking::MaskingPlan& plan) {
-    return engine_.mask(target_, {.plan = plan, .key = key_, .spool_directory = spool_, .workers = 2},
-                        progress_, stop_);
-  }
-  std::vector<model::Check> verify(const masking::MaskingPlan* plan, const model::Evidence& evidence,
-                                   std::vector<model::SqlCheck> own = {},
-                                   std::vector<model::AccessRole> access = {}) {
-    auto checks = engine_.verify(target_,
-                                 {.plan = plan,
-                                  .evidence = evidence,
-                                  .sql_checks = std::move(own),
-                                  .access = std::move(access),
-                                  .admin_role = spec_.admin_role},
-                                 progress_, stop_);
-    EXPECT_TRUE(checks.ok()) << (checks.ok() ? "" : to_string(checks.error()));
-    return checks.ok() ? *checks : std::vector<model::Check>{};
-  }
-  std::string copy_value(const std::string& database, const std::string& sql) {
-    auto session = Connection::open(target_, database, SessionKind::kCopy);
-    if (!session.ok()) return to_string(session.error());
-    auto found = session->value(sql);
-    return found.ok() ? *found : to_string(found.error());
-  }
-  std::string dump_copy(const std::string& database) {
-    return testing::dump_schema_of("host=" + spec_.run() + " port=" + std::to_string(spec_.port) +
-                                   " user=" + spec_.admin_role + " dbname=" + database);
-  }
-  void TearDown() override {
-    if (!spec_.root.empty()) {
-      EXPECT_TRUE(kind_.stop(spec_).ok());
-    }
-  }
-
-  TempFolder folder_;
-  std::unique_ptr<PostgresCluster> production_;
-  ports::InstanceSpec spec_;
-  PostgresInstance kind_;
-  PostgresEngine engine_;
-  ports::SessionTarget target_;
-  masking::MaskingKey key_{Secret("0123456789abcdef0123456789abcdef")};
-  std::string spool_;
-  ports::NoProgress progress_;
-  StopFlag stop_;
-};
 
 // Everything that hangs on a table, in one schema. Raw values all hold "raw".
 constexpr const char* kNastySchema = R"(
@@ -245,7 +114,13 @@ constexpr const char* kLeaks = R"(
    + (SELECT count(*) FROM pg_stats s WHERE s.most_common_vals::text ~* 'raw.*corp|raw name'
         OR s.histogram_bounds::text ~* 'raw.*corp|raw name'))";
 
-TEST_F(EngineTest, masks_a_nasty_production_and_keeps_its_identity) {
+// By pages what can be, or all of it streamed: the same must come of it.
+class NastyProduction : public EngineTest, public ::testing::WithParamInterface<uint64_t> {};
+INSTANTIATE_TEST_SUITE_P(Executors, NastyProduction, ::testing::Values(0, UINT64_MAX),
+                         [](const auto& run) { return run.param == 0 ? "pages" : "stream"; });
+
+TEST_P(NastyProduction, is_masked_and_keeps_its_identity) {
+  pages_bytes_min_ = GetParam();
   make_production();
   production_->run("postgres",
                    "CREATE DATABASE shop; CREATE DATABASE legacy; CREATE DATABASE \"we;rd \"\"é\"");
@@ -638,6 +513,7 @@ TEST_F(EngineTest, the_checks_of_the_proof_bite) {
 }
 
 TEST_F(EngineTest, other_encodings_and_values_that_do_not_fit_are_told_without_the_value) {
+  pages_bytes_min_ = UINT64_MAX;  // the words that are looked for are the server's own
   make_production();
   production_->run("postgres",
                    "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");

@@ -33,7 +33,8 @@ std::string enabling(char state) {
 
 Status create_progress(Connection& session) {
   YTB_ASSIGN(Rows triggers,
-             session.query("SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtenabled <> 'D'"));
+             session.query("SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtenabled <> 'D' AND "
+                           "pg_has_role(evtowner, 'USAGE')"));
   for (int row = 0; row < triggers.count(); ++row) {  // commands on event triggers fire none
     YTB_TRY(session.execute(
         fmt::format("ALTER EVENT TRIGGER {} DISABLE", session.identifier(triggers.at(row, 0)))));

@@ -212,8 +212,9 @@ Status check_settings(const std::map<std::string, std::string>& settings,
     size_t dot = name.find('.');
     bool of_extension = dot != std::string::npos && is_name(name.substr(0, dot)) &&
                         is_name(name.substr(dot + 1)) && name.substr(0, dot) != "yesterdaytabase";
-    bool allowed = of_extension || (is_name(name) && std::any_of(std::begin(kAllowed), std::end(kAllowed),
-                                                                 [&](auto p) { return fits(name, p); }));
+    bool allowed =
+        of_extension || (is_name(name) && std::any_of(std::begin(kAllowed), std::end(kAllowed),
+                                                      [&, &n = name](auto p) { return fits(n, p); }));
     if (!allowed) {
       return Error{
           .code = Code::kConfig,

@@ -31,8 +31,7 @@ bool needs_other_path(const std::string& state) {
 }
 
 Status use_path(Connection& session, const std::string& path) {
-  return session.execute("SELECT set_config('search_path', $1, false)",
-                         {path.empty() ? std::string("pg_catalog,pg_temp") : path});
+  return session.execute("SELECT set_config('search_path', $1, false)", {path});
 }
 
 }  // namespace
@@ -128,6 +127,37 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
   return masker.counts();
 }
 
+Status copy_rows(Connection& session, const masking::QualifiedName& name, const masking::RowProgram& program,
+                 const std::function<Status(std::string&)>& source, uint64_t rows_expected) {
+  YTB_TRY(session.use_server_encoding());
+  std::string sql =
+      fmt::format("COPY {} ({}) FROM STDIN (FORMAT {}, FREEZE)", session.qualified(name.schema, name.name),
+                  column_list(session, program.column_names()), format_of(program.wire()));
+  YTB_ASSIGN(uint64_t loaded, session.copy_in(sql, source));
+  YTB_TRY(session.use_utf8());
+  if (loaded == rows_expected) return {};
+  return Error{
+      .code = Code::kInternal,
+      .message = fmt::format("{} rows of {} were read and {} loaded", rows_expected, to_string(name), loaded),
+      .hint = {}};
+}
+
+Status hold_checks(Connection& session, const masking::QualifiedName& name,
+                   const std::vector<std::string>& expressions) {
+  for (const std::string& expression : expressions) {
+    YTB_ASSIGN(std::string broken,
+               session.value(fmt::format("SELECT count(*) FROM ONLY {} WHERE NOT ({})",
+                                         session.qualified(name.schema, name.name), expression)));
+    if (broken != "0") {
+      return Error{
+          .code = Code::kPolicy,
+          .message = fmt::format("{} masked rows of {} violate a CHECK constraint", broken, to_string(name)),
+          .hint = "choose maskers whose values the constraint allows"};
+    }
+  }
+  return {};
+}
+
 namespace {
 
 // Everything that would refuse the load or run something, set aside in the catalog for the length of the
@@ -171,24 +201,11 @@ Status put_back(Connection& session, const LoadRequest& request, int checks, con
                                         domains->at(row, 1), domains->at(row, 0))));
   }
   // With relchecks at 0 the valid ones were not asked either.
-  for (const std::string& expression : facts.check_expressions) {
-    YTB_ASSIGN(
-        std::string broken,
-        session.value(fmt::format("SELECT count(*) FROM ONLY {} WHERE NOT ({})",
-                                  session.qualified(request.name.schema, request.name.name), expression)));
-    if (broken != "0") {
-      return Error{.code = Code::kPolicy,
-                   .message = fmt::format("{} masked rows of {} violate a CHECK constraint", broken,
-                                          to_string(request.name)),
-                   .hint = "choose maskers whose values the constraint allows"};
-    }
-  }
-  return {};
+  return hold_checks(session, request.name, facts.check_expressions);
 }
 
 Status load_in_transaction(Connection& session, const LoadRequest& request) {
   const TableFacts& facts = request.facts;
-  std::string table = session.qualified(request.name.schema, request.name.name);
   YTB_ASSIGN(std::string checks,
              session.value(fmt::format("SELECT relchecks FROM pg_class WHERE oid = {}", facts.oid)));
   std::optional<Rows> domains;
@@ -197,32 +214,19 @@ Status load_in_transaction(Connection& session, const LoadRequest& request) {
                             "SELECT oid, contypid FROM pg_constraint WHERE oid IN ({}) FOR UPDATE",
                             oid_list(facts.unvalidated_domains))));
   }
-  YTB_TRY(session.execute("LOCK TABLE ONLY " + table + " IN ACCESS EXCLUSIVE MODE"));
+  YTB_TRY(session.execute("LOCK TABLE ONLY " + session.qualified(request.name.schema, request.name.name) +
+                          " IN ACCESS EXCLUSIVE MODE"));
+  if (request.before_truncate) YTB_TRY(request.before_truncate(session));
   YTB_TRY(set_aside(session, request));
-  if (request.program != nullptr) {
-    YTB_TRY(session.use_server_encoding());
-    table = session.qualified(request.name.schema, request.name.name);
-    std::string sql = fmt::format("COPY {} ({}) FROM STDIN (FORMAT {}, FREEZE)", table,
-                                  column_list(session, request.program->column_names()),
-                                  format_of(request.program->wire()));
-    YTB_ASSIGN(uint64_t loaded, session.copy_in(sql, request.source));
-    YTB_TRY(session.use_utf8());
-    if (loaded != request.rows_expected) {
-      return Error{.code = Code::kInternal,
-                   .message = fmt::format("{} rows of {} were read and {} loaded", request.rows_expected,
-                                          to_string(request.name), loaded),
-                   .hint = {}};
-    }
-  }
+  YTB_ASSIGN(std::string evidence, request.fill(session));
   YTB_TRY(put_back(session, request, std::stoi(checks), domains ? &*domains : nullptr));
-  YTB_TRY(record_loaded(session, facts.oid, request.evidence, facts.valid_indexes));
+  YTB_TRY(record_loaded(session, facts.oid, evidence, facts.valid_indexes));
   return session.commit();
 }
 
 }  // namespace
 
 Status load_table(Connection& session, const LoadRequest& request) {
-  YTB_TRY(use_path(session, request.search_path));
   YTB_TRY(session.execute("BEGIN"));
   Status loaded = load_in_transaction(session, request);
   session.roll_back();
@@ -231,7 +235,7 @@ Status load_table(Connection& session, const LoadRequest& request) {
   return {};
 }
 
-Status rebuild_index(Connection& session, int64_t index, const std::string& search_path) {
+Status rebuild_index(Connection& session, int64_t index) {
   YTB_ASSIGN(Rows rows,
              session.query("SELECT n.nspname, c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON "
                            "c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
@@ -241,20 +245,24 @@ Status rebuild_index(Connection& session, int64_t index, const std::string& sear
     return Error{.code = Code::kInternal, .message = fmt::format("index {} has gone", index), .hint = {}};
   }
   if (rows.truth(0, 2)) return {};
-  YTB_TRY(use_path(session, search_path));
   Status built = session.execute("REINDEX INDEX " + session.qualified(rows.at(0, 0), rows.at(0, 1)));
   if (built.ok()) return {};
-  bool unique = session.last_state() == "23505" || session.last_state() == "23P01";
-  Error error = std::move(built).error().while_doing("rebuilding index " + printable(rows.at(0, 1)));
-  if (unique) {
+  std::string state = session.last_state();
+  return if_not_unique(std::move(built).error().while_doing("rebuilding index " + printable(rows.at(0, 1))),
+                       state);
+}
+
+Error if_not_unique(Error error, std::string_view state) {
+  if (state == "23505" || state == "23P01") {
     error.code = Code::kPolicy;
     error.hint = "the masked values are not unique: choose a masker that keeps uniqueness";
   }
   return error;
 }
 
-Status with_search_paths(Connection& session, const std::function<Status(const std::string&)>& work) {
-  Status done = work("");
+Status with_search_paths(Connection& session, const std::function<Status()>& work) {
+  YTB_TRY(use_path(session, kOwnPath));
+  Status done = work();
   if (done.ok() || !needs_other_path(session.last_state())) return done;
   Error first = done.error();
   auto rows = session.query(
@@ -262,8 +270,9 @@ Status with_search_paths(Connection& session, const std::function<Status(const s
       "unnest(s.setconfig) e WHERE s.setrole = 0 AND s.setdatabase = (SELECT oid FROM "
       "pg_database WHERE datname = current_database()) AND e LIKE 'search_path=%'), 'public')");
   if (!rows.ok()) return first;
-  done = work("pg_catalog, " + rows->text(0, 0));
-  Status back = use_path(session, "");
+  YTB_TRY(use_path(session, "pg_catalog, " + rows->text(0, 0)));
+  done = work();
+  Status back = use_path(session, kOwnPath);
   if (!done.ok()) return done;
   return back;
 }

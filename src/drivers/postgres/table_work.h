@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -46,19 +47,27 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
 struct LoadRequest {
   const masking::QualifiedName& name;
   const TableFacts& facts;
-  const masking::RowProgram* program = nullptr;  // none: emptied, nothing is loaded
-  std::function<Status(std::string&)> source;    // a whole COPY stream
-  uint64_t rows_expected = 0;
-  std::string evidence;     // recorded with it
-  std::string search_path;  // "" : ours
+  // Called in the transaction, the table being locked and still as it was. May be empty.
+  std::function<Status(Connection&)> before_truncate;
+  // Called when the table is empty: puts the masked rows in and returns the evidence to record with them.
+  std::function<Result<std::string>(Connection&)> fill;
 };
-// TRUNCATE ONLY, COPY FREEZE and the progress row, in one transaction.
+// TRUNCATE ONLY, the rows and the progress row, in one transaction.
 Status load_table(Connection& session, const LoadRequest& request);
+// For LoadRequest::fill: COPY FREEZE of `source`, a whole COPY stream.
+Status copy_rows(Connection& session, const masking::QualifiedName& name, const masking::RowProgram& program,
+                 const std::function<Status(std::string&)>& source, uint64_t rows_expected);
+// Counts the rows for which a CHECK expression is false. kPolicy where there are some.
+Status hold_checks(Connection& session, const masking::QualifiedName& name,
+                   const std::vector<std::string>& expressions);
 // Rebuilds one index; one that is valid already is left alone (an earlier run did it).
-Status rebuild_index(Connection& session, int64_t index, const std::string& search_path);
+Status rebuild_index(Connection& session, int64_t index);
+// What an error means where an index or key was built over masked values; `state`: its SQLSTATE.
+Error if_not_unique(Error error, std::string_view state);
 
 // Statements that run production's own functions (index expressions, CHECKs, views) may need its search path:
-// they are tried under ours, then under the database's own. `work` gets the path to use, "" for ours.
-Status with_search_paths(Connection& session, const std::function<Status(const std::string&)>& work);
+// they are tried under ours, then under the database's own. The session has ours afterwards.
+inline const std::string kOwnPath = "pg_catalog,pg_temp";
+Status with_search_paths(Connection& session, const std::function<Status()>& work);
 
 }  // namespace ytb::postgres

@@ -12,6 +12,11 @@
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/defuse.h"
 #include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/rds_access.h"
+#include "drivers/postgres/rds_checks.h"
+#include "drivers/postgres/rds_defuse.h"
+#include "drivers/postgres/rds_mask.h"
+#include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/table_checks.h"
 
 namespace ytb::postgres {
@@ -42,6 +47,9 @@ class Checklist {
       append(*found, where + ": " + (*wrong)[i]);
     if (wrong->size() > kShownMax) append(*found, fmt::format("and {} more", wrong->size() - kShownMax));
   }
+  void append_all(std::vector<model::Check> checks) {
+    for (model::Check& check : checks) checks_.push_back(std::move(check));
+  }
   std::vector<model::Check> take() { return std::move(checks_); }
 
  private:
@@ -52,8 +60,13 @@ class Checklist {
 };
 
 Wrong run_sql_check(Connection& session, const model::SqlCheck& check) {
-  YTB_TRY(session.execute("BEGIN READ ONLY"));
+  const bool master = session.kind() == SessionKind::kMaster;
+  YTB_TRY(session.execute(master ? "BEGIN" : "BEGIN READ ONLY"));
   auto run = [&]() -> Wrong {
+    if (master) {
+      YTB_TRY(suspend_guards(session));
+      YTB_TRY(session.execute("SET TRANSACTION READ ONLY"));
+    }
     YTB_TRY(session.execute(fmt::format(
         "SET LOCAL statement_timeout = '{}'; SET LOCAL search_path = public, pg_catalog", kSqlCheckTimeout)));
     YTB_ASSIGN(Rows rows, session.query(check.sql));
@@ -104,11 +117,12 @@ class VerifyRun {
  public:
   VerifyRun(const ports::SessionTarget& target, const ports::VerifyRequest& request,
             ports::Progress& progress, const StopFlag& stop)
-      : target_(target), request_(request), progress_(progress), stop_(stop) {}
+      : target_(target), request_(request), progress_(progress), stop_(stop), rds_(is_rds_copy(target)) {}
 
   Result<std::vector<model::Check>> run() {
     open_checks();
     YTB_ASSIGN(Connection session, open_copy_anywhere(target_, &stop_));
+    if (rds_) YTB_TRY(borrow_memberships(session));
     YTB_TRY(let_us_in_everywhere(session));
     YTB_ASSIGN(std::vector<std::string> names, list_databases(session));
     for (const std::string& name : names) {
@@ -117,10 +131,14 @@ class VerifyRun {
       YTB_TRY(check_database(name));
     }
     for (const model::SqlCheck& check : request_.sql_checks) run_own(check);
-    list_.add("roles_shut", open_doors(session), "server");
-    if (request_.plan != nullptr) list_.add("wal_discarded", old_wal(session), "server");
+    list_.add("roles_shut", rds_ ? rds_open_doors(session) : open_doors(session), "server");
+    if (request_.plan != nullptr && !rds_) list_.add("wal_discarded", old_wal(session), "server");
     YTB_TRY(close_again(session));
     list_.add("databases_closed", doors_of_databases(session), "server");
+    if (rds_) {
+      YTB_TRY(return_memberships(session));
+      list_.append_all(rds_not_checkable(request_.plan != nullptr));
+    }
     YTB_TRY(stop_.check());
     return list_.take();
   }
@@ -141,13 +159,15 @@ class VerifyRun {
     list_.open("indexes_valid", "every index of a masked table was rebuilt and is valid");
     list_.open("statistics_rebuilt",
                "no statistics of masked tables, their indexes and ancestors predate the masking");
-    list_.open("materialized_views_refreshed", "no populated materialized view predates the masking");
     list_.open("omitted_databases_empty", "databases that the policy omits hold no row");
+    if (rds_) return;  // the rest was asked while masking, or cannot be
+    list_.open("materialized_views_refreshed", "no populated materialized view predates the masking");
     list_.open("wal_discarded", "no write-ahead log from before the last checkpoint is left");
   }
 
   Status check_database(const std::string& name) {
     YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
+    if (rds_) return check_rds_database(session, name);
     if (request_.plan != nullptr) check_tables_of(session, name);
     Status removed = remove_progress(session);
     if (removed.ok()) {
@@ -160,6 +180,20 @@ class VerifyRun {
     return {};
   }
 
+  Status check_rds_database(Connection& session, const std::string& name) {
+    if (request_.plan != nullptr) {
+      YTB_TRY(session.execute("BEGIN"));
+      Status ready = suspend_guards(session);
+      if (ready.ok()) check_tables_of(session, name);
+      session.roll_back();
+      YTB_TRY(std::move(ready));
+    }
+    list_.add("nothing_armed", rds_still_armed(session), name);
+    list_.add("identity_kept", rds_remove_traces(session), name);
+    list_.add("access_roles_safe", rds_dangerous_rights(session, request_.access), name);
+    return {};
+  }
+
   void check_tables_of(Connection& session, const std::string& name) {
     auto touched = touched_in(session, name, request_.evidence);
     if (!touched.ok()) {
@@ -169,9 +203,11 @@ class VerifyRun {
     list_.add("row_counts", all_in_evidence(name), name);
     list_.add("row_counts", wrong_row_counts(session, *touched), name);
     list_.add("foreign_keys_valid", broken_foreign_keys(session, *touched), name);
-    list_.add("indexes_valid", invalid_indexes(session, *touched), name);
-    list_.add("statistics_rebuilt", old_statistics(session, *touched), name);
-    list_.add("materialized_views_refreshed", old_views(session, *touched), name);
+    list_.add("indexes_valid",
+              rds_ ? rds_invalid_indexes(session, *touched) : invalid_indexes(session, *touched), name);
+    list_.add("statistics_rebuilt",
+              rds_ ? rds_stale_statistics(session, *touched) : old_statistics(session, *touched), name);
+    if (!rds_) list_.add("materialized_views_refreshed", old_views(session, *touched), name);
     for (const masking::DatabasePlan& plan : request_.plan->databases) {
       if (plan.database.name == name && plan.omitted)
         list_.add("omitted_databases_empty", rows_left(session), name);
@@ -211,6 +247,7 @@ class VerifyRun {
   const ports::VerifyRequest& request_;
   ports::Progress& progress_;
   const StopFlag& stop_;
+  const bool rds_;
   Checklist list_;
 };
 

@@ -1,0 +1,463 @@
+#include "drivers/postgres/page_rewrite.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/text.h"
+#include "drivers/os/files.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr uint64_t kRangePages = 256;  // 2 MB: what a thread holds of the table, twice
+constexpr size_t kInetHeaderBytes = 4;
+constexpr size_t kInetSentMax = kInetHeaderBytes + 16;
+constexpr size_t kPidFileBytesMax = 4096;
+
+std::string segment_path(const std::string& path, size_t segment) {
+  return segment == 0 ? path : fmt::format("{}.{}", path, segment);
+}
+
+Result<uint64_t> size_of(const os::Descriptor& file, const std::string& path) {
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return os::system_error("look at", path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return Error{.code = Code::kRefused, .message = path + " is not a regular file", .hint = {}};
+  }
+  return static_cast<uint64_t>(info.st_size);
+}
+
+size_t characters_in(std::string_view utf8) {
+  return static_cast<size_t>(std::count_if(
+      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
+}
+
+// The stored form of an inet as inet_send gives it; 0: it is none.
+size_t send_inet(std::string_view stored, char* sent) {
+  if (stored.size() != 6 && stored.size() != 18) return 0;
+  size_t address = stored.size() - 2;
+  sent[0] = stored[0];
+  sent[1] = stored[1];
+  sent[2] = 0;  // not a cidr
+  sent[3] = static_cast<char>(address);
+  std::memcpy(sent + kInetHeaderBytes, stored.data() + 2, address);
+  return kInetHeaderBytes + address;
+}
+
+bool receive_inet(std::string_view sent, std::string& stored) {
+  if (sent.size() != kInetHeaderBytes + 4 && sent.size() != kInetSentMax) return false;
+  if (static_cast<size_t>(sent[3]) != sent.size() - kInetHeaderBytes) return false;
+  std::string payload(sent.substr(0, 2));
+  payload += sent.substr(kInetHeaderBytes);
+  append_varlena(payload, stored);
+  return true;
+}
+
+}  // namespace
+
+Carrier carrier_of(std::string_view typname) {
+  static constexpr std::pair<std::string_view, Carrier> kKnown[] = {
+      {"text", Carrier::kBytes},     {"varchar", Carrier::kBytes},    {"json", Carrier::kBytes},
+      {"bytea", Carrier::kBytes},    {"citext", Carrier::kBytes},     {"inet", Carrier::kInet},
+      {"int2", Carrier::kSwap},      {"int4", Carrier::kSwap},        {"int8", Carrier::kSwap},
+      {"float4", Carrier::kSwap},    {"float8", Carrier::kSwap},      {"date", Carrier::kSwap},
+      {"timestamp", Carrier::kSwap}, {"timestamptz", Carrier::kSwap}, {"bool", Carrier::kPlain},
+      {"uuid", Carrier::kPlain}};
+  for (const auto& [name, carrier] : kKnown) {
+    if (name == typname) return carrier;
+  }
+  return Carrier::kNone;
+}
+
+// What a thread needs for one row, kept from row to row.
+struct PageRewrite::Row {
+  Row(size_t columns, size_t streamed) : swapped(columns), replacements(columns), sent(streamed) {}
+  std::vector<StoredField> stored;
+  std::vector<std::array<char, kInetSentMax>> swapped;
+  std::vector<std::string> replacements;
+  std::vector<std::optional<std::string_view>> sent;
+  std::string masked;
+  std::string tuple;
+  std::string buffer;  // pages as read
+
+  // The sent form of a column. False: it is stored in a way that only the server can read.
+  bool send(const PageColumn& column, size_t position) {
+    std::optional<std::string_view>& out = sent[*column.streamed];
+    StoredField field = stored[position];
+    out.reset();
+    if (is_null(field)) return true;
+    char* scratch = swapped[position].data();
+    switch (column.carrier) {
+      case Carrier::kNone:
+        return false;
+      case Carrier::kPlain:
+        out = field;
+        return true;
+      case Carrier::kSwap:
+        std::reverse_copy(field.begin(), field.end(), scratch);
+        out = std::string_view(scratch, field.size());
+        return true;
+      case Carrier::kBytes:
+      case Carrier::kInet:
+        break;
+    }
+    Varlena kind = varlena_of(field);
+    if (kind == Varlena::kCompressed || kind == Varlena::kExternal) return false;
+    out = payload_of(field);
+    if (column.carrier == Carrier::kBytes) return true;
+    size_t size = send_inet(*out, scratch);
+    out = std::string_view(scratch, size);
+    return size > 0;
+  }
+};
+
+PageRewrite::PageRewrite(const masking::RowProgram& program, PagesFit fit, const StopFlag& stop)
+    : program_(program), fit_(std::move(fit)), stop_(stop) {
+  for (const PageColumn& column : fit_.columns) attributes_.push_back(column.attribute);
+  counts_.columns.resize(program_.column_count());
+}
+
+// ------------------------------------------------------------------------------------------------- files
+
+Status PageRewrite::before_truncate(Connection& session, const masking::QualifiedName& name) {
+  std::string table = session.qualified(name.schema, name.name);
+  YTB_ASSIGN(std::string rows, session.value("SELECT count(*) FROM ONLY " + table));
+  rows_before_ = std::stoull(rows);
+  YTB_TRY(session.execute("CHECKPOINT"));
+  YTB_ASSIGN(Rows facts,
+             session.query("SELECT current_setting('data_directory'), pg_relation_filepath($1::regclass), "
+                           "pg_relation_size($1::regclass), current_setting('data_checksums'), "
+                           "pg_read_file('postmaster.pid')",
+                           {table}));
+  data_directory_ = facts.text(0, 0);
+  old_path_ = os::join_path(data_directory_, facts.text(0, 1));
+  checksums_ = facts.text(0, 3) == "on";
+  // The directory that we see is the one this very server runs in.
+  auto pid_file = os::read_file(os::join_path(data_directory_, "postmaster.pid"), kPidFileBytesMax);
+  if (!pid_file.ok() || *pid_file != facts.text(0, 4)) {
+    return give_up(Unfit::kOther, "its data directory is not this host's");
+  }
+  uint64_t bytes = 0;
+  for (;;) {  // bounded by the files that are there
+    std::string path = segment_path(old_path_, old_files_.size());
+    os::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.valid() && errno == ENOENT && !old_files_.empty()) break;
+    if (!file.valid()) return give_up(Unfit::kOther, "its files cannot be read");
+    YTB_ASSIGN(uint64_t size, size_of(file, path));
+    bytes += size;
+    old_files_.push_back(std::move(file));
+    if (size < kSegmentPages * kPageBytes) break;
+  }
+  if (bytes != static_cast<uint64_t>(facts.integer(0, 2)) || bytes % kPageBytes != 0) {
+    return give_up(Unfit::kOther, "its files have another size than the server says");
+  }
+  old_pages_ = bytes / kPageBytes;
+  return {};
+}
+
+Status PageRewrite::after_truncate(Connection& session, int64_t oid) {
+  YTB_ASSIGN(std::string path, session.value(fmt::format("SELECT pg_relation_filepath({})", oid)));
+  new_path_ = os::join_path(data_directory_, path);
+  if (new_path_ == old_path_) {
+    return Error{.code = Code::kInternal, .message = "TRUNCATE has kept the table's file", .hint = {}};
+  }
+  os::Descriptor file(::open(new_path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid()) return give_up(Unfit::kOther, "its new file cannot be written");
+  YTB_ASSIGN(uint64_t size, size_of(file, new_path_));
+  if (size != 0) {
+    return Error{.code = Code::kInternal, .message = "the table's new file is not empty", .hint = {}};
+  }
+  new_files_.push_back(std::move(file));
+  return {};
+}
+
+// A new file with the owner of the table's first.
+Result<os::Descriptor> PageRewrite::create_beside(const std::string& path) const {
+  struct stat first {};
+  if (::fstat(new_files_.front().get(), &first) != 0) return os::system_error("look at", new_path_, errno);
+  os::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return os::system_error("create", path, errno);
+  if (::geteuid() == 0 && ::fchown(file.get(), first.st_uid, first.st_gid) != 0) {
+    return os::system_error("give away", path, errno);
+  }
+  return file;
+}
+
+// The caller holds mutex_.
+Status PageRewrite::make_segments(uint64_t pages) {
+  while (new_files_.size() * kSegmentPages < pages) {
+    YTB_ASSIGN(os::Descriptor file, create_beside(segment_path(new_path_, new_files_.size())));
+    new_files_.push_back(std::move(file));
+  }
+  return {};
+}
+
+Result<std::string_view> PageRewrite::read_old(uint64_t first_page, size_t pages, std::string& buffer) const {
+  buffer.resize(pages * kPageBytes);  // ranges never cross a segment: kRangePages divides kSegmentPages
+  YTB_ASSIGN(size_t have, os::read_at(old_files_.at(first_page / kSegmentPages), buffer,
+                                      first_page % kSegmentPages * kPageBytes, old_path_));
+  if (have < buffer.size()) {
+    return Error{.code = Code::kCorrupt, .message = old_path_ + " has become shorter", .hint = {}};
+  }
+  return std::string_view(buffer);
+}
+
+Status PageRewrite::write_new(std::string_view bytes, uint64_t first_page) {
+  while (!bytes.empty()) {
+    uint64_t in_segment = first_page % kSegmentPages;
+    size_t size = std::min<uint64_t>(bytes.size(), (kSegmentPages - in_segment) * kPageBytes);
+    const os::Descriptor* file = nullptr;
+    {
+      std::lock_guard lock(mutex_);  // the list may grow, its elements stay where they are
+      file = &new_files_.at(first_page / kSegmentPages);
+    }
+    YTB_TRY(os::write_at(*file, bytes.substr(0, size), in_segment * kPageBytes, new_path_));
+    bytes.remove_prefix(size);
+    first_page += size / kPageBytes;
+  }
+  return {};
+}
+
+// -------------------------------------------------------------------------------------------------- rows
+
+Status PageRewrite::give_up(Unfit unfit, std::string why) {
+  std::lock_guard lock(mutex_);
+  if (unfit_ == Unfit::kNo) unfit_ = unfit;
+  return Error{.code = Code::kUnsupported, .message = "not by pages: " + why, .hint = {}};
+}
+
+Status PageRewrite::mask_column(size_t column, Row& row, masking::RowCounts& counts) {
+  const PageColumn& here = fit_.columns[column];
+  size_t streamed = *here.streamed;
+  if (!row.sent[streamed]) return {};
+  row.masked.clear();
+  masking::Applied applied =
+      program_.mask_field(streamed, *row.sent[streamed], row.sent, row.masked, counts.columns[streamed]);
+  if (applied == masking::Applied::kInvalid) return program_.invalid_field(streamed, counts.rows + 1);
+  std::string& stored = row.replacements[column];
+  stored.clear();
+  if (applied == masking::Applied::kNull) {
+    if (here.not_null) return give_up(Unfit::kOther, "a column that must not be NULL becomes NULL");
+    row.stored[column] = {};
+    return {};
+  }
+  bool fits = true;
+  if (here.carrier == Carrier::kBytes) {
+    fits = !here.length_max || characters_in(row.masked) <= static_cast<size_t>(*here.length_max);
+    append_varlena(row.masked, stored);
+  } else if (here.carrier == Carrier::kInet) {
+    fits = receive_inet(row.masked, stored);
+  } else {
+    fits = row.masked.size() == static_cast<size_t>(here.attribute.length);
+    stored = row.masked;
+    if (here.carrier == Carrier::kSwap) std::reverse(stored.begin(), stored.end());
+  }
+  if (!fits)
+    return give_up(Unfit::kOther, "a masked value does not fit its column");  // COPY will say it well
+  row.stored[column] = stored;
+  return {};
+}
+
+Status PageRewrite::rewrite_tuple(std::string_view tuple, Row& row, PageBuilder& builder,
+                                  masking::RowCounts& counts) {
+  if (!read_fields(tuple, attributes_, row.stored)) {
+    return give_up(Unfit::kOther, "a tuple is not what the catalog says");
+  }
+  for (size_t i = 0; i < fit_.columns.size(); ++i) {
+    const PageColumn& column = fit_.columns[i];
+    if (!column.streamed || (!column.masked && !fit_.looks_aside)) continue;
+    if (row.send(column, i)) continue;
+    return give_up(Unfit::kOther, "a value is stored compressed or outside its row");
+  }
+  for (size_t i = 0; i < fit_.columns.size(); ++i) {
+    if (fit_.columns[i].masked) YTB_TRY(mask_column(i, row, counts));
+  }
+  build_tuple(attributes_, row.stored, row.tuple);
+  if (!builder.add(row.tuple)) return give_up(Unfit::kOther, "a masked row is larger than a page");
+  ++counts.rows;
+  counts.bytes_in += tuple.size();
+  counts.bytes_out += row.tuple.size();
+  counts.widest_row_bytes = std::max<uint64_t>(counts.widest_row_bytes, tuple.size());
+  return {};
+}
+
+Status PageRewrite::rewrite_range(size_t range, Row& row, PageBuilder& builder, masking::RowCounts& counts) {
+  uint64_t first = range * kRangePages;
+  size_t pages = std::min(kRangePages, old_pages_ - first);
+  YTB_ASSIGN(std::string_view bytes, read_old(first, pages, row.buffer));
+  for (size_t i = 0; i < pages; ++i) {
+    std::optional<PageView> page = PageView::open(bytes.substr(i * kPageBytes, kPageBytes));
+    if (!page) return give_up(Unfit::kOther, fmt::format("page {} is no heap page", first + i));
+    for (size_t item = 0; item < page->items(); ++item) {
+      std::optional<std::string_view> tuple = page->tuple(item);
+      if (!tuple) return give_up(Unfit::kOther, fmt::format("page {} is damaged", first + i));
+      if (tuple->empty()) continue;
+      switch (page->seen(*tuple)) {
+        case Seen::kDead:
+          break;
+        case Seen::kUndecided:
+          return give_up(Unfit::kUndecided, "a row's transaction is not known from its page");
+        case Seen::kVisible:
+          YTB_TRY(rewrite_tuple(*tuple, row, builder, counts));
+          break;
+      }
+    }
+  }
+  return {};
+}
+
+void PageRewrite::fail(Error error) {
+  std::lock_guard lock(mutex_);
+  if (!failed_) failed_ = std::move(error);
+  changed_.notify_all();
+}
+
+void PageRewrite::work(const std::function<void(uint64_t)>& bytes_done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return;
+    ++working_;
+  }
+  const size_t ranges = (old_pages_ + kRangePages - 1) / kRangePages;
+  Row row(fit_.columns.size(), program_.column_count());
+  PageBuilder builder(fit_.free_bytes, checksums_);
+  Status status;
+  for (;;) {
+    size_t range = next_range_.fetch_add(1);
+    if (range >= ranges) break;
+    masking::RowCounts counts;
+    counts.columns.resize(program_.column_count());
+    builder.clear();
+    status = stop_.check();
+    if (status.ok()) status = rewrite_range(range, row, builder, counts);
+    if (!status.ok()) break;
+    uint64_t first = 0;
+    {
+      // Whoever has an earlier range says first how many pages it needs: rows keep their order.
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return turn_ == range || failed_; });
+      if (failed_) break;
+      first = new_pages_;
+      status = make_segments(first + builder.pages());
+      if (!status.ok()) break;
+      new_pages_ += builder.pages();
+      ++turn_;
+      counts_.add(counts);
+      changed_.notify_all();
+    }
+    status = write_new(builder.finish(first), first);
+    if (!status.ok()) break;
+    bytes_done(std::min(kRangePages, old_pages_ - range * kRangePages) * kPageBytes);
+  }
+  if (!status.ok()) fail(std::move(status).error());
+  std::lock_guard lock(mutex_);
+  --working_;
+  changed_.notify_all();
+}
+
+Result<masking::RowCounts> PageRewrite::finish(Connection& session, const masking::QualifiedName& name) {
+  {
+    std::unique_lock lock(mutex_);
+    closed_ = true;
+    changed_.wait(lock, [this] { return working_ == 0; });
+    if (failed_) return *failed_;
+  }
+  if (new_pages_ > 0) {
+    std::string map = new_path_ + "_vm";
+    YTB_ASSIGN(os::Descriptor file, create_beside(map));
+    YTB_TRY(os::write_at(file, frozen_visibility_map(new_pages_, checksums_), 0, map));
+  }
+  YTB_ASSIGN(std::string rows,
+             session.value("SELECT count(*) FROM ONLY " + session.qualified(name.schema, name.name)));
+  if (counts_.rows != rows_before_ || rows != std::to_string(rows_before_)) {
+    return Error{.code = Code::kInternal,
+                 .message = fmt::format("{} rows of {} were there, {} were masked, and the server sees {}",
+                                        rows_before_, to_string(name), counts_.rows, rows),
+                 .hint = {}};
+  }
+  return counts_;
+}
+
+// --------------------------------------------------------------------------------------------------- fit
+
+namespace {
+
+bool looks_at_other_columns(const masking::MaskerSpec& spec) {
+  return spec.params.contains("by") ||
+         std::any_of(spec.paths.begin(), spec.paths.end(),
+                     [](const masking::MaskerPath& path) { return looks_at_other_columns(path.masker); });
+}
+
+size_t align_of(char code) { return code == 'd' ? 8 : code == 'i' ? 4 : code == 's' ? 2 : 1; }
+
+}  // namespace
+
+Result<std::optional<PagesFit>> fit_for_pages(Connection& session, const masking::TablePlan& plan,
+                                              const masking::RowProgram& program, const TableFacts& facts) {
+  const std::optional<PagesFit> none;
+  if (program.wire() != masking::Wire::kBinary || session.server_encoding() != "UTF8") return none;
+  std::string oid = std::to_string(facts.oid);
+  YTB_ASSIGN(Rows table,
+             session.query("SELECT am.amname = 'heap' AND c.relpersistence = 'p' AND "
+                           "current_setting('block_size') = '8192' AND (c.reltoastrelid = 0 OR "
+                           "pg_relation_size(c.reltoastrelid) = 0), coalesce((SELECT option_value::int FROM "
+                           "pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor'), 100) FROM "
+                           "pg_class c JOIN pg_am am ON am.oid = c.relam WHERE c.oid = $1::oid",
+                           {oid}));
+  if (table.empty() || !table.truth(0, 0)) return none;
+  PagesFit fit;
+  fit.free_bytes = kPageBytes * static_cast<size_t>(100 - table.integer(0, 1)) / 100;
+  YTB_ASSIGN(Rows rows,
+             session.query(
+                 "SELECT a.attname, a.attlen, a.attalign, a.attisdropped, a.attnotnull, "
+                 "a.atthasmissing OR a.attgenerated <> '', CASE WHEN t.typtype = 'b' AND "
+                 "(t.typnamespace = 'pg_catalog'::regnamespace OR t.typname = 'citext') THEN "
+                 "t.typname::text ELSE '' END, a.attnum FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = "
+                 "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 ORDER BY a.attnum",
+                 {oid}));
+  bool all_carried = true;
+  std::vector<std::string> masked;
+  for (int i = 0; i < rows.count(); ++i) {
+    PageColumn column;
+    column.attribute = {.length = static_cast<int>(rows.integer(i, 1)),
+                        .align = align_of(rows.text(i, 2)[0]),
+                        .dropped = rows.truth(i, 3)};
+    column.not_null = rows.truth(i, 4);
+    if (rows.truth(i, 5)) return none;
+    if (!column.attribute.dropped) {
+      const auto& names = program.column_names();
+      auto found = std::find(names.begin(), names.end(), rows.text(i, 0));
+      if (found == names.end()) return none;
+      column.streamed = static_cast<size_t>(found - names.begin());
+      column.masked = !program.masker(*column.streamed).is_keep();
+      column.carrier = carrier_of(rows.text(i, 6));
+      all_carried = all_carried && column.carrier != Carrier::kNone;
+      if (column.masked) {
+        if (column.carrier == Carrier::kNone) return none;
+        masked.push_back(rows.text(i, 7));
+        auto planned = std::find_if(plan.columns.begin(), plan.columns.end(),
+                                    [&](const auto& p) { return p.column.name == *found; });
+        if (planned == plan.columns.end()) return none;
+        column.length_max = planned->column.length_max;
+        fit.looks_aside = fit.looks_aside || looks_at_other_columns(planned->masker);
+      }
+    }
+    fit.columns.push_back(column);
+  }
+  if (fit.looks_aside && !all_carried) return none;
+  YTB_ASSIGN(Rows checks,
+             session.query("SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = "
+                           "$1::oid AND contype = 'c' AND convalidated AND conkey && $2::int2[]",
+                           {oid, fmt::format("{{{}}}", join(masked, ","))}));
+  for (int i = 0; i < checks.count(); ++i) fit.checks.push_back(checks.text(i, 0));
+  return std::optional<PagesFit>(std::move(fit));
+}
+
+}  // namespace ytb::postgres

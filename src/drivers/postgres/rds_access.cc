@@ -1,0 +1,173 @@
+#include "drivers/postgres/rds_access.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "drivers/postgres/access_rights.h"
+#include "drivers/postgres/copy_session.h"
+#include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/rds_session.h"
+#include "drivers/postgres/scram.h"
+
+namespace ytb::postgres {
+namespace {
+
+constexpr int kRoundsMax = 10'000;  // of taking away one membership after the other
+
+// Everybody but us, the provider and the system's own; alias r.
+std::string others() {
+  return fmt::format(
+      "r.rolname <> session_user AND r.rolname <> '{}' AND r.rolname !~ '^pg_' AND r.rolname NOT IN ({})",
+      kMarkRole, provider_roles());
+}
+
+Status take_provider_logins(Connection& session) {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    YTB_ASSIGN(Rows rows,
+               session.query(fmt::format(
+                   "SELECT d.rolname, r.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles d ON d.oid = "
+                   "a.roleid JOIN pg_roles r ON r.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor "
+                   "WHERE d.rolname IN ('rds_iam', 'rds_ad') AND r.rolname NOT IN ({}) ORDER BY 1, 2 LIMIT 1",
+                   provider_roles())));
+    if (rows.empty()) return {};
+    std::string by = session.major() >= 16 && !rows.is_null(0, 2)
+                         ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
+                         : std::string();
+    Status taken = in_transaction(session, [&]() -> Status {
+      YTB_TRY(session.execute(fmt::format("REVOKE {} FROM {}{}", session.identifier(rows.at(0, 0)),
+                                          session.identifier(rows.at(0, 1)), by)));
+      return record_deed(session, fmt::format("taken from role {}: its membership in {}",
+                                              printable(rows.at(0, 1)), printable(rows.at(0, 0))));
+    });
+    YTB_TRY(std::move(taken));
+  }
+  return Error{.code = Code::kUnsupported,
+               .message = fmt::format("more than {} memberships in rds_iam and rds_ad", kRoundsMax),
+               .hint = {}};
+}
+
+// Functions of the provider's extensions that reach its other services; their schemas are fixed.
+constexpr std::string_view kAwsFunctions =
+    "WITH RECURSIVE reach (role) AS (SELECT oid FROM pg_roles WHERE rolname IN (SELECT "
+    "json_array_elements_text($1::json)) UNION SELECT m.roleid FROM reach r JOIN pg_auth_members m ON "
+    "m.member "
+    "= r.role) SELECT p.oid::regprocedure::text, string_agg(DISTINCT quote_ident(g.rolname), ', ') FROM "
+    "pg_proc "
+    "p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN reach r JOIN pg_roles g ON g.oid = r.role "
+    "WHERE "
+    "n.nspname IN ('aws_s3', 'aws_lambda', 'aws_ml', 'aws_bedrock') AND has_schema_privilege(r.role, n.oid, "
+    "'USAGE') AND has_function_privilege(r.role, p.oid, 'EXECUTE') GROUP BY p.oid ORDER BY 1";
+
+std::string names_json(const std::vector<model::AccessRole>& access) {
+  nlohmann::json names = nlohmann::json::array();
+  for (const model::AccessRole& role : access) names.push_back(role.name);
+  return names.dump();
+}
+
+Status give_login(Connection& session, const ports::AccessGrant& grant) {
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format("SELECT FROM pg_roles r WHERE r.rolname = $1 AND {}", others()),
+                           {grant.role.name}));
+  if (rows.empty()) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("'{}' is no role that could be let in", printable(grant.role.name)),
+                 .hint = "check the access section of the config"};
+  }
+  YTB_ASSIGN(std::string verifier, scram_verifier(grant.password));
+  // Production may have let it run out, or kept it out by the limit.
+  return session.execute(
+      fmt::format("ALTER ROLE {} LOGIN CONNECTION LIMIT -1 VALID UNTIL 'infinity' PASSWORD {}",
+                  session.identifier(grant.role.name), session.literal(verifier)));
+}
+
+}  // namespace
+
+Status shut_roles(Connection& session) {
+  YTB_TRY(take_provider_logins(session));
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format("SELECT r.rolname FROM pg_roles r WHERE {} ORDER BY 1", others())));
+  for (int row = 0; row < rows.count(); ++row) {
+    // Whether a role has a password cannot be seen. One that may not be altered is told by rds_open_doors.
+    Status shut = session.execute(
+        fmt::format("ALTER ROLE {} NOLOGIN PASSWORD NULL", session.identifier(rows.at(row, 0))));
+    if (!shut.ok() && session.last_state() != "42501") return shut;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> rds_open_doors(Connection& session) {
+  std::vector<std::string> found;
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(
+                            "SELECT r.rolname || ' may log in' FROM pg_roles r WHERE r.rolcanlogin AND {0} "
+                            "UNION ALL SELECT r.rolname || ' is a member of ' || d.rolname FROM "
+                            "pg_auth_members a JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles r ON r.oid "
+                            "= a.member WHERE d.rolname IN ('rds_iam', 'rds_ad') AND r.rolname NOT IN ({1}) "
+                            "ORDER BY 1",
+                            others(), provider_roles())));
+  for (int row = 0; row < rows.count(); ++row) found.push_back(printable(rows.at(row, 0)));
+  return found;
+}
+
+Status prepare_rds_access(Connection& session, const std::vector<model::AccessRole>& access) {
+  return in_transaction(session, [&] { return arrange_access_roles(session, access); });
+}
+
+Status take_away_aws_functions(Connection& session, const std::vector<model::AccessRole>& access) {
+  if (access.empty()) return {};
+  YTB_ASSIGN(Rows rows, session.query(kAwsFunctions, {names_json(access)}));
+  for (int row = 0; row < rows.count(); ++row) {
+    Status taken = in_transaction(session, [&]() -> Status {
+      YTB_TRY(session.execute(
+          fmt::format("REVOKE ALL ON ROUTINE {} FROM PUBLIC, {} CASCADE", rows.at(row, 0), rows.at(row, 1))));
+      return record_deed(session,
+                         fmt::format("taken from the access roles, where it was ours to take: EXECUTE "
+                                     "on {}",
+                                     printable(rows.at(row, 0))));
+    });
+    // What the provider granted stays: rds_dangerous_rights finds it.
+    if (!taken.ok() && session.last_state() != "42501") return taken;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> rds_dangerous_rights(Connection& session,
+                                                      const std::vector<model::AccessRole>& access) {
+  YTB_ASSIGN(std::vector<std::string> found, dangerous_roles(session, access));
+  if (access.empty()) return found;
+  YTB_ASSIGN(Rows rows, session.query(kAwsFunctions, {names_json(access)}));
+  for (int row = 0; row < rows.count(); ++row) {
+    found.push_back(fmt::format("{} can execute {}, which reaches other services", printable(rows.at(row, 1)),
+                                printable(rows.at(row, 0))));
+  }
+  return found;
+}
+
+Status RdsDoor::claim(const ports::SessionTarget& target) { return claim_rds_copy(target); }
+
+Result<bool> RdsDoor::is_open(const ports::SessionTarget& target) {
+  YTB_ASSIGN(Connection session, open_master_anywhere(target));
+  return is_marked_open(session, target);
+}
+
+Status RdsDoor::open(const ports::SessionTarget& target, const std::vector<ports::AccessGrant>& grants,
+                     std::string_view data_as_of) {
+  YTB_ASSIGN(bool before, is_open(target));
+  if (before) return {};
+  YTB_ASSIGN(CopyLock lock, CopyLock::take(target));
+  YTB_ASSIGN(Connection session, open_copy_anywhere(target));
+  return in_transaction(session, [&]() -> Status {
+    YTB_ASSIGN(std::vector<std::string> borrowed, borrowed_memberships(session));
+    if (!borrowed.empty()) {
+      return Error{
+          .code = Code::kRefused,
+          .message = fmt::format("the master of {} has not given back what it borrowed", target.label),
+          .hint = "verify the copy before it is opened"};
+    }
+    for (const ports::AccessGrant& grant : grants) YTB_TRY(give_login(session, grant));
+    return mark_open(session, data_as_of);
+  });
+}
+
+}  // namespace ytb::postgres
