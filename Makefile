@@ -22,7 +22,7 @@ demo-clean:  ## stops and removes what `make demo STAY=1` left
 	@demo/run clean
 
 bench: setup  ## measured side by side with what one would do otherwise
-	@tools/build bench && bench/run
+	@tools/setup btrfs-progs xfsprogs && tools/build bench && bench/run
 
 lint: setup  ## clang-format, clang-tidy, layering
 	@tools/setup clang-14 clang-tidy-14 clang-format-14 && tools/lint

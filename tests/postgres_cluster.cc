@@ -62,14 +62,27 @@ void give_to_server(const std::string& path) {
 // One finished data directory per locale and version, kept in the build folder: initdb costs a second.
 std::string template_directory(const PostgresCluster::Options& options) {
   std::string name = "postgres_template_" + std::to_string(postgres_major()) + "_" + options.locale + "_" +
-                     options.encoding + "_" + std::to_string(geteuid());
+                     options.encoding + (options.checksums ? "_sums_" : "_") +
+                     (options.superuser == "postgres" ? "" : options.superuser + "_") +
+                     std::to_string(geteuid());
   std::string ready = std::string(YTB_BINARY_DIR) + "/" + name;
   if (fs::exists(ready + "/PG_VERSION")) return ready;
   TempFolder temp;
   std::string data = temp.make_for_server("data");
-  RunResult made = run_program({postgres_bin_dir() + "/initdb", "--no-sync", "-D", data, "-U", "postgres",
-                                "-A", "trust", "--locale", options.locale, "-E", options.encoding},
-                               server_user());
+  std::vector<std::string> command = {postgres_bin_dir() + "/initdb",
+                                      "--no-sync",
+                                      "-D",
+                                      data,
+                                      "-U",
+                                      options.superuser,
+                                      "-A",
+                                      "trust",
+                                      "--locale",
+                                      options.locale,
+                                      "-E",
+                                      options.encoding};
+  if (options.checksums) command.push_back("--data-checksums");
+  RunResult made = run_program(command, server_user());
   if (made.status != 0) {
     ADD_FAILURE() << "initdb failed: " << made.err;
     return {};
@@ -207,6 +220,7 @@ std::unique_ptr<PostgresCluster> PostgresCluster::make(const Options& options) {
   }
   std::unique_ptr<PostgresCluster> cluster(new PostgresCluster);
   cluster->data_ = cluster->temp_.path() + "/data";
+  cluster->superuser_ = options.superuser;
   std::string source = template_directory(options);
   if (source.empty()) return nullptr;
   RunResult copied = run_program({"cp", "-a", "--reflink=auto", source, cluster->data_});
@@ -273,7 +287,8 @@ std::string PostgresCluster::connection(std::string_view database, std::string_v
     }
     return out + "'";
   };
-  return "host=" + quoted(sockets_) + " port=" + std::to_string(port_) + " user=" + quoted(user) +
+  return "host=" + quoted(sockets_) + " port=" + std::to_string(port_) +
+         " user=" + quoted(user.empty() ? std::string_view(superuser_) : user) +
          " dbname=" + quoted(database) + " client_encoding=UTF8";
 }
 

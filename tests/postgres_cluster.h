@@ -52,10 +52,13 @@ class PostgresCluster {
     std::map<std::string, std::string> settings;  // added to postgresql.conf, values as written there
     std::string locale = "C";
     std::string encoding = "UTF8";
+    bool checksums = false;  // initdb --data-checksums
+    std::string superuser = "postgres";
     std::string waldir;  // a folder outside of data, made by initdb
     bool start = true;
   };
-  // Superuser `postgres`, trust authentication on the socket and on 127.0.0.1. Null and a failure on error.
+  // Superuser as in the options, trust authentication on the socket and on 127.0.0.1. Null and a failure on
+  // error.
   static std::unique_ptr<PostgresCluster> make() { return make(Options{}); }
   static std::unique_ptr<PostgresCluster> make(const Options& options);
   // A server over a data directory made elsewhere (a restored backup); it is not removed at the end.
@@ -73,15 +76,15 @@ class PostgresCluster {
   [[nodiscard]] const std::string& folder() const { return temp_.path(); }
   [[nodiscard]] uint16_t port() const { return port_; }
   [[nodiscard]] std::string server_log() const;
-  // "host=… port=… user=postgres dbname=…" for libpq.
+  // "host=… port=… user=… dbname=…" for libpq; `user` "": the superuser.
   [[nodiscard]] std::string connection(std::string_view database = "postgres",
-                                       std::string_view user = "postgres") const;
+                                       std::string_view user = {}) const;
 
   // Runs a script (several statements, each on its own unless it says BEGIN); a failure on any error.
   void run(std::string_view database, std::string_view script);
   // Whether a script runs through; no failure when it does not. `error`: what the server said.
   bool try_run(std::string_view database, std::string_view script, std::string* error = nullptr,
-               std::string_view user = "postgres");
+               std::string_view user = {});
   // First column of the first row; "" for none or NULL.
   std::string value(std::string_view database, std::string_view query);
   std::vector<std::vector<std::string>> rows(std::string_view database, std::string_view query);
@@ -95,6 +98,7 @@ class PostgresCluster {
   TempFolder temp_;
   std::string data_;
   std::string sockets_;
+  std::string superuser_ = "postgres";
   uint16_t port_ = 0;
 };
 

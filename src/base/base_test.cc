@@ -75,9 +75,7 @@ TEST(Text, Numbers) {
   EXPECT_EQ(with_commas(123456), "123,456");
 }
 
-TEST(Text, PrintableHidesControlCharacters) {
-  EXPECT_EQ(printable("a\nb\x1b[31m\\"), "a\\nb\\x1b[31m\\\\");
-}
+TEST(Text, PrintableHidesControlCharacters) { EXPECT_EQ(printable("a\nb\x1b[31m\\"), "a\\nb\\x1b[31m\\\\"); }
 
 TEST(Error, EveryCodeHasItsOwnNameAndStatus) {
   std::set<std::string_view> names;

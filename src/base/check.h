@@ -8,12 +8,12 @@ namespace ytb::internal {
 }
 
 // NOLINTNEXTLINE(cppcoreguidelines-macro-usage): file and line of the caller are the point.
-#define YTB_CHECK(condition)                                                        \
-  do {                                                                              \
+#define YTB_CHECK(condition)                                                             \
+  do {                                                                                   \
     if (!(condition)) ::ytb::internal::check_failed(__FILE__, __LINE__, #condition, {}); \
   } while (false)
 
-#define YTB_CHECK_MSG(condition, detail)                                                  \
-  do {                                                                                    \
+#define YTB_CHECK_MSG(condition, detail)                                                       \
+  do {                                                                                         \
     if (!(condition)) ::ytb::internal::check_failed(__FILE__, __LINE__, #condition, (detail)); \
   } while (false)

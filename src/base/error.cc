@@ -15,13 +15,20 @@ struct Row {
 
 // The one table from code to exit status. Statuses are part of the interface: never renumber.
 constexpr std::array kTable{
-    Row{Code::kInternal, "internal", 1},     Row{Code::kUsage, "usage", 2},
-    Row{Code::kConfig, "config", 3},         Row{Code::kPolicy, "policy", 4},
-    Row{Code::kNoSnapshot, "no_snapshot", 5}, Row{Code::kProof, "proof", 6},
-    Row{Code::kStale, "stale", 7},           Row{Code::kRefused, "refused", 8},
-    Row{Code::kBusy, "busy", 9},             Row{Code::kSpace, "space", 10},
-    Row{Code::kConnection, "connection", 11}, Row{Code::kExternal, "external", 12},
-    Row{Code::kCorrupt, "corrupt", 13},      Row{Code::kUnsupported, "unsupported", 14},
+    Row{Code::kInternal, "internal", 1},
+    Row{Code::kUsage, "usage", 2},
+    Row{Code::kConfig, "config", 3},
+    Row{Code::kPolicy, "policy", 4},
+    Row{Code::kNoSnapshot, "no_snapshot", 5},
+    Row{Code::kProof, "proof", 6},
+    Row{Code::kStale, "stale", 7},
+    Row{Code::kRefused, "refused", 8},
+    Row{Code::kBusy, "busy", 9},
+    Row{Code::kSpace, "space", 10},
+    Row{Code::kConnection, "connection", 11},
+    Row{Code::kExternal, "external", 12},
+    Row{Code::kCorrupt, "corrupt", 13},
+    Row{Code::kUnsupported, "unsupported", 14},
     Row{Code::kInterrupted, "interrupted", 130},
 };
 

@@ -12,21 +12,21 @@ namespace ytb {
 
 // One code, one exit status (exit_status() below; the table users see is docs/cli.md).
 enum class Code {
-  kUsage,         // the command line is wrong
-  kConfig,        // the config file is wrong, or refers to what is not there
-  kPolicy,        // the policy does not fit production: unjudged column, masker that cannot serve, drift
-  kNoSnapshot,    // there is no usable snapshot
-  kProof,         // a check failed or did not run; the copy stays closed
-  kSpace,         // disk, ports or another resource is short
-  kConnection,    // a server or service could not be reached, or refused us
-  kBusy,          // someone else is at work on the same thing
-  kRefused,       // a guard said no: not ours, live, production
-  kStale,         // staging is older than promised
-  kInterrupted,   // stopped by the user or a deadline; the next run goes on
-  kUnsupported,   // cannot be done with this version or kind
-  kExternal,      // a program or service that we called failed
-  kCorrupt,       // data that we read is damaged: torn snapshot, garbled record
-  kInternal,      // a bug of ours
+  kUsage,        // the command line is wrong
+  kConfig,       // the config file is wrong, or refers to what is not there
+  kPolicy,       // the policy does not fit production: unjudged column, masker that cannot serve, drift
+  kNoSnapshot,   // there is no usable snapshot
+  kProof,        // a check failed or did not run; the copy stays closed
+  kSpace,        // disk, ports or another resource is short
+  kConnection,   // a server or service could not be reached, or refused us
+  kBusy,         // someone else is at work on the same thing
+  kRefused,      // a guard said no: not ours, live, production
+  kStale,        // staging is older than promised
+  kInterrupted,  // stopped by the user or a deadline; the next run goes on
+  kUnsupported,  // cannot be done with this version or kind
+  kExternal,     // a program or service that we called failed
+  kCorrupt,      // data that we read is damaged: torn snapshot, garbled record
+  kInternal,     // a bug of ours
 };
 
 // Whether to try again. kInDoubt: it may have happened; look before doing it again.

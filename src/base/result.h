@@ -87,17 +87,18 @@ inline Status ok_status() { return {}; }
 #define YTB_CONCAT(a, b) YTB_CONCAT_INNER(a, b)
 
 // Evaluates `expression` (a Status); returns its error from the enclosing function.
-#define YTB_TRY(expression)                                            \
-  do {                                                                 \
-    if (auto ytb_status = (expression); !ytb_status.ok()) {            \
-      return std::move(ytb_status).error();                            \
-    }                                                                  \
+#define YTB_TRY(expression)                                 \
+  do {                                                      \
+    if (auto ytb_status = (expression); !ytb_status.ok()) { \
+      return std::move(ytb_status).error();                 \
+    }                                                       \
   } while (false)
 
-// Declares or assigns `target` from `expression` (a Result<T>); returns its error from the enclosing function.
+// Declares or assigns `target` from `expression` (a Result<T>); returns its error from the enclosing
+// function.
 #define YTB_ASSIGN(target, expression) YTB_ASSIGN_IMPL(YTB_CONCAT(ytb_result_, __LINE__), target, expression)
 // NOLINTNEXTLINE(bugprone-macro-parentheses): the target may be a declaration.
-#define YTB_ASSIGN_IMPL(temporary, target, expression)              \
-  auto temporary = (expression);                                    \
-  if (!(temporary).ok()) return std::move(temporary).error();       \
+#define YTB_ASSIGN_IMPL(temporary, target, expression)        \
+  auto temporary = (expression);                              \
+  if (!(temporary).ok()) return std::move(temporary).error(); \
   target = std::move(temporary).value()

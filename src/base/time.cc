@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 
-
 namespace ytb {
 
 using std::chrono::days;
@@ -121,7 +120,8 @@ Result<Duration> parse_duration(std::string_view text) {
     if (error != std::errc() || number < 0) return bad("a number is missing");
     position = static_cast<size_t>(end - text.data());
     size_t unit_end = position;
-    while (unit_end < text.size() && std::isalpha(static_cast<unsigned char>(text[unit_end])) != 0) ++unit_end;
+    while (unit_end < text.size() && std::isalpha(static_cast<unsigned char>(text[unit_end])) != 0)
+      ++unit_end;
     std::string_view unit = text.substr(position, unit_end - position);
     int64_t unit_s = 0;
     if (unit == "s") unit_s = 1;
@@ -129,7 +129,8 @@ Result<Duration> parse_duration(std::string_view text) {
     if (unit == "h") unit_s = 3600;
     if (unit == "d") unit_s = 86400;
     if (unit_s == 0) return bad(unit.empty() ? "the unit is missing" : "the unit is not s, min, h or d");
-    if (number > kDurationMaxS / unit_s || total_s + number * unit_s > kDurationMaxS) return bad("it is over ten years");
+    if (number > kDurationMaxS / unit_s || total_s + number * unit_s > kDurationMaxS)
+      return bad("it is over ten years");
     total_s += number * unit_s;
     position = unit_end;
   }

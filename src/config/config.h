@@ -21,20 +21,20 @@ namespace ytb::config {
 struct SourceConfig {
   std::string kind = "basebackup";
   std::vector<std::string> directories;  // absolute, or relative to the config file; resolved
-  std::string connection;                // libpq connection string of production; may be empty. No password in it.
-  model::SecretRef password;             // for `connection`
-  bool allow_unverified = false;         // version 12 has no manifest
-  int keep = 7;                          // of the snapshots that `snapshot take` made
-  std::string compress = "none";         // none, gzip, zstd, lz4: tar format unless none
+  std::string connection;         // libpq connection string of production; may be empty. No password in it.
+  model::SecretRef password;      // for `connection`
+  bool allow_unverified = false;  // version 12 has no manifest
+  int keep = 7;                   // of the snapshots that `snapshot take` made
+  std::string compress = "none";  // none, gzip, zstd, lz4: tar format unless none
 };
 
 struct CopiesConfig {
   std::string kind = "local";
-  std::string directory;    // where copies live
-  std::string run_as;       // "" : as ourselves (as root: "postgres")
+  std::string directory;  // where copies live
+  std::string run_as;     // "" : as ourselves (as root: "postgres")
   uint16_t port_first = 6500;
   uint16_t port_last = 6599;
-  std::string bin_dir;      // "" : found by version
+  std::string bin_dir;  // "" : found by version
   std::map<std::string, std::string> settings;
   std::vector<std::string> preload;
 };
@@ -47,11 +47,11 @@ struct AliasConfig {
 };
 
 struct MaskingConfig {
-  std::string none_reason;   // masking: {none: "…"}; then the rest is empty
+  std::string none_reason;  // masking: {none: "…"}; then the rest is empty
   std::string policy_file;
-  std::string lock_file;     // default: policy file with .lock
+  std::string lock_file;  // default: policy file with .lock
   model::SecretRef key;
-  int workers = 0;           // 0: number of cores, at most 8
+  int workers = 0;  // 0: number of cores, at most 8
 };
 
 struct ProductionConfig {
@@ -65,14 +65,14 @@ struct ProductionConfig {
   std::optional<decide::Schedule> schedule;
   int spare_copies = 0;
   Duration drain = std::chrono::minutes(5);
-  std::optional<Duration> max_age;       // of staging's data: status and serve complain beyond it
-  std::vector<std::string> on_failure;   // command and arguments
+  std::optional<Duration> max_age;      // of staging's data: status and serve complain beyond it
+  std::vector<std::string> on_failure;  // command and arguments
 };
 
 struct Config {
   int version = 1;
   std::string file;
-  std::string state_directory;  // journal, locks, signing key; default: beside the copies
+  std::string state_directory;                // journal, locks, signing key; default: beside the copies
   std::vector<ProductionConfig> productions;  // in file order, at least one
 };
 

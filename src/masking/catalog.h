@@ -2,10 +2,10 @@
 // copy or from a schema file. Pure data.
 #pragma once
 
-#include <string_view>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ytb::masking {
@@ -63,8 +63,9 @@ struct Index {
   bool unique = false;
   bool primary = false;
   bool partial_or_expression = false;
-  std::vector<std::string> expression_columns{};  // columns that its key expressions use, e.g. of lower(email)
-  bool nulls_not_distinct = false;              // from version 15 on: one NULL at most
+  std::vector<std::string>
+      expression_columns{};         // columns that its key expressions use, e.g. of lower(email)
+  bool nulls_not_distinct = false;  // from version 15 on: one NULL at most
 };
 
 struct ForeignKey {

@@ -306,7 +306,11 @@ Result<std::unique_ptr<Masker>> compile_masker(const MaskerSpec& spec, const Mas
 MadeMasker compile_masker_in_row(const MaskerSpec& spec, const MaskerContext& context, Wire row_wire) {
   const MaskerInfo* info = find_masker(spec.name);
   if (info == nullptr) return unknown_masker(spec);
-  Build build{.spec = spec, .context = context, .info = *info, .type = value_type_of(context.column), .row_wire = row_wire};
+  Build build{.spec = spec,
+              .context = context,
+              .info = *info,
+              .type = value_type_of(context.column),
+              .row_wire = row_wire};
   YTB_TRY(check_params(build));
   if (!info->serves_type(context.column.type_class)) return build.cannot_serve();
   if (spec.name == "keep") return made<Keep>();
@@ -316,16 +320,23 @@ MadeMasker compile_masker_in_row(const MaskerSpec& spec, const MaskerContext& co
   if (spec.name == "number_noise") return make_number_noise(build);
   if (spec.name == "json") return make_json(build);
   switch (build.type) {
-    case ValueType::kText: return make_text_masker(build);
-    case ValueType::kTextArray: return make_array(build);
+    case ValueType::kText:
+      return make_text_masker(build);
+    case ValueType::kTextArray:
+      return make_array(build);
     case ValueType::kInt2:
     case ValueType::kInt4:
-    case ValueType::kInt8: return make_integer_hash(build);
-    case ValueType::kUuid: return make_uuid_hash(build);
-    case ValueType::kBytea: return make_bytes_hash(build);
+    case ValueType::kInt8:
+      return make_integer_hash(build);
+    case ValueType::kUuid:
+      return make_uuid_hash(build);
+    case ValueType::kBytea:
+      return make_bytes_hash(build);
     case ValueType::kInet:
-    case ValueType::kCidr: return make_inet(build);
-    default: return build.cannot_serve();
+    case ValueType::kCidr:
+      return make_inet(build);
+    default:
+      return build.cannot_serve();
   }
 }
 

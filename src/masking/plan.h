@@ -2,9 +2,9 @@
 // finding, and with one error among the findings there is no plan.
 #pragma once
 
-#include <string_view>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"

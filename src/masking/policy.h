@@ -21,9 +21,9 @@ struct MaskerPath;
 
 // `email`, or `{date_shift: {days: 30, by: id}}`, or `{json: {"$.contact.email": email}}`.
 struct MaskerSpec {
-  std::string name;                          // "keep", "email", "judge", …
-  std::map<std::string, std::string> params; // scalars as text; the masker says which it takes
-  std::vector<MaskerPath> paths;             // of `json`, in file order
+  std::string name;                           // "keep", "email", "judge", …
+  std::map<std::string, std::string> params;  // scalars as text; the masker says which it takes
+  std::vector<MaskerPath> paths;              // of `json`, in file order
   Where where;
 };
 

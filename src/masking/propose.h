@@ -1,5 +1,5 @@
-// policy propose: a first policy from names, types and (where they may be read) sampled values. Every proposal
-// has its reason; what cannot be decided is marked `judge`, which no refresh accepts.
+// policy propose: a first policy from names, types and (where they may be read) sampled values. Every
+// proposal has its reason; what cannot be decided is marked `judge`, which no refresh accepts.
 #pragma once
 
 #include <map>
@@ -26,7 +26,8 @@ struct Proposal {
 std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples);
 
 // The proposals as a policy file (YAML text), grouped by table, evidence as comments. Columns that `existing`
-// already judges are kept as they are there and not proposed again; foreign keys to masked columns get the same masker.
+// already judges are kept as they are there and not proposed again; foreign keys to masked columns get the
+// same masker.
 std::string to_policy_yaml(const Catalog& catalog, const std::vector<Proposal>& proposals,
                            const Policy* existing);
 

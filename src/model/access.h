@@ -20,7 +20,7 @@ struct AccessRole {
   SecretRef password;
   std::vector<std::string> member_of;  // roles that exist in production
   std::vector<std::string> from;       // "local" (the socket), or CIDR addresses
-  bool existing = false;               // a role of production's own: keeps its grants, gets this password at opening
+  bool existing = false;  // a role of production's own: keeps its grants, gets this password at opening
 };
 
 // The user's own check, run on the masked copy before it may open.

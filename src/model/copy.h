@@ -29,8 +29,8 @@ enum class Phase {
 std::string_view name_of(Phase phase);
 std::optional<Phase> phase_of(std::string_view name);
 // Whether a copy may go from one phase to the other. Staying is allowed: actions are repeated. Failed and
-// deleting are reachable from everywhere but from live (a live copy is first demoted), and from deleting there
-// is no way back; rollback is draining|spare → live.
+// deleting are reachable from everywhere but from live (a live copy is first demoted), and from deleting
+// there is no way back; rollback is draining|spare → live.
 bool may_follow(Phase from, Phase to);
 
 struct Copy {
@@ -42,13 +42,13 @@ struct Copy {
   int attempt = 0;     // 1, 2, …: which try at this snapshot
   Phase phase = Phase::kRestoring;
   Instant phase_since;
-  bool opened = false;    // staging users can connect (only ever true with a passing proof)
-  bool proven = false;    // a proof lies with it whose signature and identity were verified at observation
-  bool running = false;   // the server answers
-  std::string inputs;     // digest of policy, lock, key id and access it was masked with; "" before
-  int tries = 0;          // failed tries at the present phase's action; reset when the phase changes
-  Instant last_try;       // of the last failed try
-  std::string failure;    // reason, where phase is failed or tries > 0; for people
+  bool opened = false;   // staging users can connect (only ever true with a passing proof)
+  bool proven = false;   // a proof lies with it whose signature and identity were verified at observation
+  bool running = false;  // the server answers
+  std::string inputs;    // digest of policy, lock, key id and access it was masked with; "" before
+  int tries = 0;         // failed tries at the present phase's action; reset when the phase changes
+  Instant last_try;      // of the last failed try
+  std::string failure;   // reason, where phase is failed or tries > 0; for people
   Code failure_code = Code::kInternal;
   Retry failure_retry = Retry::kNever;
 };

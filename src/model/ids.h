@@ -1,4 +1,5 @@
-// The ids of the model. Each is text from the outside or derived deterministically; never random, never "now".
+// The ids of the model. Each is text from the outside or derived deterministically; never random, never
+// "now".
 #pragma once
 
 #include "base/ids.h"

@@ -16,8 +16,8 @@ namespace ytb::model {
 enum class Outcome {
   kPassed,
   kFailed,
-  kNotRun,         // could not be carried out: as bad as failed
-  kNotCheckable,   // cannot be checked on this kind of host; named, and allowed
+  kNotRun,        // could not be carried out: as bad as failed
+  kNotCheckable,  // cannot be checked on this kind of host; named, and allowed
 };
 std::string_view name_of(Outcome outcome);
 
@@ -25,7 +25,7 @@ struct Check {
   std::string name;     // "columns_judged"
   std::string asserts;  // one sentence: what is true when it passed
   Outcome outcome = Outcome::kNotRun;
-  std::string detail;   // numbers, or what failed; never a raw personal value
+  std::string detail;  // numbers, or what failed; never a raw personal value
 };
 
 // What became of one table. Counts are exact.
@@ -54,7 +54,7 @@ struct Evidence {
   std::vector<std::string> defused;  // what was switched off or taken away, one line each
   std::vector<Check> checks;         // of the defuse and mask phases
   std::vector<TableEvidence> tables;
-  std::string inputs;                // digest of what masking was given
+  std::string inputs;  // digest of what masking was given
   std::vector<std::string> notes;
 };
 
@@ -83,8 +83,8 @@ Result<Proof> proof_from_json(std::string_view text);
 std::string to_json(const Evidence& evidence);
 Result<Evidence> evidence_from_json(std::string_view text);
 
-// A proof with its Ed25519 signature: {"proof": "<JSON text>", "signature": hex, "public_key": hex}. The text is
-// signed as it stands, so that no re-encoding can change what was signed.
+// A proof with its Ed25519 signature: {"proof": "<JSON text>", "signature": hex, "public_key": hex}. The text
+// is signed as it stands, so that no re-encoding can change what was signed.
 struct SealedProof {
   std::string text;  // the whole envelope, as stored
 };
@@ -101,8 +101,8 @@ Result<Proof> verify_seal(std::string_view envelope, std::string_view public_key
 // signature is ours, that passes, and that names this very instance of this very copy (invariant 1).
 class PassedProof {
  public:
-  static Result<PassedProof> verify(std::string_view envelope, std::string_view public_key, const CopyId& copy,
-                                    std::string_view instance);
+  static Result<PassedProof> verify(std::string_view envelope, std::string_view public_key,
+                                    const CopyId& copy, std::string_view instance);
   [[nodiscard]] const Proof& proof() const { return proof_; }
   [[nodiscard]] const CopyId& copy() const { return proof_.copy; }
 

@@ -182,8 +182,9 @@ RunResult Scenario::refresh(int status, std::vector<std::string> extra) {
 }
 
 std::string Scenario::staging(std::string_view database, std::string_view user) const {
-  return fmt::format("host={} user={} dbname='{}' password={} connect_timeout=5", alias(), user,
-                     database.empty() ? std::string_view(options_.database) : database, password_);
+  return fmt::format("host={} user={} dbname='{}' password={} connect_timeout=5 options='{}'", alias(), user,
+                     database.empty() ? std::string_view(options_.database) : database, password_,
+                     session_options);
 }
 
 std::string Scenario::staging_value(std::string_view query, std::string_view database) {

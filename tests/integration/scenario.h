@@ -58,7 +58,9 @@ class Scenario {
   // `refresh`; a failure with its whole output when the status is not `status`.
   RunResult refresh(int status = 0, std::vector<std::string> extra = {});
 
-  // Through the alias, as staging users connect.
+  // Through the alias, as staging users connect. `session_options`: server settings, which win over what the
+  // database sets ("-c statement_timeout=0").
+  std::string session_options;
   [[nodiscard]] std::string staging(std::string_view database, std::string_view user = "staging") const;
   // First column of the first row, read through the alias; "<error: …>" where that fails.
   std::string staging_value(std::string_view query, std::string_view database = {});

@@ -55,7 +55,7 @@ class Basebackup : public ::testing::Test {
     spaces_ = nullptr;
   }
   void SetUp() override {
-    if (cluster_ == nullptr) GTEST_SKIP() << "no PostgreSQL server is installed";
+    ASSERT_NE(cluster_, nullptr) << "no PostgreSQL server is installed: tools/setup installs one";
   }
 
   SourceOptions options(const std::string& directory) const {

@@ -225,6 +225,7 @@ Status LocalHost::record_failure(const model::OwnedCopy& copy, const Error& erro
       model::may_follow(recorded.phase, Phase::kFailed)) {
     recorded.phase = Phase::kFailed;
     recorded.phase_since = clock_.now();
+    recorded.tries = 0;  // tries at what comes next, its deletion
   }
   return save(held.record);
 }

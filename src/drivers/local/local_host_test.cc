@@ -286,11 +286,13 @@ TEST_F(LocalHostTest, FailuresAreCountedAndTheHopelessOnesFail) {
   EXPECT_EQ(only().phase, Phase::kRestored);
   ASSERT_TRUE(phase(Phase::kDefused).ok());
   EXPECT_EQ(only().tries, 0);
+  ASSERT_TRUE(host().record_failure(owned(), later).ok());
   ASSERT_TRUE(
       host().record_failure(owned(), {.code = Code::kPolicy, .message = "unjudged", .hint = {}}).ok());
   model::Copy failed = only();
   EXPECT_EQ(failed.phase, Phase::kFailed);
   EXPECT_EQ(failed.failure_code, Code::kPolicy);
+  EXPECT_EQ(failed.tries, 0) << "what failed was masking: its deletion need not wait for that";
   ASSERT_TRUE(host().remove(owned(), std::nullopt, progress_).ok());
   auto attempts = host().attempts();
   ASSERT_EQ(attempts->size(), 1U);

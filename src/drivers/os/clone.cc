@@ -298,19 +298,11 @@ Status Cloner::copy_by_hand(const OpenFile& file, uint64_t begin, uint64_t end) 
   std::vector<char> buffer(kBufferBytes);
   while (begin < end) {
     YTB_TRY(stop_.check());
-    ssize_t size = ::pread(file.from.get(), buffer.data(), std::min<uint64_t>(buffer.size(), end - begin),
-                           static_cast<off_t>(begin));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return system_error("read", file.entry.relative, errno);
+    std::span<char> part(buffer.data(), std::min<uint64_t>(buffer.size(), end - begin));
+    YTB_ASSIGN(size_t size, read_at(file.from, part, begin, file.entry.relative));
     if (size == 0) return shrunk(file.entry.relative);
-    for (ssize_t written = 0; written < size;) {
-      ssize_t now = ::pwrite(file.to.get(), buffer.data() + written, static_cast<size_t>(size - written),
-                             static_cast<off_t>(begin) + written);
-      if (now < 0 && errno == EINTR) continue;
-      if (now < 0) return system_error("write", file.entry.relative, errno);
-      written += now;
-    }
-    begin += static_cast<uint64_t>(size);
+    YTB_TRY(write_at(file.to, {part.data(), size}, begin, file.entry.relative));
+    begin += size;
   }
   return {};
 }

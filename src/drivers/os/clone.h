@@ -62,8 +62,8 @@ struct TreeSize {
 Result<TreeSize> size_of_tree(const std::string& path,
                               const std::function<bool(std::string_view, bool)>& skip = {});
 
-// Whether `file` can share its blocks with files in the folder `to`. Tried, with a nameless file there; the source is
-// only read.
+// Whether `file` can share its blocks with files in the folder `to`. Tried, with a nameless file there; the
+// source is only read.
 bool can_share_blocks(const std::string& file, const std::string& to);
 
 }  // namespace ytb::os

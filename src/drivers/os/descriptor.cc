@@ -37,6 +37,31 @@ void Descriptor::reset() {
   fd_ = -1;
 }
 
+Result<size_t> read_at(const Descriptor& file, std::span<char> buffer, uint64_t offset,
+                       std::string_view path) {
+  size_t have = 0;
+  while (have < buffer.size()) {
+    ssize_t got =
+        ::pread(file.get(), buffer.data() + have, buffer.size() - have, static_cast<off_t>(offset + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error("read", path, errno);
+    if (got == 0) break;
+    have += static_cast<size_t>(got);
+  }
+  return have;
+}
+
+Status write_at(const Descriptor& file, std::string_view bytes, uint64_t offset, std::string_view path) {
+  while (!bytes.empty()) {
+    ssize_t put = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return system_error("write", path, errno);
+    bytes.remove_prefix(static_cast<size_t>(put));
+    offset += static_cast<uint64_t>(put);
+  }
+  return {};
+}
+
 Error system_error(std::string_view doing, std::string_view subject, int error_number, Code otherwise) {
   bool space = error_number == ENOSPC || error_number == EDQUOT;
   return Error{.code = space ? Code::kSpace : otherwise,

@@ -1,11 +1,13 @@
 // Descriptor: a file descriptor that closes itself, and errors made from errno.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
+#include "base/result.h"
 
 namespace ytb::os {
 
@@ -33,6 +35,13 @@ class Descriptor {
  private:
   int fd_ = -1;
 };
+
+// Reads from a place in a file until `buffer` is full or the file ends; how many bytes. `path`: for the
+// error.
+Result<size_t> read_at(const Descriptor& file, std::span<char> buffer, uint64_t offset,
+                       std::string_view path);
+// Writes all of `bytes` at a place in a file.
+Status write_at(const Descriptor& file, std::string_view bytes, uint64_t offset, std::string_view path);
 
 // "cannot <doing> <subject>: No space left on device". Out of space is kSpace, everything else `otherwise`.
 Error system_error(std::string_view doing, std::string_view subject, int error_number,
