@@ -18,8 +18,67 @@
 
 namespace ytb::config {
 
+// How AWS is called, for every production of the file. Credentials come from the usual chain, never from
+// here.
+struct AwsConfig {
+  std::string region;        // "" : AWS_REGION, then the profile's
+  std::string profile;       // "" : AWS_PROFILE, then "default"
+  std::string endpoint_url;  // "" : AWS's own. For tests, proxies and VPC endpoints
+  std::string ca_bundle;     // certificates that AWS's HTTPS is verified against; "" : the system's
+};
+
+// Source kinds `rds` and `aurora`. Exactly one of `id` and `resource_id` is given.
+struct RdsSourceConfig {
+  std::string id;           // DBInstanceIdentifier, or DBClusterIdentifier with aurora
+  std::string resource_id;  // DbiResourceId, which survives renames; instances only
+  bool include_shared = false;
+  std::string kms_key;  // under which a shared encrypted snapshot is first copied; "" : such a one is refused
+};
+
+// Copies kinds `rds` and `aurora`: one CloudFormation stack each.
+struct RdsCopiesConfig {
+  std::string instance_class = "db.t4g.medium";
+  std::string subnet_group;
+  std::vector<std::string>
+      quarantine_groups;  // security groups of a closed copy: the worker gets in, nothing gets out
+  std::vector<std::string> staging_groups;  // added at opening
+  std::string option_group;
+  std::string storage_type = "gp3";
+  std::map<std::string, std::string>
+      parameters;              // of the copy's own parameter group, checked like `settings`
+  std::string ca_certificate;  // CACertificateIdentifier; "" : the account's default
+  std::string ca_bundle;       // file: what the copy's TLS is verified against
+  std::vector<std::string> log_exports;
+  std::map<std::string, std::string> tags;
+  std::string service_role;  // ARN of the role CloudFormation acts as; "" : as ourselves
+  std::string bucket;        // S3: evidence and proofs
+  std::string bucket_prefix = "yesterdaytabase";
+  bool warm_up = false;  // read what masking does not touch, so that first reads are not slow
+  Duration restore_max = std::chrono::hours(12);
+};
+
+// Alias kind `route53`. Exactly one of `zone_id` and `domain` is given.
+struct Route53AliasConfig {
+  std::string zone_id;
+  std::string domain;
+  std::string name;  // "" : <production>-yesterday.<domain>
+  int64_t ttl_s = 60;
+  std::string seen_from = "public";  // public, vpc, none, or a resolver's address[:port]
+};
+
+// Where masking runs that does not fit a 15-minute function.
+struct FargateConfig {
+  std::string cluster;
+  std::string task_definition;
+  std::string container = "yesterdaytabase";
+  std::vector<std::string> subnets;
+  std::vector<std::string> security_groups;
+  bool public_ip = false;
+};
+
 struct SourceConfig {
-  std::string kind = "basebackup";
+  std::string kind = "basebackup";  // basebackup, rds, aurora
+  RdsSourceConfig rds;
   std::vector<std::string> directories;  // absolute, or relative to the config file; resolved
   std::string connection;         // libpq connection string of production; may be empty. No password in it.
   model::SecretRef password;      // for `connection`
@@ -29,7 +88,8 @@ struct SourceConfig {
 };
 
 struct CopiesConfig {
-  std::string kind = "local";
+  std::string kind = "local";  // local, rds, aurora
+  RdsCopiesConfig rds;
   std::string directory;  // where copies live
   std::string run_as;     // "" : as ourselves (as root: "postgres")
   uint16_t port_first = 6500;
@@ -40,7 +100,8 @@ struct CopiesConfig {
 };
 
 struct AliasConfig {
-  std::string kind = "socket";
+  std::string kind = "socket";  // socket, route53
+  Route53AliasConfig route53;
   std::string directory;     // what staging users put in host=
   std::string service_file;  // "" : <directory>/../pg_service.conf
   std::string listen;        // "" or "address:port", forwarded by serve

@@ -20,6 +20,10 @@ std::string reference(const model::SecretRef& secret) {
       return quoted("${" + secret.locator + "}");
     case model::SecretRef::Kind::kFile:
       return quoted("file:" + secret.locator);
+    case model::SecretRef::Kind::kSecretsManager:
+      return quoted("secretsmanager:" + secret.locator);
+    case model::SecretRef::Kind::kParameterStore:
+      return quoted("ssm:" + secret.locator);
     case model::SecretRef::Kind::kNone:
       break;
   }

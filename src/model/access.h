@@ -10,8 +10,8 @@ namespace ytb::model {
 
 // Where a secret is kept; never the secret itself.
 struct SecretRef {
-  enum class Kind { kNone, kEnvironment, kFile } kind = Kind::kNone;
-  std::string locator;  // variable name or path
+  enum class Kind { kNone, kEnvironment, kFile, kSecretsManager, kParameterStore } kind = Kind::kNone;
+  std::string locator;  // variable name, path, or AWS's name or ARN of the secret
   [[nodiscard]] bool empty() const { return kind == Kind::kNone; }
 };
 

@@ -61,6 +61,12 @@ Result<Secret> resolve_secret(const model::SecretRef& reference) {
       if (!value.empty() && value.back() == '\r') value.pop_back();
       break;
     }
+    case model::SecretRef::Kind::kSecretsManager:
+    case model::SecretRef::Kind::kParameterStore:
+      return Error{.code = Code::kUnsupported,
+                   .message = fmt::format("the secret {} lies with AWS, which is not asked here",
+                                          printable(reference.locator)),
+                   .hint = "keep it in a file: file:/path"};
   }
   if (value.empty()) {
     return Error{.code = Code::kConfig,
