@@ -116,7 +116,7 @@ productions:
       socket:
         directory: {alias}
         service_file: {home}/pg_service.conf
-    masking:
+{alias_extra}    masking:
       policy: {home}/policy.yaml
       key: file:{home}/masking.key
       workers: 2
@@ -127,7 +127,8 @@ productions:
                          fmt::arg("home", home_), fmt::arg("copies", copies()),
                          fmt::arg("first", first_port_), fmt::arg("last", last_port()),
                          fmt::arg("run_as", user.empty() ? "" : fmt::format("        run_as: {}\n", user)),
-                         fmt::arg("copies_extra", options_.copies_extra), fmt::arg("alias", alias()),
+                         fmt::arg("copies_extra", options_.copies_extra),
+                         fmt::arg("alias_extra", options_.alias_extra), fmt::arg("alias", alias()),
                          fmt::arg("access", access), fmt::arg("spare", options_.spare_copies),
                          fmt::arg("drain", options_.drain), fmt::arg("extra", options_.extra),
                          fmt::arg("source_indented",

@@ -21,6 +21,7 @@ class Scenario {
     std::string access;           // YAML under `access:`; "" for the role `staging`
     std::string extra;            // more YAML lines of the production's block, indented by 4
     std::string copies_extra;     // more YAML lines of copies.local, indented by 8
+    std::string alias_extra;      // more YAML lines of alias.socket, indented by 8
     bool with_connection = true;  // source.connection names production
   };
 
