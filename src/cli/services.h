@@ -42,7 +42,7 @@ struct Services {
   // Coming from the original, on AWS; kUnsupported for other productions. Empty: not in this build.
   std::function<Result<std::unique_ptr<ports::Adoption>>(const config::Config&,
                                                          const config::ProductionConfig&)>
-      open_adoption;
+      open_adoption = {};
   // Installed database servers, e.g. "PostgreSQL 15 (/usr/lib/postgresql/15/bin)"; for init.
   std::function<std::vector<std::string>()> installed_servers;
   std::function<void()> on_serve;  // serve begins: from now on SIGHUP means to read the config again

@@ -187,7 +187,7 @@ void check_quotas(PreflightLook& look) {
     const std::string numbers =
         fmt::format("{} of {} used, up to {} more needed", quota.used, quota.max, wanted);
     const std::string what = fmt::format("quota {}", quota.name);
-    if (quota.used >= quota.max) {
+    if (quota.used >= quota.max || wanted > quota.max) {
       look.failed(what, Code::kSpace, numbers, "delete what is not needed, or ask AWS for a higher quota");
     } else if (quota.used + wanted > quota.max) {
       look.warn(what, numbers + "; what runs already counts as used", "ask AWS for a higher quota");
