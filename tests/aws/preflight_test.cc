@@ -110,6 +110,12 @@ class Preflight : public ::testing::Test {
     }
     return out;
   }
+  static config::FargateConfig fargate() {
+    config::FargateConfig fargate;
+    fargate.cluster = "workers";
+    fargate.task_definition = "masking";
+    return fargate;
+  }
   static fakes::aws::Settings settings() {
     fakes::aws::Settings settings;
     settings.instance_quota = 10;
@@ -127,7 +133,7 @@ class Preflight : public ::testing::Test {
 
 TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
   options_.function = FunctionLimits{};
-  options_.fargate = config::FargateConfig{.cluster = "workers", .task_definition = "masking"};
+  options_.fargate = fargate();
   EXPECT_THAT(complaints(), ::testing::IsEmpty());
   const std::string said = report();
   for (const char* part :
@@ -311,10 +317,9 @@ TEST_F(Preflight, sizes_are_numbers_and_refused_without_fargate) {
   options_.function = FunctionLimits{.mask_bytes_per_s = 10'000'000, .tmp_bytes = 10'240ULL << 20};
   const std::string said = report();
   EXPECT_THAT(
-      said,
-      HasSubstr("✗ masking's size: 21.5 GB allocated; a function masks tables of up to 8.4 GB (10.0 MB/s"));
+      said, HasSubstr("✗ masking's size: 21 GB allocated; a function masks tables of up to 8.4 GB (10 MB/s"));
   EXPECT_THAT(said, HasSubstr("hint: add fargate: to the config"));
-  options_.fargate = config::FargateConfig{.cluster = "workers", .task_definition = "masking"};
+  options_.fargate = fargate();
   EXPECT_THAT(complaints(), ::testing::IsEmpty());
   options_.fargate->container = "other";
   EXPECT_THAT(report(), HasSubstr("has no container other [read] hint: it has yesterdaytabase"));
@@ -356,7 +361,7 @@ TEST_F(Preflight, permissions_are_proven_simulated_or_cannot_be_known) {
 }
 
 TEST_F(Preflight, a_service_that_does_not_answer_is_said_by_name) {
-  for (int i = 1; i <= 3; ++i) fake_.fail("DescribeSecurityGroups", i, {.kind = Fault::Kind::kDropBefore});
+  for (int i = 1; i <= 12; ++i) fake_.fail("DescribeSecurityGroups", i, {.kind = Fault::Kind::kDropBefore});
   EXPECT_THAT(report(), HasSubstr("✗ endpoints: ec2 did not answer [read] hint: inside a VPC they need NAT"));
 }
 

@@ -35,19 +35,28 @@ Outputs:
 
 class OldStacks : public ::testing::Test {
  protected:
+  void SetUp() override {
+    stack_.name = "shop-yesterdaytabase";
+    stack_.status = "CREATE_COMPLETE";
+    stack_.parameters = {
+        {"DBName", "shop-2026-11-22-1100"}, {"DomainRoot", "mysite.com"}, {"SnapshotID", "rds:shop"}};
+    add("Name", "AWS::Route53::RecordSet", "shop-yesterday.mysite.com");
+    add("Db", "AWS::RDS::DBInstance", "shop-2026-11-22-1100");
+  }
+  void add(const std::string& logical, const std::string& type, const std::string& physical) {
+    aws::StackResource resource;
+    resource.logical_id = logical;
+    resource.type = type;
+    resource.physical_id = physical;
+    resources_.push_back(resource);
+  }
   Result<OldStack> recognise(const std::string& text) {
     return OldStack::recognise(
         {.database = "shop", .record_name = "shop-yesterday.mysite.com", .protected_ids = {"shop"}}, stack_,
         text, resources_);
   }
-  aws::Stack stack_{
-      .name = "shop-yesterdaytabase",
-      .status = "CREATE_COMPLETE",
-      .parameters = {
-          {"DBName", "shop-2026-11-22-1100"}, {"DomainRoot", "mysite.com"}, {"SnapshotID", "rds:shop"}}};
-  std::vector<aws::StackResource> resources_ = {
-      {.logical_id = "Name", .physical_id = "shop-yesterday.mysite.com", .type = "AWS::Route53::RecordSet"},
-      {.logical_id = "Db", .physical_id = "shop-2026-11-22-1100", .type = "AWS::RDS::DBInstance"}};
+  aws::Stack stack_;
+  std::vector<aws::StackResource> resources_;
 };
 
 // Only what is meant changes, whether the template is YAML or JSON.

@@ -227,7 +227,8 @@ void check_sizes(PreflightLook& look) {
 }
 
 void check_endpoints(PreflightLook& look) {
-  const auto stack = look.clients.stacks.describe_stack(old_stack_name("preflight-nothing"));
+  const auto stack =
+      look.clients.stacks.describe_stack(model::copy_id(look.production.name, look.options.now, 1).str());
   look.seen("CloudFormation", "cloudformation:DescribeStacks", stack);
   if (look.silent.empty()) {
     const std::vector<std::string> names(look.answered.begin(), look.answered.end());
