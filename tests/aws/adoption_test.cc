@@ -69,6 +69,7 @@ std::string edited(std::string text, std::string_view from, std::string_view to)
 
 class Adoption : public ::testing::Test {
  protected:
+  explicit Adoption(int stale_reads = 0) : fake_(settings(stale_reads)) {}
   void SetUp() override {
     ASSERT_EQ(FakeAws::available(), "") << "tools/setup installs botocore's models";
     fakes::aws::InstanceSeed production;
@@ -82,8 +83,9 @@ class Adoption : public ::testing::Test {
     fake_.seed_subnet_group("staging");
     zone_ = fake_.seed_zone("mysite.com");
   }
-  static fakes::aws::Settings settings() {
+  static fakes::aws::Settings settings(int stale_reads) {
     fakes::aws::Settings settings;
+    settings.stale_reads = stale_reads;
     settings.delays.stack_step = std::chrono::seconds(7);
     settings.delays.instance_create = std::chrono::minutes(6);
     settings.delays.instance_delete = std::chrono::minutes(3);
@@ -194,7 +196,7 @@ class Adoption : public ::testing::Test {
     FakeAws& fake_;
   };
 
-  FakeAws fake_{settings()};
+  FakeAws fake_;
   Watching clock_{fake_};
   SystemClock real_;
   StopFlag stop_;
@@ -395,6 +397,29 @@ TEST_F(Adoption, a_record_whose_stack_and_instance_are_gone_may_be_moved) {
   // One of another kind of name never is.
   fake_.seed_record(zone_, kName, "CNAME", 300, {"shop.abc123.eu-west-1.rds.amazonaws.com"});
   EXPECT_THAT(targets(), IsEmpty());
+}
+
+class LaggingAdoption : public Adoption {
+ protected:
+  LaggingAdoption() : Adoption(3) {}
+};
+
+// Each change is hidden from the next three looks.
+TEST_F(LaggingAdoption, looks_that_lag_behind_do_not_lead_astray) {
+  create_original();
+  expect_created();
+  Status adopted = adopt();
+  for (int run = 0; run < 3 && !adopted.ok(); ++run) adopted = adopt();
+  ASSERT_TRUE(adopted.ok()) << to_string(adopted.error());
+  EXPECT_THAT(targets(), SizeIs(1));
+  Status moved = repoint(targets());
+  ASSERT_TRUE(moved.ok()) << to_string(moved.error());
+  fake_.advance(std::chrono::minutes(6));
+  Status deleted = adopt(true);
+  for (int run = 0; run < 3 && !deleted.ok(); ++run) deleted = adopt(true);
+  ASSERT_TRUE(deleted.ok()) << to_string(deleted.error());
+  EXPECT_EQ(fake_.stack_status(kStack), "");
+  EXPECT_THAT(fake_.dns_values(kName, "CNAME"), ElementsAre(copy_endpoint_));
 }
 
 }  // namespace

@@ -76,8 +76,8 @@ class Preflight : public ::testing::Test {
     options_.region = "eu-west-1";
     options_.now = *from_iso("2026-11-22T11:00:00Z");
   }
-  std::vector<PreflightLine> look() {
-    aws::Caller& caller = client_.caller();
+  std::vector<PreflightLine> look() { return look(client_.caller()); }
+  std::vector<PreflightLine> look(aws::Caller& caller) {
     aws::Rds rds(caller);
     aws::CloudFormation stacks(caller);
     aws::Route53 route53(caller);
@@ -358,6 +358,25 @@ TEST_F(Preflight, permissions_are_proven_simulated_or_cannot_be_known) {
   EXPECT_THAT(report(),
               HasSubstr("! service role: whether stacks exists is not shown to us [cannot be known] hint: "
                         "allow iam:GetRole"));
+}
+
+// IAM simulates no session: the role behind it is asked about.
+TEST_F(Preflight, a_session_is_simulated_as_its_role) {
+  const auto role =
+      aws::Sts(client_.caller())
+          .assume_role({.role_arn = "arn:aws:iam::123456789012:role/stacks", .session_name = "s1"});
+  ASSERT_TRUE(role.ok()) << to_string(role.error());
+  aws::FixedCredentials as_role(role->clone());
+  aws::Caller caller(client_.transport(), as_role, clock_, client_.caller().endpoints());
+  std::vector<std::string> principals;
+  fake_.iam().decide_by([&](const std::string& principal, const std::string&, const std::string&) {
+    principals.push_back(principal);
+    return true;
+  });
+  const auto lines = look(caller);
+  EXPECT_THAT(text(lines.front()), HasSubstr("assumed-role/stacks/s1"));
+  EXPECT_THAT(principals, ::testing::Each(::testing::Eq("arn:aws:iam::123456789012:role/stacks")));
+  EXPECT_GT(principals.size(), 10U);
 }
 
 TEST_F(Preflight, a_service_that_does_not_answer_is_said_by_name) {
