@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "drivers/aws/cloudformation.h"
-#include "drivers/rds/stack_template.h"
+#include "drivers/rds/old_template.h"
 
 namespace ytb::rds {
 

@@ -1,4 +1,4 @@
-// StackTemplate: a CloudFormation template of somebody else's, read from YAML or JSON and changed in few
+// OldTemplate: a CloudFormation template of somebody else's, read from YAML or JSON and changed in few
 // places.
 //
 // Written back as JSON: CloudFormation compares what a template says, not how. YAML's short forms (!Ref,

@@ -1,4 +1,4 @@
-#include "drivers/rds/stack_template.h"
+#include "drivers/rds/old_template.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
