@@ -219,6 +219,24 @@ std::vector<CommandSpec> make_commands() {
        .arguments = {},
        .options = {kYes, kDryRun},
        .examples = "  yesterdaytabase teardown --dry-run\n"},
+      {.id = CommandId::kAdopt,
+       .path = "adopt",
+       .summary = "Take the name over from the stack of the original on AWS",
+       .help =
+           "Looks for the CloudFormation stack DATABASE-yesterdaytabase that the original made, and has it "
+           "let go of its record DATABASE-yesterday.DOMAIN, which goes on resolving as it is. The next "
+           "refresh then moves it to a copy of ours. Each step is safe to repeat. A stack that is not of "
+           "that shape is refused, with what differs.\n\n"
+           "--delete-old deletes that stack and its instance, once a copy of ours is live and no client "
+           "can hold on to the old one any more.",
+       .arguments = {},
+       .options = {{.name = "--delete-old",
+                    .value = "",
+                    .help = "also delete the old stack with its instance",
+                    .letter = ""},
+                   kYes,
+                   kDryRun},
+       .examples = "  yesterdaytabase adopt --dry-run\n  yesterdaytabase adopt --delete-old\n"},
       {.id = CommandId::kProofShow,
        .path = "proof show",
        .summary = "Show the proof of the live copy, or of another",

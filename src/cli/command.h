@@ -42,6 +42,7 @@ enum class CommandId {
   kRollback,
   kDelete,
   kTeardown,
+  kAdopt,
   kProofShow,
   kProofVerify,
   kVersion,

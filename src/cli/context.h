@@ -79,6 +79,7 @@ Status run_status(Context& context);
 Status run_rollback(Context& context);
 Status run_delete(Context& context);
 Status run_teardown(Context& context);
+Status run_adopt(Context& context);
 Status run_proof_show(Context& context);
 Status run_proof_verify(Context& context);
 

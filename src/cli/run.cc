@@ -52,6 +52,8 @@ Status dispatch(Context& context) {
       return run_delete(context);
     case CommandId::kTeardown:
       return run_teardown(context);
+    case CommandId::kAdopt:
+      return run_adopt(context);
     case CommandId::kProofShow:
       return run_proof_show(context);
     case CommandId::kProofVerify:

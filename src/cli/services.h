@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <istream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "base/stop.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "ports/adoption.h"
 #include "refresh/drivers.h"
 #include "serve/server.h"
 
@@ -37,6 +39,10 @@ struct Services {
   serve::OpenForwarder open_forwarder;
   // What only the drivers of this production can check: binaries, users, ports, socket paths.
   std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&)> check_place;
+  // Coming from the original, on AWS; kUnsupported for other productions. Empty: not in this build.
+  std::function<Result<std::unique_ptr<ports::Adoption>>(const config::Config&,
+                                                         const config::ProductionConfig&)>
+      open_adoption = {};
   // Installed database servers, e.g. "PostgreSQL 15 (/usr/lib/postgresql/15/bin)"; for init.
   std::function<std::vector<std::string>()> installed_servers;
   std::function<void()> on_serve;  // serve begins: from now on SIGHUP means to read the config again

@@ -83,6 +83,7 @@ class CommandsTest : public testing::Test {
           return Error{.code = Code::kUnsupported, .message = "no forwarder here", .hint = ""};
         },
         .check_place = [this](const config::Config&, const config::ProductionConfig&) { return place_; },
+        .open_adoption = open_adoption_,
         .installed_servers = [] { return std::vector<std::string>{"PostgreSQL 15 (/pg/15)"}; },
         .on_serve = {},
         .version = "0.1.0",
@@ -116,6 +117,7 @@ class CommandsTest : public testing::Test {
   bool terminal_ = false;
   AppHooks hooks_;
   std::vector<CheckLine> place_;
+  decltype(Services::open_adoption) open_adoption_;
   std::ostringstream out_;
   std::ostringstream err_;
 };
@@ -375,6 +377,59 @@ TEST_F(CommandsTest, SnapshotsAreListedWithReasons) {
   EXPECT_TRUE(said("unusable: a file is missing")) << out();
   ASSERT_EQ(run("snapshot list --output json"), 0);
   EXPECT_EQ(last_line()["snapshots"].size(), 2U);
+}
+
+// What the command asked of the adoption, and what that answers.
+struct Asked {
+  ports::AdoptionPlan plan{.facts = {{"old stack", "shop-yesterdaytabase (CREATE_COMPLETE)"}},
+                           .steps = {"update it: keep the record", "update it: let go of the record"},
+                           .remarks = {"then refresh"}};
+  Status outcome;
+  std::vector<std::string> calls;
+};
+class FakeAdoption final : public ports::Adoption {
+ public:
+  explicit FakeAdoption(Asked& asked) : asked_(asked) {}
+  Result<ports::AdoptionPlan> plan(bool delete_old) override {
+    asked_.calls.push_back(delete_old ? "plan --delete-old" : "plan");
+    return asked_.plan;
+  }
+  Status carry_out(bool delete_old, ports::Progress& progress, const StopFlag&) override {
+    asked_.calls.push_back(delete_old ? "do --delete-old" : "do");
+    progress.note("shop-yesterdaytabase: keep the record");
+    return asked_.outcome;
+  }
+
+ private:
+  Asked& asked_;
+};
+
+TEST_F(CommandsTest, AdoptShowsAsksAndDoes) {
+  EXPECT_EQ(run("adopt --yes"), exit_status(Code::kUnsupported)) << "a build without AWS";
+  Asked asked;
+  open_adoption_ = [&](const config::Config&,
+                       const config::ProductionConfig&) -> Result<std::unique_ptr<ports::Adoption>> {
+    return std::unique_ptr<ports::Adoption>(std::make_unique<FakeAdoption>(asked));
+  };
+  ASSERT_EQ(run("adopt --dry-run"), 0) << err();
+  EXPECT_TRUE(said("1. update it: keep the record")) << out();
+  EXPECT_TRUE(said("note: then refresh")) << out();
+  EXPECT_EQ(run("adopt"), exit_status(Code::kUsage)) << "nobody to ask";
+  EXPECT_EQ(asked.calls, (std::vector<std::string>{"plan", "plan"}));
+  ASSERT_EQ(run("adopt --yes"), 0) << err();
+  EXPECT_EQ(asked.calls.back(), "do");
+  EXPECT_TRUE(said("the name is free")) << out();
+  ASSERT_EQ(run("adopt --delete-old --yes --output json"), 0) << err();
+  EXPECT_EQ(asked.calls.back(), "do --delete-old");
+  EXPECT_EQ(last_line()["deleted"], true);
+  asked.outcome = Error{.code = Code::kRefused, .message = "not the original's", .hint = ""};
+  EXPECT_EQ(run("adopt --yes"), exit_status(Code::kRefused));
+  EXPECT_TRUE(complained("not the original's")) << err();
+  asked.plan.steps.clear();
+  asked.calls.clear();
+  ASSERT_EQ(run("adopt"), 0) << "nothing to ask about";
+  EXPECT_EQ(asked.calls, std::vector<std::string>{"plan"});
+  EXPECT_TRUE(said("nothing to do")) << out();
 }
 
 }  // namespace

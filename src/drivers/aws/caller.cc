@@ -139,6 +139,10 @@ Error to_error(const Call& call, const Fault& fault) {
   return error;
 }
 
+bool is_from_aws(const Error& error) { return error.message.find(" (HTTP ") != std::string::npos; }
+
+bool is_denial(const Error& error) { return error.code == Code::kConnection && is_from_aws(error); }
+
 Error malformed(const Call& call, const Answer& answer, std::string_view what) {
   Error error{.code = Code::kExternal,
               .message = fmt::format("{}: the answer cannot be used: {} (HTTP {}", label(call), what,

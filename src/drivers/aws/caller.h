@@ -115,6 +115,9 @@ class Caller {
 
 // The error a fault is, for clients that expected it and found it to be another matter.
 Error to_error(const Call& call, const Fault& fault);
+// Of an error of a call: whether AWS answered at all, and whether it said that we may not.
+bool is_from_aws(const Error& error);
+bool is_denial(const Error& error);
 // A 2xx answer that is not what the service promises: in doubt for what changes something, else kLater.
 Error malformed(const Call& call, const Answer& answer, std::string_view what);
 

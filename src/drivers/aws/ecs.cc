@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <utility>
 
 #include "base/text.h"
@@ -143,6 +144,42 @@ Result<std::vector<std::string>> Ecs::list_tasks(const std::string& cluster, con
   return Error{.code = Code::kExternal,
                .message = fmt::format("ECS ListTasks: more than {} pages", kPagesMax),
                .hint = ""};
+}
+
+Result<std::optional<std::string>> Ecs::describe_cluster(const std::string& name) {
+  const Call call = json_call(Service::kEcs, "DescribeClusters", Effect::kReads,
+                              {{"clusters", std::vector<std::string>{name}}});
+  YTB_ASSIGN(const JsonAnswer answer, run_json(caller_, call));
+  Problem problem;
+  std::optional<std::string> status;
+  for (const Json& cluster : json_list(answer.body, "clusters", problem)) {
+    if (cluster.is_object()) status = json_text(cluster, "status", problem);
+  }
+  YTB_TRY(check(call, answer, problem));
+  return status;
+}
+
+Result<std::optional<TaskDefinition>> Ecs::describe_task_definition(const std::string& name) {
+  Call call = json_call(Service::kEcs, "DescribeTaskDefinition", Effect::kReads, {{"taskDefinition", name}});
+  call.expected = {{.code = "ClientException", .message_part = "nable to describe task definition"}};
+  YTB_ASSIGN(const JsonAnswer answer, run_json(caller_, call));
+  if (answer.answer.fault) return std::optional<TaskDefinition>();
+  Problem problem;
+  const Json body = answer.body.value("taskDefinition", Json::object());
+  TaskDefinition definition{.arn = json_text(body, "taskDefinitionArn", problem), .containers = {}};
+  for (const Json& container : json_list(body, "containerDefinitions", problem)) {
+    if (container.is_object()) definition.containers.push_back(json_text(container, "name", problem));
+  }
+  for (const Json& kind : body.value("compatibilities", Json::array())) {
+    if (kind == "FARGATE") definition.is_for_fargate = true;
+  }
+  const std::string memory = json_text_if(body, "memory", problem);
+  const auto [end, error] =
+      std::from_chars(memory.data(), memory.data() + memory.size(), definition.memory_mib);
+  if (!memory.empty() && (error != std::errc() || end != memory.data() + memory.size()))
+    problem.note("memory is no number");
+  YTB_TRY(check(call, answer, problem));
+  return std::optional<TaskDefinition>(std::move(definition));
 }
 
 Result<Task> Ecs::stop_task(const std::string& cluster, const std::string& arn, const std::string& reason) {

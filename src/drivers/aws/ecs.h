@@ -41,6 +41,14 @@ struct Task {
   std::vector<Container> containers;
 };
 
+// What a task definition's latest active revision would run.
+struct TaskDefinition {
+  std::string arn;
+  std::vector<std::string> containers;
+  bool is_for_fargate = false;
+  int64_t memory_mib = 0;  // of the task; 0 where only its containers say
+};
+
 class Ecs {
  public:
   explicit Ecs(Caller& caller) : caller_(caller) {}
@@ -52,6 +60,10 @@ class Ecs {
   // `status`: "RUNNING" (wanted running, started or not) or "STOPPED".
   Result<std::vector<std::string>> list_tasks(const std::string& cluster, const std::string& started_by,
                                               const std::string& status = "RUNNING");
+  // "ACTIVE", "INACTIVE", …; none: there is no such cluster.
+  Result<std::optional<std::string>> describe_cluster(const std::string& name);
+  // None: there is no such definition.
+  Result<std::optional<TaskDefinition>> describe_task_definition(const std::string& name);
   Result<Task> stop_task(const std::string& cluster, const std::string& arn, const std::string& reason);
 
  private:

@@ -37,4 +37,16 @@ Result<std::vector<SimulatedAction>> Iam::simulate_principal_policy(
   return results;
 }
 
+Result<std::optional<Role>> Iam::get_role(const std::string& name) {
+  Params params(Service::kIam, "GetRole", Effect::kReads);
+  params.set("RoleName", name).expect("NoSuchEntity");
+  YTB_ASSIGN(const XmlAnswer answer, run(caller_, params));
+  if (answer.has_fault()) return std::optional<Role>();
+  Problem problem;
+  const Fields fields = answer.result("GetRoleResult", problem).child("Role");
+  Role role{.name = fields.text("RoleName"), .arn = fields.text("Arn")};
+  YTB_TRY(check(params, answer, problem));
+  return std::optional<Role>(std::move(role));
+}
+
 }  // namespace ytb::aws

@@ -16,6 +16,11 @@ struct SimulatedAction {
   std::vector<std::string> missing_context;
 };
 
+struct Role {
+  std::string name;
+  std::string arn;
+};
+
 class Iam {
  public:
   explicit Iam(Caller& caller) : caller_(caller) {}
@@ -23,6 +28,8 @@ class Iam {
   Result<std::vector<SimulatedAction>> simulate_principal_policy(
       const std::string& principal_arn, const std::vector<std::string>& actions,
       const std::vector<std::string>& resources = {});
+  // None: there is no such role.
+  Result<std::optional<Role>> get_role(const std::string& name);
 
  private:
   Caller& caller_;

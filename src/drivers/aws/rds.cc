@@ -190,6 +190,17 @@ ParameterGroup read_parameter_group(const Fields& fields) {
           .arn = fields.text_if("DBParameterGroupArn")};
 }
 
+OptionGroup read_option_group(const Fields& fields) {
+  return {.name = fields.text("OptionGroupName"),
+          .engine = fields.text("EngineName"),
+          .major_version = fields.text("MajorEngineVersion"),
+          .vpc_id = fields.text_if("VpcId")};
+}
+
+CaCertificate read_certificate(const Fields& fields) {
+  return {.id = fields.text("CertificateIdentifier"), .valid_until = fields.instant_if("ValidTill")};
+}
+
 EngineVersion read_engine_version(const Fields& fields) {
   return {.engine = fields.text("Engine"),
           .version = fields.text("EngineVersion"),
@@ -408,6 +419,18 @@ Result<std::optional<ParameterGroup>> Rds::describe_db_parameter_group(const std
   params.set("DBParameterGroupName", name).expect("DBParameterGroupNotFound");
   return find_one<ParameterGroup>(params, caller_, "DBParameterGroups", "DBParameterGroup",
                                   read_parameter_group);
+}
+
+Result<std::optional<OptionGroup>> Rds::describe_option_group(const std::string& name) {
+  Params params = rds("DescribeOptionGroups", Effect::kReads);
+  params.set("OptionGroupName", name).expect("OptionGroupNotFoundFault");
+  return find_one<OptionGroup>(params, caller_, "OptionGroupsList", "OptionGroup", read_option_group);
+}
+
+Result<std::optional<CaCertificate>> Rds::describe_certificate(const std::string& id) {
+  Params params = rds("DescribeCertificates", Effect::kReads);
+  params.set("CertificateIdentifier", id).expect("CertificateNotFound");
+  return find_one<CaCertificate>(params, caller_, "Certificates", "Certificate", read_certificate);
 }
 
 Result<std::vector<AccountQuota>> Rds::describe_account_attributes() {

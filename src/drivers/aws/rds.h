@@ -169,6 +169,18 @@ struct ParameterGroup {
   std::string arn;
 };
 
+struct OptionGroup {
+  std::string name;
+  std::string engine;
+  std::string major_version;  // "15"
+  std::string vpc_id;         // "": of any
+};
+
+struct CaCertificate {
+  std::string id;  // "rds-ca-rsa2048-g1"
+  std::optional<Instant> valid_until;
+};
+
 struct AccountQuota {
   std::string name;  // "DBInstances", "ManualSnapshots", "AllocatedStorage"
   int64_t used = 0;
@@ -227,6 +239,8 @@ class Rds {
 
   Result<std::optional<SubnetGroup>> describe_db_subnet_group(const std::string& name);
   Result<std::optional<ParameterGroup>> describe_db_parameter_group(const std::string& name);
+  Result<std::optional<OptionGroup>> describe_option_group(const std::string& name);
+  Result<std::optional<CaCertificate>> describe_certificate(const std::string& id);
   Result<std::vector<AccountQuota>> describe_account_attributes();
   // Of one engine, optionally one version.
   Result<std::vector<EngineVersion>> describe_db_engine_versions(const std::string& engine,

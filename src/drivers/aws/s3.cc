@@ -49,6 +49,15 @@ Result<Call> S3::object_call(std::string operation, std::string method, Effect e
               .host_prefix = path_style ? "" : bucket};
 }
 
+Result<BucketState> S3::head_bucket(const std::string& bucket) {
+  YTB_ASSIGN(Call call, object_call("HeadBucket", "HEAD", Effect::kReads, bucket, ""));
+  if (call.host_prefix.empty()) call.path.pop_back();  // "/bucket", where "/bucket/" would be an empty key
+  call.expected = {{.code = "HTTP 404"}, {.code = "HTTP 403"}};
+  YTB_ASSIGN(const Answer answer, caller_.call(call));
+  if (!answer.fault) return BucketState::kThere;
+  return answer.fault->http_status == 403 ? BucketState::kDenied : BucketState::kNotThere;
+}
+
 Result<std::optional<std::string>> S3::get_object(const std::string& bucket, const std::string& key,
                                                   size_t size_max) {
   YTB_ASSIGN(Call call, object_call("GetObject", "GET", Effect::kReads, bucket, key));

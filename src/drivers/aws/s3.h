@@ -25,10 +25,14 @@ struct PutObject {
   std::string kms_key_id = {};  // "": the bucket's own encryption
 };
 
+// What an answer to HEAD, which has no body, says by its status.
+enum class BucketState { kThere, kNotThere, kDenied };
+
 class S3 {
  public:
   explicit S3(Caller& caller) : caller_(caller) {}
 
+  Result<BucketState> head_bucket(const std::string& bucket);
   // None: there is no such object (a bucket that is not there is an error).
   Result<std::optional<std::string>> get_object(const std::string& bucket, const std::string& key,
                                                 size_t size_max = 16 << 20);

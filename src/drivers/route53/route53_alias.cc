@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "drivers/aws/hosted_zone.h"
 
 namespace ytb::route53 {
 namespace {
@@ -34,34 +35,9 @@ Route53Alias::Route53Alias(aws::Route53& client, AliasOptions options, Endpoints
 
 Result<std::string> Route53Alias::zone() {
   if (!zone_id_.empty()) return zone_id_;
-  if (!options_.zone_id.empty()) {
-    YTB_ASSIGN(std::optional<aws::HostedZone> found, client_.get_hosted_zone(options_.zone_id));
-    if (!found) {
-      return Error{.code = Code::kConfig,
-                   .message = fmt::format("there is no hosted zone {}", printable(options_.zone_id)),
-                   .hint = "aws route53 list-hosted-zones shows them"};
-    }
-    zone_id_ = found->id;
-    return zone_id_;
-  }
-  YTB_ASSIGN(std::vector<aws::HostedZone> zones, client_.list_hosted_zones_by_name(options_.domain));
-  if (zones.size() == 1) {
-    zone_id_ = zones.front().id;
-    return zone_id_;
-  }
-  if (zones.empty()) {
-    return Error{.code = Code::kConfig,
-                 .message = fmt::format("there is no hosted zone for {}", printable(options_.domain)),
-                 .hint = "make one, or name the zone that shall have the record by its id: zone_id: Z…"};
-  }
-  std::vector<std::string> candidates;
-  for (const aws::HostedZone& each : zones) {
-    candidates.push_back(each.id + (each.is_private ? " (private)" : " (public)"));
-  }
-  return Error{.code = Code::kConfig,
-               .message = fmt::format("{} hosted zones are called {}: {}", zones.size(),
-                                      printable(options_.domain), join(candidates, ", ")),
-               .hint = "say which one: zone_id: " + zones.front().id};
+  YTB_ASSIGN(const aws::HostedZone found, aws::hosted_zone_of(client_, options_.zone_id, options_.domain));
+  zone_id_ = found.id;
+  return zone_id_;
 }
 
 Result<Route53Alias::Look> Route53Alias::look() {
@@ -83,8 +59,11 @@ bool Route53Alias::is_ours(const aws::RecordSet& record, const Look& look) const
   const std::string target = without_dot(record.values.front());
   // An RDS endpoint begins with the instance's name, and that is the copy's.
   if (model::is_copy_name(options_.production, target.substr(0, target.find('.')))) return true;
-  return std::any_of(look.endpoints.begin(), look.endpoints.end(),
-                     [&](const auto& each) { return each.second == target; });
+  if (std::any_of(look.endpoints.begin(), look.endpoints.end(),
+                  [&](const auto& each) { return each.second == target; }))
+    return true;
+  return std::any_of(options_.adopted_targets.begin(), options_.adopted_targets.end(),
+                     [&](const std::string& each) { return without_dot(each) == target; });
 }
 
 Error Route53Alias::not_ours(const aws::RecordSet& record) const {

@@ -24,6 +24,9 @@ struct AliasOptions {
   std::string domain = {};   // "mysite.com"
   std::string name = {};     // "shop-yesterday.mysite.com"
   int64_t ttl_s = 60;
+  // Whole DNS names that the record may be moved away from, though no copy has them: what an adopted stack's
+  // instance is called (rds::Adopter::adopted_targets). Never a pattern.
+  std::vector<std::string> adopted_targets = {};
   Duration in_sync_max = std::chrono::minutes(5);  // how long repoint() waits for INSYNC
 };
 

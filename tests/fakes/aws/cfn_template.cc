@@ -166,9 +166,14 @@ bool is_no_value(const json& value) {
 StackTemplate parse_template(const std::string& body) {
   StackTemplate out;
   out.body = body;
-  out.root = json::parse(body, nullptr, false);
-  if (out.root.is_discarded() || !out.root.is_object())
-    invalid("Template format error: JSON not well-formed.");
+  const size_t start = body.find_first_not_of(" \t\r\n");
+  if (start != std::string::npos && body[start] == '{') {
+    out.root = json::parse(body, nullptr, false);
+    if (out.root.is_discarded()) invalid("Template format error: JSON not well-formed.");
+  } else {
+    out.root = parse_yaml_template(body);
+  }
+  if (!out.root.is_object()) invalid("Template format error: unsupported structure.");
   check_section(out.root);
   std::set<std::string> known;
   const json definitions = out.root.value("Parameters", json::object());

@@ -28,6 +28,8 @@ struct StackTemplate {
 
 using Parameters = std::map<std::string, std::string>;
 
+// A template in YAML, its short forms (!Ref, !Sub, !GetAtt, …) written out.
+json parse_yaml_template(const std::string& body);
 StackTemplate parse_template(const std::string& body);
 // The request's Parameters over the previous ones (UsePreviousValue) over the template's defaults.
 Parameters effective_parameters(const StackTemplate& source, const json& given, const Parameters* previous);

@@ -25,6 +25,18 @@ bool is_updatable(const std::string& status) {
   return kUpdatable.contains(status);
 }
 
+// What CloudFormation compares. Policies alone have long been no change to it, and silently were not taken
+// (aws-cloudformation/cloudformation-coverage-roadmap#1543); the newer, kinder behaviour is not counted on.
+// A resource's Metadata is.
+json comparable(json root) {
+  for (json& resource : root["Resources"]) {
+    resource.erase("DeletionPolicy");
+    resource.erase("UpdateReplacePolicy");
+    resource.erase("DependsOn");
+  }
+  return root;
+}
+
 json parse_policy(const std::string& text) {
   json policy = json::parse(text, nullptr, false);
   if (policy.is_discarded() || !policy.contains("Statement"))
@@ -136,7 +148,8 @@ json CloudFormation::update(Call& call) {
     check_tags(call.input["Tags"]);
     tags = tags_from_json(call.input["Tags"]);
   }
-  if (source.root == stack->source.root && parameters == stack->parameters && tags == stack->tags) {
+  if (comparable(source.root) == comparable(stack->source.root) && parameters == stack->parameters &&
+      tags == stack->tags) {
     invalid("No updates are to be performed.");
   }
   if (call.has("StackPolicyBody")) stack->policy = parse_policy(call.text("StackPolicyBody"));

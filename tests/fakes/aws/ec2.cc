@@ -44,12 +44,12 @@ Ec2::Ec2(World& world) : world_(world) {
 }
 
 void Ec2::seed_group(const std::string& id, const std::string& name, const std::string& ingress,
-                     const std::string& egress) {
+                     const std::string& egress, const std::string& vpc) {
   groups_.push_back({{"GroupId", id},
                      {"GroupName", name},
                      {"Description", name},
                      {"OwnerId", world_.settings.account},
-                     {"VpcId", "vpc-00000000000000001"},
+                     {"VpcId", vpc},
                      {"IpPermissions", json::parse(ingress)},
                      {"IpPermissionsEgress", json::parse(egress)}});
 }
@@ -60,6 +60,7 @@ void Ec2::seed_subnet(const std::string& id, const std::string& zone, const std:
                       {"AvailabilityZone", zone},
                       {"CidrBlock", cidr},
                       {"State", "available"},
+                      {"MapPublicIpOnLaunch", false},
                       {"AvailableIpAddressCount", 251},
                       {"OwnerId", world_.settings.account}});
 }

@@ -16,6 +16,8 @@ Ecs::Ecs(World& world) : world_(world) {
   on("StopTask", [this](Call& call) { return stop(call); });
   on("DescribeTasks", [this](Call& call) { return describe(call); });
   on("ListTasks", [this](Call& call) { return list(call); });
+  on("DescribeClusters", [this](Call& call) { return describe_clusters(call); });
+  on("DescribeTaskDefinition", [this](Call& call) { return describe_definition(call); });
 }
 
 Ecs::~Ecs() {
@@ -139,6 +141,38 @@ json Ecs::describe(Call& call) {
     if (!there) failures.push_back({{"arn", id}, {"reason", "MISSING"}});
   }
   return {{"tasks", found}, {"failures", failures}};
+}
+
+json Ecs::describe_clusters(Call& call) {
+  json found = json::array();
+  json failures = json::array();
+  for (const json& wanted : call.input.value("clusters", json::array({"default"}))) {
+    const std::string name = split(wanted.get<std::string>(), '/').back();
+    const std::string arn = world_.arn("ecs", "cluster/" + name);
+    if (std::find(clusters_.begin(), clusters_.end(), name) == clusters_.end()) {
+      failures.push_back({{"arn", arn}, {"reason", "MISSING"}});
+    } else {
+      found.push_back({{"clusterArn", arn}, {"clusterName", name}, {"status", "ACTIVE"}});
+    }
+  }
+  return {{"clusters", found}, {"failures", failures}};
+}
+
+json Ecs::describe_definition(Call& call) {
+  const std::string name = split(call.text("taskDefinition"), '/').back();
+  const std::string family = split(name, ':')[0];
+  auto found = definitions_.find(family);
+  if (found == definitions_.end()) refuse("ClientException", "Unable to describe task definition.");
+  json container = {{"name", found->second}, {"image", "yesterdaytabase"}, {"essential", true}};
+  return {{"taskDefinition",
+           {{"taskDefinitionArn", world_.arn("ecs", "task-definition/" + family + ":1")},
+            {"family", family},
+            {"revision", 1},
+            {"status", "ACTIVE"},
+            {"compatibilities", {"EC2", "FARGATE"}},
+            {"cpu", "1024"},
+            {"memory", "4096"},
+            {"containerDefinitions", json::array({container})}}}};
 }
 
 json Ecs::list(Call& call) {

@@ -35,6 +35,8 @@ class Ecs final : public Service {
   json stop(Call& call);
   json describe(Call& call);
   json list(Call& call);
+  json describe_clusters(Call& call);
+  json describe_definition(Call& call);
   std::string cluster_of(Call& call) const;
   void set_status(const std::string& arn, const std::string& status);
   void start(const std::string& arn);

@@ -87,6 +87,11 @@ void FakeAws::seed_subnet_group(const std::string& name) {
   world_->service<Rds>("rds").seed_subnet_group(name);
 }
 
+void FakeAws::seed_option_group(const std::string& name, const std::string& major) {
+  std::lock_guard lock(world_->mutex);
+  world_->service<Rds>("rds").seed_option_group(name, major);
+}
+
 std::string FakeAws::seed_zone(const std::string& name, bool is_private) {
   std::lock_guard lock(world_->mutex);
   return world_->service<Route53>("route53").seed_zone(name, is_private);

@@ -74,6 +74,7 @@ struct Settings {
   int route53_per_second = 0;  // more requests than this are throttled; 0: no limit
   int snapshot_quota = 100;    // manual snapshots
   int instance_quota = 40;
+  int storage_quota_gib = 100'000;
   std::shared_ptr<InstanceBackend> backend;
 };
 
@@ -172,6 +173,7 @@ class FakeAws {
   void seed(const SnapshotSeed& snapshot);
   void seed(const InstanceSeed& instance);
   void seed_subnet_group(const std::string& name);
+  void seed_option_group(const std::string& name, const std::string& major);
   // "Z…"; the zone has its NS and SOA. Names may occur twice, as with a public and a private one.
   std::string seed_zone(const std::string& name, bool is_private = false);
   void seed_record(const std::string& zone, const std::string& name, const std::string& type, int ttl_s,

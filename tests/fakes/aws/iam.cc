@@ -2,7 +2,18 @@
 
 namespace ytb::fakes::aws {
 
-Iam::Iam(World&) {
+Iam::Iam(World& world) {
+  on("GetRole", [this, &world](Call& call) {
+    std::string name = call.text("RoleName");
+    if (!roles_.contains(name))
+      refuse("NoSuchEntity", "The role with name " + name + " cannot be found.", 404);
+    return json{{"Role",
+                 {{"Path", "/"},
+                  {"RoleName", name},
+                  {"RoleId", "AROAFAKEFAKEFAKE0001"},
+                  {"Arn", "arn:aws:iam::" + world.settings.account + ":role/" + name},
+                  {"CreateDate", "2026-01-01T00:00:00Z"}}}};
+  });
   on("SimulatePrincipalPolicy", [this](Call& call) {
     std::string principal = call.text("PolicySourceArn");
     if (principal.rfind("arn:aws:iam::", 0) != 0)

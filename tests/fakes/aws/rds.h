@@ -14,6 +14,7 @@ class Rds final : public Service {
   void seed(const SnapshotSeed& snapshot);
   void seed(const InstanceSeed& instance);
   void seed_subnet_group(const std::string& name);
+  void seed_option_group(const std::string& name, const std::string& major);
   // The truth, for other services and assertions; null where there is none.
   json* instance(const std::string& id) { return instances_.find(id); }
   json* snapshot(const std::string& id) { return snapshots_.find(id); }
@@ -60,6 +61,7 @@ class Rds final : public Service {
 
   World& world_;
   Shelf snapshots_, instances_, parameter_groups_, subnet_groups_;
+  std::map<std::string, json> option_groups_;
   std::map<std::string, Hidden> hidden_;
   std::map<std::string, json> parameters_;  // by group: name → value
   std::map<std::string, SnapshotSeed> snapshot_seeds_;

@@ -10,8 +10,8 @@ namespace ytb::fakes::aws {
 namespace {
 
 const std::vector<std::string> kVersions = {"13.11", "14.8", "15.4", "16.1"};
-const std::vector<std::string> kClasses = {"db.t3.micro", "db.t3.small", "db.t3.medium", "db.m5.large",
-                                           "db.r5.large"};
+const std::vector<std::string> kClasses = {"db.t3.micro",   "db.t3.small", "db.t3.medium",
+                                           "db.t4g.medium", "db.m5.large", "db.r5.large"};
 
 }  // namespace
 
@@ -94,19 +94,58 @@ void Rds::add_group_operations() {
   });
 }
 
+void Rds::seed_option_group(const std::string& name, const std::string& major) {
+  option_groups_[name] = {{"OptionGroupName", name},
+                          {"OptionGroupDescription", name},
+                          {"EngineName", "postgres"},
+                          {"MajorEngineVersion", major},
+                          {"AllowsVpcAndNonVpcInstanceMemberships", true},
+                          {"OptionGroupArn", world_.arn("rds", "og:" + name)}};
+}
+
 void Rds::add_catalog_operations() {
+  on("DescribeOptionGroups", [this](Call& call) {
+    std::string name = to_lower_ascii(call.text("OptionGroupName"));
+    std::vector<json> found;
+    for (const auto& [key, group] : option_groups_) {
+      if (name.empty() || key == name) found.push_back(group);
+    }
+    if (!name.empty() && found.empty())
+      refuse("OptionGroupNotFoundFault", "Specified OptionGroupName: " + name + " not found.");
+    return rds_page(call, std::move(found), "OptionGroupsList");
+  });
+  on("DescribeCertificates", [this](Call& call) {
+    std::vector<json> found;
+    for (const char* id : {"rds-ca-2019", "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"}) {
+      if (call.has("CertificateIdentifier") && call.text("CertificateIdentifier") != id) continue;
+      found.push_back(
+          {{"CertificateIdentifier", id},
+           {"CertificateType", "CA"},
+           {"ValidFrom", "2019-09-18T16:56:20Z"},
+           {"ValidTill", id == std::string("rds-ca-2019") ? "2024-08-22T17:08:50Z" : "2061-05-18T23:05:17Z"},
+           {"CertificateArn", world_.arn("rds", std::string("cert:") + id)}});
+    }
+    if (call.has("CertificateIdentifier") && found.empty()) {
+      refuse("CertificateNotFoundFault", "Certificate not found: " + call.text("CertificateIdentifier"), 404);
+    }
+    return rds_page(call, std::move(found), "Certificates");
+  });
   on("DescribeAccountAttributes", [this](Call&) {
     auto names = snapshots_.names();
     auto manual = std::count_if(names.begin(), names.end(), [this](const std::string& name) {
       return (*snapshots_.find(name))["SnapshotType"] == "manual";
     });
+    int64_t allocated = 0;
+    for (const std::string& id : instances_.names())
+      allocated += instances_.find(id)->value("AllocatedStorage", int64_t{0});
     auto quota = [](const char* name, int64_t used, int64_t max) {
       return json{{"AccountQuotaName", name}, {"Used", used}, {"Max", max}};
     };
     return json{{"AccountQuotas",
                  {quota("DBInstances", static_cast<int64_t>(instances_.names().size()),
                         world_.settings.instance_quota),
-                  quota("ManualSnapshots", manual, world_.settings.snapshot_quota)}}};
+                  quota("ManualSnapshots", manual, world_.settings.snapshot_quota),
+                  quota("AllocatedStorage", allocated, world_.settings.storage_quota_gib)}}};
   });
   on("DescribeDBEngineVersions", [](Call& call) {
     std::vector<json> found;
@@ -123,20 +162,23 @@ void Rds::add_catalog_operations() {
     }
     return rds_page(call, std::move(found), "DBEngineVersions");
   });
-  on("DescribeOrderableDBInstanceOptions", [](Call& call) {
+  on("DescribeOrderableDBInstanceOptions", [region = world_.settings.region](Call& call) {
     std::vector<json> found;
     for (const std::string& version : kVersions) {
       for (const std::string& size : kClasses) {
         bool fits = call.text("Engine") == "postgres" &&
                     (!call.has("EngineVersion") || call.text("EngineVersion") == version) &&
                     (!call.has("DBInstanceClass") || call.text("DBInstanceClass") == size);
-        if (fits) {
-          found.push_back({{"Engine", "postgres"},
-                           {"EngineVersion", version},
-                           {"DBInstanceClass", size},
-                           {"StorageType", "gp2"},
-                           {"Vpc", true},
-                           {"SupportsStorageEncryption", size != "db.t3.micro"}});
+        for (const char* storage : {"gp2", "gp3"}) {
+          if (!fits) continue;
+          found.push_back(
+              {{"Engine", "postgres"},
+               {"EngineVersion", version},
+               {"DBInstanceClass", size},
+               {"StorageType", storage},
+               {"AvailabilityZones", json::array({{{"Name", region + "a"}}, {{"Name", region + "b"}}})},
+               {"Vpc", true},
+               {"SupportsStorageEncryption", size != "db.t3.micro"}});
         }
       }
     }

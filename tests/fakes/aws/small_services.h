@@ -1,6 +1,8 @@
 // The services of which we use a call or two: Secrets Manager, SSM, S3, EC2, IAM. One file each.
 #pragma once
 
+#include <set>
+
 #include "tests/fakes/aws/world.h"
 
 namespace ytb::fakes::aws {
@@ -67,7 +69,7 @@ class Ec2 final : public Service {
   // Permissions are JSON in EC2's shape, e.g. [{"IpProtocol":"tcp","FromPort":5432,"ToPort":5432,
   // "UserIdGroupPairs":[{"GroupId":"sg-worker"}]}].
   void seed_group(const std::string& id, const std::string& name, const std::string& ingress,
-                  const std::string& egress);
+                  const std::string& egress, const std::string& vpc = "vpc-00000000000000001");
   void seed_subnet(const std::string& id, const std::string& zone, const std::string& cidr);
 
  private:
@@ -82,8 +84,10 @@ class Iam final : public Service {
   explicit Iam(World& world);
   // What SimulatePrincipalPolicy answers; without it everything is allowed. It does not bind other services.
   void decide_by(Decide decide) { decide_ = std::move(decide); }
+  void seed_role(const std::string& name) { roles_.insert(name); }
 
  private:
+  std::set<std::string> roles_;
   Decide decide_;
 };
 

@@ -225,5 +225,38 @@ TEST_F(FakeAwsStacks, TemplatesAreChecked) {
   EXPECT_EQ(fake.stack_status("shop-yesterday"), "ROLLBACK_COMPLETE");
 }
 
+// As the strictest AWS that there was:
+// github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1543.
+TEST_F(FakeAwsStacks, PoliciesAloneAreNoUpdate) {
+  FakeAws fake;
+  seed(fake);
+  json source = the_template();
+  ASSERT_EQ(stack(fake, "create-stack", source, "copy-1", "one").status, 0);
+  source["Resources"]["Name"]["DeletionPolicy"] = "Retain";
+  EXPECT_THAT(stack(fake, "update-stack", source, "copy-1", "one").err,
+              HasSubstr("No updates are to be performed"));
+  source["Resources"]["Name"]["Metadata"] = {{"Why", "adopted"}};
+  EXPECT_EQ(stack(fake, "update-stack", source, "copy-1", "one").status, 0);
+  source["Resources"].erase("Name");
+  source.erase("Outputs");
+  EXPECT_EQ(stack(fake, "update-stack", source, "copy-1", "one").status, 0);
+  EXPECT_EQ(fake.dns_values("shop-yesterday.example.com", "CNAME").size(), 1U) << "it outlives the stack";
+}
+
+TEST_F(FakeAwsStacks, ATemplateMayBeYaml) {
+  FakeAws fake;
+  std::string text =
+      "Parameters:\n  Family: {Type: String, Default: postgres15}\nResources:\n  Group:\n"
+      "    Type: 'AWS::RDS::DBParameterGroup'\n    Properties:\n      Family: !Ref Family\n"
+      "      Description: !Sub 'of ${AWS::StackName}'\n";
+  auto create = [&](const std::string& name, const std::string& body) {
+    return aws(fake, {"cloudformation", "create-stack", "--stack-name", name, "--template-body", body});
+  };
+  EXPECT_EQ(create("good", text).status, 0);
+  EXPECT_EQ(fake.stack_status("good"), "CREATE_COMPLETE");
+  EXPECT_THAT(create("bad", text + "    Oops: !Mystery x\n").err, HasSubstr("(ValidationError)"));
+  EXPECT_THAT(create("worse", "a: [").err, HasSubstr("(ValidationError)"));
+}
+
 }  // namespace
 }  // namespace ytb::fakes::aws
