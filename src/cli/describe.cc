@@ -73,6 +73,26 @@ std::string how_to_connect(const model::Observed& observed) {
   return observed.alias.known() ? observed.alias->connect : std::string();
 }
 
+std::string connect_note(const model::Observed& observed) {
+  return observed.alias.known() ? observed.alias->note : std::string();
+}
+
+std::string place_of_snapshots(const config::ProductionConfig& production) {
+  const config::SourceConfig& source = production.source;
+  if (source.kind == "aurora") return "RDS of the Aurora cluster " + source.rds.id;
+  if (source.kind == "rds")
+    return "RDS of the instance " + (source.rds.id.empty() ? source.rds.resource_id : source.rds.id);
+  return join(source.directories, ", ");
+}
+
+std::string place_of_copies(const config::ProductionConfig& production) {
+  return config::is_aws(production) ? "CloudFormation, one stack a copy" : production.copies.directory;
+}
+
+std::string place_of_alias(const config::ProductionConfig& production) {
+  return production.alias.kind == "route53" ? production.alias.route53.name : production.alias.directory;
+}
+
 std::vector<std::string> steps_from(model::ActionKind first) {
   static constexpr std::array kOrder{model::ActionKind::kRestore, model::ActionKind::kDefuse,
                                      model::ActionKind::kMask,    model::ActionKind::kProve,

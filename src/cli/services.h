@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <istream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "base/stop.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "ports/vault.h"
 #include "refresh/drivers.h"
 #include "serve/server.h"
 
@@ -34,6 +36,8 @@ struct Services {
   bool in_is_terminal = false;
   std::function<std::optional<std::string>(const std::string& variable)> environment;
   refresh::DriverFactory make_drivers;
+  // Reads secrets and documents that the config refers to. Empty: those of this machine.
+  std::function<Result<std::unique_ptr<ports::Vault>>(const config::AwsConfig&)> open_vault = {};
   serve::OpenForwarder open_forwarder;
   // What only the drivers of this production can check: binaries, users, ports, socket paths.
   std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&)> check_place;
