@@ -67,6 +67,8 @@ struct StackServices {
 
 class StackHost final : public ports::CopyHost {
  public:
+  struct Parts;  // for its own files
+
   StackHost(StackOptions options, StackServices services);
   ~StackHost() override;
 
@@ -98,7 +100,6 @@ class StackHost final : public ports::CopyHost {
                 ports::Progress& progress) override;
 
  private:
-  struct Parts;
   std::unique_ptr<Parts> parts_;
 };
 

@@ -360,6 +360,14 @@ void CloudFormation::queue_rollback(const StackPtr& stack) {
 ResolveScope CloudFormation::scope_of(const StackPtr& stack, const Parameters& parameters) {
   ResolveScope scope;
   scope.parameters = &parameters;
+  for (const StackTemplate* source : {&stack->source, &stack->next_source}) {
+    if (!source->root.is_object()) continue;
+    const json definitions = source->root.value("Parameters", json::object());
+    for (const auto& [name, definition] : definitions.items()) {
+      std::string type = definition.value("Type", "");
+      if (type == "CommaDelimitedList" || type.starts_with("List<")) scope.lists.insert(name);
+    }
+  }
   scope.pseudo = {{"AWS::Region", world_.settings.region},
                   {"AWS::AccountId", world_.settings.account},
                   {"AWS::StackName", stack->name},

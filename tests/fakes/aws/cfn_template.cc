@@ -148,7 +148,12 @@ std::string substitute(const std::string& text, const json& own, const ResolveSc
 
 json reference(const std::string& name, const ResolveScope& scope) {
   if (auto found = scope.pseudo.find(name); found != scope.pseudo.end()) return found->second;
-  if (auto found = scope.parameters->find(name); found != scope.parameters->end()) return found->second;
+  if (auto found = scope.parameters->find(name); found != scope.parameters->end()) {
+    if (!scope.lists.contains(name)) return found->second;
+    json items = json::array();
+    for (const std::string& item : split(found->second, ',')) items.push_back(trim(item));
+    return items;
+  }
   return scope.physical(name);
 }
 

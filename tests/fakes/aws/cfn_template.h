@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ Parameters effective_parameters(const StackTemplate& source, const json& given, 
 
 struct ResolveScope {
   const Parameters* parameters = nullptr;
+  std::set<std::string> lists;                // parameters that are lists: a Ref to one is an array
   std::map<std::string, std::string> pseudo;  // "AWS::Region" → …
   std::function<std::string(const std::string& logical)> physical;
   std::function<json(const std::string& logical, const std::string& attribute)> attribute;

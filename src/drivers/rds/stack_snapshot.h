@@ -1,0 +1,46 @@
+// SnapshotCopies: copies of snapshots that RDS does not restore as they are (shared and encrypted), under a
+// key of our own; found by name, known by the mark in their tags, and deleted once the restore is over.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "drivers/aws/rds.h"
+#include "drivers/rds/stack_tags.h"
+#include "drivers/rds/stack_wait.h"
+#include "model/snapshot.h"
+#include "ports/progress.h"
+
+namespace ytb::rds {
+
+class SnapshotCopies {
+ public:
+  // `rds` outlives it. `kms_key` "": nothing is copied.
+  SnapshotCopies(aws::Rds& rds, bool aurora, std::string kms_key)
+      : rds_(rds), aurora_(aurora), kms_key_(std::move(kms_key)) {}
+
+  // The snapshot as RDS shows it now; kCorrupt where it cannot be restored from any more.
+  Result<aws::DbSnapshot> find(const model::Snapshot& snapshot);
+  // What to restore from: the snapshot itself, or its copy of this name, made and waited for.
+  Result<std::string> usable(const aws::DbSnapshot& snapshot, const std::string& copy_name, const Mark& mark,
+                             const StackWait& wait, Duration longest, ports::Progress& progress);
+  // Deletes the copy of this name, where there is one and it is this copy's. Where nothing is copied: no
+  // call.
+  Status remove(const std::string& copy_name, const Mark& mark);
+  // Marked copies of snapshots of the same source that are not for `current`: `is_wanted` says of which copy
+  // they are still needed; the others are deleted.
+  Status sweep(const std::string& source_id, const Mark& current,
+               const std::function<Result<bool>(const model::CopyId&)>& is_wanted);
+
+ private:
+  Result<std::optional<aws::DbSnapshot>> named(const std::string& id, bool shared);
+  Status describe(const aws::SnapshotQuery& query, const aws::Rds::Each<aws::DbSnapshot>& each);
+  Status erase(const std::string& id);
+
+  aws::Rds& rds_;
+  bool aurora_;
+  std::string kms_key_;
+};
+
+}  // namespace ytb::rds

@@ -1,0 +1,122 @@
+#include "drivers/rds/stack_template.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace ytb::rds {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+json made(bool aurora, const config::RdsCopiesConfig& copies) {
+  Result<std::string> text = stack_template({.name = "shop-yesterday-20261122-060000-1",
+                                             .aurora = aurora,
+                                             .engine_version = "15.4",
+                                             .copies = copies,
+                                             .tags = {{"yesterdaytabase:production", "shop"}}});
+  EXPECT_TRUE(text.ok()) << (text.ok() ? "" : to_string(text.error()));
+  if (!text.ok()) return {};
+  EXPECT_LT(text->size(), kTemplateBytesMax);
+  // To run cfn-lint over them: YTB_TEMPLATES=/tmp/templates drivers_rds_test --gtest_filter='StackTemplate*'
+  if (const char* folder = std::getenv("YTB_TEMPLATES"); folder != nullptr)
+    std::ofstream(std::string(folder) + (aurora ? "/aurora.json" : "/rds.json")) << *text;
+  return json::parse(*text);
+}
+
+config::RdsCopiesConfig settings() {
+  config::RdsCopiesConfig copies;
+  copies.subnet_group = "private";
+  copies.quarantine_groups = {"sg-quarantine"};
+  copies.staging_groups = {"sg-staging"};
+  copies.parameters = {{"work_mem", "65536"}};
+  copies.ca_certificate = "rds-ca-rsa2048-g1";
+  copies.log_exports = {"postgresql"};
+  copies.tags = {{"team", "data"}};
+  copies.bucket = "proofs";
+  return copies;
+}
+
+// The original left all of these at what production or AWS has.
+TEST(StackTemplate, original_defects_5_and_8_closed_unprotected_and_nothing_inherited) {
+  json found = made(false, settings());
+  const json& resources = found["Resources"];
+  for (const auto& [name, resource] : resources.items()) {
+    EXPECT_EQ(resource["DeletionPolicy"], "Delete") << name;
+    EXPECT_EQ(resource["UpdateReplacePolicy"], "Delete") << name;
+    EXPECT_EQ(resource["Properties"]["Tags"][0]["Key"], "team") << name;
+    EXPECT_EQ(resource["Properties"]["Tags"][1]["Key"], "yesterdaytabase:production") << name;
+  }
+  const json& instance = resources["Instance"]["Properties"];
+  EXPECT_EQ(instance["PubliclyAccessible"], false);
+  EXPECT_EQ(instance["DeletionProtection"], false);
+  EXPECT_EQ(instance["EnableIAMDatabaseAuthentication"], false);
+  EXPECT_EQ(instance["BackupRetentionPeriod"], 0);
+  EXPECT_EQ(instance["DeleteAutomatedBackups"], true);
+  EXPECT_EQ(instance["CopyTagsToSnapshot"], false);
+  EXPECT_EQ(instance["MultiAZ"], false);
+  EXPECT_EQ(instance["AutoMinorVersionUpgrade"], false);
+  EXPECT_EQ(instance["DBSnapshotIdentifier"]["Ref"], "Snapshot");
+  EXPECT_EQ(instance["VPCSecurityGroups"]["Ref"], "Groups");
+  for (const char* never : {"MasterUsername", "DBName", "KmsKeyId", "StorageEncrypted", "MasterUserPassword"})
+    EXPECT_FALSE(instance.contains(never)) << never;
+  const json& parameters = resources["Parameters"]["Properties"]["Parameters"];
+  EXPECT_EQ(parameters["rds.logical_replication"], "0");
+  EXPECT_EQ(parameters["max_logical_replication_workers"], "0");
+  EXPECT_EQ(parameters["shared_preload_libraries"], "pg_stat_statements");
+  EXPECT_EQ(parameters["work_mem"], "65536");
+  EXPECT_EQ(resources["Parameters"]["Properties"]["Family"], "postgres15");
+  EXPECT_FALSE(found.contains("Capabilities"));
+}
+
+TEST(StackTemplate, a_cluster_keeps_its_version_and_carries_what_is_the_clusters) {
+  json resources = made(true, settings())["Resources"];
+  const json& cluster = resources["Cluster"]["Properties"];
+  EXPECT_EQ(cluster["SnapshotIdentifier"]["Ref"], "Snapshot");
+  EXPECT_EQ(cluster["EngineVersion"], "15.4");
+  EXPECT_EQ(cluster["VpcSecurityGroupIds"]["Ref"], "Groups");
+  EXPECT_EQ(cluster["BackupRetentionPeriod"], 1);
+  EXPECT_EQ(cluster["EnableIAMDatabaseAuthentication"], false);
+  EXPECT_EQ(resources["ClusterParameters"]["Properties"]["Parameters"]["rds.logical_replication"], "0");
+  EXPECT_EQ(resources["ClusterParameters"]["Properties"]["Family"], "aurora-postgresql15");
+  const json& writer = resources["Instance"]["Properties"];
+  EXPECT_EQ(writer["DBInstanceIdentifier"], "shop-yesterday-20261122-060000-1-w");
+  EXPECT_EQ(writer["DBClusterIdentifier"]["Ref"], "Cluster");
+  EXPECT_EQ(writer["PubliclyAccessible"], false);
+  for (const auto& [name, resource] : resources.items())
+    EXPECT_EQ(resource["DeletionPolicy"], "Delete") << name;
+}
+
+TEST(StackTemplate, parameters_that_would_break_a_promise_are_refused) {
+  for (const char* name : {"rds.logical_replication", "max_logical_replication_workers", "cron.database_name",
+                           "session_preload_libraries", "local_preload_libraries", "archive_command",
+                           "wal_level", "session_replication_role", "password_encryption", "Work_Mem", ""}) {
+    EXPECT_FALSE(check_parameters({{name, "1"}}).ok()) << name;
+  }
+  for (const char* libraries : {"pg_cron", "pg_stat_statements,pg_cron", "pglogical", ""})
+    EXPECT_FALSE(check_parameters({{"shared_preload_libraries", libraries}}).ok()) << libraries;
+  EXPECT_FALSE(check_parameters({{"work_mem", "1\n2"}}).ok());
+  EXPECT_TRUE(check_parameters({{"shared_preload_libraries", "pg_stat_statements, pgaudit"},
+                                {"rds.logical_replication", "0"},
+                                {"autovacuum_max_workers", "5"}})
+                  .ok());
+  config::RdsCopiesConfig copies = settings();
+  copies.tags = {{"yesterdaytabase:phase", "proven"}};
+  EXPECT_FALSE(
+      stack_template({.name = "n", .aurora = false, .engine_version = "15.4", .copies = copies, .tags = {}})
+          .ok());
+}
+
+TEST(StackTemplate, its_policy_denies_replacement_and_deletion_by_update) {
+  json policy = json::parse(stack_policy());
+  EXPECT_EQ(policy["Statement"][0]["Effect"], "Deny");
+  EXPECT_THAT(policy["Statement"][0]["Action"].dump(), HasSubstr("Update:Replace"));
+  EXPECT_THAT(policy["Statement"][0]["Action"].dump(), HasSubstr("Update:Delete"));
+}
+
+}  // namespace
+}  // namespace ytb::rds
