@@ -130,14 +130,20 @@ route53::AliasOptions alias_options(const config::ProductionConfig& production) 
           .ttl_s = alias.ttl_s};
 }
 
-rds::StackOptions host_options(const config::Config& config, const config::ProductionConfig& production) {
+Result<rds::StackOptions> host_options(const config::Config& config,
+                                       const config::ProductionConfig& production,
+                                       const Secret& signing_key) {
+  YTB_ASSIGN(std::string public_key, model::public_key_of(signing_key));
+  YTB_ASSIGN(Secret master_seed, refresh::derive_secret(signing_key, "rds-copy"));
   const std::string spool = os::join_path(config.state_directory, "spool");
-  return {.production = production.name,
-          .kind = production.copies.kind == "aurora" ? rds::Kind::kAurora : rds::Kind::kRds,
-          .copies = production.copies.rds,
-          .kms_key = production.source.rds.kms_key,
-          .spool_directory = std::filesystem::absolute(spool).lexically_normal().string(),
-          .protected_names = refresh::protected_names(config)};
+  return rds::StackOptions{.production = production.name,
+                           .kind = production.copies.kind == "aurora" ? rds::Kind::kAurora : rds::Kind::kRds,
+                           .copies = production.copies.rds,
+                           .kms_key = production.source.rds.kms_key,
+                           .spool_directory = std::filesystem::absolute(spool).lexically_normal().string(),
+                           .public_key = std::move(public_key),
+                           .master_seed = std::move(master_seed),
+                           .protected_names = refresh::protected_names(config)};
 }
 
 rds::StackServices host_services(const AwsWiring& wiring, AwsParts& parts) {
@@ -187,9 +193,7 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                                      .source_id = production.source.rds.id,
                                      .resource_id = production.source.rds.resource_id,
                                      .include_shared = production.source.rds.include_shared});
-  rds::StackOptions options = host_options(config, production);
-  YTB_ASSIGN(options.public_key, model::public_key_of(signing_key));
-  YTB_ASSIGN(options.master_seed, refresh::derive_secret(signing_key, "rds-copy"));
+  YTB_ASSIGN(rds::StackOptions options, host_options(config, production, signing_key));
   drivers.host = std::make_unique<rds::StackHost>(std::move(options), host_services(wiring, *parts));
   drivers.engine = std::make_unique<postgres::PostgresEngine>(postgres::Profile::kRds);
   drivers.alias = std::make_unique<route53::Route53Alias>(
@@ -217,6 +221,15 @@ Status check_bundle(const std::string& file) {
   return Error{.code = Code::kConfig,
                .message = fmt::format("{} holds no certificate", printable(file)),
                .hint = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem is RDS's own"};
+}
+
+Status check_options(const AwsWiring& wiring, const config::Config& config,
+                     const config::ProductionConfig& production, AwsParts& parts) {
+  YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+  std::unique_ptr<ports::Vault> vault = open_aws_vault(wiring.sessions, config.aws);
+  YTB_ASSIGN(Secret signing_key, refresh::signing_key(config, state, *vault));
+  YTB_ASSIGN(rds::StackOptions options, host_options(config, production, signing_key));
+  return rds::StackHost(std::move(options), host_services(wiring, parts)).check_options();
 }
 
 // That a client where `seen_from` says can see names of the zone at all. A zone that is not found is the line
@@ -257,8 +270,8 @@ std::vector<cli::CheckLine> check_aws_place(const AwsWiring& wiring, const confi
       identity.ok() ? fmt::format("{}, region {}", identity->arn, (*session)->region()) : "");
   if (!identity.ok()) return lines;  // the rest would only say so again
   AwsParts parts((*session)->caller());
-  rds::StackHost host(host_options(config, production), host_services(wiring, parts));
-  add(lines, "settings of copies", host.check_options(), production.copies.rds.instance_class);
+  add(lines, "settings of copies", check_options(wiring, config, production, parts),
+      production.copies.rds.instance_class);
   const std::string& bundle = production.copies.rds.ca_bundle;
   add(lines, "certificates of RDS", check_bundle(bundle), bundle);
   std::optional<Error> cannot_see = blind(parts.route53, production.alias.route53);

@@ -49,10 +49,7 @@ void check_snapshots(const Context& context, const Site& site, Lines& lines) {
                              age(usable->data_as_of, context.now()), human_bytes(usable->size_bytes))});
   Result<ports::SpaceEstimate> space = site.drivers.host->estimate(*usable);
   if (!space.ok()) return add(lines, "disk space", space, "");
-  CheckLine line{.what = "disk space",
-                 .failed = std::nullopt,
-                 .detail = fmt::format("{} needed, {} available ({})", human_bytes(space->needed_bytes),
-                                       human_bytes(space->available_bytes), space->how)};
+  CheckLine line{.what = "disk space", .failed = std::nullopt, .detail = space_text(*space)};
   if (space->needed_bytes > space->available_bytes) {
     line.failed = Error{
         .code = Code::kSpace,

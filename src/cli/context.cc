@@ -51,10 +51,10 @@ Result<CatalogFound> catalog_of_copy(const Context& context, const Site& site) {
     if (with_aws) {
       YTB_ASSIGN(const model::AliasState alias, site.drivers.alias->read());
       if (alias.target != live->id) return none;
-      parameters["host"] = site.production->alias.route53.name;
-      if (alias.port != 0) parameters["port"] = std::to_string(alias.port);
-      // The certificate is of the copy's own name, which is not the alias's.
-      parameters["sslmode"] = "verify-ca";
+      // By its own name, which its certificate is of.
+      parameters["host"] = alias.host;
+      parameters["port"] = std::to_string(alias.port);
+      parameters["sslmode"] = "verify-full";
       parameters["sslrootcert"] = site.production->copies.rds.ca_bundle;
     }
     ports::SessionTarget target{.parameters = std::move(parameters),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/text.h"
 
@@ -75,6 +76,14 @@ std::string how_to_connect(const model::Observed& observed) {
 
 std::string connect_note(const model::Observed& observed) {
   return observed.alias.known() ? observed.alias->note : std::string();
+}
+
+std::string space_text(const ports::SpaceEstimate& space) {
+  // A place whose size nobody knows, as AWS's, has "everything".
+  if (space.available_bytes == std::numeric_limits<uint64_t>::max())
+    return fmt::format("{} needed ({})", human_bytes(space.needed_bytes), space.how);
+  return fmt::format("{} needed, {} available ({})", human_bytes(space.needed_bytes),
+                     human_bytes(space.available_bytes), space.how);
 }
 
 std::string place_of_snapshots(const config::ProductionConfig& production) {

@@ -22,6 +22,8 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
 // How a person connects: "psql service=… " or what the alias store says; and what must be known of that.
 std::string how_to_connect(const model::Observed& observed);
 std::string connect_note(const model::Observed& observed);
+// What a restore needs and what there is.
+std::string space_text(const ports::SpaceEstimate& space);
 // Where snapshots, copies and the alias of a production are: folders, or what AWS calls it.
 std::string place_of_snapshots(const config::ProductionConfig& production);
 std::string place_of_copies(const config::ProductionConfig& production);

@@ -30,11 +30,6 @@ Result<std::optional<ports::SpaceEstimate>> space_for(const Site& site, const de
   return std::optional<ports::SpaceEstimate>(space);
 }
 
-std::string space_text(const ports::SpaceEstimate& space) {
-  return fmt::format("{} needed, {} available ({})", human_bytes(space.needed_bytes),
-                     human_bytes(space.available_bytes), space.how);
-}
-
 void print_plan(const Context& context, const Site& site, const decide::Decision& decision,
                 const std::optional<ports::SpaceEstimate>& space) {
   if (!decision.action) {

@@ -17,7 +17,9 @@ struct AliasState {
   bool seen = false;             // a resolver or client has been seen to reach `target`
   std::string connect;           // how a person connects through it, e.g. "psql service=shop-yesterday"
   std::string note = {};         // what such a person must know; "" : nothing
-  uint16_t port = 0;             // of `target`, where the name does not say it; 0: not known
+  // Where `target` itself is, for us: past the name. Empty and 0 where the name is enough.
+  std::string host = {};
+  uint16_t port = 0;
 };
 
 }  // namespace ytb::model

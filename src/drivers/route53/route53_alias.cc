@@ -125,6 +125,7 @@ Result<model::AliasState> Route53Alias::read() {
   for (const auto& [copy, endpoint] : found.endpoints) {
     if (endpoint.address != target) continue;
     state.target = copy;
+    state.host = endpoint.address;
     state.port = endpoint.port;
     state.connect = how_to_connect(endpoint.port);
   }

@@ -171,6 +171,7 @@ TEST_F(Alias, says_how_to_connect_and_what_does_not_work) {
   model::AliasState state = read(*alias);
   EXPECT_EQ(state.connect,
             "psql \"host=shop-yesterday.mysite.com port=6543 dbname=… user=staging sslmode=require\"");
+  EXPECT_EQ(state.host, endpoint_of(kFirst));
   EXPECT_EQ(state.port, 6543);
   EXPECT_THAT(state.note, HasSubstr("sslmode=verify-full fails"));
 }
