@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "app_aws.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/services.h"
@@ -32,6 +33,7 @@
 #include "drivers/socket/forwarder.h"
 #include "drivers/socket/socket_alias.h"
 #include "refresh/inputs.h"
+#include "refresh/local_vault.h"
 #include "refresh/sqlite_journal.h"
 
 #ifndef YTB_VERSION
@@ -90,12 +92,13 @@ int terminal_columns() {
   return 80;
 }
 
-basebackup::SourceOptions source_options(const config::ProductionConfig& production) {
+basebackup::SourceOptions source_options(const config::ProductionConfig& production, ports::Vault& vault) {
   return {.production = production.name,
           .directories = production.source.directories,
           .allow_unverified = production.source.allow_unverified,
           .connection = production.source.connection,
           .password = production.source.password,
+          .resolve_secret = [&vault](const model::SecretRef& reference) { return vault.secret(reference); },
           .keep = production.source.keep,
           .compress = production.source.compress,
           .bin_dir = production.copies.bin_dir};
@@ -111,15 +114,20 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
           .user = production.access.size() == 1 ? production.access.front().name : std::string()};
 }
 
-// The server kind must outlive the host, which refers to it.
-Result<refresh::Drivers> make_drivers(const Clock& clock, const config::Config& config,
-                                      const config::ProductionConfig& production) {
-  YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-  YTB_ASSIGN(Secret signing_key, state.signing_key());
+// What the local drivers refer to.
+struct LocalParts {
+  std::unique_ptr<ports::Vault> vault;
+  postgres::PostgresInstance kind;
+};
+
+Status add_local_drivers(const Clock& clock, const config::Config& config,
+                         const config::ProductionConfig& production, const Secret& signing_key,
+                         std::unique_ptr<ports::Vault> vault, refresh::Drivers& drivers) {
   YTB_ASSIGN(std::string public_key, model::public_key_of(signing_key));
-  refresh::Drivers drivers;
-  auto kind = std::make_shared<postgres::PostgresInstance>();
-  auto source = std::make_unique<basebackup::BasebackupSource>(source_options(production), clock);
+  auto parts = std::make_shared<LocalParts>();
+  parts->vault = std::move(vault);
+  auto source =
+      std::make_unique<basebackup::BasebackupSource>(source_options(production, *parts->vault), clock);
   drivers.host = std::make_unique<local::LocalHost>(
       local::LocalOptions{.production = production.name,
                           .directory = production.copies.directory,
@@ -131,11 +139,25 @@ Result<refresh::Drivers> make_drivers(const Clock& clock, const config::Config& 
                           .preload = production.copies.preload,
                           .protected_names = refresh::protected_names(config),
                           .public_key = std::move(public_key)},
-      *kind, *source, clock);
-  drivers.kept = std::move(kind);
+      parts->kind, *source, clock);
+  drivers.kept = std::move(parts);
   drivers.source = std::move(source);
   drivers.engine = std::make_unique<postgres::PostgresEngine>();
   drivers.alias = std::make_unique<socket_alias::SocketAlias>(alias_options(production));
+  return {};
+}
+
+Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Config& config,
+                                      const config::ProductionConfig& production) {
+  YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+  std::unique_ptr<ports::Vault> vault = open_aws_vault(wiring.sessions, config.aws);
+  YTB_ASSIGN(Secret signing_key, refresh::signing_key(config, state, *vault));
+  refresh::Drivers drivers;
+  if (config::is_aws(production)) {
+    YTB_TRY(add_aws_drivers(wiring, config, production, signing_key, drivers));
+  } else {
+    YTB_TRY(add_local_drivers(wiring.clock, config, production, signing_key, std::move(vault), drivers));
+  }
   drivers.notifier = std::make_unique<drivers::CommandNotifier>(production.on_failure);
   drivers.journal = std::make_unique<refresh::SqliteJournal>(
       state.journal_file(), [](std::string_view line) { std::cerr << "note: " + std::string(line) + "\n"; });
@@ -246,7 +268,8 @@ Status check_user(const std::string& run_as) {
 
 // Versions of the usable snapshots; for those the binaries must be there.
 std::vector<int> versions_needed(const Clock& clock, const config::ProductionConfig& production) {
-  basebackup::BasebackupSource source(source_options(production), clock);
+  refresh::LocalVault vault;
+  basebackup::BasebackupSource source(source_options(production, vault), clock);
   Result<std::vector<model::Snapshot>> snapshots = source.list();
   if (!snapshots.ok()) return {};
   for (const model::Snapshot& snapshot : *snapshots) {
@@ -323,6 +346,8 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
   ::umask(0022);
   install_signals();
   SystemClock clock;
+  AwsSessions sessions(clock, stop_flag);
+  AwsWiring wiring{.sessions = sessions, .clock = clock, .stop = stop_flag};
   cli::Services services{
       .clock = clock,
       .stop = stop_flag,
@@ -331,14 +356,19 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
       .in_is_terminal = ::isatty(STDIN_FILENO) != 0,
       .environment = environment,
       .make_drivers =
-          [&clock](const config::Config& config, const config::ProductionConfig& production) {
-            return make_drivers(clock, config, production);
+          [&wiring](const config::Config& config, const config::ProductionConfig& production) {
+            return make_drivers(wiring, config, production);
+          },
+      .open_vault =
+          [&sessions](const config::AwsConfig& aws) {
+            return Result<std::unique_ptr<ports::Vault>>(open_aws_vault(sessions, aws));
           },
       .open_forwarder = [](const config::Config&,
                            const config::ProductionConfig& production) { return open_forwarder(production); },
       .check_place =
-          [&clock](const config::Config&, const config::ProductionConfig& production) {
-            return check_place(clock, production);
+          [&wiring](const config::Config& config, const config::ProductionConfig& production) {
+            return config::is_aws(production) ? check_aws_place(wiring, config, production)
+                                              : check_place(wiring.clock, production);
           },
       .installed_servers = installed_servers,
       .on_serve = [] { hangup_reloads.store(true); },

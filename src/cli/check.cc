@@ -20,6 +20,13 @@ void add(Lines& lines, std::string what, const Result<T>& result, std::string de
   lines.push_back(std::move(line));
 }
 
+std::string how_to_get_one(const Context& context, const Site& site) {
+  std::string why = fmt::format("'{}' says why", context.command("snapshot list"));
+  if (config::is_aws(*site.production))
+    return why + "; RDS makes one a day where its automated backups are on";
+  return why + fmt::format("; '{}' makes one", context.command("snapshot take"));
+}
+
 void check_snapshots(const Context& context, const Site& site, Lines& lines) {
   Result<std::vector<model::Snapshot>> snapshots = site.drivers.source->list();
   if (!snapshots.ok()) return add(lines, "snapshots", snapshots, "");
@@ -31,9 +38,7 @@ void check_snapshots(const Context& context, const Site& site, Lines& lines) {
     lines.push_back({.what = "snapshots",
                      .failed = Error{.code = Code::kNoSnapshot,
                                      .message = fmt::format("none of {} is usable{}", snapshots->size(), why),
-                                     .hint = fmt::format("'{}' says why; '{}' makes one",
-                                                         context.command("snapshot list"),
-                                                         context.command("snapshot take"))},
+                                     .hint = how_to_get_one(context, site)},
                      .detail = {}});
     return;
   }
@@ -44,15 +49,14 @@ void check_snapshots(const Context& context, const Site& site, Lines& lines) {
                              age(usable->data_as_of, context.now()), human_bytes(usable->size_bytes))});
   Result<ports::SpaceEstimate> space = site.drivers.host->estimate(*usable);
   if (!space.ok()) return add(lines, "disk space", space, "");
-  CheckLine line{.what = "disk space",
-                 .failed = std::nullopt,
-                 .detail = fmt::format("{} needed, {} available ({})", human_bytes(space->needed_bytes),
-                                       human_bytes(space->available_bytes), space->how)};
+  CheckLine line{.what = "disk space", .failed = std::nullopt, .detail = space_text(*space)};
   if (space->needed_bytes > space->available_bytes) {
-    line.failed =
-        Error{.code = Code::kSpace,
-              .message = line.detail,
-              .hint = "free some, or move copies.directory to a larger disk; btrfs and XFS share blocks"};
+    line.failed = Error{
+        .code = Code::kSpace,
+        .message = line.detail,
+        .hint = config::is_aws(*site.production)
+                    ? "delete what is not needed, or ask AWS for a higher quota"
+                    : "free some, or move copies.directory to a larger disk; btrfs and XFS share blocks"};
   }
   lines.push_back(std::move(line));
 }
@@ -66,7 +70,7 @@ void check_policy(const Context& context, const Site& site, Lines& lines) {
                      .warning = true});
     return;
   }
-  Result<refresh::PolicyFiles> files = refresh::load_policy(masking);
+  Result<refresh::PolicyFiles> files = refresh::load_policy(masking, *site.vault);
   if (!files.ok()) return add(lines, "policy", files, "");
   Result<CatalogFound> found = find_catalog(context, site);
   if (!found.ok()) {
@@ -85,13 +89,16 @@ void check_policy(const Context& context, const Site& site, Lines& lines) {
 Lines gather(const Context& context, const Site& site) {
   Lines lines;
   lines.push_back({.what = "config", .failed = std::nullopt, .detail = site.config->file});
-  add(lines, "keys and passwords", refresh::load_inputs(*site.production), "readable, and closed to others");
-  add(lines, "signing key", site.state.signing_key(), fmt::format("{}/signing.key", site.state.path()));
+  add(lines, "keys and passwords", refresh::load_inputs(*site.production, *site.vault),
+      "readable, and closed to others");
+  add(lines, "signing key", refresh::signing_key(*site.config, site.state, *site.vault),
+      site.config->signing_key.empty() ? fmt::format("{}/signing.key", site.state.path())
+                                       : site.config->signing_key.locator);
   check_snapshots(context, site, lines);
   check_policy(context, site, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production))
     lines.push_back(std::move(line));
-  add(lines, "copies", site.drivers.host->list(), site.production->copies.directory);
+  add(lines, "copies", site.drivers.host->list(), place_of_copies(*site.production));
   Result<model::AliasState> alias = site.drivers.alias->read();
   add(lines, "alias", alias, alias.ok() ? alias->connect : std::string());
   Result<std::vector<ports::JournalEntry>> journal = site.drivers.journal->recent(site.production->name, 1);

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "drivers/os/files.h"
-#include "drivers/os/secrets.h"
+#include "refresh/local_vault.h"
 
 namespace ytb::cli {
 namespace {
@@ -20,7 +20,7 @@ Result<CatalogFound> catalog_of_schema(const Context& context, const Site& site,
   if (database.empty()) {
     // The policy's only database, where it names one; else any name will do.
     database = site.production->name.str();
-    Result<refresh::PolicyFiles> files = refresh::load_policy(site.production->masking);
+    Result<refresh::PolicyFiles> files = refresh::load_policy(site.production->masking, *site.vault);
     if (files.ok() && files->policy.databases.size() == 1 &&
         !files->policy.databases.begin()->first.empty()) {
       database = files->policy.databases.begin()->first;
@@ -42,13 +42,24 @@ Result<CatalogFound> catalog_of_copy(const Context& context, const Site& site) {
   auto live = std::find_if(copies.begin(), copies.end(),
                            [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });
   if (live == copies.end()) return none;
+  const bool with_aws = config::is_aws(*site.production);
   for (const model::AccessRole& role : site.production->access) {
-    if (std::find(role.from.begin(), role.from.end(), "local") == role.from.end()) continue;
-    YTB_ASSIGN(Secret password, os::resolve_secret(role.password));
-    ports::SessionTarget target{
-        .parameters = {{"host", site.production->alias.directory}, {"port", "5432"}, {"user", role.name}},
-        .password = std::move(password),
-        .label = fmt::format("copy {}", live->id)};
+    if (!with_aws && std::find(role.from.begin(), role.from.end(), "local") == role.from.end()) continue;
+    YTB_ASSIGN(Secret password, site.vault->secret(role.password));
+    std::map<std::string, std::string> parameters = {
+        {"host", site.production->alias.directory}, {"port", "5432"}, {"user", role.name}};
+    if (with_aws) {
+      YTB_ASSIGN(const model::AliasState alias, site.drivers.alias->read());
+      if (alias.target != live->id) return none;
+      // By its own name, which its certificate is of.
+      parameters["host"] = alias.host;
+      parameters["port"] = std::to_string(alias.port);
+      parameters["sslmode"] = "verify-full";
+      parameters["sslrootcert"] = site.production->copies.rds.ca_bundle;
+    }
+    ports::SessionTarget target{.parameters = std::move(parameters),
+                                .password = std::move(password),
+                                .label = fmt::format("copy {}", live->id)};
     YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
     return CatalogFound{.catalog = std::move(catalog),
                         .said = fmt::format("copy {}, as production was {} ago", live->id,
@@ -99,9 +110,16 @@ Result<std::string> find_config(const Context& context) {
       .hint = "'yesterdaytabase init' writes a first one; --config FILE or $YTB_CONFIG names another"};
 }
 
+Result<std::unique_ptr<ports::Vault>> open_vault(const Services& services, const config::AwsConfig& aws) {
+  if (services.open_vault) return services.open_vault(aws);
+  return std::unique_ptr<ports::Vault>(std::make_unique<refresh::LocalVault>());
+}
+
 Result<std::shared_ptr<const config::Config>> read_config(const Context& context) {
   YTB_ASSIGN(std::string file, find_config(context));
-  YTB_ASSIGN(config::Config config, refresh::load_config(file));
+  // What an AWS is like is in the config that is to be read: to find that, the environment must do.
+  YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(context.services, {}));
+  YTB_ASSIGN(config::Config config, refresh::load_config(file, *vault));
   return std::make_shared<const config::Config>(std::move(config));
 }
 
@@ -130,17 +148,20 @@ Result<Site> open_site(const Context& context) {
   YTB_ASSIGN(std::shared_ptr<const config::Config> config, read_config(context));
   YTB_ASSIGN(const config::ProductionConfig* production, choose_production(context, *config));
   YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config->state_directory));
+  YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(context.services, config->aws));
   YTB_ASSIGN(refresh::Drivers drivers, context.services.make_drivers(*config, *production));
   return Site{.config = std::move(config),
               .production = production,
               .state = std::move(state),
+              .vault = std::move(vault),
               .drivers = std::move(drivers)};
 }
 
 Result<refresh::Refresher> make_refresher(const Context& context, const Site& site, refresh::Inputs inputs,
                                           refresh::Listener& listener) {
-  YTB_ASSIGN(refresh::Settings settings, refresh::make_settings(*site.config, *site.production, site.state,
-                                                                inputs.digest, context.program()));
+  YTB_ASSIGN(refresh::Settings settings,
+             refresh::make_settings(*site.config, *site.production, site.state, *site.vault, inputs.digest,
+                                    context.program()));
   return refresh::Refresher(site.drivers.ports(context.services.clock), std::move(settings),
                             std::move(inputs), listener, context.services.stop);
 }
@@ -155,14 +176,15 @@ const model::Copy* live_copy(const model::Observed& observed) {
 
 std::string age(Instant instant, Instant now) { return to_human(std::max(now - instant, Duration{})); }
 
-Result<ports::SessionTarget> production_target(const config::ProductionConfig& production) {
+Result<ports::SessionTarget> production_target(const Site& site) {
+  const config::ProductionConfig& production = *site.production;
   if (production.source.connection.empty()) {
     return Error{
         .code = Code::kConfig,
         .message = fmt::format("production '{}' has no source.connection", production.name),
         .hint = "add source.connection to the config (and source.password; never a password inside it)"};
   }
-  YTB_ASSIGN(Secret password, os::resolve_secret(production.source.password));
+  YTB_ASSIGN(Secret password, site.vault->secret(production.source.password));
   return ports::SessionTarget{.parameters = {{"connection", production.source.connection}},
                               .password = std::move(password),
                               .label = "production"};
@@ -172,7 +194,7 @@ Result<CatalogFound> find_catalog(const Context& context, const Site& site) {
   if (std::optional<std::string> file = context.call.value("schema"))
     return catalog_of_schema(context, site, *file);
   if (site.production->source.connection.empty()) return catalog_of_copy(context, site);
-  YTB_ASSIGN(ports::SessionTarget target, production_target(*site.production));
+  YTB_ASSIGN(ports::SessionTarget target, production_target(site));
   YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
   return CatalogFound{.catalog = std::move(catalog), .said = "production, as it is now"};
 }

@@ -36,8 +36,10 @@ struct Site {
   std::shared_ptr<const config::Config> config;
   const config::ProductionConfig* production = nullptr;
   refresh::StateDirectory state;
+  std::unique_ptr<ports::Vault> vault;
   refresh::Drivers drivers;
 };
+Result<std::unique_ptr<ports::Vault>> open_vault(const Services& services, const config::AwsConfig& aws);
 Result<std::shared_ptr<const config::Config>> read_config(const Context& context);
 Result<const config::ProductionConfig*> choose_production(const Context& context,
                                                           const config::Config& config);
@@ -61,7 +63,7 @@ struct CatalogFound {
 };
 Result<CatalogFound> find_catalog(const Context& context, const Site& site);
 // Production itself, through source.connection. kConfig where there is none.
-Result<ports::SessionTarget> production_target(const config::ProductionConfig& production);
+Result<ports::SessionTarget> production_target(const Site& site);
 
 // The commands. Each prints its result; an error is printed by the caller.
 Status run_init(Context& context);

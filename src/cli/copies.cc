@@ -14,7 +14,7 @@ namespace {
 // A refresher that can roll back and delete whatever the state of the policy is.
 Result<refresh::Refresher> careful_refresher(const Context& context, const Site& site,
                                              refresh::Listener& listener) {
-  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production);
+  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production, *site.vault);
   return make_refresher(context, site, inputs.ok() ? std::move(*inputs) : refresh::Inputs{}, listener);
 }
 
@@ -188,7 +188,7 @@ Status run_teardown(Context& context) {
   }
   bool dry_run = context.call.has("dry-run");
   if (context.output.json()) {
-    Json tree{{"dry_run", dry_run}, {"alias", site.production->alias.directory}, {"left_alone", left}};
+    Json tree{{"dry_run", dry_run}, {"alias", place_of_alias(*site.production)}, {"left_alone", left}};
     Json list = Json::array();
     for (const model::OwnedCopy& owned : ours) list.push_back(to_tree(owned.copy(), context.now()));
     tree["copies"] = std::move(list);
@@ -196,7 +196,7 @@ Status run_teardown(Context& context) {
   } else {
     context.out() << fmt::format("{} of production '{}':\n", dry_run ? "would remove" : "removes",
                                  site.production->name);
-    context.out() << fmt::format("  alias  {}\n", site.production->alias.directory);
+    context.out() << fmt::format("  alias  {}\n", place_of_alias(*site.production));
     for (const model::OwnedCopy& owned : ours) {
       context.out() << fmt::format("  copy   {} ({})\n", owned.id(), model::name_of(owned.copy().phase));
     }

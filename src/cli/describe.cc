@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/text.h"
 
@@ -71,6 +72,34 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
 
 std::string how_to_connect(const model::Observed& observed) {
   return observed.alias.known() ? observed.alias->connect : std::string();
+}
+
+std::string connect_note(const model::Observed& observed) {
+  return observed.alias.known() ? observed.alias->note : std::string();
+}
+
+std::string space_text(const ports::SpaceEstimate& space) {
+  // A place whose size nobody knows, as AWS's, has "everything".
+  if (space.available_bytes == std::numeric_limits<uint64_t>::max())
+    return fmt::format("{} needed ({})", human_bytes(space.needed_bytes), space.how);
+  return fmt::format("{} needed, {} available ({})", human_bytes(space.needed_bytes),
+                     human_bytes(space.available_bytes), space.how);
+}
+
+std::string place_of_snapshots(const config::ProductionConfig& production) {
+  const config::SourceConfig& source = production.source;
+  if (source.kind == "aurora") return "RDS of the Aurora cluster " + source.rds.id;
+  if (source.kind == "rds")
+    return "RDS of the instance " + (source.rds.id.empty() ? source.rds.resource_id : source.rds.id);
+  return join(source.directories, ", ");
+}
+
+std::string place_of_copies(const config::ProductionConfig& production) {
+  return config::is_aws(production) ? "CloudFormation, one stack a copy" : production.copies.directory;
+}
+
+std::string place_of_alias(const config::ProductionConfig& production) {
+  return production.alias.kind == "route53" ? production.alias.route53.name : production.alias.directory;
 }
 
 std::vector<std::string> steps_from(model::ActionKind first) {

@@ -19,8 +19,15 @@ Json to_tree(const Error& error);
 // One line a copy, newest data first: mark, name, phase, age of the data, remarks.
 std::vector<std::vector<std::string>> copy_rows(const Context& context,
                                                 const std::vector<model::Copy>& copies);
-// How a person connects: "psql service=… " or what the alias store says.
+// How a person connects: "psql service=… " or what the alias store says; and what must be known of that.
 std::string how_to_connect(const model::Observed& observed);
+std::string connect_note(const model::Observed& observed);
+// What a restore needs and what there is.
+std::string space_text(const ports::SpaceEstimate& space);
+// Where snapshots, copies and the alias of a production are: folders, or what AWS calls it.
+std::string place_of_snapshots(const config::ProductionConfig& production);
+std::string place_of_copies(const config::ProductionConfig& production);
+std::string place_of_alias(const config::ProductionConfig& production);
 
 // What a refresh that begins with `first` does until its copy is live: {"restore", "defuse", …}.
 std::vector<std::string> steps_from(model::ActionKind first);

@@ -9,6 +9,7 @@
 #include "cli/systemd.h"
 #include "drivers/os/files.h"
 #include "drivers/os/users.h"
+#include "refresh/local_vault.h"
 
 namespace ytb::cli {
 namespace {
@@ -182,8 +183,9 @@ Status run_init(Context& context) {
   std::vector<std::string> around = look_around(context, plan);
   if (!dry_run) {
     YTB_TRY(write_files(plan));
+    refresh::LocalVault vault;
     // Read back as every other command will: what init wrote is proven to be a config.
-    YTB_ASSIGN(config::Config config, refresh::load_config(plan.config_file));
+    YTB_ASSIGN(config::Config config, refresh::load_config(plan.config_file, vault));
     YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
     YTB_ASSIGN(Secret key, state.signing_key());
     for (const CheckLine& line : context.services.check_place(config, config.productions.front())) {

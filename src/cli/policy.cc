@@ -100,7 +100,7 @@ Status run_policy_propose(Context& context) {
   std::string sampled = "names and types only";
   if (!context.call.has("no-samples") && !context.call.has("schema") &&
       !site.production->source.connection.empty()) {
-    YTB_ASSIGN(ports::SessionTarget target, production_target(*site.production));
+    YTB_ASSIGN(ports::SessionTarget target, production_target(site));
     Result<masking::Samples> taken = site.drivers.engine->sample(target, found.catalog, kSampleRows);
     if (taken.ok()) {
       samples = std::move(*taken);
@@ -110,8 +110,10 @@ Status run_policy_propose(Context& context) {
     }
   }
   std::optional<masking::Policy> existing;
-  if (os::exists(site.production->masking.policy_file)) {
-    YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking));
+  YTB_ASSIGN(std::optional<std::string> written,
+             site.vault->text(site.production->masking.policy_file, refresh::kPolicySizeMax));
+  if (written) {
+    YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
     existing = std::move(files.policy);
   }
   std::vector<masking::Proposal> proposals = masking::propose(found.catalog, samples);
@@ -136,10 +138,28 @@ Status run_policy_propose(Context& context) {
   return {};
 }
 
+namespace {
+
+// What lies with AWS is what somebody released there; a person's acceptance becomes a file, and goes the same
+// way.
+Status refuse_remote_lock(const Context& context, const config::MaskingConfig& masking) {
+  if (!config::is_remote(masking.lock_file)) return {};
+  return Error{
+      .code = Code::kUnsupported,
+      .message =
+          fmt::format("the lock {} lies with AWS, and 'policy accept' writes files only", masking.lock_file),
+      .hint = fmt::format("'{}' says what is not accepted; accept with a config that has the policy and its "
+                          "lock in files, then copy them: aws s3 cp policy.lock {}",
+                          context.command("policy check"), masking.lock_file)};
+}
+
+}  // namespace
+
 Status run_policy_accept(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
-  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking));
+  YTB_TRY(refuse_remote_lock(context, site.production->masking));
+  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   std::vector<masking::LockEntry> others;
   masking::Policy policy = files.policy;
@@ -185,7 +205,7 @@ Status run_policy_accept(Context& context) {
 Status run_policy_check(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
-  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking));
+  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   if (context.call.has("schema") && found.catalog.databases.size() == 1) {
     keep_only(files.policy, files.lock, found.catalog.databases.front().name);
@@ -347,8 +367,8 @@ Status run_policy_preview(Context& context) {
   YTB_ASSIGN(int rows_max, wanted_rows(context));
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
-  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production));
-  YTB_ASSIGN(ports::SessionTarget target, production_target(*site.production));
+  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production, *site.vault));
+  YTB_ASSIGN(ports::SessionTarget target, production_target(site));
   YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
   masking::PlanCheck check = masking::plan_masking(inputs.policy, inputs.lock, catalog);
   if (!check.ok()) return masking::to_error(check);

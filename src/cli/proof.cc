@@ -62,7 +62,7 @@ Result<std::string> public_key_from_hex(std::string_view hex) {
 }
 
 Result<std::string> own_public_key(const Site& site) {
-  YTB_ASSIGN(Secret key, site.state.signing_key());
+  YTB_ASSIGN(Secret key, refresh::signing_key(*site.config, site.state, *site.vault));
   return model::public_key_of(key);
 }
 

@@ -30,11 +30,6 @@ Result<std::optional<ports::SpaceEstimate>> space_for(const Site& site, const de
   return std::optional<ports::SpaceEstimate>(space);
 }
 
-std::string space_text(const ports::SpaceEstimate& space) {
-  return fmt::format("{} needed, {} available ({})", human_bytes(space.needed_bytes),
-                     human_bytes(space.available_bytes), space.how);
-}
-
 void print_plan(const Context& context, const Site& site, const decide::Decision& decision,
                 const std::optional<ports::SpaceEstimate>& space) {
   if (!decision.action) {
@@ -80,6 +75,7 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
               {"decision", to_tree(result.last)},
               {"live", result.live ? to_tree(*result.live, context.now()) : Json(nullptr)},
               {"connect", how_to_connect(observed)},
+              {"connect_note", connect_note(observed)},
               {"seconds", static_cast<double>(took.count()) / 1e6}};
     Json phases = Json::array();
     for (const auto& [phase, time] : result.phase_times) {
@@ -111,6 +107,7 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
                                                 age(result.live->data_as_of, context.now()))
                                   : std::string()},
        {"connect", how_to_connect(observed)},
+       {"note", result.live ? connect_note(observed) : std::string()},
        {"times", times_text(times)},
        {"proof",
         result.live ? context.command(fmt::format("proof show {}", result.live->id)) : std::string()},
@@ -127,7 +124,7 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
 Status run_plan(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   ProgressView view(context.output, context.services.clock);
-  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production));
+  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production, *site.vault));
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
   refresh::RunOptions options;
   options.force = context.call.has("force");
@@ -161,7 +158,7 @@ Status run_refresh(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   Instant begun = context.now();
   YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "refresh", begun));
-  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production));
+  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production, *site.vault));
   ProgressView view(context.output, context.services.clock, context.services.hooks);
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
   refresh::RunOptions options;

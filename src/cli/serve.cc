@@ -54,12 +54,13 @@ class LogListener final : public refresh::Listener {
 class SiteWorkplace final : public serve::Workplace {
  public:
   SiteWorkplace(std::shared_ptr<const config::Config> config, const config::ProductionConfig& production,
-                refresh::StateDirectory state, os::FileLock lock, refresh::Drivers drivers,
-                Services& services, const serve::Log& log)
+                refresh::StateDirectory state, os::FileLock lock, std::unique_ptr<ports::Vault> vault,
+                refresh::Drivers drivers, Services& services, const serve::Log& log)
       : config_(std::move(config)),
         production_(production),
         state_(std::move(state)),
         lock_(std::move(lock)),
+        vault_(std::move(vault)),
         drivers_(std::move(drivers)),
         services_(services),
         listener_(production.name, log, services.hooks) {}
@@ -84,9 +85,9 @@ class SiteWorkplace final : public serve::Workplace {
 
   Result<decide::Decision> tick() override {
     if (!refresher_) {
-      YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(production_));
+      YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(production_, *vault_));
       YTB_ASSIGN(refresh::Settings settings,
-                 refresh::make_settings(*config_, production_, state_, inputs.digest,
+                 refresh::make_settings(*config_, production_, state_, *vault_, inputs.digest,
                                         "yesterdaytabase " + services_.version));
       refresher_.emplace(drivers_.ports(services_.clock), std::move(settings), std::move(inputs), listener_,
                          services_.stop);
@@ -117,6 +118,7 @@ class SiteWorkplace final : public serve::Workplace {
   const config::ProductionConfig& production_;
   refresh::StateDirectory state_;
   os::FileLock lock_;
+  std::unique_ptr<ports::Vault> vault_;
   refresh::Drivers drivers_;
   Services& services_;
   LogListener listener_;
@@ -129,11 +131,13 @@ serve::OpenWorkplace workplaces(Services& services, const serve::Log& log) {
              const config::ProductionConfig& production) -> Result<std::unique_ptr<serve::Workplace>> {
     YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
     YTB_ASSIGN(os::FileLock lock, state.lock(production.name, "serve", services.clock.now()));
+    YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(services, config.aws));
     YTB_ASSIGN(refresh::Drivers drivers, services.make_drivers(config, production));
     // The keeper holds the config for as long as the turn lasts.
     std::shared_ptr<const config::Config> shared(&config, [](const config::Config*) {});
-    return std::unique_ptr<serve::Workplace>(std::make_unique<SiteWorkplace>(
-        std::move(shared), production, std::move(state), std::move(lock), std::move(drivers), services, log));
+    return std::unique_ptr<serve::Workplace>(
+        std::make_unique<SiteWorkplace>(std::move(shared), production, std::move(state), std::move(lock),
+                                        std::move(vault), std::move(drivers), services, log));
   };
 }
 
@@ -159,7 +163,10 @@ Status run_serve(Context& context) {
     }
     context.out() << std::flush;
   };
-  serve::Server server({.load_config = [&] { return refresh::load_config(file); },
+  serve::Server server({.load_config = [&]() -> Result<config::Config> {
+                          YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(context.services, {}));
+                          return refresh::load_config(file, *vault);
+                        },
                         .open_workplace = workplaces(context.services, log),
                         .open_forwarder = context.services.open_forwarder,
                         .clock = context.services.clock,

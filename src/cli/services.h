@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "ports/adoption.h"
+#include "ports/vault.h"
 #include "refresh/drivers.h"
 #include "serve/server.h"
 
@@ -36,6 +37,8 @@ struct Services {
   bool in_is_terminal = false;
   std::function<std::optional<std::string>(const std::string& variable)> environment;
   refresh::DriverFactory make_drivers;
+  // Reads secrets and documents that the config refers to. Empty: those of this machine.
+  std::function<Result<std::unique_ptr<ports::Vault>>(const config::AwsConfig&)> open_vault = {};
   serve::OpenForwarder open_forwarder;
   // What only the drivers of this production can check: binaries, users, ports, socket paths.
   std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&)> check_place;

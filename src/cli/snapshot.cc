@@ -5,11 +5,10 @@
 
 #include "base/text.h"
 #include "cli/context.h"
+#include "cli/describe.h"
 
 namespace ytb::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string_view state_name(model::SnapshotState state) {
   switch (state) {
@@ -34,10 +33,6 @@ Json to_tree(const model::Snapshot& snapshot) {
               {"location", snapshot.location}};
 }
 
-std::string text_of(const Json& tree) {
-  return tree.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace
 
 Status run_snapshot_list(Context& context) {
@@ -46,12 +41,12 @@ Status run_snapshot_list(Context& context) {
   if (context.output.json()) {
     Json list = Json::array();
     for (const model::Snapshot& snapshot : snapshots) list.push_back(to_tree(snapshot));
-    context.out() << text_of(
+    context.out() << to_text(
         Json{{"production", site.production->name.str()}, {"snapshots", std::move(list)}});
     return {};
   }
   if (snapshots.empty()) {
-    context.out() << "no snapshots in " << join(site.production->source.directories, ", ") << "\n";
+    context.out() << "no snapshots in " << place_of_snapshots(*site.production) << "\n";
     return {};
   }
   std::vector<std::vector<std::string>> rows;
@@ -79,7 +74,7 @@ Status run_snapshot_take(Context& context) {
   if (context.output.json()) {
     Json tree{{"event", "result"}, {"snapshot", to_tree(snapshot)}, {"pruned", Json::array()}};
     for (const model::SnapshotId& id : pruned) tree["pruned"].push_back(id.str());
-    context.out() << text_of(tree);
+    context.out() << to_text(tree);
     return {};
   }
   context.out() << fmt::format("{} snapshot {} taken in {}: {}, data as of {}\n", context.output.good("✓"),

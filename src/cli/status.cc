@@ -20,7 +20,7 @@ struct Gathered {
 
 Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& listener) {
   Gathered gathered;
-  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production);
+  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production, *site.vault);
   bool usable = inputs.ok();
   if (!usable) gathered.trouble = inputs.error();
   YTB_ASSIGN(refresh::Refresher refresher,
@@ -60,7 +60,8 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
   Json tree{{"production", site.production->name.str()},
             {"live", live == nullptr ? Json(nullptr) : to_tree(*live, context.now())},
             {"stale", stale},
-            {"connect", how_to_connect(gathered.observed)}};
+            {"connect", how_to_connect(gathered.observed)},
+            {"connect_note", connect_note(gathered.observed)}};
   Json copies = Json::array();
   if (gathered.observed.copies.known()) {
     for (const model::Copy& copy : *gathered.observed.copies) copies.push_back(to_tree(copy, context.now()));
@@ -127,6 +128,7 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                 << facts({{"live", live == nullptr ? std::string("nothing") : live->id.str()},
                           {"data as of", data},
                           {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
+                          {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});
   if (gathered.trouble) {
     context.out() << fmt::format("  {} no refresh can start: {}\n", output.bad("✗"),

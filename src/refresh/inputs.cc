@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -24,14 +25,20 @@ void feed(crypto_hash_sha256_state& state, std::string_view part) {
   crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()), part.size());
 }
 
-Result<std::string> read_config_file(const std::string& file, size_t size_max, std::string_view what,
-                                     std::string_view hint) {
-  Result<std::string> text = os::read_file(file, size_max);
-  if (text.ok()) return text;
+// A document that must be there.
+Result<std::string> read_document(ports::Vault& vault, const std::string& place, size_t size_max,
+                                  std::string_view what, std::string_view hint) {
+  Result<std::optional<std::string>> text = vault.text(place, size_max);
+  if (text.ok() && *text) return **std::move(text);
+  if (text.ok()) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("{}: there is no {}", what, printable(place)),
+                 .hint = std::string(hint)};
+  }
   Error error = std::move(text).error();
-  error.code = Code::kConfig;
+  // What is only not reached at the moment stays what it is.
+  if (error.retry == Retry::kNever) error.code = Code::kConfig;
   error.message = fmt::format("{}: {}", what, error.message);
-  if (!os::exists(file)) error.hint = hint;
   return error;
 }
 
@@ -64,27 +71,26 @@ Result<Secret> read_signing_key(const std::string& file) {
 
 }  // namespace
 
-Result<config::Config> load_config(const std::string& file) {
+Result<config::Config> load_config(const std::string& file, ports::Vault& vault) {
   YTB_ASSIGN(std::string text,
-             read_config_file(file, kConfigSizeMax, "the config cannot be read",
-                              "'yesterdaytabase init' writes a first one; --config names another"));
+             read_document(vault, file, kConfigSizeMax, "the config cannot be read",
+                           "'yesterdaytabase init' writes a first one; --config names another"));
   return config::parse_config(text, file);
 }
 
-Result<PolicyFiles> load_policy(const config::MaskingConfig& masking) {
+Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault) {
   PolicyFiles files;
-  YTB_ASSIGN(std::string policy,
-             read_config_file(masking.policy_file, kPolicySizeMax, "the masking policy cannot be read",
-                              fmt::format("'yesterdaytabase policy propose --out {}' writes a first one",
-                                          masking.policy_file)));
+  const std::string file = config::is_remote(masking.policy_file) ? "policy.yaml" : masking.policy_file;
+  YTB_ASSIGN(
+      std::string policy,
+      read_document(vault, masking.policy_file, kPolicySizeMax, "the masking policy cannot be read",
+                    fmt::format("'yesterdaytabase policy propose --out {}' writes a first one", file)));
   YTB_ASSIGN(files.policy, config::parse_policy(policy, masking.policy_file));
-  if (!os::exists(masking.lock_file)) {
-    files.lock.file = masking.lock_file;
-    return files;
-  }
-  YTB_ASSIGN(std::string lock,
-             read_config_file(masking.lock_file, kLockSizeMax, "the policy lock cannot be read", ""));
-  YTB_ASSIGN(files.lock, config::parse_lock(lock, masking.lock_file));
+  Result<std::optional<std::string>> lock = vault.text(masking.lock_file, kLockSizeMax);
+  if (!lock.ok()) return std::move(lock).error().while_doing("the policy lock");
+  files.lock.file = masking.lock_file;
+  if (!*lock) return files;
+  YTB_ASSIGN(files.lock, config::parse_lock(**lock, masking.lock_file));
   return files;
 }
 
@@ -113,14 +119,14 @@ std::string digest_of(const Inputs& inputs) {
   return to_hex(digest);
 }
 
-Result<Inputs> load_inputs(const config::ProductionConfig& production) {
+Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault) {
   Inputs inputs;
   inputs.none_reason = production.masking.none_reason;
   if (inputs.none_reason.empty()) {
-    YTB_ASSIGN(PolicyFiles files, load_policy(production.masking));
+    YTB_ASSIGN(PolicyFiles files, load_policy(production.masking, vault));
     inputs.policy = std::move(files.policy);
     inputs.lock = std::move(files.lock);
-    Result<Secret> key = os::resolve_secret(production.masking.key);
+    Result<Secret> key = vault.secret(production.masking.key);
     if (!key.ok()) return std::move(key).error().while_doing("masking.key");
     constexpr size_t kKeySizeMin = 16;
     if (key->reveal().size() < kKeySizeMin) {
@@ -132,7 +138,7 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production) {
     inputs.key = std::make_shared<masking::MaskingKey>(*key);
   }
   for (const model::AccessRole& role : production.access) {
-    Result<Secret> password = os::resolve_secret(role.password);
+    Result<Secret> password = vault.secret(role.password);
     if (!password.ok())
       return std::move(password).error().while_doing(fmt::format("access.{}.password", role.name));
     inputs.access.push_back({.role = role, .password = std::move(*password)});
@@ -177,6 +183,44 @@ Result<os::FileLock> StateDirectory::lock(const model::ProductionName& productio
   return os::FileLock::acquire(fmt::format("{}/{}.lock", path_, production), purpose, now);
 }
 
+Result<Secret> signing_key(const config::Config& config, const StateDirectory& state, ports::Vault& vault) {
+  if (config.signing_key.empty()) return state.signing_key();
+  Result<Secret> text = vault.secret(config.signing_key);
+  if (!text.ok()) return std::move(text).error().while_doing("signing_key");
+  const std::string_view given = trim(text->reveal());
+  if (std::optional<std::string> key = bytes_from_hex(given, crypto_sign_SECRETKEYBYTES))
+    return Secret(std::move(*key));
+  if (given.size() < kSigningTextMin) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("signing_key has {} characters; at least {} are needed", given.size(),
+                                        kSigningTextMin),
+                 .hint = "aws secretsmanager get-random-password makes a good one"};
+  }
+  constexpr std::string_view kDomain = "yesterdaytabase signing key 1";
+  std::array<unsigned char, crypto_sign_SEEDBYTES> seed{};
+  crypto_generichash(seed.data(), seed.size(), reinterpret_cast<const unsigned char*>(given.data()),
+                     given.size(), reinterpret_cast<const unsigned char*>(kDomain.data()), kDomain.size());
+  std::array<unsigned char, crypto_sign_PUBLICKEYBYTES> public_key{};
+  std::string key(crypto_sign_SECRETKEYBYTES, '\0');
+  crypto_sign_seed_keypair(public_key.data(), reinterpret_cast<unsigned char*>(key.data()), seed.data());
+  sodium_memzero(seed.data(), seed.size());
+  return Secret(std::move(key));
+}
+
+Result<Secret> derive_secret(const Secret& signing_key, std::string_view purpose) {
+  static_assert(crypto_sign_SEEDBYTES == crypto_kdf_KEYBYTES);
+  if (signing_key.reveal().size() != crypto_sign_SECRETKEYBYTES ||
+      purpose.size() != crypto_kdf_CONTEXTBYTES) {
+    return Error{.code = Code::kInternal, .message = "a secret cannot be derived of this", .hint = {}};
+  }
+  // An Ed25519 secret key is its seed and the public key behind it.
+  std::string derived(crypto_kdf_KEYBYTES, '\0');
+  crypto_kdf_derive_from_key(reinterpret_cast<unsigned char*>(derived.data()), derived.size(), 1,
+                             purpose.data(),
+                             reinterpret_cast<const unsigned char*>(signing_key.reveal().data()));
+  return Secret(std::move(derived));
+}
+
 model::Protected protected_names(const config::Config& config) {
   model::Protected names;
   for (const config::ProductionConfig& production : config.productions) {
@@ -184,12 +228,16 @@ model::Protected protected_names(const config::Config& config) {
       names.names.insert(directory);
       names.names.insert(os::name_in(directory));
     }
+    for (const std::string& id : {production.source.rds.id, production.source.rds.resource_id}) {
+      if (!id.empty()) names.names.insert(id);
+    }
   }
   return names;
 }
 
 Result<Settings> make_settings(const config::Config& config, const config::ProductionConfig& production,
-                               const StateDirectory& state, std::string inputs_digest, std::string program) {
+                               const StateDirectory& state, ports::Vault& vault, std::string inputs_digest,
+                               std::string program) {
   Settings settings;
   settings.desired.production = production.name;
   settings.desired.schedule = production.schedule;
@@ -197,7 +245,7 @@ Result<Settings> make_settings(const config::Config& config, const config::Produ
   settings.desired.drain = production.drain;
   settings.desired.inputs = std::move(inputs_digest);
   settings.desired.protected_names = protected_names(config);
-  YTB_ASSIGN(settings.signing_key, state.signing_key());
+  YTB_ASSIGN(settings.signing_key, signing_key(config, state, vault));
   settings.program = std::move(program);
   return settings;
 }

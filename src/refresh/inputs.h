@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "drivers/os/lock.h"
+#include "ports/vault.h"
 #include "refresh/drivers.h"
 #include "refresh/refresher.h"
 
@@ -17,17 +18,17 @@ constexpr size_t kConfigSizeMax = 4 << 20;
 constexpr size_t kPolicySizeMax = 16 << 20;
 constexpr size_t kLockSizeMax = 64 << 20;
 
-// The config file, read and parsed. A file that is not there is kConfig.
-Result<config::Config> load_config(const std::string& file);
+// The config, read and parsed: a file, or a document that `vault` reaches. One that is not there is kConfig.
+Result<config::Config> load_config(const std::string& file, ports::Vault& vault);
 
 struct PolicyFiles {
   masking::Policy policy;
   masking::PolicyLock lock;  // empty where the file is not there yet
 };
-Result<PolicyFiles> load_policy(const config::MaskingConfig& masking);
+Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault);
 
 // Policy, lock, key, passwords and the digest over all but secrets.
-Result<Inputs> load_inputs(const config::ProductionConfig& production);
+Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault);
 // SHA-256, hex, of all of `inputs` that shapes a copy: policy, lock, key id, roles, checks. No secret is in
 // it.
 std::string digest_of(const Inputs& inputs);
@@ -40,7 +41,7 @@ class StateDirectory {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string journal_file() const { return path_ + "/journal.db"; }
-  // The Ed25519 key that signs proofs; made at the first use, and its public half beside it.
+  // Its own Ed25519 key for proofs; made at the first use, and its public half beside it.
   Result<Secret> signing_key() const;
   // Whoever changes anything of a production holds this. kBusy names the holder.
   Result<os::FileLock> lock(const model::ProductionName& production, std::string_view purpose,
@@ -51,11 +52,21 @@ class StateDirectory {
   std::string path_;
 };
 
+// The Ed25519 key that signs proofs: the config's `signing_key`, else the state directory's own. As text: 128
+// hexadecimal digits are the key; anything else of at least kSigningTextMin characters is what it is made of,
+// always the same one.
+inline constexpr size_t kSigningTextMin = 32;
+Result<Secret> signing_key(const config::Config& config, const StateDirectory& state, ports::Vault& vault);
+// A secret of 32 bytes that is derived from the signing key, of no use to anything but `purpose` (8
+// characters, e.g. "rds-copy"). kInternal: the key is none.
+Result<Secret> derive_secret(const Secret& signing_key, std::string_view purpose);
+
 // Sources of all productions: never ours, whatever mark they carry.
 model::Protected protected_names(const config::Config& config);
 
 // `inputs_digest`: "" where the inputs cannot be read.
 Result<Settings> make_settings(const config::Config& config, const config::ProductionConfig& production,
-                               const StateDirectory& state, std::string inputs_digest, std::string program);
+                               const StateDirectory& state, ports::Vault& vault, std::string inputs_digest,
+                               std::string program);
 
 }  // namespace ytb::refresh

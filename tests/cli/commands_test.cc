@@ -13,6 +13,7 @@
 #include "fakes/ports.h"
 #include "fakes/world.h"
 #include "refresh/inputs.h"
+#include "refresh/local_vault.h"
 #include "refresh/sqlite_journal.h"
 #include "support/temporary.h"
 
@@ -349,7 +350,8 @@ TEST_F(CommandsTest, InitWritesAConfigThatIsReadAndOverwritesNothing) {
     EXPECT_GE(content.size(), 20U);
     EXPECT_EQ(out().find(content), std::string::npos) << "a secret was printed";
   }
-  Result<config::Config> read = refresh::load_config(folder_ / "ytb.yaml");
+  refresh::LocalVault vault;
+  Result<config::Config> read = refresh::load_config(folder_ / "ytb.yaml", vault);
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(read->productions.front().access.front().name, "staging");
   std::string unit = tests::get(folder_ / "yesterdaytabase.service");

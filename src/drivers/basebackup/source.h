@@ -6,12 +6,14 @@
 // other out.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "drivers/os/secrets.h"
 #include "model/access.h"
 #include "ports/snapshot_files.h"
 #include "ports/snapshot_source.h"
@@ -24,6 +26,7 @@ struct SourceOptions {
   bool allow_unverified = false;
   std::string connection;  // of production, without a password; "": take() is kUnsupported
   model::SecretRef password;
+  std::function<Result<Secret>(const model::SecretRef&)> resolve_secret = os::resolve_secret;
   int keep = 7;                   // what prune() leaves
   std::string compress = "none";  // none, gzip, zstd, lz4: tar unless none
   std::string bin_dir;            // of pg_basebackup; "": the newest that is installed

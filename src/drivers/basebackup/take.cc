@@ -10,7 +10,6 @@
 #include "drivers/basebackup/backup.h"
 #include "drivers/os/files.h"
 #include "drivers/os/lock.h"
-#include "drivers/os/secrets.h"
 #include "drivers/os/subprocess.h"
 
 namespace ytb::basebackup {
@@ -115,7 +114,7 @@ Result<os::Command> client_command(const SourceOptions& options, const std::stri
   os::Command command{.argv = {program, "-d", options.connection, "-w"}};
   command.environment["PGAPPNAME"] = "yesterdaytabase";
   command.environment["PGCONNECT_TIMEOUT"] = "30";
-  YTB_ASSIGN(Secret password, os::resolve_secret(options.password));
+  YTB_ASSIGN(Secret password, options.resolve_secret(options.password));
   // Readable by our own user only, and gone with the process.
   if (!password.empty()) command.environment["PGPASSWORD"] = std::string(password.reveal());
   return command;

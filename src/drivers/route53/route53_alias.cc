@@ -11,6 +11,7 @@ namespace ytb::route53 {
 namespace {
 
 constexpr auto kPollEvery = std::chrono::seconds(5);
+constexpr uint16_t kDefaultPort = 5432;
 
 std::string without_dot(std::string name) {
   if (name.ends_with('.')) name.pop_back();
@@ -45,7 +46,7 @@ Result<Route53Alias::Look> Route53Alias::look() {
   YTB_ASSIGN(std::string id, zone());
   YTB_ASSIGN(std::vector<aws::RecordSet> records, client_.list_resource_record_sets(id, options_.name));
   YTB_ASSIGN(look.endpoints, endpoints_());
-  for (auto& [copy, endpoint] : look.endpoints) endpoint = without_dot(std::move(endpoint));
+  for (auto& [copy, endpoint] : look.endpoints) endpoint.address = without_dot(std::move(endpoint.address));
   if (records.empty()) return look;
   auto strange =
       std::find_if(records.begin(), records.end(), [&](const auto& each) { return !is_ours(each, look); });
@@ -58,12 +59,27 @@ bool Route53Alias::is_ours(const aws::RecordSet& record, const Look& look) const
   if (record.type != "CNAME" || !record.set_identifier.empty() || record.values.size() != 1) return false;
   const std::string target = without_dot(record.values.front());
   // An RDS endpoint begins with the instance's name, and that is the copy's.
-  if (model::is_copy_name(options_.production, target.substr(0, target.find('.')))) return true;
+  const std::string host = target.substr(0, target.find('.'));
+  if (model::is_copy_name(options_.production, host)) return true;
+  const std::string& prefix = options_.copy_prefix;
+  if (!prefix.empty() && host.starts_with(prefix) &&
+      model::is_copy_name(options_.production,
+                          options_.production.str() + "-yesterday-" + host.substr(prefix.size()))) {
+    return true;
+  }
   if (std::any_of(look.endpoints.begin(), look.endpoints.end(),
-                  [&](const auto& each) { return each.second == target; }))
+                  [&](const auto& each) { return each.second.address == target; }))
     return true;
   return std::any_of(options_.adopted_targets.begin(), options_.adopted_targets.end(),
                      [&](const std::string& each) { return without_dot(each) == target; });
+}
+
+std::string Route53Alias::how_to_connect(uint16_t port) const {
+  std::string text = "psql \"host=" + options_.name;
+  if (port != kDefaultPort) text += fmt::format(" port={}", port);
+  text += " dbname=…";
+  if (!options_.user.empty()) text += " user=" + options_.user;
+  return text + " sslmode=require\"";
 }
 
 Error Route53Alias::not_ours(const aws::RecordSet& record) const {
@@ -74,7 +90,10 @@ Error Route53Alias::not_ours(const aws::RecordSet& record) const {
 
 Result<model::AliasState> Route53Alias::read() {
   model::AliasState state;
-  state.connect = "host=" + options_.name;
+  state.connect = how_to_connect(kDefaultPort);
+  state.note =
+      "sslmode=verify-full fails through a name of your own: a copy's certificate names its RDS endpoint; "
+      "verify-ca with RDS's CA bundle works";
   YTB_ASSIGN(const Look found, look());
   if (!found.record) return state;
   if (!found.is_ours) {
@@ -83,7 +102,11 @@ Result<model::AliasState> Route53Alias::read() {
   }
   const std::string target = without_dot(found.record->values.front());
   for (const auto& [copy, endpoint] : found.endpoints) {
-    if (endpoint == target) state.target = copy;
+    if (endpoint.address != target) continue;
+    state.target = copy;
+    state.host = endpoint.address;
+    state.port = endpoint.port;
+    state.connect = how_to_connect(endpoint.port);
   }
   if (!state.target) {
     state.stray = target;
@@ -126,7 +149,7 @@ Status Route53Alias::repoint(const model::PassedProof& proof, const model::Copy&
   }
   YTB_ASSIGN(const Look before, look());
   auto endpoint = before.endpoints.find(copy.id);
-  if (endpoint == before.endpoints.end() || endpoint->second.empty()) {
+  if (endpoint == before.endpoints.end() || endpoint->second.address.empty()) {
     return Error{.code = Code::kConnection,
                  .message = fmt::format("{} has no endpoint yet", copy.id),
                  .hint = {},
@@ -134,12 +157,13 @@ Status Route53Alias::repoint(const model::PassedProof& proof, const model::Copy&
   }
   if (before.record && !before.is_ours) return not_ours(*before.record);
   YTB_ASSIGN(std::string id, zone());
-  YTB_ASSIGN(
-      aws::ChangeInfo change,
-      client_.change_resource_record_set(
-          id, aws::RecordAction::kUpsert,
-          {.name = options_.name, .type = "CNAME", .ttl_s = options_.ttl_s, .values = {endpoint->second}},
-          "yesterdaytabase " + copy.id.str()));
+  YTB_ASSIGN(aws::ChangeInfo change,
+             client_.change_resource_record_set(id, aws::RecordAction::kUpsert,
+                                                {.name = options_.name,
+                                                 .type = "CNAME",
+                                                 .ttl_s = options_.ttl_s,
+                                                 .values = {endpoint->second.address}},
+                                                "yesterdaytabase " + copy.id.str()));
   return wait_in_sync(std::move(change));
 }
 

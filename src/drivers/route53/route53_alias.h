@@ -23,6 +23,10 @@ struct AliasOptions {
   std::string zone_id = {};  // "" : found by `domain`
   std::string domain = {};   // "mysite.com"
   std::string name = {};     // "shop-yesterday.mysite.com"
+  std::string user = {};     // of the connection that is shown; "" : left out
+  // How endpoints of the production's copies begin, where that is not its name:
+  // "averylongnam-1a2b-yesterday-".
+  std::string copy_prefix = {};
   int64_t ttl_s = 60;
   // Whole DNS names that the record may be moved away from, though no copy has them: what an adopted stack's
   // instance is called (rds::Adopter::adopted_targets). Never a pattern.
@@ -30,8 +34,12 @@ struct AliasOptions {
   Duration in_sync_max = std::chrono::minutes(5);  // how long repoint() waits for INSYNC
 };
 
-// Where the copies are: their endpoints' DNS names. Asked anew each time.
-using Endpoints = std::function<Result<std::map<model::CopyId, std::string>>()>;
+struct Endpoint {
+  std::string address;  // DNS name
+  uint16_t port = 5432;
+};
+// Where the copies are. Asked anew each time.
+using Endpoints = std::function<Result<std::map<model::CopyId, Endpoint>>()>;
 // What a resolver answers for the CNAME of a name, from wherever the name must be seen from.
 using Resolver = std::function<Result<std::vector<std::string>>(const std::string& name)>;
 
@@ -53,10 +61,11 @@ class Route53Alias final : public ports::AliasStore {
   struct Look {
     std::optional<aws::RecordSet> record;  // of our name; where one of several is not ours, that one
     bool is_ours = false;
-    std::map<model::CopyId, std::string> endpoints;  // without the dot at the end
+    std::map<model::CopyId, Endpoint> endpoints;  // without the dot at the end
   };
   Result<Look> look();
   [[nodiscard]] bool is_ours(const aws::RecordSet& record, const Look& look) const;
+  [[nodiscard]] std::string how_to_connect(uint16_t port) const;
   Error not_ours(const aws::RecordSet& record) const;
   Status wait_in_sync(aws::ChangeInfo change);
 

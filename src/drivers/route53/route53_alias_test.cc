@@ -78,8 +78,8 @@ class Alias : public ::testing::Test {
   aws::FakeAwsClient fake_client_{fake_, real_};
   aws::Route53 client_{fake_client_.caller()};
   Secret signing_key_;
-  std::map<model::CopyId, std::string> endpoints_ = {{kFirst, endpoint_of(kFirst)},
-                                                     {kSecond, endpoint_of(kSecond)}};
+  std::map<model::CopyId, Endpoint> endpoints_ = {{kFirst, {endpoint_of(kFirst)}},
+                                                  {kSecond, {endpoint_of(kSecond)}}};
   Resolver resolver_ = [this](const std::string& name) { return Result(fake_.dns_values(name, "CNAME")); };
 };
 
@@ -144,6 +144,36 @@ TEST_F(Alias, a_copy_that_went_leaves_a_name_that_may_be_moved) {
   EXPECT_THAT(state.stray, HasSubstr(kFirst.str()));
   EXPECT_TRUE(alias->repoint(proof_of(kSecond), copy_of(kSecond)).ok());
   EXPECT_EQ(read(*alias).target, kSecond);
+}
+
+// RDS allows 63 characters: a long production's copies have shorter names than their ids.
+TEST_F(Alias, a_shortened_name_is_known_as_ours_once_its_copy_went) {
+  std::string zone = fake_.seed_zone("mysite.com");
+  fake_.seed_record(zone, kName, "CNAME", 60,
+                    {"sh-1a2b3c-yesterday-20261120-060000-1.abc123.eu-west-1.rds.amazonaws.com"});
+  EXPECT_EQ(make()->repoint(proof_of(kSecond), copy_of(kSecond)).error().code, Code::kRefused);
+  AliasOptions options;
+  options.copy_prefix = "sh-1a2b3c-yesterday-";
+  auto alias = make(options);
+  EXPECT_THAT(read(*alias).stray, HasSubstr("sh-1a2b3c"));
+  EXPECT_TRUE(alias->repoint(proof_of(kSecond), copy_of(kSecond)).ok());
+}
+
+TEST_F(Alias, says_how_to_connect_and_what_does_not_work) {
+  fake_.seed_zone("mysite.com");
+  endpoints_[kFirst].port = 6543;
+  AliasOptions options;
+  options.user = "staging";
+  auto alias = make(options);
+  EXPECT_EQ(read(*alias).connect,
+            "psql \"host=shop-yesterday.mysite.com dbname=… user=staging sslmode=require\"");
+  ASSERT_TRUE(alias->repoint(proof_of(kFirst), copy_of(kFirst)).ok());
+  model::AliasState state = read(*alias);
+  EXPECT_EQ(state.connect,
+            "psql \"host=shop-yesterday.mysite.com port=6543 dbname=… user=staging sslmode=require\"");
+  EXPECT_EQ(state.host, endpoint_of(kFirst));
+  EXPECT_EQ(state.port, 6543);
+  EXPECT_THAT(state.note, HasSubstr("sslmode=verify-full fails"));
 }
 
 TEST_F(Alias, wants_the_proof_of_this_copy_and_its_endpoint) {

@@ -1,0 +1,59 @@
+// The AWS part of the wiring: who we are there, and the drivers of a production that lives there.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "cli/services.h"
+#include "config/config.h"
+#include "ports/vault.h"
+#include "refresh/drivers.h"
+
+namespace ytb {
+
+// Credentials, transport and retries for one `aws:` block.
+class AwsSession;
+
+// The sessions of this process, each made at its first need: what asks for a secret and what restores a copy
+// share credentials and the retry quota. Thread-safe; outlives what it gave.
+class AwsSessions {
+ public:
+  AwsSessions(Clock& clock, const StopFlag& stop);
+  ~AwsSessions();
+  AwsSessions(const AwsSessions&) = delete;
+  AwsSessions& operator=(const AwsSessions&) = delete;
+
+  // kConfig where no region is known, or a file of certificates is not there. No call is made.
+  Result<AwsSession*> get(const config::AwsConfig& aws);
+
+ private:
+  Clock& clock_;
+  const StopFlag& stop_;
+  std::mutex mutex_;
+  std::vector<std::pair<config::AwsConfig, std::unique_ptr<AwsSession>>> sessions_;
+};
+
+// Secrets and documents of this machine, and with AWS, which is asked only for what lies there.
+std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws);
+
+// Source, host, engine and alias; notifier and journal are not AWS's matter.
+struct AwsWiring {
+  AwsSessions& sessions;
+  Clock& clock;
+  const StopFlag& stop;
+};
+Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
+                       const config::ProductionConfig& production, const Secret& signing_key,
+                       refresh::Drivers& drivers);
+
+// The lines of `check` that only these drivers can know. Only looks.
+std::vector<cli::CheckLine> check_aws_place(const AwsWiring& wiring, const config::Config& config,
+                                            const config::ProductionConfig& production);
+
+}  // namespace ytb
