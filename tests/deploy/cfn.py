@@ -99,7 +99,12 @@ class Resolver:
         condition = self.template["Resources"][resource].get("Condition")
         return condition is None or self.condition({"Condition": condition})
 
+    def check_exists(self, resource):
+        if not self.exists(resource):
+            raise KeyError(f"{resource} is referred to, and is not made with these parameters")
+
     def attribute(self, resource, attribute):
+        self.check_exists(resource)
         kind = self.template["Resources"][resource]["Type"]
         account, region = self.values["AWS::AccountId"], self.values["AWS::Region"]
         if attribute == "Arn" and kind == "AWS::IAM::Role":
@@ -120,6 +125,7 @@ class Resolver:
             return self.values[name]
         if name not in self.template["Resources"]:
             raise KeyError(f"Ref of {name}, which is neither parameter nor resource")
+        self.check_exists(name)
         if self.template["Resources"][name]["Type"] == "AWS::IAM::ManagedPolicy":
             return f"arn:aws:iam::{self.values['AWS::AccountId']}:policy/{name}"
         return f"{name}-id".lower() if self.template["Resources"][name]["Type"] != "AWS::IAM::Role" else name
@@ -154,6 +160,11 @@ class Resolver:
         if isinstance(value, list):
             return [one for one in (self.resolve(each) for each in value) if one is not NO_VALUE]
         return value
+
+    def outputs(self):
+        outputs = self.template["Outputs"]
+        return {name: self.resolve(one["Value"]) for name, one in outputs.items()
+                if "Condition" not in one or self.condition({"Condition": one["Condition"]})}
 
     def resources(self):
         return {name: self.resolve(one) for name, one in self.template["Resources"].items() if self.exists(name)}

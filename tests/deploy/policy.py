@@ -111,6 +111,8 @@ class Policies:
             return target or "*"
         kind, _, name = target.partition(":")
         regional = f"arn:aws:{service}:{self.region}:{self.account}"
+        if kind == "task":
+            return f"{regional}:task/{self.resolver.reference('Cluster')}/{name.split('/')[-1]}"
         return {
             "stack": f"{regional}:stack/{name.split('/')[-1]}/0",
             "zone": f"arn:aws:route53:::hostedzone/{name.split(' ')[0]}",
@@ -118,7 +120,6 @@ class Policies:
             "bucket": f"arn:aws:s3:::{name}",
             "secret": f"{regional}:secret:{name}",
             "parameter": f"{regional}:parameter/{name.lstrip('/')}",
-            "task": f"{regional}:task/{self.resolver.reference('Cluster')}/{name.split('/')[-1]}",
             "task-definition": f"{regional}:task-definition/{name.split('/')[-1]}" + ("" if ":" in name else ":1"),
             "role": f"arn:aws:iam::{self.account}:role/{name.split('/')[-1]}",
         }.get(kind, f"{regional}:{target}" if service == "rds" else "*")
@@ -150,7 +151,8 @@ class Policies:
         context.update(call.get("context") or {})
         found = []
         for arn in arns:
-            decision = self.decide(role, action, arn, context)
+            owner = arn.split(":")[4] if arn.count(":") >= 5 else ""
+            decision = self.decide(role, action, arn, {**context, **({"aws:ResourceAccount": owner} if owner else {})})
             if decision != "allowed":
                 found.append(f"{role}: {action} on {arn}: {decision}")
         return found
@@ -160,7 +162,7 @@ class Policies:
         if service == "cloudformation" and given.get("RoleARN"):
             # Whatever role a test passes stands for the deployment's.
             context["cloudformation:RoleArn"] = self.resolver.attribute("ServiceRole", "Arn")
-        if service == "ecs":
+        if service == "ecs" and "Cluster" in self.resources:
             context["ecs:cluster"] = self.resolver.attribute("Cluster", "Arn")
         if service == "rds" and given.get("DBInstanceClass"):
             context["rds:DatabaseClass"] = given["DBInstanceClass"]
