@@ -140,6 +140,10 @@ class Resolver:
             return self.resolve(argument[1] if self.condition({"Condition": argument[0]}) else argument[2])
         if name == "Fn::Join":
             return argument[0].join(self.resolve(argument[1]))
+        if name == "Fn::Select":
+            return self.resolve(argument[1])[int(argument[0])]
+        if name == "Fn::Split":
+            return self.resolve(argument[1]).split(argument[0])
         if name == "Fn::Sub":
             text, own = argument if isinstance(argument, list) else (argument, {})
             own = {key: self.resolve(one) for key, one in own.items()}

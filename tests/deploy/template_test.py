@@ -116,6 +116,7 @@ class Template(unittest.TestCase):
             "Secrets": ["create", "existing"],
             "ExistingBucket": ["", "kept"],
             "ConfigReference": ["bucket", "none", "ssm:/yesterdaytabase/config"],
+            "PolicyReference": ["bucket", "none"],
             "AdoptOriginal": ["no", "yes"],
         }
         rarer = {"AlarmEmail": "somebody@example.com", "RouteTableIds": "rtb-1", "Route53EndpointService": "com.amazonaws.route53"}
