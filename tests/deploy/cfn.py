@@ -69,7 +69,7 @@ class Resolver:
 
     def __init__(self, template, parameters):
         self.template = template
-        self.values = dict(PSEUDO)
+        self.values = {**PSEUDO, **{name: value for name, value in parameters.items() if name in PSEUDO}}
         for name, declared in template["Parameters"].items():
             if name in parameters:
                 value = parameters[name]

