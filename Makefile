@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan install clean
+.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan lambda-zip install clean
 
 all: build
 
@@ -35,6 +35,9 @@ asan tsan: setup  ## the tests under a sanitizer
 
 fuzz: setup  ## every fuzzer for FUZZ_S seconds (default 300)
 	@tools/setup clang-14 libclang-rt-14-dev && tools/fuzz
+
+lambda-zip: setup  ## build/lambda/yesterdaytabase.zip for AWS Lambda (docs/guide-aws.md)
+	@tools/lambda-zip
 
 install: build
 	cmake --install build/release --prefix "$(PREFIX)"

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Builds the function's zip, puts it into your bucket and deploys template.yaml. Run again to update.
+#
+#   deploy/aws/deploy.sh --bucket BUCKET --db shop --zone Z123 --record shop-yesterday.example.com \
+#       --vpc vpc-1 --subnets subnet-1,subnet-2 [options]
+#
+#   --bucket NAME         your bucket for code, in the same region
+#   --db NAME             production's DBInstanceIdentifier, or DBClusterIdentifier
+#   --zone ID             the hosted zone, and
+#   --record NAME         the stable name in it
+#   --vpc ID              where copies live
+#   --subnets A,B         private subnets there
+#   --production NAME     its name in the config; else as --db, in lower case
+#   --stack NAME          yesterdaytabase-<production>: the deployment's name; one for each production
+#   --region NAME         else AWS_REGION, AWS_DEFAULT_REGION, or the profile's
+#   --image REPOSITORY    ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME: also builds and pushes the container image, for the task
+#   --rds-ca FILE         RDS's certificate authorities; else fetched from AWS's trust store
+#   --upload FILE         puts it into the deployment's bucket as config/<its name>; may be given several times:
+#                         yesterdaytabase.yaml, policy.yaml, policy.lock
+#   --parameter NAME=VALUE   any other parameter of the template; may be given several times
+#   --dry-run             says every command and runs none
+#
+# Secrets are never given here: the template makes them, or takes those that are there (Secrets=existing).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rds_ca_url=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
+dry_run='' bucket='' db='' zone='' record='' vpc='' subnets='' production='' stack='' image='' rds_ca=''
+region=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
+uploads=() parameters=()
+
+fail() {
+  echo "deploy: $1" >&2
+  [ -z "${2:-}" ] || echo "hint: $2" >&2
+  exit "${3:-1}"
+}
+usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' deploy/aws/deploy.sh; }
+
+while [ $# -gt 0 ]; do
+  option=$1
+  case $option in
+    --dry-run) dry_run=1 && shift && continue ;;
+    -h | --help) usage && exit 0 ;;
+    --bucket | --db | --zone | --record | --vpc | --subnets | --production | --stack | --region | --image | --rds-ca | \
+      --upload | --parameter) ;;
+    *) fail "there is no option '$option'" "deploy/aws/deploy.sh --help says which there are" 2 ;;
+  esac
+  if [ $# -lt 2 ] || [ -z "$2" ]; then fail "$option needs a value" "" 2; fi
+  case $option in
+    --bucket) bucket=$2 ;;
+    --db) db=$2 ;;
+    --zone) zone=$2 ;;
+    --record) record=$2 ;;
+    --vpc) vpc=$2 ;;
+    --subnets) subnets=$2 ;;
+    --production) production=$2 ;;
+    --stack) stack=$2 ;;
+    --region) region=$2 ;;
+    --image) image=$2 ;;
+    --rds-ca) rds_ca=$2 ;;
+    --upload) uploads+=("$2") ;;
+    --parameter)
+      [[ $2 == [A-Za-z]*=* ]] || fail "'$2' is no NAME=VALUE" "" 2
+      parameters+=("$2")
+      ;;
+  esac
+  shift 2
+done
+
+for name in bucket db zone record vpc subnets; do
+  [ -n "${!name}" ] || fail "--$name is missing" "deploy/aws/deploy.sh --help says what it is" 2
+done
+production=${production:-${db,,}}
+stack=${stack:-yesterdaytabase-$production}
+[ "${#stack}" -le 64 ] || fail "the stack's name '$stack' has more than 64 characters, which a function's may have" "--stack NAME" 2
+for file in ${uploads[@]+"${uploads[@]}"} ${rds_ca:+"$rds_ca"}; do
+  [ -f "$file" ] || fail "$file is not there" "" 2
+done
+case $(uname -m) in
+  x86_64) architecture=x86_64 ;;
+  aarch64) architecture=arm64 ;;
+  *) fail "Lambda runs x86_64 and arm64, not $(uname -m)" ;;
+esac
+
+# Says a command as one could type it, and runs it unless this is a rehearsal.
+run() {
+  printf '+' >&2
+  printf ' %q' "$@" >&2
+  printf '\n' >&2
+  [ -n "$dry_run" ] || "$@"
+}
+
+if [ -z "$dry_run" ]; then
+  command -v aws >/dev/null || fail "the AWS command line is not installed" "apt-get install awscli, or AWS's own"
+  command -v python3 >/dev/null || fail "python3, which packs the zip, is not installed" "tools/setup"
+  [ -n "$rds_ca" ] || command -v curl >/dev/null || fail "curl is not installed" "give --rds-ca FILE: $rds_ca_url"
+  [ -z "$image" ] || command -v docker >/dev/null || fail "docker, which builds the image, is not installed" "leave --image out"
+  region=${region:-$(aws configure get region || true)}
+  [ -n "$region" ] || fail "no region is set" "--region eu-west-1"
+  account=$(aws sts get-caller-identity --query Account --output text) || fail "AWS does not know these credentials" "aws configure"
+  place=$(aws s3api get-bucket-location --bucket "$bucket" --query LocationConstraint --output text) ||
+    fail "the bucket $bucket is not yours to look at" "aws s3 mb s3://$bucket --region $region"
+  case $place in None | null) place=us-east-1 ;; EU) place=eu-west-1 ;; esac
+  [ "$place" = "$region" ] || fail "the bucket $bucket is in $place, and $region is deployed to: Lambda reads code of its own region" \
+    "another --bucket, or --region $place"
+else
+  region=${region:-REGION}
+  account=ACCOUNT
+fi
+if [ -n "$image" ] && [ -z "$dry_run" ] && [[ $image != *".dkr.ecr.$region.amazonaws.com/"* ]]; then
+  fail "$image is no ECR repository of $region" "--image $account.dkr.ecr.$region.amazonaws.com/yesterdaytabase"
+fi
+
+cat <<PLAN
+This will, in account $account, region $region:
+  - upload the function's code to s3://$bucket/yesterdaytabase/
+  - ${image:+build the container image and push it to $image
+  - }create or update the stack $stack (IAM roles among it): for the database $db, which it never changes,
+    under the name $record
+  - put ${#uploads[@]} file(s) into the deployment's own bucket, which it makes
+PLAN
+
+mkdir -p build/lambda
+if [ -z "$rds_ca" ]; then
+  rds_ca=build/lambda/rds-ca.pem
+  run curl -fsS --proto '=https' --max-time 60 -o "$rds_ca" "$rds_ca_url"
+fi
+run tools/lambda-zip --out build/lambda/yesterdaytabase.zip --rds-ca "$rds_ca"
+# By its content: another code is another key, which is what makes CloudFormation update the function.
+digest=DIGEST
+[ -n "$dry_run" ] || digest=$(sha256sum build/lambda/yesterdaytabase.zip | cut -c1-16)
+key=yesterdaytabase/$digest-$architecture.zip
+run aws s3 cp --region "$region" --only-show-errors build/lambda/yesterdaytabase.zip "s3://$bucket/$key"
+
+image_uri=
+if [ -n "$image" ]; then
+  image_uri=$image:$digest-$architecture
+  [ "$rds_ca" = build/lambda/rds-ca.pem ] || run cp "$rds_ca" build/lambda/rds-ca.pem
+  run docker build -f deploy/container/Dockerfile -t "$image_uri" .
+  if [ -n "$dry_run" ]; then
+    echo "+ aws ecr get-login-password --region $region | docker login --username AWS --password-stdin ${image%%/*}" >&2
+  else
+    aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "${image%%/*}"
+  fi
+  run docker push "$image_uri"
+fi
+
+# What is not said keeps the value that the stack has; the template has 48 KB, so it goes through the bucket.
+run aws cloudformation deploy --region "$region" --stack-name "$stack" --template-file deploy/aws/template.yaml \
+  --s3-bucket "$bucket" --s3-prefix yesterdaytabase --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+  --parameter-overrides "DbName=$db" "Production=$production" "HostedZoneId=$zone" "RecordName=$record" "VpcId=$vpc" \
+  "Subnets=$subnets" "CodeBucket=$bucket" "CodeKey=$key" "Architecture=$architecture" ${image_uri:+"ImageUri=$image_uri"} \
+  ${parameters[@]+"${parameters[@]}"}
+
+outputs=(aws cloudformation describe-stacks --region "$region" --stack-name "$stack")
+if [ "${#uploads[@]}" -gt 0 ]; then
+  own_bucket=BUCKET-OF-THE-STACK
+  [ -n "$dry_run" ] || own_bucket=$("${outputs[@]}" --query "Stacks[0].Outputs[?OutputKey=='BucketName'].OutputValue" --output text)
+  for file in "${uploads[@]}"; do
+    run aws s3 cp --region "$region" --only-show-errors "$file" "s3://$own_bucket/config/$(basename "$file")"
+  done
+fi
+run "${outputs[@]}" --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
+echo "next: put these values into the config (docs/guide-aws.md, step 3), upload it, and invoke $stack with {\"action\":\"plan\"}"
