@@ -148,7 +148,7 @@ class Adoption : public ::testing::Test {
          .name = kName,
          .adopted_targets = std::move(adopted)},
         [this] {
-          return Result(std::map<model::CopyId, std::string>{{kCopy, copy_endpoint_}});
+          return Result(std::map<model::CopyId, route53::Endpoint>{{kCopy, {.address = copy_endpoint_}}});
         },
         {}, clock_);
     model::Proof proof;
