@@ -20,7 +20,7 @@ macro(ytb_global_settings)
                         -Wno-maybe-uninitialized)
   endif()
   if(YTB_BUNDLE)
-    # What nothing calls is left out, and what is twice the same is there once: measured, a tenth of the program.
+    # What nothing calls is left out, and what is twice the same is there once: measured, 3 % of the program.
     add_compile_options(-ffunction-sections -fdata-sections)
     add_link_options(-Wl,--gc-sections)
   endif()
