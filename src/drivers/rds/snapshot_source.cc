@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "drivers/rds/stack_tags.h"
 
 namespace ytb::rds {
 namespace {
@@ -67,6 +68,8 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
   const bool shared = type == "shared";
   query.include_shared = shared;
   auto each = [&](aws::DbSnapshot snapshot) -> Status {
+    // Made by us to restore from, and about to go: it is another snapshot's double.
+    if (mark_of(snapshot.tags)) return {};
     if (found.size() == kSnapshotsMax) {
       return Error{.code = Code::kExternal,
                    .message = fmt::format("there are more than {} snapshots of {}", kSnapshotsMax,

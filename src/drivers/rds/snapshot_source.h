@@ -3,8 +3,8 @@
 // Every page is read: automated and manual snapshots, those of AWS Backup, and where asked those that other
 // accounts share with us. They are ranked by the instant their data is of (OriginalSnapshotCreateTime: a
 // copied snapshot's own time is the copy's). One that is still being made has no such instant and is never
-// chosen. Only ever describes: nothing of production's is made, changed or deleted here. Thread-safe as its
-// client is.
+// chosen; one that we made to restore from is not listed. Only ever describes: nothing of production's is
+// made, changed or deleted here. Thread-safe as its client is.
 #pragma once
 
 #include <string>

@@ -122,6 +122,27 @@ TEST_F(RdsSource, backups_of_aws_backup_count_and_shared_ones_where_asked) {
   EXPECT_THAT(with_shared.front().reason, HasSubstr("under a key of our own"));
 }
 
+TEST_F(RdsSource, a_shared_encrypted_one_is_usable_with_a_key_and_our_copy_of_it_is_no_snapshot) {
+  seed("theirs", at("2026-11-22T06:00:00Z"), [](auto& s) {
+    s.type = "shared";
+    s.encrypted = true;
+    s.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/k";
+    s.owner = "210987654321";
+  });
+  seed("shop-yesterday-20261122-060000-1-source", at("2026-11-22T06:00:00Z"), [](auto& s) {
+    s.tags = {{"yesterdaytabase:production", "shop"},
+              {"yesterdaytabase:copy", "shop-yesterday-20261122-060000-1"},
+              {"yesterdaytabase:snapshot", "theirs"},
+              {"yesterdaytabase:data-as-of", "2026-11-22T06:00:00Z"},
+              {"yesterdaytabase:attempt", "1"}};
+  });
+  std::vector<model::Snapshot> found =
+      list({.source_id = "shop", .include_shared = true, .copies_shared = true});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().state, SnapshotState::kUsable);
+  EXPECT_THAT(found.front().id.str(), ::testing::StartsWith("arn:aws:rds:"));
+}
+
 TEST_F(RdsSource, what_went_since_it_was_listed_is_told_before_a_restore) {
   seed("manual", at("2026-11-20T06:00:00Z"));
   model::Snapshot there = list().at(0);

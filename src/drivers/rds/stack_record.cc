@@ -21,11 +21,29 @@ Result<Seen> StackHost::Parts::hold(const model::OwnedCopy& copy) {
                .retry = Retry::kLater};
 }
 
+namespace {
+
+// Only what changes: what was read may be older than what is there, and must not be written back over it.
+Tags changes(const Seen& seen, const State& state) {
+  Tags tags = to_tags(state);
+  if (!state_of(seen.server->tags)) return tags;  // the first
+  const bool moved = state.phase != seen.state.phase;
+  const Tags before = to_tags(seen.state);
+  std::erase_if(tags, [&](const auto& tag) {
+    const bool is_of_phase = tag.first != std::string(kTagPrefix) + "inputs";
+    return before.at(tag.first) == tag.second && !(moved && is_of_phase);
+  });
+  return tags;
+}
+
+}  // namespace
+
 Status StackHost::Parts::save(const Seen& seen, const State& state) {
   // The message first: a tag that says failed without it would be the lesser record.
   if (!seen.server || !state.message.empty()) YTB_TRY(store.store(seen.stack.id, state));
   if (!seen.server) return {};
-  return services.rds.add_tags_to_resource(seen.server->arn, to_tags(state));
+  Tags tags = changes(seen, state);
+  return tags.empty() ? Status() : services.rds.add_tags_to_resource(seen.server->arn, tags);
 }
 
 Status StackHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::string_view reason) {

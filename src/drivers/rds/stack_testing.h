@@ -112,6 +112,8 @@ class StackTest : public ::testing::Test {
     fakes::aws::InstanceSeed production;
     production.id = "shop";
     production.tags = {{"service", "shop"}};
+    production.data = data_;
+    production.security_groups = {"sg-production"};
     fake_->seed(production);
     fakes::aws::SnapshotSeed snapshot;
     snapshot.id = "rds:shop-2026-11-22-06-00";
@@ -119,10 +121,11 @@ class StackTest : public ::testing::Test {
     snapshot.created = at("2026-11-22T06:00:00Z");
     snapshot.backup_retention = 35;
     snapshot.tags = {{"service", "shop"}};
+    snapshot.data = data_;
     fake_->seed(snapshot);
     make_host();
   }
-  StackOptions options() {
+  virtual StackOptions options() {
     StackOptions options;
     options.production = model::ProductionName("shop");
     options.copies.subnet_group = "private";
@@ -137,6 +140,7 @@ class StackTest : public ::testing::Test {
     options.protected_names.names = {"shop"};
     return options;
   }
+  virtual ports::Door& door() { return *door_; }
   // As another process would.
   void make_host() { make_host(options()); }
   void make_host(StackOptions options) {
@@ -145,7 +149,7 @@ class StackTest : public ::testing::Test {
     host_ = std::make_unique<StackHost>(
         std::move(options),
         StackServices{
-            .rds = *rds_, .stacks = *stacks_, .s3 = *s3_, .door = *door_, .clock = *clock_, .stop = *stop_});
+            .rds = *rds_, .stacks = *stacks_, .s3 = *s3_, .door = door(), .clock = *clock_, .stop = *stop_});
   }
 
   static Instant at(const char* text) { return *from_iso(text); }
@@ -254,6 +258,7 @@ class StackTest : public ::testing::Test {
     EXPECT_EQ(instance("shop")["DBInstanceStatus"], "available");
   }
 
+  std::string data_;  // of production, where there are servers
   Secret signing_key_ = model::new_signing_key();
   std::unique_ptr<StopFlag> stop_ = std::make_unique<StopFlag>();
   ports::NoProgress progress_;
