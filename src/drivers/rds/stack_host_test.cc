@@ -427,6 +427,105 @@ TEST_F(StackHostTest, no_secret_is_in_what_is_recorded_or_told) {
   for (const auto& tag : instance()["TagList"]) EXPECT_NE(tag["Value"], password);
 }
 
+// Any call may fail for as long as our caller is patient: nothing is done twice, and looking again helps.
+TEST_F(StackHostTest, whatever_call_fails_and_however_the_next_run_goes_on) {
+  constexpr Fault::Kind kKinds[] = {Fault::Kind::kThrottle,      Fault::Kind::kInternalError,
+                                    Fault::Kind::kDropBefore,    Fault::Kind::kDropAfter,
+                                    Fault::Kind::kTruncatedBody, Fault::Kind::kMalformed,
+                                    Fault::Kind::kWrongRoot};
+  constexpr int kStep = 13;  // coprime to the kinds: each kind meets all kinds of moments
+  int calls = 1;
+  for (int at = 1; at <= calls; at += kStep) {
+    start(slow());
+    for (int attempt = 0; attempt < 3; ++attempt)
+      fake_->fail("*", at + attempt, {.kind = kKinds[static_cast<size_t>(at) % std::size(kKinds)]});
+    SCOPED_TRACE(fmt::format("from call {} on", at));
+    must(persist([&] { return restore(); }));
+    model::Copy copy;
+    must(persist([&]() -> Status {
+      YTB_ASSIGN(auto copies, host_->list());
+      copy = copies.at(0);
+      return {};
+    }));
+    ASSERT_EQ(copy.phase, Phase::kRestored);
+    std::string instance_id = instance()["DbiResourceId"];
+    for (Phase phase : {Phase::kDefused, Phase::kMasked, Phase::kProven}) {
+      // Done though no answer came: that is seen by looking.
+      must(persist([&]() -> Status {
+        Status recorded = host_->record_phase(owned(copy), phase, {});
+        auto seen = host_->list();
+        return seen.ok() && seen->at(0).phase == phase ? Status() : recorded;
+      }));
+      copy.phase = phase;
+    }
+    model::SealedProof sealed = model::seal(proof_for(instance_id), signing_key_).value();
+    must(persist([&] { return host_->store_proof(owned(copy), sealed); }));
+    auto proof =
+        model::PassedProof::verify(sealed.text, *model::public_key_of(signing_key_), copy.id, instance_id)
+            .value();
+    must(persist([&] { return host_->open(owned(copy), proof, {}, progress_); }));
+    EXPECT_THAT(groups(), UnorderedElementsAre("sg-quarantine", "sg-staging"));
+    EXPECT_EQ(door_->opened, 1);
+    EXPECT_EQ(instance()["DbiResourceId"], instance_id) << "never replaced";
+    must(persist([&] {
+      Status removed = host_->remove(owned(copy), std::nullopt, progress_);
+      if (auto left = host_->list(); !removed.ok() && left.ok() && !left->empty())
+        copy.phase = left->at(0).phase;
+      return removed;
+    }));
+    EXPECT_THAT(fake_->instance_ids(), ElementsAre("shop"));
+    EXPECT_EQ(fake_->stack_status(kName), "");
+    int restores = 0;
+    for (const auto& call : fake_->mutations())
+      restores += call.operation == "RestoreDBInstanceFromDBSnapshot" ? 1 : 0;
+    EXPECT_EQ(restores, 1);
+    expect_production_untouched();
+    if (at == 1) calls = static_cast<int>(fake_->calls().size());
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(calls, 50);
+}
+
+TEST_F(StackHostTest, an_opening_that_is_rolled_back_is_told_and_tried_again) {
+  must(restore());
+  model::PassedProof proof = prove();
+  bool broke = false;
+  clock_->on_sleep = [&] {
+    if (broke || fake_->stack_status(kName) != "UPDATE_IN_PROGRESS") return;
+    fake_->set_instance_status(kName, "incompatible-network");
+    broke = true;
+  };
+  Status status = host_->open(owned(), proof, {}, progress_);
+  clock_->on_sleep = nullptr;
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().message, HasSubstr("UPDATE_ROLLBACK_COMPLETE: Instance: "));
+  EXPECT_EQ(status.error().retry, Retry::kLater);
+  fake_->set_instance_status(kName, "available");
+  fake_->advance(std::chrono::minutes(5));
+  must(persist([&] { return host_->open(owned(), proof, {}, progress_); }));
+  EXPECT_THAT(groups(), UnorderedElementsAre("sg-quarantine", "sg-staging"));
+  EXPECT_EQ(door_->opened, 1);
+}
+
+TEST_F(StackHostTest, a_record_that_was_read_late_is_not_written_back) {
+  must(restore());
+  model::OwnedCopy restored = owned();
+  must(host_->record_inputs(restored, "digest"));
+  auto writes = [&] {
+    std::string last;
+    for (const auto& call : fake_->calls()) {
+      if (call.operation == "AddTagsToResource" && call.principal.ends_with("user/tester")) last = call.input;
+    }
+    return last;
+  };
+  EXPECT_THAT(writes(), HasSubstr("yesterdaytabase:inputs"));
+  EXPECT_THAT(writes(), Not(HasSubstr("yesterdaytabase:phase")));
+  must(host_->record_phase(restored, Phase::kDefused, {}));
+  EXPECT_THAT(writes(), HasSubstr("yesterdaytabase:phase"));
+  EXPECT_THAT(writes(), Not(HasSubstr("yesterdaytabase:inputs")));
+  EXPECT_EQ(the_copy().inputs, "digest");
+}
+
 TEST_F(StackHostTest, a_look_costs_as_much_for_many_copies_as_for_one) {
   must(restore());
   int before = fake_->count("DescribeDBInstances") + fake_->count("DescribeStacks");

@@ -23,7 +23,8 @@ struct Server {
   std::string id = {};
   std::string arn = {};
   std::string resource_id = {};
-  std::string status = {};  // a cluster's, then its writer's: "available" where both are
+  std::string status = {};      // a cluster's, then its writer's: "available" where both are
+  std::string own_status = {};  // without the writer's: what a modify of it depends on
   std::string master = {};
   std::string address = {};  // "" until it has one
   int port = 0;

@@ -121,7 +121,7 @@ class Remover {
                          if (!now || !now->ours() || !now->server) return true;
                          const Server& server = *now->server;
                          if (!server.deletion_protection) return true;
-                         if (asked || !is_settled(server.status)) return false;
+                         if (asked || !is_settled(server.own_status)) return false;
                          const aws::ModifyDb change{.id = server.id, .deletion_protection = false};
                          if (parts_.aurora()) {
                            YTB_ASSIGN(aws::DbCluster cluster, services_.rds.modify_db_cluster(change));

@@ -58,14 +58,17 @@ class FakeDoor final : public ports::Door {
 
  private:
   Status log_in(const ports::SessionTarget& target) {
-    std::string host = target.parameters.at("host");
-    auto instance = nlohmann::json::parse(fake_.instance(host.substr(0, host.find('.'))));
+    const std::string host = target.parameters.at("host");
+    const std::string id = host.substr(0, host.find('.'));
+    const bool is_cluster = !fake_.cluster(id).empty();
+    const auto there = nlohmann::json::parse(is_cluster ? fake_.cluster(id) : fake_.instance(id));
     bool set = false;
     for (const auto& call : fake_.calls()) {
-      set |= call.operation == "ModifyDBInstance" && call.principal.ends_with("user/tester") &&
-             call.target == "db:" + instance["DBInstanceIdentifier"].get<std::string>();
+      set |= call.principal.ends_with("user/tester") &&
+             call.operation == (is_cluster ? "ModifyDBCluster" : "ModifyDBInstance") &&
+             call.target == (is_cluster ? "cluster:" : "db:") + id;
     }
-    bool in_force = set && instance["PendingModifiedValues"].empty();
+    bool in_force = set && there.value("PendingModifiedValues", nlohmann::json::object()).empty();
     EXPECT_EQ(target.parameters.at("sslmode"), "verify-full");
     EXPECT_EQ(target.password.reveal().size(), 32U);
     if (in_force) return {};

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::string_view kInstance = "AWS::RDS::DBInstance";
 constexpr std::string_view kGroup = "AWS::RDS::DBParameterGroup";
+constexpr std::string_view kCluster = "AWS::RDS::DBCluster";
+constexpr std::string_view kClusterGroup = "AWS::RDS::DBClusterParameterGroup";
 constexpr std::string_view kRecord = "AWS::Route53::RecordSet";
 constexpr size_t kNameMax = 63;
 
@@ -70,11 +72,22 @@ void check_properties(const StackResource& resource) {
         "DeleteAutomatedBackups",
         "AvailabilityZone",
         "CACertificateIdentifier",
+        "DBClusterIdentifier",
         "LicenseModel"}},
+      {kCluster,
+       {"DBClusterIdentifier", "SnapshotIdentifier", "Engine", "EngineVersion", "DBSubnetGroupName",
+        "VpcSecurityGroupIds", "DBClusterParameterGroupName", "EnableIAMDatabaseAuthentication",
+        "BackupRetentionPeriod", "DeleteAutomatedBackups", "CopyTagsToSnapshot", "DeletionProtection",
+        "Tags"}},
+      {kClusterGroup, {"DBClusterParameterGroupName", "Description", "Family", "Parameters", "Tags"}},
       {kGroup, {"DBParameterGroupName", "Description", "Family", "Parameters", "Tags"}},
       {kRecord, {"HostedZoneId", "HostedZoneName", "Name", "Type", "TTL", "ResourceRecords", "Comment"}}};
   static const std::map<std::string_view, std::vector<std::string>> kRequired = {
-      {kInstance, {}}, {kGroup, {"Description", "Family"}}, {kRecord, {"Name", "Type"}}};
+      {kInstance, {}},
+      {kGroup, {"Description", "Family"}},
+      {kCluster, {}},
+      {kClusterGroup, {"Description", "Family", "Parameters"}},
+      {kRecord, {"Name", "Type"}}};
   for (const auto& [name, unused] : resource.properties.items()) {
     if (!kKnown.at(resource.type).contains(name)) {
       refuse("ValidationError",
@@ -96,12 +109,14 @@ void check_properties(const StackResource& resource) {
 }  // namespace
 
 void StackResources::check_type(const std::string& type) {
-  if (type == kInstance || type == kGroup || type == kRecord) return;
+  for (std::string_view known : {kInstance, kGroup, kCluster, kClusterGroup, kRecord}) {
+    if (type == known) return;
+  }
   refuse("ValidationError", "Template format error: Unrecognized resource types: [" + type + "]");
 }
 
 std::string StackResources::default_policy(const std::string& type) {
-  return type == kInstance ? "Snapshot" : "Delete";
+  return type == kInstance || type == kCluster ? "Snapshot" : "Delete";
 }
 
 bool StackResources::replaces(const std::string& type, const json& before, const json& after) {
@@ -110,6 +125,8 @@ bool StackResources::replaces(const std::string& type, const json& before, const
        {"DBInstanceIdentifier", "DBSnapshotIdentifier", "DBSubnetGroupName", "Engine", "MasterUsername",
         "DBName", "AvailabilityZone"}},
       {kGroup, {"DBParameterGroupName", "Description", "Family"}},
+      {kCluster, {"DBClusterIdentifier", "SnapshotIdentifier", "DBSubnetGroupName", "Engine"}},
+      {kClusterGroup, {"DBClusterParameterGroupName", "Description", "Family"}},
       {kRecord, {"HostedZoneId", "HostedZoneName", "Name"}}};
   const auto& names = kReplacing.at(type);
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -120,7 +137,8 @@ bool StackResources::replaces(const std::string& type, const json& before, const
 Stages StackResources::create(const ResourcePtr& resource, const std::string& stack) {
   check_properties(*resource);
   if (resource->type == kInstance) return create_instance(resource, stack);
-  if (resource->type == kGroup) return create_group(resource, stack);
+  if (resource->type == kCluster) return create_cluster(resource, stack);
+  if (resource->type == kGroup || resource->type == kClusterGroup) return create_group(resource, stack);
   return change_record(resource, resource->properties, "CREATE", stack);
 }
 
@@ -132,9 +150,9 @@ Stages StackResources::modify(const ResourcePtr& resource, const json& propertie
   check_properties(after);
   if (resource->type == kRecord) return change_record(resource, properties, "UPSERT", stack);
   std::string who = principal_of(stack);
-  std::string kind = resource->type == kInstance ? "db:" : "pg:";
+  std::string kind = resource->type == kInstance ? "db:" : resource->type == kCluster ? "cluster:" : "pg:";
   Stages stages;
-  if (resource->type == kInstance && tag_list(after) != tag_list(*resource)) {
+  if ((resource->type == kInstance || resource->type == kCluster) && tag_list(after) != tag_list(*resource)) {
     json arn = world_.arn("rds", kind + resource->physical);
     json gone = json::array();
     Tags kept = tags_from_json(tag_list(after));
@@ -146,6 +164,7 @@ Stages StackResources::modify(const ResourcePtr& resource, const json& propertie
       world_.act("rds", "RemoveTagsFromResource", {{"ResourceName", arn}, {"TagKeys", gone}}, who);
   }
   if (resource->type == kInstance) stages = modify_instance(resource, properties, stack);
+  if (resource->type == kCluster) stages = modify_cluster(resource, properties, stack);
   stages.emplace_back([resource, properties, tags] {
     resource->properties = properties;
     resource->tags = tags;
@@ -255,10 +274,11 @@ Stages StackResources::modify_instance(const ResourcePtr& resource, const json& 
 
 Stages StackResources::create_group(const ResourcePtr& resource, const std::string& stack) {
   const json& properties = resource->properties;
-  std::string name = properties.value("DBParameterGroupName", "");
+  const std::string kind = resource->type == kClusterGroup ? "DBClusterParameterGroup" : "DBParameterGroup";
+  std::string name = properties.value(kind + "Name", "");
   if (name.empty()) name = fmt::format("{}-{}-{}", stack, resource->logical, world_.fresh_id(12));
   name = to_lower_ascii(name);
-  json input = {{"DBParameterGroupName", name},
+  json input = {{kind + "Name", name},
                 {"DBParameterGroupFamily", properties["Family"]},
                 {"Description", properties["Description"]},
                 {"Tags", tag_list(*resource)}};
@@ -269,12 +289,11 @@ Stages StackResources::create_group(const ResourcePtr& resource, const std::stri
                           {"ParameterValue", value.is_string() ? value.get<std::string>() : value.dump()}});
   }
   Stages stages;
-  stages.emplace_back([this, resource, input, parameters, name, who = principal_of(stack)] {
-    world_.act("rds", "CreateDBParameterGroup", input, who);
+  stages.emplace_back([this, resource, input, parameters, name, kind, who = principal_of(stack)] {
+    world_.act("rds", "Create" + kind, input, who);
     resource->physical = name;
     if (!parameters.empty()) {
-      world_.act("rds", "ModifyDBParameterGroup",
-                 {{"DBParameterGroupName", name}, {"Parameters", parameters}}, who);
+      world_.act("rds", "Modify" + kind, {{kind + "Name", name}, {"Parameters", parameters}}, who);
     }
     return true;
   });
@@ -327,10 +346,12 @@ Stages StackResources::remove(const ResourcePtr& resource, const std::string& po
     stages = change_record(resource, resource->properties, "DELETE", stack);
     return stages;
   }
-  if (resource->type == kGroup) {
-    stages.emplace_back([this, name, who] {
+  if (resource->type == kCluster) return remove_cluster(*resource, stack);
+  if (resource->type == kGroup || resource->type == kClusterGroup) {
+    const std::string kind = resource->type == kClusterGroup ? "DBClusterParameterGroup" : "DBParameterGroup";
+    stages.emplace_back([this, name, who, kind] {
       try {
-        world_.act("rds", "DeleteDBParameterGroup", {{"DBParameterGroupName", name}}, who);
+        world_.act("rds", "Delete" + kind, {{kind + "Name", name}}, who);
       } catch (const Refusal& refusal) {
         if (refusal.code != "DBParameterGroupNotFoundFault") throw;
       }
@@ -369,6 +390,11 @@ json StackResources::attribute(const StackResource& resource, const std::string&
     if (instance != nullptr && name == "Endpoint.Port")
       return std::to_string((*instance)["Endpoint"]["Port"].get<int>());
     if (instance != nullptr && (name == "DBInstanceArn" || name == "DbiResourceId")) return (*instance)[name];
+  }
+  if (resource.type == kCluster) {
+    const json* cluster = world_.service<Rds>("rds").cluster(resource.physical);
+    if (cluster != nullptr && name == "Endpoint.Address") return (*cluster)["Endpoint"];
+    if (cluster != nullptr && name == "Endpoint.Port") return std::to_string((*cluster)["Port"].get<int>());
   }
   refuse("ValidationError",
          fmt::format("Template error: resource {} does not support attribute type {} in Fn::GetAtt",

@@ -46,6 +46,11 @@ class StackResources {
   json instance_input(const StackResource& resource, bool restore) const;
   Stages create_instance(const ResourcePtr& resource, const std::string& stack);
   Stages modify_instance(const ResourcePtr& resource, const json& properties, const std::string& stack);
+  // cfn_cluster.cc
+  bool cluster_ready(const std::string& id);
+  Stages create_cluster(const ResourcePtr& resource, const std::string& stack);
+  Stages modify_cluster(const ResourcePtr& resource, const json& properties, const std::string& stack);
+  Stages remove_cluster(const StackResource& resource, const std::string& stack);
   Stages create_group(const ResourcePtr& resource, const std::string& stack);
   Stages change_record(const ResourcePtr& resource, const json& properties, const std::string& action,
                        const std::string& stack);

@@ -116,6 +116,13 @@ std::string FakeAws::instance(const std::string& id) {
   return found == nullptr ? "" : found->dump();
 }
 
+std::string FakeAws::cluster(const std::string& id) {
+  world_->run_due();
+  std::lock_guard lock(world_->mutex);
+  json* found = world_->service<Rds>("rds").cluster(id);
+  return found == nullptr ? "" : found->dump();
+}
+
 std::string FakeAws::snapshot(const std::string& id) {
   world_->run_due();
   std::lock_guard lock(world_->mutex);

@@ -110,6 +110,7 @@ struct RecordedCall {
   std::string error;  // the error's code; "" where it went well
 };
 
+// Of an Aurora cluster (`instance` is its name then) where the engine is aurora-postgresql.
 struct SnapshotSeed {
   std::string id;  // "rds:…" for automated ones
   std::string instance = "shop";
@@ -184,6 +185,7 @@ class FakeAws {
   // As AWS sees them now, without any lag: JSON in AWS's shape, "" where there is none.
   [[nodiscard]] std::string instance(const std::string& id);
   [[nodiscard]] std::string snapshot(const std::string& id);
+  [[nodiscard]] std::string cluster(const std::string& id);
   [[nodiscard]] std::vector<std::string> instance_ids();
   // "CREATE_COMPLETE"; "" where there is no such stack.
   [[nodiscard]] std::string stack_status(const std::string& name);

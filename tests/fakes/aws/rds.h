@@ -17,6 +17,7 @@ class Rds final : public Service {
   // The truth, for other services and assertions; null where there is none.
   json* instance(const std::string& id) { return instances_.find(id); }
   json* snapshot(const std::string& id) { return snapshots_.find(id); }
+  json* cluster(const std::string& id) { return clusters_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
   void set_status(const std::string& id, const std::string& status);
 
@@ -57,11 +58,23 @@ class Rds final : public Service {
   // The thing that a tag operation is about.
   json& tagged(Call& call, std::string& kind, std::string& name);
   void finish_snapshot(const std::string& name);
+  // Aurora.
+  void add_cluster_operations();
+  void seed_cluster_snapshot(const SnapshotSeed& snapshot);
+  json restore_cluster(Call& call);
+  json modify_cluster(Call& call);
+  json delete_cluster(Call& call);
+  json create_member(Call& call, const std::string& id);
+  void join_cluster(const std::string& id);
+  void leave_cluster(const std::string& id);
+  void set_cluster_status(const std::string& id, const std::string& status);
+  void apply_to_cluster(const std::string& id, const json& changes);
 
   World& world_;
-  Shelf snapshots_, instances_, parameter_groups_, subnet_groups_;
+  Shelf snapshots_, instances_, parameter_groups_, subnet_groups_, clusters_, cluster_snapshots_;
   std::map<std::string, Hidden> hidden_;
   std::map<std::string, json> parameters_;  // by group: name → value
+  std::map<std::string, json> cluster_parameters_;
   std::map<std::string, SnapshotSeed> snapshot_seeds_;
 };
 

@@ -229,6 +229,7 @@ json Rds::create_instance(Call& call) {
   std::string id = to_lower_ascii(call.text("DBInstanceIdentifier"));
   call.target = "db:" + id;
   check_new_instance(call, id);
+  if (call.has("DBClusterIdentifier")) return create_member(call, id);
   for (const char* needed : {"Engine", "MasterUsername", "MasterUserPassword", "AllocatedStorage"}) {
     if (!call.has(needed)) {
       refuse("InvalidParameterValue",
@@ -284,6 +285,10 @@ InstanceSpec Rds::spec_of(const std::string& id) {
     spec.security_groups.push_back(group["VpcSecurityGroupId"]);
   std::string group = instance["DBParameterGroups"][0]["DBParameterGroupName"];
   for (const auto& [name, value] : parameters_[group].items()) spec.parameters[name] = value;
+  if (const json* cluster = clusters_.find(instance.value("DBClusterIdentifier", "")); cluster != nullptr) {
+    const json& whole = cluster_parameters_[(*cluster)["DBClusterParameterGroup"]];
+    for (const auto& [name, value] : whole.items()) spec.parameters.emplace(name, value);
+  }
   return spec;
 }
 
@@ -300,6 +305,7 @@ void Rds::come_up(const std::string& id) {
   }
   (*instances_.find(id))["Endpoint"] = {
       {"Address", endpoint.address}, {"Port", endpoint.port}, {"HostedZoneId", "Z29XKXDKYMONMX"}};
+  join_cluster(id);
 }
 
 void Rds::check_password(const std::string& engine, const std::string& password) const {
@@ -439,6 +445,7 @@ json Rds::delete_instance(Call& call) {
 
 void Rds::vanish(const std::string& id) {
   if (world_.settings.backend != nullptr) world_.settings.backend->remove(id);
+  leave_cluster(id);
   instances_.erase(id);
   hidden_.erase(id);
 }

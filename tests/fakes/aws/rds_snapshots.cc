@@ -94,15 +94,19 @@ Rds::Rds(World& world)
       snapshots_(world.settings.stale_reads),
       instances_(world.settings.stale_reads),
       parameter_groups_(world.settings.stale_reads),
-      subnet_groups_(world.settings.stale_reads) {
+      subnet_groups_(world.settings.stale_reads),
+      clusters_(world.settings.stale_reads),
+      cluster_snapshots_(world.settings.stale_reads) {
   add_snapshot_operations();
   add_tag_operations();
   add_instance_operations();
   add_group_operations();
   add_catalog_operations();
+  add_cluster_operations();
 }
 
 void Rds::seed(const SnapshotSeed& seed) {
+  if (seed.engine.starts_with("aurora")) return seed_cluster_snapshot(seed);
   bool foreign = !seed.owner.empty() && seed.owner != world_.settings.account;
   std::string owner = foreign ? seed.owner : world_.settings.account;
   std::string arn = fmt::format("arn:aws:rds:{}:{}:snapshot:{}", world_.settings.region, owner, seed.id);

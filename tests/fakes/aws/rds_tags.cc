@@ -44,7 +44,9 @@ json& Rds::tagged(Call& call, std::string& kind, std::string& name) {
   json* found = nullptr;
   if (kind == "snapshot") found = snapshots_.find(name);
   if (kind == "db") found = instances_.find(name);
+  if (kind == "cluster") found = clusters_.find(name);
   if (found != nullptr) return *found;
+  if (kind == "cluster") refuse("DBClusterNotFoundFault", "DBCluster " + name + " not found.", 404);
   if (kind == "snapshot") refuse("DBSnapshotNotFoundFault", "DBSnapshot " + name + " not found.");
   if (kind == "db") refuse("DBInstanceNotFoundFault", "DBInstance " + name + " not found.");
   refuse("InvalidParameterValue", "the fake AWS has no tags on " + kind);
