@@ -27,7 +27,8 @@ std::vector<CommandSpec> make_commands() {
                "makes the masking key, the signing key and the password of the role 'staging', each in a "
                "file that "
                "only you can read. Nothing that exists is overwritten.\n\n"
-               "--production names the production in the config; the default is 'shop'.",
+               "--production names the production in the config; the default is 'shop'.\n\n"
+               "The config is one of local copies. docs/config.md has one of RDS and Aurora to begin with.",
        .arguments = {},
        .options = {{.name = "--source-dir",
                     .value = "DIR",
@@ -54,7 +55,8 @@ std::vector<CommandSpec> make_commands() {
        .summary = "Say whether a refresh would work, line by line",
        .help = "Checks the config, the policy against production's columns, the snapshots, the PostgreSQL "
                "binaries, "
-               "disk space, ports, users, key files and the alias. Changes nothing. Each line has its "
+               "disk space, ports, users, key files and the alias; with AWS who we are there, certificates "
+               "and the zone. Changes nothing. Each line has its "
                "remedy; one "
                "that fails makes the exit status that of the failure.",
        .arguments = {},
