@@ -32,6 +32,8 @@ class DueMarks {
   virtual Status mark(const DueMark& mark) = 0;
   // All of them, at most one a production, by name.
   virtual Result<std::vector<DueMark>> read() = 0;
+  // The mark of that instant becomes this one; another that took its place meanwhile stays as it is.
+  virtual Status replace(Instant at, const DueMark& mark) = 0;
   // Takes away the mark of that instant; another that took its place meanwhile stays. Idempotent.
   virtual Status clear(const model::ProductionName& production, Instant at) = 0;
 };
