@@ -109,8 +109,8 @@ struct AliasConfig {
 
 struct MaskingConfig {
   std::string none_reason;  // masking: {none: "…"}; then the rest is empty
-  std::string policy_file;
-  std::string lock_file;  // default: policy file with .lock
+  std::string policy_file;  // a path, "s3://bucket/key" or "ssm:name"
+  std::string lock_file;    // likewise; default: policy file with .lock
   model::SecretRef key;
   int workers = 0;  // 0: number of cores, at most 8
 };
@@ -120,6 +120,7 @@ struct ProductionConfig {
   SourceConfig source;
   CopiesConfig copies;
   AliasConfig alias;
+  std::optional<FargateConfig> fargate;  // none: everything is masked where we run
   MaskingConfig masking;
   std::vector<model::AccessRole> access;
   std::vector<model::SqlCheck> checks;
@@ -133,9 +134,17 @@ struct ProductionConfig {
 struct Config {
   int version = 1;
   std::string file;
+  AwsConfig aws;
+  model::SecretRef signing_key;               // of proofs; none: made in the state directory
   std::string state_directory;                // journal, locks, signing key; default: beside the copies
   std::vector<ProductionConfig> productions;  // in file order, at least one
 };
+
+// Whether a production lives with AWS: its source, its copies and its alias do, or none of them does.
+inline bool is_aws(const ProductionConfig& production) { return production.copies.kind != "local"; }
+// Whether a file that the config names is kept with AWS ("s3://bucket/key", "ssm:name") and not on this
+// machine.
+bool is_remote(std::string_view place);
 
 // Pure: `text` is the file's content, `file` its name for messages and for resolving relative paths.
 Result<Config> parse_config(std::string_view text, std::string_view file);

@@ -11,9 +11,11 @@
 
 #include "base/text.h"
 #include "config/config.h"
+#include "config/config_aws.h"
 #include "config/config_rules.h"
 #include "config/diagnostics.h"
 #include "config/reader.h"
+#include "config/values.h"
 #include "config/yaml_tree.h"
 
 namespace ytb::config {
@@ -38,7 +40,7 @@ constexpr std::string_view kMaskingMissing =
 class ConfigReader {
  public:
   ConfigReader(Diagnostics& diagnostics, std::string_view file)
-      : diagnostics_(diagnostics), folder_(folder_of(file)) {}
+      : diagnostics_(diagnostics), values_(diagnostics, folder_of(file)), aws_(values_) {}
 
   Config read(const YamlNode& root) {
     Config config;
@@ -48,7 +50,9 @@ class ConfigReader {
       top.complain("the config has no 'version': start it with version: 1");
     }
     config.version = static_cast<int>(top.integer("version", kVersion, kVersion, kVersion));
-    config.state_directory = path(top, "state", "state");
+    config.state_directory = values_.path(top, "state", "state");
+    config.signing_key = values_.secret(top, "signing_key");
+    config.aws = aws_.read_calls(top);
     const YamlNode* productions = top.take("productions");
     if (top.lacks("productions") || (productions != nullptr && productions->entries.empty())) {
       top.complain("the config has no productions: productions: {shop: {source: …}}");
@@ -90,11 +94,13 @@ class ConfigReader {
     production.source = read_source(reader);
     production.copies = read_copies(reader, key.text, index);
     production.alias = read_alias(reader, key.text);
+    production.fargate = aws_.read_fargate(reader);
     production.masking = read_masking(reader, key);
-    production.access = read_access(reader, key);
+    production.access = read_access(reader, key, is_aws(production));
     production.schedule = read_schedule(reader);
     production.spare_copies = static_cast<int>(reader.integer("spare_copies", 0, 0, kSparesMax));
     production.drain = reader.duration("drain").value_or(production.drain);
+    aws_.check_together(reader, production);
     production.max_age = reader.duration("max_age");
     production.checks = read_checks(reader);
     production.on_failure = reader.texts("on_failure");
@@ -105,51 +111,34 @@ class ConfigReader {
     return production;
   }
 
-  // The one kind under `source:`, `copies:` or `alias:`; an absent or empty block takes the defaults.
-  const YamlNode* only_kind(MapReader& reader, std::string_view block, const std::string& kind) {
+  // The one kind under `source:`, `copies:` or `alias:`, its name into `kind`; an absent or empty block takes
+  // the defaults of the kind that `kind` names already.
+  const YamlNode* only_kind(MapReader& reader, std::string_view block, const std::vector<std::string>& known,
+                            std::string& kind) {
     const YamlNode* node = reader.take(block);
     if (node == nullptr || node->kind == YamlNode::Kind::kNull) return nullptr;
     MapReader kinds(diagnostics_, *node, fmt::format("'{}'", block));
-    const YamlNode* found = kinds.take(kind);
+    const YamlNode* found = nullptr;
+    for (const std::string& each : known) {
+      const YamlNode* here = kinds.take(each);
+      if (here != nullptr && found != nullptr) {
+        diagnostics_.add(node->mark, fmt::format("'{}' takes one kind, not {} and {}", block, kind, each));
+      }
+      if (here == nullptr || found != nullptr) continue;
+      found = here;
+      kind = each;
+    }
     kinds.finish();
     return found == nullptr || found->kind == YamlNode::Kind::kNull ? nullptr : found;
   }
 
-  std::string path(MapReader& reader, std::string_view key, std::string_view fallback) {
-    const YamlNode* node = reader.node().find(key);
-    std::string text = reader.text(key, std::string(fallback));
-    if (text.empty()) return text;
-    if (auto wrong = wrong_with_path(text)) {
-      diagnostics_.add(node == nullptr ? reader.node().mark : node->mark, fmt::format("'{}' {}", key, *wrong),
-                       node == nullptr ? 1 : node->width());
-    }
-    return resolve(folder_, text);
-  }
-
-  model::SecretRef secret(MapReader& reader, std::string_view key, std::string_view fallback = {}) {
-    const YamlNode* node = reader.take(key);
-    std::string text(fallback);
-    if (node != nullptr) {
-      auto given = scalar_text(diagnostics_, *node, key);
-      if (!given) return {};
-      text = *given;
-    }
-    if (text.empty() && node == nullptr) return {};
-    model::SecretRef reference = secret_reference(text, folder_);
-    if (reference.empty()) {
-      // The value is never shown: it may be the secret itself.
-      diagnostics_.add(
-          node == nullptr ? reader.node().mark : node->mark,
-          fmt::format("'{}' is not a reference: a secret in a config file ends up in git, backups "
-                      "and logs; write ${{NAME}} (an environment variable) or file:PATH",
-                      key));
-    }
-    return reference;
-  }
-
   SourceConfig read_source(MapReader& reader) {
     SourceConfig source;
-    const YamlNode* node = only_kind(reader, "source", source.kind);
+    const YamlNode* node = only_kind(reader, "source", {"basebackup", "rds", "aurora"}, source.kind);
+    if (node != nullptr && source.kind != "basebackup") {
+      aws_.read_source(*node, source);
+      return source;
+    }
     if (node == nullptr) {
       if (reader.lacks("source")) {
         reader.complain(reader.what() + " has no 'source': source: {basebackup: {directory: …}}");
@@ -161,52 +150,39 @@ class ConfigReader {
       return source;
     }
     MapReader kind(diagnostics_, *node, "'basebackup'");
-    const std::string one = path(kind, "directory", "");
+    const std::string one = values_.path(kind, "directory", "");
     if (!one.empty()) source.directories.push_back(one);
     for (const std::string& each : kind.texts("directories")) {
       if (auto wrong = wrong_with_path(each)) kind.complain("'directories': " + *wrong);
-      source.directories.push_back(resolve(folder_, each));
+      source.directories.push_back(resolve(values_.folder(), each));
     }
     if (kind.is_mapping() && source.directories.empty() && kind.lacks("directory"))
       kind.complain("'basebackup' has no 'directory'");
-    const YamlNode* connection = node->find("connection");
-    source.connection = kind.text("connection");
-    if (connection != nullptr && holds_password(source.connection)) {
-      diagnostics_.add(connection->mark,
-                       "'connection' holds a password: take it out and name it beside, password: ${NAME} or "
-                       "password: file:PATH");
-      source.connection.clear();
-    }
-    source.password = secret(kind, "password");
+    values_.connection(kind, source);
     source.allow_unverified = kind.boolean("allow_unverified", false);
     source.keep = static_cast<int>(kind.integer("keep", source.keep, 1, kKeepMax));
     source.compress = kind.text("compress", source.compress);
-    require_one_of(kind, "compress", source.compress, {"none", "gzip", "zstd", "lz4"});
+    values_.require_one_of(kind, "compress", source.compress, {"none", "gzip", "zstd", "lz4"});
     kind.finish();
     return source;
-  }
-
-  void require_one_of(const MapReader& reader, std::string_view key, const std::string& value,
-                      const std::vector<std::string>& words) {
-    if (std::find(words.begin(), words.end(), value) != words.end()) return;
-    const YamlNode* node = reader.node().find(key);
-    diagnostics_.add(node == nullptr ? reader.node().mark : node->mark,
-                     fmt::format("'{}' takes {}, not '{}'{}", key, join(words, ", "), printable(value),
-                                 did_you_mean(value, words)),
-                     node == nullptr ? 1 : node->width());
   }
 
   CopiesConfig read_copies(MapReader& reader, const std::string& name, int index) {
     CopiesConfig copies;
     copies.port_first = static_cast<uint16_t>(kPortFirst + index * kPortsPerProduction);
     copies.port_last = static_cast<uint16_t>(copies.port_first + kPortsPerProduction - 1);
-    copies.directory = resolve(folder_, "copies/" + name);
-    const YamlNode* node = only_kind(reader, "copies", copies.kind);
+    copies.directory = resolve(values_.folder(), "copies/" + name);
+    const YamlNode* node = only_kind(reader, "copies", {"local", "rds", "aurora"}, copies.kind);
+    if (copies.kind != "local") {
+      copies.directory.clear();
+      if (node != nullptr) aws_.read_copies(*node, copies);
+      return copies;
+    }
     if (node == nullptr) return copies;
     MapReader kind(diagnostics_, *node, "'local'");
-    copies.directory = path(kind, "directory", "copies/" + name);
+    copies.directory = values_.path(kind, "directory", "copies/" + name);
     copies.run_as = kind.text("run_as");
-    copies.bin_dir = path(kind, "bin_dir", "");
+    copies.bin_dir = values_.path(kind, "bin_dir", "");
     if (const YamlNode* ports = kind.take("ports")) {
       auto text = scalar_text(diagnostics_, *ports, "ports");
       if (text && !read_port_range(*text, copies.port_first, copies.port_last)) {
@@ -214,33 +190,25 @@ class ConfigReader {
                          ports->width());
       }
     }
-    if (const YamlNode* settings = kind.take("settings")) read_settings(*settings, copies);
+    copies.settings = values_.settings(kind, "settings");
     copies.preload = kind.texts("preload");
     kind.finish();
     return copies;
   }
 
-  void read_settings(const YamlNode& node, CopiesConfig& copies) {
-    MapReader reader(diagnostics_, node, "'settings'");
-    for (const auto& [key, value] : node.entries) {
-      auto text = scalar_text(diagnostics_, value, key.text);
-      if (!is_setting_name(key.text)) {
-        diagnostics_.add(key.mark, fmt::format("'{}' is no name of a server setting", printable(key.text)),
-                         key.width());
-      } else if (text) {
-        copies.settings[key.text] = *text;
-      }
-    }
-  }
-
   AliasConfig read_alias(MapReader& reader, const std::string& name) {
     AliasConfig alias;
-    alias.directory = resolve(folder_, "alias/" + name);
-    const YamlNode* node = only_kind(reader, "alias", alias.kind);
+    alias.directory = resolve(values_.folder(), "alias/" + name);
+    const YamlNode* node = only_kind(reader, "alias", {"socket", "route53"}, alias.kind);
+    if (alias.kind != "socket") {
+      alias.directory.clear();
+      if (node != nullptr) aws_.read_alias(*node, name, alias);
+      return alias;
+    }
     if (node == nullptr) return alias;
     MapReader kind(diagnostics_, *node, "'socket'");
-    alias.directory = path(kind, "directory", "alias/" + name);
-    alias.service_file = path(kind, "service_file", "");
+    alias.directory = values_.path(kind, "directory", "alias/" + name);
+    alias.service_file = values_.path(kind, "service_file", "");
     alias.listen = kind.text("listen");
     if (const YamlNode* listen = node->find("listen");
         listen != nullptr && !is_address_and_port(alias.listen)) {
@@ -273,18 +241,18 @@ class ConfigReader {
     if (none == nullptr && block.lacks("policy")) {
       block.complain(fmt::format("production '{}' {}", key.text, kMaskingMissing));
     }
-    masking.policy_file = path(block, "policy", "");
-    masking.lock_file = path(block, "lock", "");
+    masking.policy_file = values_.document(block, "policy");
+    masking.lock_file = values_.document(block, "lock");
     if (masking.lock_file.empty() && !masking.policy_file.empty()) {
       masking.lock_file = lock_beside(masking.policy_file);
     }
-    masking.key = secret(block, "key", none == nullptr ? "file:masking.key" : "");
+    masking.key = values_.secret(block, "key", none == nullptr ? "file:masking.key" : "");
     masking.workers = static_cast<int>(block.integer("workers", 0, 0, kWorkersMax));
     block.finish();
     return masking;
   }
 
-  std::vector<model::AccessRole> read_access(MapReader& reader, const YamlNode& production) {
+  std::vector<model::AccessRole> read_access(MapReader& reader, const YamlNode& production, bool with_aws) {
     std::vector<model::AccessRole> roles;
     const YamlNode* node = reader.take("access");
     if (node == nullptr) {
@@ -304,13 +272,18 @@ class ConfigReader {
       }
       MapReader entry(diagnostics_, value, fmt::format("role '{}'", printable(key.text)));
       model::AccessRole role{
-          .name = key.text, .password = secret(entry, "password"), .member_of = {}, .from = {}};
+          .name = key.text, .password = values_.secret(entry, "password"), .member_of = {}, .from = {}};
       if (entry.is_mapping() && entry.lacks("password")) {
         entry.complain(entry.what() + " has no 'password': ${NAME} or file:PATH");
       }
       role.member_of = entry.texts("member_of");
       role.from = entry.texts("from");
-      if (value.find("from") == nullptr) role.from = {"local"};
+      if (with_aws && value.find("from") != nullptr) {
+        values_.complain(entry, "from",
+                         "'from' is for local copies: who reaches a copy with AWS is what copies."
+                         "staging_groups let in");
+      }
+      if (value.find("from") == nullptr && !with_aws) role.from = {"local"};
       check_from(role, value);
       role.existing = entry.boolean("existing", false);
       entry.finish();
@@ -382,7 +355,8 @@ class ConfigReader {
   }
 
   Diagnostics& diagnostics_;
-  std::string folder_;
+  Values values_;
+  AwsReader aws_;
   std::vector<Mark> marks_;  // of the productions' names, in order
 };
 

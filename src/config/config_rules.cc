@@ -18,6 +18,10 @@ constexpr size_t kRoleNameMax = 63;  // NAMEDATALEN - 1
 constexpr size_t kPathMax = 4000;
 constexpr int kPortLowest = 1024;  // below, only root may listen
 constexpr int kPortHighest = 65535;
+constexpr size_t kRemoteMax = 2048;  // an ARN's limit; an S3 key has at most 1024 bytes
+constexpr std::string_view kS3 = "s3://";
+constexpr std::string_view kSsm = "ssm:";
+constexpr std::string_view kSecretsManager = "secretsmanager:";
 
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -34,6 +38,14 @@ std::optional<int> number(std::string_view text, int low, int high) {
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+// A secret's or parameter's name or ARN, of the characters that both services allow.
+bool is_aws_name(std::string_view name) {
+  constexpr std::string_view kOthers = "/_+=.@-:";
+  return !name.empty() && name.size() <= kRemoteMax && std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c) || kOthers.find(c) != std::string_view::npos;
+  });
 }
 
 // An address' bytes; empty: not one.
@@ -81,6 +93,7 @@ std::vector<Place> places_of(const Config& config) {
   for (size_t i = 0; i < config.productions.size(); ++i) {
     const ProductionConfig& production = config.productions[i];
     const std::string& name = production.name.str();
+    if (production.copies.kind != "local") continue;  // nothing of it is on this machine
     for (const std::string& directory : production.source.directories) {
       places.push_back({i, fmt::format("the source of '{}'", name), directory});
     }
@@ -128,6 +141,8 @@ bool is_address_and_port(std::string_view text) {
   return bracketed ? size == 16 : size == 4;
 }
 
+bool is_address(std::string_view text) { return !address_bytes(std::string(text)).empty(); }
+
 std::optional<std::string> wrong_with_path(std::string_view path) {
   if (path.substr(0, 1) == "~") return "starts with '~', which is not expanded: write the path out";
   if (has_control(path)) return "holds control characters";
@@ -164,6 +179,30 @@ std::optional<std::string> wrong_with_origin(std::string_view from) {
   return std::nullopt;
 }
 
+bool is_remote(std::string_view place) { return place.starts_with(kS3) || place.starts_with(kSsm); }
+
+std::optional<std::string> wrong_with_remote(std::string_view place) {
+  if (has_control(place)) return "holds control characters";
+  if (place.size() > kRemoteMax) return fmt::format("is longer than {} bytes", kRemoteMax);
+  if (place.starts_with(kSsm)) {
+    if (is_aws_name(place.substr(kSsm.size()))) return std::nullopt;
+    return "names no parameter: ssm:/shop/policy";
+  }
+  const std::string_view rest = place.substr(kS3.size());
+  const size_t slash = rest.find('/');
+  if (slash == std::string_view::npos || slash + 1 == rest.size() || !is_bucket_name(rest.substr(0, slash))) {
+    return "names no object: s3://bucket/key";
+  }
+  return std::nullopt;
+}
+
+bool is_bucket_name(std::string_view name) {
+  if (name.size() < 3 || name.size() > 63) return false;
+  if (name.front() == '.' || name.front() == '-' || name.back() == '.' || name.back() == '-') return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_lower(c) || is_digit(c) || c == '-' || c == '.'; });
+}
+
 model::SecretRef secret_reference(std::string_view text, const std::string& folder) {
   constexpr std::string_view kFile = "file:";
   if (text.size() > 3 && text.substr(0, 2) == "${" && text.back() == '}') {
@@ -178,6 +217,17 @@ model::SecretRef secret_reference(std::string_view text, const std::string& fold
   if (text.size() > kFile.size() && text.substr(0, kFile.size()) == kFile &&
       !wrong_with_path(text.substr(kFile.size()))) {
     return {.kind = model::SecretRef::Kind::kFile, .locator = resolve(folder, text.substr(kFile.size()))};
+  }
+  if (text.starts_with(kSsm) && is_aws_name(text.substr(kSsm.size()))) {
+    return {.kind = model::SecretRef::Kind::kParameterStore,
+            .locator = std::string(text.substr(kSsm.size()))};
+  }
+  if (text.starts_with(kSecretsManager)) {
+    const std::string_view locator = text.substr(kSecretsManager.size());
+    const size_t mark = locator.find('#');
+    const bool has_key = mark == std::string_view::npos || mark + 1 < locator.size();
+    if (is_aws_name(locator.substr(0, mark)) && has_key && !has_control(locator))
+      return {.kind = model::SecretRef::Kind::kSecretsManager, .locator = std::string(locator)};
   }
   return {};
 }
@@ -199,9 +249,16 @@ bool holds_password(std::string_view connection) {
   return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
 }
 
-std::string folder_of(std::string_view file) { return std::filesystem::path(file).parent_path().string(); }
+std::string folder_of(std::string_view file) {
+  if (file.starts_with(kSsm)) return std::string(kSsm);
+  return std::filesystem::path(file).parent_path().string();
+}
 
 std::string resolve(const std::string& folder, std::string_view path) {
+  if (folder.starts_with(kS3) && path.substr(0, 1) != "/") {
+    // Joined apart: to a path, two slashes are as one.
+    return std::string(kS3) + resolve(folder.substr(kS3.size()), path);
+  }
   std::string resolved =
       (std::filesystem::path(folder) / std::filesystem::path(path)).lexically_normal().string();
   while (resolved.size() > 1 && resolved.back() == '/') resolved.pop_back();
@@ -231,9 +288,17 @@ void check_overlaps(const Config& config, const std::vector<Mark>& productions, 
     }
   }
   for (size_t i = 0; i < config.productions.size(); ++i) {
+    const std::string& record = config.productions[i].alias.route53.name;
+    for (size_t j = 0; j < i && !record.empty(); ++j) {
+      if (config.productions[j].alias.route53.name != record) continue;
+      diagnostics.add(at(i), fmt::format("'{}' and '{}' have the same name {}", config.productions[i].name,
+                                         config.productions[j].name, record));
+    }
     const CopiesConfig& mine = config.productions[i].copies;
+    if (mine.kind != "local") continue;
     for (size_t j = 0; j < i; ++j) {
       const CopiesConfig& other = config.productions[j].copies;
+      if (other.kind != "local") continue;
       if (mine.port_first > other.port_last || other.port_first > mine.port_last) continue;
       diagnostics.add(at(i), fmt::format("the ports of '{}' ({}-{}) overlap those of '{}' ({}-{})",
                                          config.productions[i].name, mine.port_first, mine.port_last,

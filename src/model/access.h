@@ -11,7 +11,9 @@ namespace ytb::model {
 // Where a secret is kept; never the secret itself.
 struct SecretRef {
   enum class Kind { kNone, kEnvironment, kFile, kSecretsManager, kParameterStore } kind = Kind::kNone;
-  std::string locator;  // variable name, path, or AWS's name or ARN of the secret
+  // Variable name, path, or AWS's name or ARN of the secret; with kSecretsManager perhaps "#key": that member
+  // of a secret that is a JSON object.
+  std::string locator;
   [[nodiscard]] bool empty() const { return kind == Kind::kNone; }
 };
 

@@ -21,12 +21,12 @@ int major_of(const std::string& version) {
 }
 
 // Why it cannot be restored; empty where it can.
-std::string obstacle(const aws::DbSnapshot& snapshot, bool shared) {
+std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy) {
   if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql") {
     return fmt::format("its engine {} is not supported", printable(snapshot.engine));
   }
   if (snapshot.status != "available") return fmt::format("its status is {}", printable(snapshot.status));
-  if (shared && snapshot.encrypted) {
+  if (needs_copy && snapshot.encrypted) {
     return "it is shared and encrypted: RDS restores it only from a copy under a key of our own account";
   }
   return {};
@@ -34,7 +34,7 @@ std::string obstacle(const aws::DbSnapshot& snapshot, bool shared) {
 
 }  // namespace
 
-model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared) {
+model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, bool copies_shared) {
   model::Snapshot out;
   out.id = model::SnapshotId(shared ? snapshot.arn : snapshot.id);
   out.location = snapshot.arn;
@@ -44,7 +44,7 @@ model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared) {
   const std::optional<Instant>& taken =
       snapshot.original_created_at ? snapshot.original_created_at : snapshot.created_at;
   if (taken) out.data_as_of = *taken;
-  out.reason = obstacle(snapshot, shared);
+  out.reason = obstacle(snapshot, shared && !copies_shared);
   out.state = out.reason.empty() ? model::SnapshotState::kUsable : model::SnapshotState::kUnusable;
   if (snapshot.status == "creating" || snapshot.status == "copying") {
     out.state = model::SnapshotState::kInProgress;
@@ -73,7 +73,7 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
                                           options_.source_id + options_.resource_id),
                    .hint = "delete old ones, or name another source"};
     }
-    found.push_back(to_snapshot(snapshot, shared));
+    found.push_back(to_snapshot(snapshot, shared, options_.copies_shared));
     return {};
   };
   return options_.aurora ? rds_.describe_db_cluster_snapshots(query, each)
@@ -98,7 +98,8 @@ Status RdsSnapshotSource::verify(const model::Snapshot& snapshot, ports::Progres
   const bool shared = snapshot.id.str().starts_with("arn:");
   std::optional<model::Snapshot> now;
   auto each = [&](const aws::DbSnapshot& found) -> Status {
-    if (found.id == snapshot.id.str() || found.arn == snapshot.id.str()) now = to_snapshot(found, shared);
+    if (found.id == snapshot.id.str() || found.arn == snapshot.id.str())
+      now = to_snapshot(found, shared, options_.copies_shared);
     return {};
   };
   aws::SnapshotQuery query{.snapshot_id = snapshot.id.str(), .include_shared = shared};

@@ -21,6 +21,9 @@ struct SourceOptions {
   std::string resource_id =
       {};  // DbiResourceId, which survives a rename; instances only. One of both is given
   bool include_shared = false;
+  // There is a key of ours under which a shared encrypted snapshot is copied before it is restored: such a
+  // one is usable then.
+  bool copies_shared = false;
 };
 
 class RdsSnapshotSource final : public ports::SnapshotSource {
@@ -42,6 +45,6 @@ class RdsSnapshotSource final : public ports::SnapshotSource {
 };
 
 // What RDS says of a snapshot, in our words. A shared one is named by its ARN.
-model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared);
+model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, bool copies_shared = false);
 
 }  // namespace ytb::rds
