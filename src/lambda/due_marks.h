@@ -1,5 +1,5 @@
 // DueMarks: the durable word that something was asked of a production and is not done yet. A schedule's event
-// only leaves one; whichever invocation comes next reads it and carries on.
+// only leaves one; whichever invocation comes next reads it and carries on. Thread-safe.
 #pragma once
 
 #include <string>

@@ -149,6 +149,10 @@ Result<config::MaskingConfig> masking_of(const Reader& reader) {
     return masking;
   }
   if (masking.policy_file.empty()) return masking;
+  if (masking.policy_file.front() != '/' && !config::is_remote(masking.policy_file)) {
+    return wrong(fmt::format("YTB_POLICY is '{}'", printable(masking.policy_file)),
+                 "an absolute path, s3://bucket/key or ssm:name");
+  }
   std::string stem = masking.policy_file;
   if (size_t dot = stem.rfind('.'); dot != std::string::npos && stem.find('/', dot) == std::string::npos) {
     stem.resize(dot);
@@ -219,6 +223,7 @@ Result<Setup> setup_from_original(const OriginalConfig& original, const Environm
   production.alias.kind = "route53";
   YTB_ASSIGN(production.alias.route53, alias_of(original, reader));
   YTB_ASSIGN(production.masking, masking_of(reader));
+  YTB_ASSIGN(production.fargate, fargate_of(reader));
   YTB_ASSIGN(production.access, access_of(reader));
   YTB_ASSIGN(std::optional<Duration> drain, reader.duration("YTB_DRAIN"));
   production.drain = std::max(drain.value_or(production.drain),
@@ -228,15 +233,13 @@ Result<Setup> setup_from_original(const OriginalConfig& original, const Environm
   YTB_ASSIGN(production.max_age, reader.duration("YTB_MAX_AGE"));
 
   Setup setup;
-  setup.original = true;
   if (production.access.empty()) {
     setup.remarks.emplace_back(
         "nobody can log in to a copy: YTB_ACCESS_ROLE and YTB_ACCESS_PASSWORD are not set");
   }
   YTB_ASSIGN(std::string unused, reader.needed("YTB_SIGNING_KEY", "proofs are signed with it"));
-  YTB_ASSIGN(setup.signing_key, reader.secret("YTB_SIGNING_KEY"));
-  YTB_ASSIGN(setup.fargate, fargate_of(reader));
   auto config = std::make_shared<config::Config>();
+  YTB_ASSIGN(config->signing_key, reader.secret("YTB_SIGNING_KEY"));
   config->file = "the original's config";
   config->state_directory = "/tmp/yesterdaytabase";  // what a function has; nothing of ours needs it to last
   config->productions.push_back(std::move(production));

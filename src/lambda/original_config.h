@@ -3,31 +3,45 @@
 // config.json and an event's `config` know a domain, an instance, a security group and a subnet group. They
 // become a source `rds` by name, copies `rds` in that subnet group with that group for staging, and the
 // record <db>-yesterday.<domain> with the original's TTL of 300 s. What they could not say comes from the
-// function's environment:
+// function's environment.
 //
-//   YTB_BUCKET              S3 bucket of evidence, proofs and proposed policies (needed) YTB_BUCKET_PREFIX
-//   keys begin with it; default yesterdaytabase YTB_QUARANTINE_GROUP    security group(s) of a closed copy,
-//   separated by commas                   (needed) YTB_SIGNING_KEY         the Ed25519 key that signs proofs:
-//   a secret                               (needed) YTB_POLICY              the masking policy, a path or
-//   s3://bucket/key; without it copies stay closed YTB_POLICY_LOCK         its lock; default: the policy's
-//   name with .lock YTB_MASKING_KEY         the key of all pseudonyms: a secret; needed with YTB_POLICY
-//   YTB_MASKING_NONE        instead of both: the written reason why staging may see production's data as it
-//   is YTB_SERVICE_ROLE        ARN of the role that CloudFormation acts as; default: ourselves YTB_CA_BUNDLE
-//   file that the copies' TLS is verified against; default: beside the program YTB_INSTANCE_CLASS default
-//   db.t4g.medium YTB_STORAGE_TYPE        default gp3 YTB_KMS_KEY             under which a shared encrypted
-//   snapshot is first copied YTB_ACCESS_ROLE         who may log in once a copy is open; without it nobody
-//   may YTB_ACCESS_PASSWORD     that role's password: a secret; needed with YTB_ACCESS_ROLE
-//   YTB_ACCESS_MEMBER_OF    roles of production that it is a member of, separated by commas
-//   YTB_ACCESS_EXISTING     yes: it is a role of production's own
-//   YTB_ALIAS_NAME          the record's name, where it is another
-//   YTB_ALIAS_TTL           seconds; default 300
-//   YTB_SEEN_FROM           public (default), vpc, none, or a resolver's address
-//   YTB_DRAIN               how long a previous copy still serves; default 5min
-//   YTB_SPARE_COPIES        previous copies kept for a rollback; default 0
-//   YTB_MAX_AGE             of staging's data, before it is complained about
-//   YTB_FARGATE_CLUSTER, YTB_FARGATE_TASK_DEFINITION, YTB_FARGATE_SUBNETS, YTB_FARGATE_SECURITY_GROUPS
-//                           the worker for what does not fit in the function; all four or none
-//   YTB_FARGATE_CONTAINER   default yesterdaytabase;  YTB_FARGATE_PUBLIC_IP: yes
+// Needed:
+//   YTB_BUCKET            S3 bucket of evidence, proofs, marks and proposed policies
+//   YTB_QUARANTINE_GROUP  security groups of a closed copy, separated by commas
+//   YTB_SIGNING_KEY       what proofs are signed with: a secret
+//
+// Masking (without any of these a copy stays closed, and the answer says where a policy is proposed):
+//   YTB_POLICY            the policy: /path, s3://bucket/key or ssm:name
+//   YTB_POLICY_LOCK       its lock; default: the policy's name with .lock
+//   YTB_MASKING_KEY       the key of all pseudonyms: a secret
+//   YTB_MASKING_NONE      instead: the written reason why staging may see production's data as it is
+//
+// Who may log in once a copy is open (without these nobody):
+//   YTB_ACCESS_ROLE       the role
+//   YTB_ACCESS_PASSWORD   its password: a secret
+//   YTB_ACCESS_MEMBER_OF  roles of production that it is a member of, separated by commas
+//   YTB_ACCESS_EXISTING   yes: it is a role of production's own
+//
+// The worker for what does not fit in the function (the first four, or none):
+//   YTB_FARGATE_CLUSTER
+//   YTB_FARGATE_TASK_DEFINITION
+//   YTB_FARGATE_SUBNETS, YTB_FARGATE_SECURITY_GROUPS  separated by commas
+//   YTB_FARGATE_CONTAINER default yesterdaytabase
+//   YTB_FARGATE_PUBLIC_IP yes, where there is no other way out
+//
+// The rest has defaults:
+//   YTB_BUCKET_PREFIX     keys begin with it; yesterdaytabase
+//   YTB_SERVICE_ROLE      ARN of the role that CloudFormation acts as; ourselves
+//   YTB_CA_BUNDLE         file that TLS to copies is verified against; the one beside the program
+//   YTB_INSTANCE_CLASS    db.t4g.medium
+//   YTB_STORAGE_TYPE      gp3
+//   YTB_KMS_KEY           under which a shared encrypted snapshot is first copied; such are refused
+//   YTB_ALIAS_NAME        the record's name; <db>-yesterday.<domain>
+//   YTB_ALIAS_TTL         seconds; 300
+//   YTB_SEEN_FROM         public, vpc, none, or a resolver's address; public
+//   YTB_DRAIN             how long a previous copy still serves, at least the TTL; 5min
+//   YTB_SPARE_COPIES      previous copies kept for a rollback; 0
+//   YTB_MAX_AGE           of staging's data, before it is complained about; never
 //
 // A secret is secretsmanager:NAME, ssm:NAME, file:/path or env:VARIABLE; never the value itself.
 #pragma once
@@ -52,10 +66,7 @@ constexpr int64_t kOriginalTtlS = 300;
 // What an invocation works with, wherever its config comes from.
 struct Setup {
   std::shared_ptr<const config::Config> config;
-  model::SecretRef signing_key;                  // of proofs
-  std::optional<config::FargateConfig> fargate;  // none: there is no worker
-  bool original = false;                         // made from the original's config
-  std::vector<std::string> remarks;              // for the answer: what is missing, and what that means
+  std::vector<std::string> remarks;  // for the answer: what is missing, and what that means
 };
 
 // kConfig names the variable that is missing or wrong.

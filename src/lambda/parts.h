@@ -1,6 +1,6 @@
 // Parts: what an invocation needs of the world, given by the wiring (or a test). All outlive the handler.
 //
-// Several productions are looked after at the same time: all but `marks` are called from several threads.
+// Several productions are looked after at the same time: everything here is thread-safe.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,8 @@ struct Parts {
                                           std::string inputs_digest)>
       make_settings;
   // Null where none is configured.
-  std::function<Result<std::unique_ptr<ports::Worker>>(const Setup&, const StopFlag& stop)> make_worker;
+  std::function<Result<std::unique_ptr<ports::Worker>>(const config::ProductionConfig&, const StopFlag& stop)>
+      make_worker;
   DueMarks& marks;
   // Where a policy proposed from this copy lies; "": nowhere yet.
   std::function<Result<std::string>(const config::ProductionConfig&, const model::CopyId&)> find_proposal;

@@ -84,7 +84,7 @@ Pass::~Pass() = default;
 Result<std::unique_ptr<Pass>> Pass::open(const Parts& parts, const Target& target, const StopFlag& stop) {
   std::unique_ptr<Pass> pass(new Pass(parts, target, stop));
   YTB_ASSIGN(pass->drivers_, parts.drivers(stop)(*target.setup.config, *target.production));
-  YTB_ASSIGN(pass->worker_, parts.make_worker(target.setup, stop));
+  YTB_ASSIGN(pass->worker_, parts.make_worker(*target.production, stop));
   return pass;
 }
 
