@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "app_lambda.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/services.h"
@@ -323,6 +324,28 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
   ::umask(0022);
   install_signals();
   SystemClock clock;
+  AwsConnection aws(environment, clock);
+  LambdaWiring lambda_wiring{
+      .drivers = [&clock](const StopFlag&) -> refresh::DriverFactory {
+        return [&clock](const config::Config& config, const config::ProductionConfig& production) {
+          return make_drivers(clock, config, production);
+        };
+      },
+      .load_config = [](const std::string& file) { return refresh::load_config(file); },
+      .load_inputs =
+          [](const config::Config&, const config::ProductionConfig& production) {
+            return refresh::load_inputs(production);
+          },
+      .make_settings = [](const config::Config& config, const config::ProductionConfig& production,
+                          std::string digest) -> Result<refresh::Settings> {
+        YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+        return refresh::make_settings(config, production, state, std::move(digest),
+                                      std::string("yesterdaytabase ") + YTB_VERSION);
+      },
+      .caller = [&aws] { return aws.caller(); },
+      .environment = environment,
+      .clock = clock,
+      .log = std::cout};
   cli::Services services{
       .clock = clock,
       .stop = stop_flag,
@@ -341,6 +364,8 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
             return check_place(clock, production);
           },
       .installed_servers = installed_servers,
+      .run_lambda = [&] { return run_lambda(lambda_wiring, stop_flag); },
+      .run_work = [&](const cli::WorkCall& call) { return run_work(lambda_wiring, call, stop_flag); },
       .on_serve = [] { hangup_reloads.store(true); },
       .version = YTB_VERSION,
       .executable = own_path(),
