@@ -24,6 +24,7 @@ namespace {
 using fakes::aws::FakeAws;
 using fakes::aws::HttpRequest;
 using fakes::aws::HttpResponse;
+using fakes::aws::HttpServer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -73,7 +74,7 @@ class RuntimeApi {
       ++nexts_;
       changed_.notify_all();
       changed_.wait(lock, [this] { return closed_ || !events_.empty(); });
-      if (events_.empty()) return {.status = 500, .body = "the sandbox ends"};
+      if (events_.empty()) return {.status = 500, .headers = {}, .body = "the sandbox ends"};
       std::string event = std::move(events_.front());
       events_.pop_front();
       Instant deadline = clock_.now() + lambda::testing_support::kInvocation;
@@ -89,13 +90,13 @@ class RuntimeApi {
       std::vector<std::string> parts = split(request.path.substr(kInvocation.size()), '/');
       answers_.push_back(
           {parts.at(0), parts.at(1), request.header("lambda-runtime-function-error-type"), request.body});
-      return {.status = 202, .body = "{\"status\":\"OK\"}"};
+      return {.status = 202, .headers = {}, .body = "{\"status\":\"OK\"}"};
     }
     if (request.path == "/2018-06-01/runtime/init/error") {
       answers_.push_back({"", "init", request.header("lambda-runtime-function-error-type"), request.body});
-      return {.status = 202, .body = "{}"};
+      return {.status = 202, .headers = {}, .body = "{}"};
     }
-    return {.status = 404, .body = request.path};
+    return {.status = 404, .headers = {}, .body = request.path};
   }
 
   const Clock& clock_;
