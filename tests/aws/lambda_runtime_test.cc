@@ -2,8 +2,12 @@
 // over the fakes of every port; and due marks in the fake AWS's S3.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <condition_variable>
+#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -218,6 +222,45 @@ TEST(LambdaProgram, AConfigThatCannotBeReadIsSaidBeforeTheFirstInvocation) {
   EXPECT_EQ(answers.at(0).kind, "init");
   EXPECT_EQ(answers.at(0).error_type, "Yesterdaytabase.Config");
   EXPECT_THAT(answers.at(0).body, HasSubstr("config.yaml is not there"));
+}
+
+// The program itself, as a function's bootstrap starts it.
+TEST(LambdaProgram, AsksForItsFirstInvocationAtOnceAndEndsBySigterm) {
+  SystemClock clock;
+  RuntimeApi api(clock);
+  std::string program = std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase";
+  std::vector<std::string> variables = {"AWS_LAMBDA_RUNTIME_API=" + api.authority(), "AWS_REGION=eu-west-1",
+                                        "YTB_BUCKET=evidence", "PATH=/nonexistent"};
+  auto begun = std::chrono::steady_clock::now();
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::vector<char*> environment;
+    for (std::string& one : variables) environment.push_back(one.data());
+    environment.push_back(nullptr);
+    std::string word = "lambda";
+    std::array<char*, 3> words{program.data(), word.data(), nullptr};
+    ::execve(program.c_str(), words.data(), environment.data());
+    ::_exit(127);
+  }
+  api.await_next(1);
+  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+  RecordProperty("first_next_ms", static_cast<int>(took.count()));
+  EXPECT_LT(took, std::chrono::seconds(5))
+      << "60 ms is the aim in release, on a machine with nothing else to do";
+  // A poisoned event, and one that needs a config that is not there, end nothing.
+  api.invoke("poison");
+  api.invoke(R"({"action":"update"})");
+  api.await_next(3);
+  std::vector<Answer> answers = api.answers();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers.at(0).error_type, "Yesterdaytabase.Usage");
+  EXPECT_EQ(answers.at(1).error_type, "Yesterdaytabase.Config");
+  ASSERT_EQ(::kill(child, SIGTERM), 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 class Marks : public ::testing::Test {
