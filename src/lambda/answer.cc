@@ -92,7 +92,10 @@ Json to_tree(const Copy& copy) {
 Json answer_of(const Target& target, const PassReport& report, const model::Observed& observed, bool due) {
   Json answer = empty_answer(message_of(report));
   const Copy* live = live_of(observed);
-  if (begun_restore(report) != nullptr) answer["action"] = live == nullptr ? "create" : "update";
+  if (const Action* restore = begun_restore(report)) {
+    bool is_first = live == nullptr || (live->id == restore->copy && observed.copies->size() == 1);
+    answer["action"] = is_first ? "create" : "update";
+  }
   answer["production"] = target.production->name.str();
   const Copy* subject = subject_of(report, observed);
   answer["copy"] = subject == nullptr ? Json(nullptr) : Json(subject->id.str());

@@ -21,6 +21,10 @@ Duration time_for(uint64_t bytes, double rate) {
   return Duration(static_cast<int64_t>(seconds * 1e6));
 }
 
+Duration usable(const Work& work) {
+  return Duration(static_cast<int64_t>(static_cast<double>(work.time_full.count()) * kUsable));
+}
+
 std::string rate_text(const Work& work) {
   return fmt::format("{}/s {}", human_bytes(static_cast<uint64_t>(rate_of(work))),
                      work.rate_bytes_s > 0 ? "as measured" : "assumed, as nothing is measured yet");
@@ -32,11 +36,11 @@ std::string never_fits(const Work& work, const std::vector<TableSize>& by_size, 
   const TableSize& largest = by_size.front();
   uint64_t piece = work.between_tables ? largest.bytes : total;
   Duration needed = time_for(piece, rate_of(work));
-  if (needed > work.time_full) {
+  if (needed > usable(work)) {
     std::string subject =
         work.between_tables ? fmt::format("{} alone", largest.name) : fmt::format("{} all", work.what);
     return fmt::format("{} ({}) takes about {} at {}, and an invocation has {}", subject, human_bytes(piece),
-                       to_human(needed), rate_text(work), to_human(work.time_full));
+                       to_human(needed), rate_text(work), to_human(usable(work)));
   }
   if (!work.spools) return {};
   uint64_t spooled = 0;
@@ -86,10 +90,10 @@ Handover place_work(const Work& work) {
     }
     return handover;
   }
-  if (handover.needed > work.time_full && work.worker_configured) {
+  if (handover.needed > usable(work) && work.worker_configured) {
     handover.place = Place::kWorker;
     handover.reason =
-        fmt::format("a worker does it: {}, and an invocation has {}", numbers, to_human(work.time_full));
+        fmt::format("a worker does it: {}, and an invocation has {}", numbers, to_human(usable(work)));
     return handover;
   }
   // What is begun must come to an end: the largest piece, as nobody knows which table is next.

@@ -20,6 +20,10 @@ constexpr double kRateAssumed = 20e6;
 // Estimates are this much too short at worst.
 constexpr double kSlack = 1.5;
 
+// Of an invocation's time: the rest goes by before the work is begun. What needs more would be put off for
+// ever.
+constexpr double kUsable = 0.9;
+
 struct TableSize {
   std::string name;  // "shop public.users"
   uint64_t bytes = 0;

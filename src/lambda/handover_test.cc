@@ -43,6 +43,11 @@ TEST(Handover, WhereTheWorkIsDone) {
             minutes(12),
             Place::kHere,
             Place::kWorker},
+           {"a table that only fits in an invocation that does nothing else",
+            {10 * kGb + kGb / 2},
+            minutes(14),
+            Place::kRefused,
+            Place::kWorker},
            {"a table that fits in no invocation",
             {kGb, 12 * kGb},
             minutes(14),
@@ -64,7 +69,7 @@ TEST(Handover, TheNumbersAreSaid) {
   EXPECT_EQ(refused.place, Place::kRefused);
   EXPECT_EQ(refused.reason,
             "it does not fit here: shop public.t2 alone (412 GB) takes about 5 h 43 min at 30 MB/s as "
-            "measured, and an invocation has 14 min 0 s");
+            "measured, and an invocation has 12 min 36 s");
   EXPECT_THAT(refused.hint, HasSubstr("Fargate"));
   EXPECT_EQ(refused.bytes, 413 * kGb);
   EXPECT_EQ(std::chrono::duration_cast<minutes>(refused.needed), minutes(344));
