@@ -174,13 +174,14 @@ Result<AwsSession*> AwsSessions::get(const config::AwsConfig& aws) {
   return sessions_.back().second.get();
 }
 
+Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws) {
+  YTB_ASSIGN(AwsSession * session, sessions.get(aws));
+  return &session->caller();
+}
+
 std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws) {
-  return std::make_unique<aws::AwsVault>(
-      [&sessions, aws]() -> Result<aws::Caller*> {
-        YTB_ASSIGN(AwsSession * session, sessions.get(aws));
-        return &session->caller();
-      },
-      std::make_unique<refresh::LocalVault>());
+  return std::make_unique<aws::AwsVault>([&sessions, aws] { return caller_of(sessions, aws); },
+                                         std::make_unique<refresh::LocalVault>());
 }
 
 Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,

@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "cli/services.h"
 #include "config/config.h"
+#include "drivers/aws/caller.h"
 #include "ports/vault.h"
 #include "refresh/drivers.h"
 
@@ -38,6 +39,9 @@ class AwsSessions {
   std::mutex mutex_;
   std::vector<std::pair<config::AwsConfig, std::unique_ptr<AwsSession>>> sessions_;
 };
+
+// The way to AWS's services in the session of this block.
+Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws);
 
 // Secrets and documents of this machine, and with AWS, which is asked only for what lies there.
 std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws);

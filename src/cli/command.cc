@@ -179,6 +179,32 @@ std::vector<CommandSpec> make_commands() {
        .arguments = {},
        .options = {},
        .examples = "  yesterdaytabase serve --config /etc/yesterdaytabase/yesterdaytabase.yaml\n"},
+      {.id = CommandId::kLambda,
+       .path = "lambda",
+       .summary = "Answer AWS Lambda's invocations, in the foreground",
+       .help =
+           "What the function's bootstrap starts. Events are the original's {\"config\": {…}, \"action\": "
+           "…}, a schedule's, or {\"action\": …, \"production\": …} with one of create, update, delete, "
+           "status, plan, rollback and tick. Create and update are answered after their first action; tick, "
+           "the heartbeat, carries on what is under way until the function's deadline nears, and the next "
+           "one "
+           "goes on from there.\n\n"
+           "The config is what $YTB_CONFIG names, or lies beside the program as yesterdaytabase.yaml or as "
+           "the original's config.json, or comes with each event.",
+       .arguments = {},
+       .options = {},
+       .examples = "  aws lambda invoke --function-name yesterdaytabase --payload '{\"action\": \"status\"}' "
+                   "out.json\n"},
+      {.id = CommandId::kWork,
+       .path = "work",
+       .summary = "Mask and prove one copy, without a deadline",
+       .help = "What a Fargate task runs for tables that do not fit in a function. Masks and proves that "
+               "copy and "
+               "touches nothing else: restoring, opening and repointing stay with whoever started it. Killed "
+               "anywhere, the next one goes on from the table it had reached.",
+       .arguments = {},
+       .options = {{.name = "--copy", .value = "COPY", .help = "the copy to work on", .letter = ""}},
+       .examples = "  yesterdaytabase work --copy shop-yesterday-20261122-060000-1\n"},
       {.id = CommandId::kStatus,
        .path = "status",
        .summary = "Say what is live, how old it is, and what comes next",

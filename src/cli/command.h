@@ -38,6 +38,8 @@ enum class CommandId {
   kPlan,
   kRefresh,
   kServe,
+  kLambda,
+  kWork,
   kStatus,
   kRollback,
   kDelete,

@@ -77,6 +77,8 @@ Status run_policy_preview(Context& context);
 Status run_plan(Context& context);
 Status run_refresh(Context& context);
 Status run_serve(Context& context);
+Status run_lambda(Context& context);
+Status run_work(Context& context);
 Status run_status(Context& context);
 Status run_rollback(Context& context);
 Status run_delete(Context& context);

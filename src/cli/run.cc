@@ -44,6 +44,10 @@ Status dispatch(Context& context) {
       return run_refresh(context);
     case CommandId::kServe:
       return run_serve(context);
+    case CommandId::kLambda:
+      return run_lambda(context);
+    case CommandId::kWork:
+      return run_work(context);
     case CommandId::kStatus:
       return run_status(context);
     case CommandId::kRollback:

@@ -29,6 +29,13 @@ struct CheckLine {
   bool warning = false;         // not fine, but a refresh would work
 };
 
+// `work`: whose masking is to be done.
+struct WorkCall {
+  std::string copy;
+  std::optional<std::string> production;
+  std::optional<std::string> config;
+};
+
 struct Services {
   Clock& clock;
   StopFlag& stop;
@@ -48,6 +55,9 @@ struct Services {
       open_adoption = {};
   // Installed database servers, e.g. "PostgreSQL 15 (/usr/lib/postgresql/15/bin)"; for init.
   std::function<std::vector<std::string>()> installed_servers;
+  // `lambda` and `work`, which run where AWS starts them. Empty: this program was built without.
+  std::function<Status()> run_lambda = {};
+  std::function<Status(const WorkCall&)> run_work = {};
   std::function<void()> on_serve;  // serve begins: from now on SIGHUP means to read the config again
   std::string version;             // "0.1.0"
   std::string executable;          // absolute path of this program, for units of systemd

@@ -152,6 +152,32 @@ TEST(S3, ObjectsAndWhereTheyLie) {
   EXPECT_EQ(s3.get_object("evil.com/", "k").error().code, Code::kConfig);
 }
 
+TEST(S3, KeysAreListedToTheEndAndBounded) {
+  constexpr const char* kPage =
+      "<ListBucketResult xmlns=\"x\"><Name>b</Name><Prefix>p/</Prefix><KeyCount>2</KeyCount>"
+      "<IsTruncated>true</IsTruncated><NextContinuationToken>t+/=</NextContinuationToken>"
+      "<Contents><Key>p/a</Key></Contents><Contents><Key>p/b</Key></Contents></ListBucketResult>";
+  constexpr const char* kLast =
+      "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>p/c</Key></Contents></"
+      "ListBucketResult>";
+  Bench bench;
+  bench.transport.answer(200, kPage)
+      .answer(200, kLast)
+      .answer(200, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+      .answer(200, kPage)
+      .answer(200, "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>");
+  S3 s3(bench.caller);
+  EXPECT_THAT(s3.list_keys("bucket", "p/").value(), ElementsAre("p/a", "p/b", "p/c"));
+  EXPECT_EQ(bench.transport.requests.at(0).url,
+            "https://bucket.s3.eu-west-1.amazonaws.com/?list-type=2&prefix=p%2F");
+  EXPECT_EQ(
+      bench.transport.requests.at(1).url,
+      "https://bucket.s3.eu-west-1.amazonaws.com/?continuation-token=t%2B%2F%3D&list-type=2&prefix=p%2F");
+  EXPECT_TRUE(s3.list_keys("bucket", "p/")->empty());
+  EXPECT_THAT(s3.list_keys("bucket", "p/", 1).error().message, HasSubstr("more than 1 objects"));
+  EXPECT_FALSE(s3.list_keys("bucket", "p/").ok()) << "a page without the next one's token";
+}
+
 TEST(Ec2, GroupsAndSubnets) {
   Bench bench;
   bench.transport

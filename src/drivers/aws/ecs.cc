@@ -12,6 +12,7 @@ namespace ytb::aws {
 namespace {
 
 constexpr size_t kStartedByMax = 36;
+constexpr size_t kClientTokenMax = 64;
 constexpr size_t kTasksPerCall = 100;
 constexpr int kPagesMax = 100;
 
@@ -68,6 +69,7 @@ Json run_body(const RunTask& run) {
     body["overrides"]["containerOverrides"] = Json::array({overrides});
   }
   for (const auto& [key, value] : run.tags) body["tags"].push_back({{"key", key}, {"value", value}});
+  if (!run.client_token.empty()) body["clientToken"] = run.client_token;
   return body;
 }
 
@@ -92,8 +94,17 @@ Error not_started(const Call& call, const Json& failures) {
 
 Result<Task> Ecs::run_task(const RunTask& run) {
   YTB_CHECK(!run.started_by.empty() && run.started_by.size() <= kStartedByMax);
-  const Call call = json_call(Service::kEcs, "RunTask", Effect::kOnce, run_body(run));
+  YTB_CHECK(run.client_token.size() <= kClientTokenMax);
+  const Effect effect = run.client_token.empty() ? Effect::kOnce : Effect::kRepeatable;
+  Call call = json_call(Service::kEcs, "RunTask", effect, run_body(run));
+  call.expected = {{.code = "ConflictException"}};
   YTB_ASSIGN(const JsonAnswer answer, run_json(caller_, call));
+  if (answer.answer.fault) {
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("ECS RunTask: {}", printable(answer.answer.fault->message)),
+                 .hint = "a task was started under this token with other parameters; it is looked for again",
+                 .retry = Retry::kLater};
+  }
   Problem problem;
   const std::vector<Json> tasks = json_list(answer.body, "tasks", problem);
   YTB_TRY(check(call, answer, problem));

@@ -21,6 +21,9 @@ struct RunTask {
   std::vector<std::string> command = {};
   std::map<std::string, std::string> environment = {};
   std::map<std::string, std::string> tags = {};
+  // At most 64 visible ASCII characters. With one, asking again within a day brings back the same task, even
+  // where that has stopped; "": none, and running twice runs two.
+  std::string client_token = {};
 };
 
 struct Task {
@@ -53,7 +56,8 @@ class Ecs {
  public:
   explicit Ecs(Caller& caller) : caller_(caller) {}
 
-  // Not repeatable: in doubt, look with list_tasks(started_by). kSpace, kLater where there is no capacity.
+  // Without a client token not repeatable: in doubt, look with list_tasks(started_by). kSpace, kLater where
+  // there is no capacity. kBusy, kLater where the token is that of a task with other parameters.
   Result<Task> run_task(const RunTask& run);
   // Those of them that ECS still knows (stopped ones for about an hour). At most 100.
   Result<std::vector<Task>> describe_tasks(const std::string& cluster, const std::vector<std::string>& arns);

@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "base/text.h"
+#include "drivers/aws/xml.h"
 
 namespace ytb::aws {
 namespace {
+
+constexpr int kPagesMax = 100;
 
 // A bucket with dots fits no certificate as a host's label, and custom endpoints have no names below theirs.
 bool needs_path_style(const std::string& bucket, const Endpoint& endpoint) {
@@ -98,6 +101,37 @@ Result<std::string> S3::put_object(const PutObject& put) {
   YTB_ASSIGN(const Answer answer, caller_.call(call));
   YTB_TRY(require(call, answer, "etag"));
   return header_or_empty(answer, "etag");
+}
+
+Result<std::vector<std::string>> S3::list_keys(const std::string& bucket, const std::string& prefix,
+                                               size_t keys_max) {
+  YTB_ASSIGN(Call call, object_call("ListObjectsV2", "GET", Effect::kReads, bucket, ""));
+  std::vector<std::string> keys;
+  std::string token;
+  for (int page = 0; page < kPagesMax; ++page) {
+    call.query.clear();
+    if (!token.empty()) call.query.emplace_back("continuation-token", token);
+    call.query.emplace_back("list-type", "2");
+    call.query.emplace_back("prefix", prefix);
+    YTB_ASSIGN(Answer raw, caller_.call(call));
+    YTB_ASSIGN(const XmlAnswer answer, XmlAnswer::parse(call, std::move(raw), "ListBucketResult"));
+    Problem problem;
+    const Fields root = answer.root(problem);
+    const bool truncated = root.flag("IsTruncated");
+    for (const Fields& object : root.members("Contents")) keys.push_back(object.text("Key"));
+    token = truncated ? root.text("NextContinuationToken") : std::string();
+    if (!problem.text.empty()) return malformed(call, answer.answer(), problem.text);
+    if (keys.size() > keys_max) {
+      return Error{.code = Code::kExternal,
+                   .message = "S3 ListObjectsV2: more than " + std::to_string(keys_max) + " objects under " +
+                              printable(prefix),
+                   .hint = "nothing of ours makes so many: look what else is written there"};
+    }
+    if (token.empty()) return keys;
+  }
+  return Error{.code = Code::kExternal,
+               .message = "S3 ListObjectsV2: more than " + std::to_string(kPagesMax) + " pages",
+               .hint = ""};
 }
 
 Status S3::delete_object(const std::string& bucket, const std::string& key) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "drivers/aws/caller.h"
 
@@ -40,6 +41,9 @@ class S3 {
   Result<std::optional<ObjectInfo>> head_object(const std::string& bucket, const std::string& key);
   // Replaces what is there. Returns the ETag.
   Result<std::string> put_object(const PutObject& put);
+  // Keys that begin with `prefix`, in order; more than `keys_max` is an error.
+  Result<std::vector<std::string>> list_keys(const std::string& bucket, const std::string& prefix,
+                                             size_t keys_max = 1000);
   // Success where it is not there.
   Status delete_object(const std::string& bucket, const std::string& key);
 

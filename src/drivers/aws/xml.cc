@@ -115,6 +115,14 @@ std::vector<Fields> Fields::list(const char* name, const char* member) const {
   return list_if(name, member);
 }
 
+std::vector<Fields> Fields::members(const char* member) const {
+  std::vector<Fields> elements;
+  for (pugi::xml_node node : node_.children(member)) {
+    elements.emplace_back(node, fmt::format("{}.{}[{}]", path_, member, elements.size()), *problem_);
+  }
+  return elements;
+}
+
 std::string Fields::own_text() const {
   std::string value = node_.child_value();
   if (value.empty()) problem_->note(path_ + " is empty");

@@ -48,6 +48,8 @@ class Fields {
   std::vector<Fields> list(const char* name, const char* member) const;
   // The same; an absent list is empty.
   std::vector<Fields> list_if(const char* name, const char* member) const;
+  // The child elements of that name: a list without an element around it.
+  std::vector<Fields> members(const char* member) const;
   // This element's own text, for lists of strings.
   std::string own_text() const;
   // Names of the child elements that have a text or children.

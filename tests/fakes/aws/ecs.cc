@@ -46,6 +46,16 @@ json Ecs::run(Call& call) {
   }
   if (call.number("count", 1) != 1)
     refuse("InvalidParameterException", "the fake ECS runs one task at a time");
+  const std::string token = call.text("clientToken");
+  json asked = call.input;
+  asked.erase("clientToken");
+  if (auto known = tokens_.find(cluster + "/" + token); !token.empty() && known != tokens_.end()) {
+    if (known->second.first != asked) {
+      refuse("ConflictException",
+             "The provided clientToken is already in use with a different RunTask request.");
+    }
+    return {{"tasks", json::array({tasks_.at(known->second.second).shown})}, {"failures", json::array()}};
+  }
   Task task;
   task.request.arn = world_.arn("ecs", "task/" + cluster + "/" + world_.fresh_id(32));
   task.request.definition = definition;
@@ -75,6 +85,7 @@ json Ecs::run(Call& call) {
     if (call.has(kept)) task.shown[kept] = call.input[kept];
   }
   json shown = task.shown;
+  if (!token.empty()) tokens_[cluster + "/" + token] = {asked, arn};
   tasks_[arn] = std::move(task);
   world_.later(world_.settings.delays.task, [this, arn] {
     set_status(arn, "PENDING");
@@ -127,6 +138,20 @@ json Ecs::stop(Call& call) {
   refuse("InvalidParameterException", "The referenced task was not found.");
 }
 
+void Ecs::forget_stopped() {
+  for (auto& [arn, task] : tasks_) {
+    if (task.shown["lastStatus"] == "STOPPED") task.forgotten = true;
+  }
+}
+
+void Ecs::kill_all() {
+  std::lock_guard lock(world_.mutex);
+  for (auto& [arn, task] : tasks_) {
+    *task.request.stop = true;
+    end(arn, kKilled, "TerminationNotice", "Host EC2 is being retired");
+  }
+}
+
 json Ecs::describe(Call& call) {
   cluster_of(call);
   json found = json::array();
@@ -134,7 +159,7 @@ json Ecs::describe(Call& call) {
   for (const json& id : call.input["tasks"]) {
     bool there = false;
     for (const auto& [arn, task] : tasks_) {
-      if (arn != id && split(arn, '/').back() != id) continue;
+      if (task.forgotten || (arn != id && split(arn, '/').back() != id)) continue;
       found.push_back(task.shown);
       there = true;
     }
@@ -180,7 +205,8 @@ json Ecs::list(Call& call) {
   std::string desired = call.has("desiredStatus") ? call.text("desiredStatus") : "RUNNING";
   std::vector<json> arns;
   for (const auto& [arn, task] : tasks_) {
-    if (task.shown["desiredStatus"] != desired || arn.find("/" + cluster + "/") == std::string::npos)
+    if (task.forgotten || task.shown["desiredStatus"] != desired ||
+        arn.find("/" + cluster + "/") == std::string::npos)
       continue;
     if (call.has("startedBy") && task.shown.value("startedBy", "") != call.text("startedBy")) continue;
     std::string definition = split(task.request.definition, ':')[0];

@@ -1,5 +1,7 @@
 // ECS: a task is a callback of the test, run on a thread of its own once the task is RUNNING.
 //
+// A client token brings back the task that was started under it, whatever has become of that.
+//
 // Statuses: PROVISIONING → PENDING (Delays::task each) → RUNNING → STOPPED with the callback's exit code.
 #pragma once
 
@@ -29,6 +31,10 @@ class Ecs final : public Service {
   void seed_definition(const std::string& name, const std::string& container) {
     definitions_[name] = container;
   }
+  // An hour later: stopped tasks are neither listed nor described, and their tokens still hold.
+  void forget_stopped();
+  // Every task ends, as where its host fails.
+  void kill_all();
 
  private:
   json run(Call& call);
@@ -45,12 +51,14 @@ class Ecs final : public Service {
   struct Task {
     json shown;
     TaskRequest request;
+    bool forgotten = false;
   };
   World& world_;
   Body body_;
   std::vector<std::string> clusters_ = {"default"};
   std::map<std::string, std::string> definitions_;  // name → its container
   std::map<std::string, Task> tasks_;
+  std::map<std::string, std::pair<json, std::string>> tokens_;  // cluster/token → what was asked, the task
   std::vector<std::thread> threads_;
 };
 

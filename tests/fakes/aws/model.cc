@@ -100,6 +100,22 @@ Model::Protocol protocol_of(const std::string& name) {
   return Model::Protocol::kJson;
 }
 
+// What AWS has added since the models that are installed. Taken from the API reference.
+void add_newer(const std::string& service, json& source) {
+  if (service != "ecs") return;
+  // Up to 64 characters in the range of 33 to 126.
+  json& members = source["shapes"]["RunTaskRequest"]["members"];
+  if (!members.contains("clientToken")) {
+    source["shapes"]["RunTaskClientToken"] = {{"type", "string"}, {"max", 64}, {"pattern", "[!-~]+"}};
+    members["clientToken"] = {{"shape", "RunTaskClientToken"}};
+  }
+  if (!source["shapes"].contains("ConflictException")) {
+    source["shapes"]["ConflictException"] = {
+        {"type", "structure"}, {"members", json::object()}, {"exception", true}};
+    source["operations"]["RunTask"]["errors"].push_back({{"shape", "ConflictException"}});
+  }
+}
+
 }  // namespace
 
 const Member* Shape::find(std::string_view member) const {
@@ -128,6 +144,7 @@ std::unique_ptr<Model> load_model(const std::string& service) {
   if (newest.empty()) return nullptr;
   std::ifstream in(newest + "/service-2.json");
   json source = json::parse(in);
+  add_newer(service, source);
   auto model = std::make_unique<Model>();
   const json& metadata = source["metadata"];
   model->service = service;

@@ -1,0 +1,65 @@
+// Handler: one invocation of the function, from its event to its answer and what is done after that.
+//
+//   create, update, or an event without an action (the user's schedule, the original's daily rule)
+//       leave a durable mark that a refresh is due, take the first action, and answer. Once the answer is
+//       out, the same invocation carries on until its deadline nears: whoever has no heartbeat is served,
+//       too.
+//   tick    carries on what is under way and what is marked, for all productions, until the deadline nears
+//   delete  of a copy, or, without one, of everything of the production, which then stays away until it is
+//       asked for again
+//   rollback, status, plan    as on the command line
+//
+// The deadline ends things by a StopFlag, DeadlineWatch::kMargin ahead of it. An Error is for an event that
+// cannot be handled at all; what goes wrong with a production is the answer's `error`. One invocation at a
+// time; several handlers (processes) at once are normal.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lambda/answer.h"
+#include "lambda/event.h"
+#include "lambda/parts.h"
+#include "lambda/pass.h"
+#include "lambda/runtime.h"
+
+namespace ytb::lambda {
+
+class Handler {
+ public:
+  // The first action is looked at for so long before it is answered; it goes on after the answer.
+  static constexpr Duration kFirstActionMax = std::chrono::seconds(20);
+  // A heartbeat comes again soon: it does not wait longer than this for a back-off or a drain.
+  static constexpr Duration kTickWaitMax = std::chrono::minutes(1);
+  static constexpr size_t kAtOnceMax = 16;  // productions that are looked after at the same time
+
+  explicit Handler(Parts parts) : parts_(std::move(parts)) {}
+
+  Result<Handled> handle(const Invocation& invocation);
+
+ private:
+  struct Ticked;
+  Result<Target> target_for(const Event& event);
+  Result<Handled> begin(const Event& event, const Invocation& invocation);
+  Result<Handled> tick(const Invocation& invocation);
+  Result<Handled> remove(const Event& event, const Invocation& invocation);
+  Result<Handled> remove_copy(const Event& event, const Target& target, const Invocation& invocation);
+  Result<Handled> roll_back(const Event& event, const Invocation& invocation);
+  Result<Handled> look(const Event& event);
+
+  // One production's share of a tick.
+  Json tick_one(const Target& target, const DueMark* mark, const Invocation& invocation);
+  Json tick_gone(const Target& target, const DueMark& mark, const Invocation& invocation);
+  Result<std::vector<Ticked>> targets_of_tick(std::string& trouble);
+  void carry_on(const Target& target, const DueMark& mark, const Invocation& invocation);
+  PassLimits limits_until(Instant stop_at, const Invocation& invocation, Duration wait_max) const;
+  // What has become of the mark; whether it still stands.
+  bool settle_mark(const DueMark& mark, const PassReport& report);
+  void put_stack_args(Json& answer, const Target& target, const PassReport& report);
+  Instant asked_at(const Event& event) const;
+
+  Parts parts_;
+};
+
+}  // namespace ytb::lambda

@@ -1,0 +1,447 @@
+#include "lambda/pass.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "masking/plan.h"
+#include "masking/propose.h"
+#include "model/owned.h"
+
+namespace ytb::lambda {
+
+using decide::Decision;
+using decide::Waiting;
+using model::Action;
+using model::ActionKind;
+using model::Copy;
+using model::Phase;
+
+namespace {
+
+constexpr int kLeftOpenMax = 20;  // in a row: somebody else is at it, or nobody knows
+constexpr int kUnknownMax = 10;
+constexpr Duration kLeftOpenPause = std::chrono::seconds(3);
+constexpr Duration kWaitStep = std::chrono::milliseconds(500);
+constexpr int kSampleRows = 200;
+constexpr uint64_t kMeasuredBytesMin = 10 << 20;  // below this a rate is mostly overhead
+
+bool is_left_open(const Error& error) {
+  return error.retry == Retry::kInDoubt || error.code == Code::kInterrupted || error.code == Code::kBusy;
+}
+
+const Copy* find(const std::vector<Copy>& copies, const model::CopyId& id) {
+  auto found = std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.id == id; });
+  return found == copies.end() ? nullptr : &*found;
+}
+
+std::string name_of_table(const masking::DatabasePlan& database, const masking::TablePlan& table) {
+  return fmt::format("{} {}", database.database.name, masking::to_string(table.table.name));
+}
+
+}  // namespace
+
+// Says what the loop does, and keeps what became of the last action.
+class Pass::Log final : public refresh::Listener {
+ public:
+  Log(const Parts& parts, const model::ProductionName& production) : parts_(parts), production_(production) {}
+
+  void on_event(const refresh::Event& event) override {
+    using Kind = refresh::Event::Kind;
+    if (event.kind == Kind::kDecided) failure.reset();
+    if (event.action == nullptr) return;
+    if (event.kind == Kind::kActionStarted) {
+      say(fmt::format("{}: {}", event.action->id(), event.action->reason));
+    } else if (event.kind == Kind::kActionDone) {
+      say(fmt::format("{} done in {}", event.action->id(), to_human(event.elapsed)));
+    } else if (event.kind == Kind::kActionFailed && event.error != nullptr) {
+      failure = *event.error;
+      say(fmt::format("{} ended after {}: {}", event.action->id(), to_human(event.elapsed),
+                      event.error->message));
+    }
+  }
+  void update(const ports::ProgressUpdate&) override {}
+  void note(std::string_view line) override { say(line); }
+
+  std::optional<Error> failure;  // of the last action
+
+ private:
+  void say(std::string_view line) { parts_.log(fmt::format("{}: {}", production_, printable(line))); }
+  const Parts& parts_;
+  const model::ProductionName& production_;
+};
+
+Pass::Pass(const Parts& parts, const Target& target, const StopFlag& stop)
+    : parts_(parts),
+      target_(target),
+      stop_(stop),
+      log_(std::make_unique<Log>(parts, target.production->name)) {}
+
+Pass::~Pass() = default;
+
+Result<std::unique_ptr<Pass>> Pass::open(const Parts& parts, const Target& target, const StopFlag& stop) {
+  std::unique_ptr<Pass> pass(new Pass(parts, target, stop));
+  YTB_ASSIGN(pass->drivers_, parts.drivers(stop)(*target.setup.config, *target.production));
+  YTB_ASSIGN(pass->worker_, parts.make_worker(*target.production, stop));
+  return pass;
+}
+
+Result<refresh::Refresher> Pass::make_refresher() {
+  refresh::Inputs inputs;
+  if (has_policy(*target_.production)) {
+    YTB_ASSIGN(inputs, parts_.load_inputs(target_.setup, *target_.production));
+    policy_ = std::make_shared<masking::Policy>(inputs.policy);
+    lock_ = std::make_shared<masking::PolicyLock>(inputs.lock);
+  }
+  YTB_ASSIGN(refresh::Settings settings,
+             parts_.make_settings(target_.setup, *target_.production, inputs.digest));
+  return refresh::Refresher(drivers_.ports(parts_.clock), std::move(settings), std::move(inputs), *log_,
+                            stop_,
+                            [this](const decide::Desired& desired, const model::Observed& observed,
+                                   Instant now) { return decide(desired, observed, now); });
+}
+
+Decision Pass::decide(const decide::Desired& desired, const model::Observed& observed, Instant now) {
+  Decision decision = decide::decide(desired, observed, now);
+  held_.reset();
+  if (!decision.action || decision.action->id() == placed_) return decision;
+  bool needs_policy = decision.action->kind == ActionKind::kDefuse && !has_policy(*target_.production);
+  bool is_long = decision.action->kind == ActionKind::kMask || decision.action->kind == ActionKind::kProve ||
+                 decision.action->kind == ActionKind::kRestore;
+  if (!needs_policy && !is_long) return decision;
+  held_ = std::move(decision.action);
+  decision.action.reset();
+  decision.waiting = Waiting::kBackoff;
+  return decision;
+}
+
+PassReport Pass::run(const refresh::RunOptions& options, const PassLimits& limits) {
+  report_ = {};
+  left_open_ = unknown_ = 0;
+  Result<refresh::Refresher> refresher = make_refresher();
+  if (!refresher.ok()) {
+    report_.failure = std::move(refresher).error();
+    return std::move(report_);
+  }
+  for (int turn = 0; turn < options.ticks_max; ++turn) {
+    if (stop_.requested()) {
+      report_.out_of_time = true;
+      break;
+    }
+    Result<Decision> decision = refresher->tick(options);
+    if (!decision.ok()) {
+      report_.failure = std::move(decision).error();
+      break;
+    }
+    report_.last = *decision;
+    if (!settle(*decision, limits)) break;
+    if (static_cast<int>(report_.done.size()) >= limits.actions_max) break;
+  }
+  return std::move(report_);
+}
+
+bool Pass::settle(const Decision& decision, const PassLimits& limits) {
+  if (held_) return settle_held(limits);
+  if (!decision.action) return settle_waiting(decision, limits);
+  unknown_ = 0;
+  if (log_->failure) {
+    report_.interrupted = decision.action;
+    return settle_failure(*log_->failure);
+  }
+  report_.interrupted.reset();
+  report_.failure.reset();
+  left_open_ = 0;
+  report_.done.push_back(*decision.action);
+  tell(*decision.action);
+  return true;
+}
+
+bool Pass::settle_failure(const Error& error) {
+  report_.failure = error;
+  if (error.code == Code::kInterrupted || stop_.requested()) {
+    report_.out_of_time = true;
+    report_.failure.reset();
+    return false;
+  }
+  if (!is_left_open(error)) {
+    // Recorded with the copy; decide() knows what becomes of it. Told once: only this turn saw it happen.
+    if (error.retry == Retry::kNever) {
+      (void)drivers_.notifier->tell({.production = target_.production->name,
+                                     .event = "failed",
+                                     .message = error.message,
+                                     .hint = error.hint,
+                                     .at = parts_.clock.now()});
+    }
+    return error.code != Code::kSpace;
+  }
+  return ++left_open_ < kLeftOpenMax && wait_until(parts_.clock.now() + kLeftOpenPause);
+}
+
+void Pass::tell(const Action& action) {
+  if (action.kind != ActionKind::kPromote) return;
+  (void)drivers_.notifier->tell({.production = target_.production->name,
+                                 .event = "live",
+                                 .message = fmt::format("{} is live", action.copy),
+                                 .hint = {},
+                                 .at = parts_.clock.now()});
+}
+
+bool Pass::settle_waiting(const Decision& decision, const PassLimits& limits) {
+  Instant now = parts_.clock.now();
+  switch (decision.waiting) {
+    case Waiting::kNothing:
+    case Waiting::kSchedule:
+    case Waiting::kSnapshot:
+    case Waiting::kPerson:
+      report_.settled = true;
+      if (decision.blocker) report_.failure = decision.blocker;
+      return false;
+    case Waiting::kUnknown:
+      if (decision.blocker) report_.failure = decision.blocker;
+      if (++unknown_ >= kUnknownMax) return false;
+      break;
+    case Waiting::kBackoff:
+    case Waiting::kDrain:
+      break;
+  }
+  Instant until = decision.until.value_or(now + kLeftOpenPause);
+  if (until - now > limits.wait_max || until >= limits.stop_at) return false;
+  if (!wait_until(until)) return false;
+  report_.failure.reset();
+  return true;
+}
+
+bool Pass::wait_until(Instant until) {
+  Duration left = std::max(until - parts_.clock.now(), kWaitStep);
+  for (; left > Duration::zero(); left -= kWaitStep) {
+    if (stop_.requested()) {
+      report_.out_of_time = true;
+      return false;
+    }
+    parts_.clock.sleep(std::min(left, kWaitStep));
+    if (parts_.clock.now() >= until) break;
+  }
+  return true;
+}
+
+bool Pass::fail(const Error& error) {
+  report_.failure = error;
+  if (report_.last) report_.last->reason = error.message;
+  return false;
+}
+
+bool Pass::settle_held(const PassLimits& limits) {
+  Action action = *held_;
+  if (action.kind == ActionKind::kDefuse) return propose_policy(action);
+  return place(action, limits);
+}
+
+Result<std::string> Pass::proposal_for(const model::CopyId& id) {
+  YTB_ASSIGN(std::string where, parts_.find_proposal(*target_.production, id));
+  if (!where.empty()) return where;
+  YTB_ASSIGN(model::OwnedCopy owned, claim(id));
+  YTB_ASSIGN(ports::SessionTarget session, drivers_.host->session(owned));
+  YTB_ASSIGN(masking::Catalog catalog, drivers_.engine->catalog(session));
+  // Evidence only: a proposal from names and types alone is a proposal, too.
+  Result<masking::Samples> samples = drivers_.engine->sample(session, catalog, kSampleRows);
+  masking::Samples seen;
+  if (samples.ok()) seen = std::move(*samples);
+  return parts_.keep_proposal(*target_.production, id,
+                              masking::to_policy_yaml(catalog, masking::propose(catalog, seen), nullptr));
+}
+
+bool Pass::propose_policy(const Action& action) {
+  Result<std::string> where = proposal_for(action.copy);
+  if (!where.ok()) return fail(where.error());
+  report_.policy_proposed = *where;
+  if (report_.last) {
+    report_.last->waiting = Waiting::kPerson;
+    report_.last->reason = fmt::format("{} stays closed: there is no masking policy; one is proposed at {}",
+                                       action.copy, *where);
+  }
+  return false;
+}
+
+Result<model::OwnedCopy> Pass::claim(const model::CopyId& id) {
+  YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());
+  const Copy* copy = find(copies, id);
+  if (copy == nullptr) {
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("{} has gone meanwhile", id),
+                 .hint = "someone else is at work on the same production; it is looked at again",
+                 .retry = Retry::kLater};
+  }
+  YTB_ASSIGN(refresh::Settings settings, parts_.make_settings(target_.setup, *target_.production, ""));
+  return model::OwnedCopy::claim(*copy, target_.production->name, settings.desired.protected_names);
+}
+
+double Pass::measured_rate(const std::vector<Copy>& copies) {
+  // Of the newest copy that was masked through and through: the same place and the same kind of data.
+  const Copy* newest = nullptr;
+  for (const Copy& copy : copies) {
+    bool masked = copy.phase == Phase::kLive || copy.phase == Phase::kDraining || copy.phase == Phase::kSpare;
+    if (masked && copy.production == target_.production->name &&
+        (newest == nullptr || copy.data_as_of > newest->data_as_of)) {
+      newest = &copy;
+    }
+  }
+  if (newest == nullptr) return 0;
+  Result<model::Evidence> evidence = drivers_.host->load_evidence(newest->id);
+  if (!evidence.ok()) return 0;
+  uint64_t bytes = 0;
+  double seconds = 0;
+  for (const model::TableEvidence& table : evidence->tables) {
+    bytes += table.bytes_read;
+    seconds += table.seconds;
+  }
+  return bytes < kMeasuredBytesMin || seconds <= 0 ? 0 : static_cast<double>(bytes) / seconds;
+}
+
+Result<Work> Pass::work_of(const Action& action, const PassLimits& limits) {
+  Work work;
+  work.what = action.kind == ActionKind::kProve ? "proving" : "masking";
+  work.time_left = std::max(limits.stop_at - parts_.clock.now(), Duration{});
+  work.time_full = limits.time_full;
+  work.spool_free_bytes = parts_.spool_free_bytes();
+  work.worker_configured = worker_ != nullptr;
+  work.between_tables = action.kind != ActionKind::kProve;
+  work.spools = action.kind != ActionKind::kProve;
+  YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());
+  work.rate_bytes_s = measured_rate(copies);
+  if (action.kind == ActionKind::kRestore) {
+    work.time_left = work.time_full;
+    work.tables = sizes_before(copies);
+    return work;
+  }
+  bool whole = action.kind == ActionKind::kProve;
+  if (policy_ == nullptr || !target_.production->masking.none_reason.empty()) return work;
+  YTB_ASSIGN(model::OwnedCopy owned, claim(action.copy));
+  YTB_ASSIGN(ports::SessionTarget session, drivers_.host->session(owned));
+  YTB_ASSIGN(masking::Catalog catalog, drivers_.engine->catalog(session));
+  masking::PlanCheck check = masking::plan_masking(*policy_, *lock_, catalog);
+  if (!check.ok()) return work;  // the action itself says what is wrong, and that is recorded
+  for (const masking::DatabasePlan& database : check.plan->databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      if (!whole && table.treatment != masking::Treatment::kMask) continue;
+      work.tables.push_back({name_of_table(database, table), table.table.size_bytes});
+    }
+  }
+  return work;
+}
+
+// Of the copy before it: production itself is not asked, and grows by little from day to day.
+std::vector<TableSize> Pass::sizes_before(const std::vector<Copy>& copies) {
+  std::vector<TableSize> tables;
+  for (const Copy& copy : copies) {
+    if (copy.phase != Phase::kLive || copy.production != target_.production->name) continue;
+    Result<model::Evidence> evidence = drivers_.host->load_evidence(copy.id);
+    if (!evidence.ok()) continue;
+    for (const model::TableEvidence& table : evidence->tables) {
+      if (table.treatment != "masked") continue;
+      tables.push_back(
+          {fmt::format("{} {}.{}", table.database, table.schema, table.table), table.bytes_read});
+    }
+  }
+  return tables;
+}
+
+bool Pass::place(const Action& action, const PassLimits& limits) {
+  if (worker_ != nullptr && action.kind != ActionKind::kRestore) {
+    // One that was called for is not competed with.
+    Result<std::optional<ports::WorkerState>> found = worker_->find(action.copy);
+    if (!found.ok()) return fail(found.error());
+    if (*found && (*found)->phase != ports::WorkerState::Phase::kStopped) {
+      report_.worker = (*found)->detail;
+      if (report_.last)
+        report_.last->reason = fmt::format("a worker is at {}: {}", action.copy, report_.worker);
+      return false;
+    }
+  }
+  Result<Work> work = work_of(action, limits);
+  if (!work.ok()) return fail(work.error());
+  Handover handover = place_work(*work);
+  report_.handover = handover;
+  switch (handover.place) {
+    case Place::kHere:
+      placed_ = action.id();
+      return true;
+    case Place::kWorker:
+      if (action.kind == ActionKind::kRestore) {
+        placed_ = action.id();
+        return true;
+      }
+      return call_worker(action);
+    case Place::kNext:
+      if (report_.last) report_.last->reason = handover.reason;
+      return false;
+    case Place::kRefused:
+      return fail({.code = Code::kRefused,
+                   .message = fmt::format("{} is not begun: {}", action.id(), handover.reason),
+                   .hint = handover.hint,
+                   .retry = Retry::kLater});
+  }
+  return false;
+}
+
+bool Pass::call_worker(const Action& action) {
+  ports::WorkerRequest request{
+      .copy = action.copy, .production = target_.production->name, .environment = {}};
+  if (!target_.config_text.empty()) request.environment["YTB_ORIGINAL_CONFIG"] = target_.config_text;
+  Result<std::optional<ports::WorkerState>> before = worker_->find(action.copy);
+  if (!before.ok()) return fail(before.error());
+  Result<ports::WorkerState> started = worker_->start(request, *before ? (*before)->id : std::string());
+  if (!started.ok()) return fail(started.error());
+  report_.worker = started->detail;
+  if (*before) {
+    report_.notes.push_back(fmt::format("the worker before it ended: {}", (*before)->detail));
+  }
+  if (report_.last) report_.last->reason = fmt::format("{}; {}", report_.handover->reason, report_.worker);
+  return false;
+}
+
+Result<Decision> Pass::plan(const refresh::RunOptions& options, model::Observed& observed) {
+  YTB_ASSIGN(refresh::Refresher refresher, make_refresher());
+  observed = refresher.observe();
+  Decision decision = refresher.plan(options);
+  // Here nothing is held: what would come next is the answer.
+  if (held_) decision.action = std::exchange(held_, std::nullopt);
+  if (decision.action) decision.waiting = Waiting::kNothing;
+  return decision;
+}
+
+Status Pass::tear_down() {
+  YTB_ASSIGN(refresh::Settings settings, parts_.make_settings(target_.setup, *target_.production, ""));
+  YTB_TRY(drivers_.alias->remove());
+  YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());
+  std::optional<Error> first;
+  for (const Copy& copy : copies) {
+    YTB_TRY(stop_.check());
+    auto claim = [&](const Copy& there) {
+      return model::OwnedCopy::claim(there, target_.production->name, settings.desired.protected_names);
+    };
+    Result<model::OwnedCopy> owned = claim(copy);
+    if (!owned.ok()) continue;  // not ours
+    Status removed;
+    if (copy.phase == Phase::kLive) {
+      // Without an alias it is live no more; it is recorded so, as a host never removes a live one.
+      removed = drivers_.host->record_phase(*owned, Phase::kDraining, "teardown");
+      if (removed.ok()) {
+        YTB_ASSIGN(std::vector<Copy> again, drivers_.host->list());
+        const Copy* there = find(again, copy.id);
+        if (there == nullptr) continue;
+        YTB_ASSIGN(owned, claim(*there));
+      }
+    }
+    if (removed.ok()) removed = drivers_.host->remove(*owned, std::nullopt, *log_);
+    if (!removed.ok()) {
+      log_->note(fmt::format("{} could not be removed: {}", copy.id, removed.error().message));
+      if (!first) first = removed.error();
+    }
+  }
+  if (first) return *std::move(first);
+  return {};
+}
+
+}  // namespace ytb::lambda

@@ -1,0 +1,322 @@
+// The Lambda loop over real HTTP on loopback: a scripted Runtime API, the loop through libcurl, a handler
+// over the fakes of every port; and due marks in the fake AWS's S3.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "app_due_marks.h"
+#include "app_lambda.h"
+#include "base/text.h"
+#include "drivers/aws/fake_client_testing.h"
+#include "drivers/http/curl_client.h"
+#include "lambda/lambda_testing.h"
+#include "lambda/runtime.h"
+#include "tests/fakes/aws/http.h"
+#include "tests/fakes/aws/small_services.h"
+
+namespace ytb {
+namespace {
+
+using fakes::aws::FakeAws;
+using fakes::aws::HttpRequest;
+using fakes::aws::HttpResponse;
+using fakes::aws::HttpServer;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Tree = nlohmann::json;
+
+struct Answer {
+  std::string id;
+  std::string kind;  // "response", "error", "init"
+  std::string error_type;
+  std::string body;
+};
+
+// Lambda's side: hands out invocations one by one, as they are answered, and keeps what is posted.
+class RuntimeApi {
+ public:
+  explicit RuntimeApi(const Clock& clock)
+      : clock_(clock), server_(0, [this](const HttpRequest& request) { return handle(request); }) {}
+  ~RuntimeApi() { close(); }
+
+  void invoke(std::string event) {
+    std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+    changed_.notify_all();
+  }
+  // Nothing more comes: whoever waits for `next` is sent away.
+  void close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+  [[nodiscard]] std::string authority() const { return "127.0.0.1:" + std::to_string(server_.port()); }
+  // Once `next` was asked `times` times.
+  void await_next(int times) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return nexts_ >= times; });
+  }
+  std::vector<Answer> answers() {
+    std::lock_guard lock(mutex_);
+    return answers_;
+  }
+
+ private:
+  HttpResponse handle(const HttpRequest& request) {
+    std::unique_lock lock(mutex_);
+    constexpr std::string_view kInvocation = "/2018-06-01/runtime/invocation/";
+    if (request.method == "GET" && request.path == std::string(kInvocation) + "next") {
+      ++nexts_;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return closed_ || !events_.empty(); });
+      if (events_.empty()) return {.status = 500, .headers = {}, .body = "the sandbox ends"};
+      std::string event = std::move(events_.front());
+      events_.pop_front();
+      Instant deadline = clock_.now() + lambda::testing_support::kInvocation;
+      auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.time_since_epoch());
+      return {.status = 200,
+              .headers = {{"Lambda-Runtime-Aws-Request-Id", "id-" + std::to_string(++given_)},
+                          {"Lambda-Runtime-Deadline-Ms", std::to_string(milliseconds.count())},
+                          {"Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:1:function:ytb"},
+                          {"Content-Type", "application/json"}},
+              .body = event};
+    }
+    if (request.method == "POST" && request.path.starts_with(kInvocation)) {
+      std::vector<std::string> parts = split(request.path.substr(kInvocation.size()), '/');
+      answers_.push_back(
+          {parts.at(0), parts.at(1), request.header("lambda-runtime-function-error-type"), request.body});
+      return {.status = 202, .headers = {}, .body = "{\"status\":\"OK\"}"};
+    }
+    if (request.path == "/2018-06-01/runtime/init/error") {
+      answers_.push_back({"", "init", request.header("lambda-runtime-function-error-type"), request.body});
+      return {.status = 202, .headers = {}, .body = "{}"};
+    }
+    return {.status = 404, .headers = {}, .body = request.path};
+  }
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> events_;
+  std::vector<Answer> answers_;
+  int nexts_ = 0;
+  int given_ = 0;
+  bool closed_ = false;
+  HttpServer server_;
+};
+
+class LambdaOverHttp : public ::testing::Test {
+ protected:
+  // The loop in a thread of its own, until the script has ended.
+  void run(const std::vector<std::string>& events) {
+    RuntimeApi api(site_.clock);
+    for (const std::string& event : events) api.invoke(event);
+    std::thread loop([&] {
+      site_.clock.adopt();
+      http::CurlClient transport;
+      TransportRuntimeHttp http(transport, api.authority(), stop_);
+      lambda::Handler handler(site_.parts());
+      lambda::RuntimeLoop runtime(http, site_.clock, stop_,
+                                  [this](std::string_view line) { log_.emplace_back(line); });
+      ended_ = runtime.run([&](const lambda::Invocation& invocation) { return handler.handle(invocation); });
+    });
+    api.await_next(static_cast<int>(events.size()) + 1);
+    api.close();
+    loop.join();
+    site_.clock.adopt();
+    answers_ = api.answers();
+  }
+  [[nodiscard]] Tree answer(size_t i) const { return Tree::parse(answers_.at(i).body); }
+
+  lambda::testing_support::Site site_;
+  StopFlag stop_;
+  std::vector<Answer> answers_;
+  std::vector<std::string> log_;
+  Status ended_;
+};
+
+TEST_F(LambdaOverHttp, AWholeRefreshWithAPoisonedEventInTheMiddle) {
+  site_.add_snapshot();
+  std::string original = lambda::testing_support::kOriginalEvent;
+  run({original, "{\"action\": \"tick\"", R"({"action":"explode"})", std::string(400'000, 'x'),
+       Tree(original).dump(), R"({"action":"status"})"});
+  ASSERT_EQ(answers_.size(), 6U);
+  std::vector<std::string> kinds;
+  for (const Answer& one : answers_) kinds.push_back(one.id + " " + one.kind);
+  EXPECT_THAT(kinds, ElementsAre("id-1 response", "id-2 error", "id-3 error", "id-4 error", "id-5 response",
+                                 "id-6 response"));
+  EXPECT_EQ(answer(0)["action"], "create");
+  EXPECT_TRUE(answer(0)["error"].is_null());
+  for (size_t i : {1U, 2U, 3U}) {
+    EXPECT_EQ(answers_.at(i).error_type, "Yesterdaytabase.Usage");
+    EXPECT_EQ(answer(i)["errorType"], "Yesterdaytabase.Usage");
+    EXPECT_TRUE(answer(i)["stackTrace"].is_array());
+  }
+  EXPECT_THAT(answer(2)["errorMessage"].get<std::string>(), HasSubstr("there is no action 'explode'"));
+  EXPECT_TRUE(answer(4)["action"].is_null()) << "the first invocation has carried on after its answer";
+  EXPECT_EQ(answer(5)["live"]["phase"], "live");
+  EXPECT_THAT(site_.world.violations, IsEmpty());
+  EXPECT_EQ(site_.world.copies.size(), 1U);
+}
+
+TEST_F(LambdaOverHttp, ADeadlineInTheMiddleOfARestoreIsAnsweredAndTheNextInvocationCarriesOn) {
+  site_.add_snapshot();
+  site_.slow_restores = 1;
+  run({R"({"action":"tick"})", R"({"action":"tick"})"});
+  ASSERT_EQ(answers_.size(), 2U);
+  EXPECT_EQ(answers_.at(0).kind, "response");
+  EXPECT_EQ(answer(0)["phase"], "restoring");
+  EXPECT_TRUE(answer(0)["error"].is_null());
+  EXPECT_EQ(answer(1)["live"]["phase"], "live");
+  EXPECT_THAT(site_.world.violations, IsEmpty());
+}
+
+TEST_F(LambdaOverHttp, StopEndsTheWaitForAnInvocation) {
+  RuntimeApi api(site_.clock);
+  std::thread loop([&] {
+    site_.clock.adopt();
+    http::CurlClient transport;
+    TransportRuntimeHttp http(transport, api.authority(), stop_);
+    lambda::RuntimeLoop runtime(http, site_.clock, stop_, [](std::string_view) {});
+    ended_ =
+        runtime.run([](const lambda::Invocation&) -> Result<lambda::Handled> { return lambda::Handled{}; });
+  });
+  api.await_next(1);
+  stop_.request();
+  loop.join();
+  EXPECT_TRUE(ended_.ok());
+}
+
+TEST(LambdaProgram, AConfigThatCannotBeReadIsSaidBeforeTheFirstInvocation) {
+  SystemClock clock;
+  RuntimeApi api(clock);
+  StopFlag stop;
+  std::ostringstream log;
+  LambdaWiring wiring{.drivers = {},
+                      .load_config = [](const std::string& place) -> Result<config::Config> {
+                        return Error{.code = Code::kConfig, .message = place + " is not there", .hint = ""};
+                      },
+                      .load_inputs = {},
+                      .make_settings = {},
+                      .caller = {},
+                      .environment = [&](const std::string& name) -> std::optional<std::string> {
+                        if (name == "AWS_LAMBDA_RUNTIME_API") return api.authority();
+                        if (name == "YTB_CONFIG") return "s3://bucket/config.yaml";
+                        return std::nullopt;
+                      },
+                      .clock = clock,
+                      .log = log};
+  Status status = run_lambda(wiring, stop);
+  EXPECT_EQ(status.error().code, Code::kConfig);
+  std::vector<Answer> answers = api.answers();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers.at(0).kind, "init");
+  EXPECT_EQ(answers.at(0).error_type, "Yesterdaytabase.Config");
+  EXPECT_THAT(answers.at(0).body, HasSubstr("config.yaml is not there"));
+}
+
+// The program itself, as a function's bootstrap starts it.
+TEST(LambdaProgram, AsksForItsFirstInvocationAtOnceAndEndsBySigterm) {
+  SystemClock clock;
+  RuntimeApi api(clock);
+  std::string program = std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase";
+  std::vector<std::string> variables = {"AWS_LAMBDA_RUNTIME_API=" + api.authority(), "AWS_REGION=eu-west-1",
+                                        "YTB_BUCKET=evidence", "PATH=/nonexistent"};
+  auto begun = std::chrono::steady_clock::now();
+  pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::vector<char*> environment;
+    for (std::string& one : variables) environment.push_back(one.data());
+    environment.push_back(nullptr);
+    std::string word = "lambda";
+    std::array<char*, 3> words{program.data(), word.data(), nullptr};
+    ::execve(program.c_str(), words.data(), environment.data());
+    ::_exit(127);
+  }
+  api.await_next(1);
+  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+  RecordProperty("first_next_ms", static_cast<int>(took.count()));
+  EXPECT_LT(took, std::chrono::seconds(5))
+      << "60 ms is the aim in release, on a machine with nothing else to do";
+  // A poisoned event, and one that needs a config that is not there, end nothing.
+  api.invoke("poison");
+  api.invoke(R"({"action":"update"})");
+  api.await_next(3);
+  std::vector<Answer> answers = api.answers();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers.at(0).error_type, "Yesterdaytabase.Usage");
+  EXPECT_EQ(answers.at(1).error_type, "Yesterdaytabase.Config");
+  ASSERT_EQ(::kill(child, SIGTERM), 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+class Marks : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(FakeAws::available(), "") << "tools/setup installs botocore's models";
+    fake_.s3().put("evidence", "ytb/due-is-not-a-mark", "x");
+  }
+  static lambda::DueMark mark(const std::string& production, int minute) {
+    return {.production = model::ProductionName(production),
+            .want = lambda::DueMark::Want::kRefresh,
+            .at = *from_iso("2026-11-22T06:00:00Z") + std::chrono::minutes(minute),
+            .force = false,
+            .config_text = R"({"domain":"mysite.com"})"};
+  }
+  std::vector<std::string> read() {
+    Result<std::vector<lambda::DueMark>> marks = marks_.read();
+    EXPECT_TRUE(marks.ok()) << (marks.ok() ? "" : to_string(marks.error()));
+    std::vector<std::string> lines;
+    for (const lambda::DueMark& one : *marks) lines.push_back(one.production.str() + " " + to_iso(one.at));
+    return lines;
+  }
+  FakeAws fake_;
+  SystemClock clock_;
+  aws::FakeAwsClient client_{fake_, clock_};
+  S3DueMarks marks_{[this]() -> Result<aws::Caller*> { return &client_.caller(); }, "evidence", "ytb"};
+};
+
+TEST_F(Marks, TheNewestOfAProductionHoldsAndClearingTakesNoNewerOne) {
+  EXPECT_THAT(read(), IsEmpty());
+  ASSERT_TRUE(marks_.mark(mark("shop", 0)).ok());
+  ASSERT_TRUE(marks_.mark(mark("crm", 5)).ok());
+  ASSERT_TRUE(marks_.mark(mark("shop", 10)).ok());
+  EXPECT_THAT(read(), ElementsAre("crm 2026-11-22T06:05:00Z", "shop 2026-11-22T06:10:00Z"));
+  ASSERT_TRUE(marks_.clear(model::ProductionName("shop"), mark("shop", 0).at).ok());
+  EXPECT_THAT(read(), ElementsAre("crm 2026-11-22T06:05:00Z", "shop 2026-11-22T06:10:00Z"));
+  lambda::DueMark follow = mark("crm", 5);
+  follow.want = lambda::DueMark::Want::kFollow;
+  ASSERT_TRUE(marks_.replace(follow.at, follow).ok());
+  EXPECT_EQ(marks_.read()->front().want, lambda::DueMark::Want::kFollow);
+  EXPECT_EQ(marks_.read()->front().config_text, follow.config_text);
+  ASSERT_TRUE(marks_.clear(model::ProductionName("shop"), mark("shop", 10).at).ok());
+  ASSERT_TRUE(marks_.clear(model::ProductionName("crm"), follow.at).ok());
+  EXPECT_THAT(read(), IsEmpty());
+  EXPECT_THAT(fake_.s3().keys("evidence"), ElementsAre("ytb/due-is-not-a-mark"));
+}
+
+TEST_F(Marks, ADamagedMarkOrANamelessBucketIsAnErrorAndNotNothing) {
+  fake_.s3().put("evidence", "ytb/due/shop/1.json", "{\"format\":2}");
+  Result<std::vector<lambda::DueMark>> marks = marks_.read();
+  ASSERT_FALSE(marks.ok());
+  EXPECT_EQ(marks.error().code, Code::kCorrupt);
+  EXPECT_THAT(marks.error().message, HasSubstr("s3://evidence/ytb/due/shop/1.json"));
+  S3DueMarks nowhere([this]() -> Result<aws::Caller*> { return &client_.caller(); }, "", "ytb");
+  EXPECT_EQ(nowhere.mark(mark("shop", 0)).error().code, Code::kConfig);
+}
+
+}  // namespace
+}  // namespace ytb
