@@ -19,11 +19,6 @@ macro(ytb_global_settings)
     add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
                         -Wno-maybe-uninitialized)
   endif()
-  if(YTB_BUNDLE)
-    # What nothing calls is left out, and what is twice the same is there once: measured, 3 % of the program.
-    add_compile_options(-ffunction-sections -fdata-sections)
-    add_link_options(-Wl,--gc-sections)
-  endif()
   # No absolute path of the build machine ends up in a binary.
   add_compile_options("-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
   include_directories("${CMAKE_SOURCE_DIR}/src")
@@ -50,9 +45,6 @@ macro(ytb_global_settings)
   find_program(YTB_MOLD mold)
   if(YTB_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_link_options(-fuse-ld=mold)
-    if(YTB_BUNDLE)
-      add_link_options(-Wl,--icf=safe)
-    endif()
   endif()
 endmacro()
 
