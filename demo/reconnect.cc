@@ -1,8 +1,10 @@
 // reconnect: a client that does nothing but connect anew, ask how old the data is, and hang up, again and
 // again, as a web server's workers or a test run do. It counts what a swap costs its clients.
 //
-//   reconnect CONNECTION_STRING THREADS STOP_FILE      until that file is there, or SIGTERM, or ten minutes
-// Prints one JSON object: {"attempts": N, "failed": N, "first_error": "…", "seen": {"2026-…Z": N, …}}
+//   reconnect CONNECTION_STRING THREADS STOP_FILE [ATTEMPTS]
+// Until that file is there and so many attempts were made (a busy machine makes few), or SIGTERM, or ten
+// minutes. Prints one JSON object: {"attempts": N, "failed": N, "first_error": "…", "seen": {"2026-…Z": N,
+// …}}
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <unistd.h>
@@ -69,8 +71,8 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fmt::print(stderr, "usage: reconnect CONNECTION_STRING THREADS STOP_FILE\n");
+  if (argc != 4 && argc != 5) {
+    fmt::print(stderr, "usage: reconnect CONNECTION_STRING THREADS STOP_FILE [ATTEMPTS]\n");
     return 2;
   }
   struct sigaction action {};
@@ -91,7 +93,12 @@ int main(int argc, char** argv) {
     });
   }
   constexpr int kWaitsMax = 10 * 60 * 20;
-  for (int i = 0; i < kWaitsMax && !stop_flag.requested() && access(argv[3], F_OK) != 0; ++i) {
+  const uint64_t attempts_min = argc == 5 ? std::stoull(argv[4]) : 0;
+  auto enough = [&] {
+    std::lock_guard lock(tally.mutex);
+    return tally.attempts >= attempts_min && access(argv[3], F_OK) == 0;
+  };
+  for (int i = 0; i < kWaitsMax && !stop_flag.requested() && !enough(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   stop_flag.request();

@@ -54,7 +54,9 @@ TEST_F(Swap, NoConnectionIsLost) {
   const std::string tool = std::string(YTB_BINARY_DIR) + "/demo/reconnect";
   RunResult counted;
   const std::string stop_file = scenario_->home() + "/stop";
-  std::thread client([&] { counted = run_program({tool, scenario_->staging("shop"), "4", stop_file}); });
+  std::thread client([&] {
+    counted = run_program({tool, scenario_->staging("shop"), "4", stop_file, "1000"});
+  });
   std::this_thread::sleep_for(std::chrono::seconds(1));
   scenario_->refresh(0, {"--wait-drain"});
   std::this_thread::sleep_for(std::chrono::seconds(3));
