@@ -70,6 +70,16 @@ TEST_F(RdsTest, nothing_is_changed_without_the_mark_of_this_very_copy) {
   defuse();
 }
 
+TEST_F(RdsTest, our_own_next_call_is_never_told_that_we_are_at_work) {
+  make_copy();
+  claim();
+  for (int call = 0; call < 100; ++call) {
+    auto lock = CopyLock::take(target_);
+    ASSERT_TRUE(lock.ok()) << "call " << call << ": " << lock.error().message;
+    EXPECT_EQ(CopyLock::take(target_).error().code, Code::kBusy) << "two at once";
+  }
+}
+
 TEST_F(RdsTest, catalog_has_every_database_but_the_providers) {
   make_copy();
   cluster_->run(

@@ -180,6 +180,13 @@ Result<CopyLock> CopyLock::take(const ports::SessionTarget& target) {
                .retry = Retry::kLater};
 }
 
+CopyLock::~CopyLock() {
+  // Where the session is broken, so is its hold on the lock.
+  if (session_) {
+    (void)session_->execute(fmt::format("SELECT pg_catalog.pg_advisory_unlock({})", kLockKey));
+  }
+}
+
 Status borrow_memberships(Connection& session) {
   return in_transaction(session, [&]() -> Status {
     YTB_ASSIGN(Mark mark, must_read(session));

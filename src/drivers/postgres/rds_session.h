@@ -8,6 +8,7 @@
 // at a time (CopyLock).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,10 +49,17 @@ Result<bool> can_work_in(Connection& session, const std::string& database);
 class CopyLock {
  public:
   static Result<CopyLock> take(const ports::SessionTarget& target);
+  CopyLock(CopyLock&&) noexcept = default;
+  CopyLock(const CopyLock&) = delete;
+  CopyLock& operator=(CopyLock&&) = delete;
+  CopyLock& operator=(const CopyLock&) = delete;
+  // Gives the lock back and waits for that: a session that only hangs up holds it for a moment longer, and
+  // our own next call would be told that somebody else is at work.
+  ~CopyLock();
 
  private:
-  explicit CopyLock(Connection session) : session_(std::move(session)) {}
-  Connection session_;
+  explicit CopyLock(Connection session) : session_(std::make_unique<Connection>(std::move(session))) {}
+  std::unique_ptr<Connection> session_;  // none once moved from
 };
 
 // The master becomes a member of every role that owns something (or has a transaction prepared), remembering
