@@ -22,15 +22,14 @@ std::vector<CommandSpec> make_commands() {
       {.id = CommandId::kInit,
        .path = "init",
        .summary = "Write a first config, its keys and the state directory",
-       .help = "Looks at this machine (PostgreSQL versions, disk space, paths), writes a commented config "
-               "file, and "
-               "makes the masking key, the signing key and the password of the role 'staging', each in a "
-               "file that "
-               "only you can read. Nothing that exists is overwritten.\n\n"
-               "--production names the production in the config; the default is 'shop'.\n\n"
-               "The config is one of local copies. With RDS or Aurora begin with the one in "
-               "docs/guide-aws.md; all "
-               "other commands are the same.",
+       .help =
+           "Looks at this machine (PostgreSQL versions, disk space, paths), writes a commented config "
+           "file, and "
+           "makes the masking key, the signing key and the password of the role 'staging', each in a "
+           "file that "
+           "only you can read. Nothing that exists is overwritten.\n\n"
+           "--production names the production in the config; the default is 'shop'.\n\n"
+           "The config is one of local copies. With RDS or Aurora begin with the one in docs/guide-aws.md.",
        .arguments = {},
        .options = {{.name = "--source-dir",
                     .value = "DIR",

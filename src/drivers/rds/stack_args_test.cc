@@ -54,9 +54,11 @@ TEST_F(StackArgs, name_the_copy_of_a_shared_encrypted_snapshot) {
   shared.id = "theirs";
   shared.type = "shared";
   shared.created = at("2026-11-22T06:00:00Z");
+  shared.owner = "210987654321";
   shared.encrypted = true;
-  const std::string arn = fake_->seed(shared);
-  const model::Snapshot from = snapshot(arn);
+  shared.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/k";
+  fake_->seed(shared);
+  const model::Snapshot from = snapshot("arn:aws:rds:eu-west-1:210987654321:snapshot:theirs");
   Result<std::string> text = stack_args(*rds_, production(), action(from));
   ASSERT_TRUE(text.ok()) << to_string(text.error());
   EXPECT_EQ(parameters(Tree::parse(*text))["Snapshot"], "shop-yesterday-20261122-060000-1-source");
