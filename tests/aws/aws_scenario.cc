@@ -10,6 +10,7 @@
 #include "app_aws.h"
 #include "base/text.h"
 #include "cli/services.h"
+#include "drivers/dns/cname_lookup.h"
 #include "drivers/notify/command_notifier.h"
 #include "drivers/rds/stack_testing.h"
 #include "fakes/aws/small_services.h"
@@ -22,9 +23,9 @@ namespace {
 using fakes::aws::FakeAws;
 using fakes::aws::PostgresBackend;
 using nlohmann::json;
-using testing::RunResult;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::RunResult;
 
 constexpr const char* kMaskingKey = "planted-masking-key-0123456789";
 constexpr const char* kSigningText = "planted-signing-text-0123456789abcdef";
@@ -80,13 +81,14 @@ AwsScenario::~AwsScenario() = default;
 
 void AwsScenario::seed() {
   version_ = fmt::format("{}.4", ytb::testing::postgres_major());
-  data_ = backend_->make_data("master", kMasterPassword, "shop",
-                              std::string(kSchema) +
-                                  "INSERT INTO users SELECT g, 'person' || g || '@corp.test', 'note ' || g FROM "
-                                  "generate_series(1, 500) g;\n" +
-                                  fmt::format("CREATE ROLE app LOGIN PASSWORD '{}';\n", kAppPassword) +
-                                  "GRANT SELECT ON users TO app;\n" + options_.script,
-                              options_.admin_script);
+  data_ =
+      backend_->make_data("master", kMasterPassword, "shop",
+                          std::string(kSchema) +
+                              "INSERT INTO users SELECT g, 'person' || g || '@corp.test', 'note ' || g FROM "
+                              "generate_series(1, 500) g;\n" +
+                              fmt::format("CREATE ROLE app LOGIN PASSWORD '{}';\n", kAppPassword) +
+                              "GRANT SELECT ON users TO app;\n" + options_.script,
+                          options_.admin_script);
   for (const ScenarioProduction& production : options_.productions) seed_production(production);
   fake_->seed_subnet_group("staging-db");
   fake_->seed_zone("mysite.com");
@@ -110,7 +112,8 @@ void AwsScenario::seed_production(const ScenarioProduction& production) {
 
 std::string AwsScenario::add_snapshot(const std::string& created, const std::string& production) {
   bool aurora = false;
-  for (const ScenarioProduction& each : options_.productions) aurora |= each.name == production && each.aurora;
+  for (const ScenarioProduction& each : options_.productions)
+    aurora |= each.name == production && each.aurora;
   fakes::aws::SnapshotSeed snapshot;
   // "2026-11-21T06:00:00Z" → "rds:shop-2026-11-21-06-00"
   snapshot.id = fmt::format("rds:{}-{}-{}-{}", production, created.substr(0, 10), created.substr(11, 2),
@@ -160,7 +163,8 @@ signing_key: "secretsmanager:ytb/keys#signing"
 productions:
 )",
                                  fake_->endpoint());
-  for (const ScenarioProduction& production : options_.productions) text += block_of(production, more, policy);
+  for (const ScenarioProduction& production : options_.productions)
+    text += block_of(production, more, policy);
   put(config_, text);
 }
 
@@ -206,10 +210,7 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
   }
   words.insert(words.begin(), {"--config", config_});
   rds::FakesClock clock(*fake_);
-  auto step = [this] {
-    if (at_every_step) at_every_step();
-  };
-  clock.on_sleep = step;
+  clock.on_sleep = at_every_wait;
   AwsSessions sessions(clock, *stop);
   AwsWiring wiring{.sessions = sessions, .clock = clock, .stop = *stop};
   std::istringstream in;
@@ -231,14 +232,19 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
             return Result<std::unique_ptr<ports::Vault>>(open_aws_vault(sessions, aws));
           },
       .open_forwarder = {},
-      .check_place = [&wiring](const config::Config& config, const config::ProductionConfig& production) {
-        return check_aws_place(wiring, config, production);
-      },
+      .check_place =
+          [&wiring](const config::Config& config, const config::ProductionConfig& production) {
+            return check_aws_place(wiring, config, production);
+          },
       .installed_servers = {},
       .on_serve = {},
       .version = "0.1.0",
       .executable = "/usr/bin/yesterdaytabase",
-      .hooks = {.on_event = [&step](const refresh::Event&) { step(); }, .on_progress = {}}};
+      .hooks = {.on_event =
+                    [this](const refresh::Event&) {
+                      if (at_every_event) at_every_event();
+                    },
+                .on_progress = {}}};
   RunResult result;
   result.status = cli::run_command_line(words, services, cli::Output{.out = out, .err = err});
   result.out = out.str();
@@ -269,10 +275,11 @@ std::string AwsScenario::ask_copy(const std::string& id, const std::string& from
   const json endpoint = json::parse(found).value("Endpoint", json());
   if (endpoint.is_null()) return "<error: it has no address yet>";
   fakes::aws::Door door(from, endpoint["Address"], endpoint["Port"]);
-  return ask(fmt::format("host={} hostaddr=127.0.0.1 port={} dbname=shop {} sslmode=verify-full sslrootcert={} "
-                         "connect_timeout=5",
-                         endpoint["Address"].get<std::string>(), door.port(), login, backend_->ca_bundle()),
-             sql);
+  return ask(
+      fmt::format("host={} hostaddr=127.0.0.1 port={} dbname=shop {} sslmode=verify-full sslrootcert={} "
+                  "connect_timeout=5",
+                  endpoint["Address"].get<std::string>(), door.port(), login, backend_->ca_bundle()),
+      sql);
 }
 
 std::string AwsScenario::ask_staging(const std::string& id, const std::string& sql) {
@@ -280,8 +287,10 @@ std::string AwsScenario::ask_staging(const std::string& id, const std::string& s
 }
 
 std::string AwsScenario::resolved(const std::string& production) {
-  std::vector<std::string> values = fake_->dns_values(production + "-yesterday.mysite.com", "CNAME");
-  return values.size() == 1 ? values.front() : fmt::format("{} values", values.size());
+  Result<std::vector<std::string>> values = dns::look_up_cname(
+      production + "-yesterday.mysite.com", fmt::format("127.0.0.1:{}", fake_->dns_port()));
+  if (!values.ok()) return to_string(values.error());
+  return values->size() == 1 ? values->front() : fmt::format("{} values", values->size());
 }
 
 std::string AwsScenario::address_of(const std::string& instance) {

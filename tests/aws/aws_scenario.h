@@ -1,10 +1,10 @@
-// AwsScenario: this program on the fake AWS, with real PostgreSQL servers behind its instances, as a user would
-// run it. Secrets lie in Secrets Manager and Parameter Store, policies and their locks in S3.
+// AwsScenario: this program on the fake AWS, with real PostgreSQL servers behind its instances, as a user
+// would run it. Secrets lie in Secrets Manager and Parameter Store, policies and their locks in S3.
 //
-// program() runs the built program, which lives on real time. run() is the same command line within this process,
-// on the fake's clock: whoever waits moves it, so that hours pass at once. A scenario is for one of the two:
-// Options::own_time says for which. What either prints is searched for the planted secrets. Not thread-safe but
-// for program(). For tests only.
+// program() runs the built program, which lives on real time. run() is the same command line within this
+// process, on the fake's clock: whoever waits moves it, so that hours pass at once. A scenario is for one of
+// the two: Options::own_time says for which. What either prints is searched for the planted secrets. Not
+// thread-safe but for program(). For tests only.
 #pragma once
 
 #include <functional>
@@ -75,18 +75,20 @@ class AwsScenario {
   std::string ask_copy(const std::string& id, const std::string& from, const std::string& login,
                        const std::string& sql);
   std::string ask_staging(const std::string& id, const std::string& sql);
-  // Where a resolver sends clients.
+  // Where a resolver sends clients, by a DNS answer: an address, "0 values", …
   std::string resolved(const std::string& production = "shop");
   std::string address_of(const std::string& instance);
-  // No mutating call named production's instance, its snapshots, or a stack that is not a copy's; and its data
-  // is as it was.
+  // No mutating call named production's instance, its snapshots, or a stack that is not a copy's; and its
+  // data is as it was.
   void expect_production_untouched();
-  // Neither instance, cluster, stack, snapshot, record nor state of ours is left over but proofs and tombstones.
+  // Neither instance, cluster, stack, snapshot, record nor state of ours is left over but proofs and
+  // tombstones.
   void expect_nothing_left_over();
 
-  // Called while run() works, at every event and every wait. May look at everything, and change it.
-  std::function<void()> at_every_step;
-  // Whether run() is asked to stop: set it from at_every_step.
+  // Called while run() works: between two actions, and at every second somebody waits. They may look at
+  // everything, and change it.
+  std::function<void()> at_every_event, at_every_wait;
+  // Set it from these to ask run() to stop.
   std::unique_ptr<StopFlag> stop = std::make_unique<StopFlag>();
 
  private:

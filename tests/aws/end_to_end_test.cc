@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <thread>
+
 #include "aws/aws_scenario.h"
 
 namespace ytb::tests {
@@ -62,7 +65,7 @@ TEST_F(AwsEndToEnd, DayAfterDay) {
   const size_t changes = aws.fake().mutations().size();
   testing::RunResult again = aws.must({"refresh"});
   EXPECT_THAT(again.out, HasSubstr("nothing to do")) << again.err;
-  EXPECT_THAT(again.out, HasSubstr("newest"));
+  EXPECT_THAT(again.out, HasSubstr("no new snapshot since 2026-11-21T06:00:00Z"));
   EXPECT_EQ(aws.fake().mutations().size(), changes);
 
   aws.fake().advance(std::chrono::hours(24));
@@ -80,6 +83,198 @@ TEST_F(AwsEndToEnd, DayAfterDay) {
   aws.expect_production_untouched();
   aws.must({"teardown", "--yes"});
   aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, GoesBackAndDeletesWhatIsAsked) {
+  AwsScenario& aws = begin();
+  aws.write_config("    spare_copies: 1\n");
+  aws.must({"refresh"});
+  aws.fake().advance(std::chrono::hours(24));
+  aws.add_snapshot("2026-11-22T06:00:00Z");
+  aws.must({"refresh", "--wait-drain"});
+  expect_serves(kSecond);
+  aws.must({"rollback", "--yes"});
+  expect_serves(kFirst);
+  testing::RunResult live = aws.run({"delete", kFirst, "--yes"});
+  EXPECT_NE(live.status, 0) << "staging would be gone";
+  EXPECT_THAT(live.err, HasSubstr("is live: staging would be gone"));
+  testing::RunResult strange = aws.run({"delete", "shop", "--yes"});
+  EXPECT_THAT(aws.fake().instance_ids(), UnorderedElementsAre("shop", kFirst, kSecond)) << strange.out;
+  aws.must({"refresh", "--if-due", "--wait-drain"});
+  aws.must({"delete", kSecond, "--yes"});
+  EXPECT_THAT(aws.fake().instance_ids(), UnorderedElementsAre("shop", kFirst));
+  expect_serves(kFirst);
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotIsCopiedUnderOurKeyAndTheCopyGoes) {
+  const std::string kOurs = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+  ScenarioOptions options;
+  options.productions.front().source = ", include_shared: true, kms_key: \"" + kOurs + "\"";
+  AwsScenario& aws = begin(std::move(options));
+  fakes::aws::SnapshotSeed shared;
+  shared.id = "theirs";
+  shared.type = "shared";
+  shared.owner = "210987654321";
+  shared.encrypted = true;
+  shared.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
+  shared.created = *from_iso("2026-11-21T06:30:00Z");
+  shared.engine_version = aws.version();
+  shared.data = aws.data();
+  aws.fake().seed(shared);
+  aws.must({"refresh"});
+  const std::string copy = "shop-yesterday-20261121-063000-1";
+  expect_serves(copy);
+  int copied = 0;
+  for (const auto& call : aws.fake().mutations()) {
+    if (call.operation != "CopyDBSnapshot") continue;
+    ++copied;
+    EXPECT_EQ(nlohmann::json::parse(call.input)["KmsKeyId"], kOurs);
+  }
+  EXPECT_EQ(copied, 1);
+  EXPECT_EQ(aws.fake().snapshot(copy + "-source"), "") << "of no more use once it is restored";
+  EXPECT_EQ(nlohmann::json::parse(aws.fake().instance(copy))["KmsKeyId"], kOurs);
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+  for (const auto& call : aws.fake().mutations())
+    EXPECT_THAT(call.target, ::testing::Not(HasSubstr("theirs")));
+}
+
+TEST_F(AwsEndToEnd, AnAuroraCluster) {
+  ScenarioOptions options;
+  options.productions.front().aurora = true;
+  AwsScenario& aws = begin(std::move(options));
+  aws.must({"refresh"});
+  const std::string writer = std::string(kFirst) + "-w";
+  expect_serves(writer);
+  const auto cluster = nlohmann::json::parse(aws.fake().cluster(kFirst));
+  EXPECT_EQ(aws.resolved(), cluster["Endpoint"]);
+  EXPECT_EQ(cluster["BackupRetentionPeriod"], 1) << "the least that Aurora allows";
+  nlohmann::json status = aws.must_json({"status"});
+  EXPECT_EQ(status["live"]["copy"], kFirst);
+  EXPECT_THAT(aws.must({"proof", "show"}).out, HasSubstr("backup"));
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, TwoProductionsAtOnce) {
+  ScenarioOptions options;
+  options.own_time = false;
+  options.productions = {{.name = "shop"}, {.name = "crm"}};
+  scenario_ = std::make_unique<AwsScenario>(std::move(options));
+  testing::RunResult shop, crm;
+  {
+    std::jthread one([&] { shop = scenario_->program({"refresh", "--production", "shop"}); });
+    std::jthread two([&] { crm = scenario_->program({"refresh", "--production", "crm"}); });
+  }
+  EXPECT_EQ(shop.status, 0) << shop.err;
+  EXPECT_EQ(crm.status, 0) << crm.err;
+  for (const std::string name : {"shop", "crm"}) {
+    const std::string copy = name + "-yesterday-20261121-060000-1";
+    EXPECT_EQ(scenario_->resolved(name), scenario_->address_of(copy));
+    EXPECT_EQ(scenario_->ask_staging(copy, "SELECT count(*) FROM users"), "500");
+  }
+  EXPECT_EQ(stacks_made(), 2);
+  {
+    std::jthread one([&] { scenario_->must({"teardown", "--yes", "--production", "shop"}); });
+    std::jthread two([&] { scenario_->must({"teardown", "--yes", "--production", "crm"}); });
+  }
+  scenario_->expect_production_untouched();
+  scenario_->expect_nothing_left_over();
+}
+
+// Tries to get into a copy at every step of a run, with production's logins and staging's, from staging's
+// network and from one that no group admits. The controller's own network is the controller's: production's
+// logins are tried from there once the copy is defused.
+class Prober {
+ public:
+  Prober(AwsScenario& aws, std::string copy) : aws_(aws), copy_(std::move(copy)) {}
+
+  void probe() {
+    const std::string found = aws_.fake().instance(copy_);
+    const auto instance = found.empty() ? nlohmann::json() : nlohmann::json::parse(found);
+    if (!instance.contains("Endpoint")) return;
+    const std::string address = instance["Endpoint"]["Address"];
+    if (doors_.empty()) {
+      for (const char* from : {kStagingNetwork, kElsewhere, kWorker})
+        doors_[from] = std::make_unique<fakes::aws::Door>(from, address, instance["Endpoint"]["Port"]);
+    }
+    std::string phase = "restoring";
+    for (const auto& tag : instance["TagList"]) {
+      if (tag["Key"] == "yesterdaytabase:phase") phase = tag["Value"];
+    }
+    const bool open = aws_.fake().count("UpdateStack") > 0;
+    phases_.insert(phase);
+    for (const auto& [from, door] : doors_) {
+      const bool ours = from == kWorker;
+      if (ours && (phase == "restoring" || phase == "restored")) continue;
+      for (const auto& [user, password] :
+           {std::pair("master", kMasterPassword), std::pair("app", kAppPassword),
+            std::pair("staging", kStagingPassword)}) {
+        if (open && user == std::string("staging") && from != kElsewhere) continue;
+        ++tries_;
+        const std::string said =
+            ask("host=" + address + " hostaddr=127.0.0.1 port=" + std::to_string(door->port()) +
+                    " dbname=shop user=" + user + " password=" + password +
+                    " sslmode=verify-full connect_timeout=5 sslrootcert=" + aws_.backend().ca_bundle(),
+                "SELECT 'in'");
+        if (said == "in") got_in_.push_back(std::string(user) + " from " + from + " while " + phase);
+      }
+    }
+  }
+  [[nodiscard]] const std::vector<std::string>& got_in() const { return got_in_; }
+  [[nodiscard]] const std::set<std::string>& phases() const { return phases_; }
+  [[nodiscard]] int tries() const { return tries_; }
+
+ private:
+  static constexpr const char* kStagingNetwork = "127.9.0.1";
+  static constexpr const char* kElsewhere = "127.8.0.1";
+  static constexpr const char* kWorker = "127.0.0.1";
+  AwsScenario& aws_;
+  std::string copy_;
+  std::map<std::string, std::unique_ptr<fakes::aws::Door>> doors_;
+  std::set<std::string> phases_;
+  std::vector<std::string> got_in_;
+  int tries_ = 0;
+};
+
+class AwsProber : public AwsEndToEnd {
+ protected:
+  void probe_with(Prober& prober) {
+    scenario_->at_every_event = [&prober] { prober.probe(); };
+    scenario_->at_every_wait = [this, &prober] {
+      if (++waits_ % kWaitsToAProbe == 0) prober.probe();
+    };
+  }
+  static constexpr int kWaitsToAProbe = 60;  // a wait is a second
+  int waits_ = 0;
+};
+
+TEST_F(AwsProber, NobodyGetsInBeforeTheCopyIsOpen) {
+  AwsScenario& aws = begin();
+  Prober prober(aws, kFirst);
+  probe_with(prober);
+  aws.must({"refresh"});
+  prober.probe();
+  EXPECT_THAT(prober.got_in(), ElementsAre());
+  EXPECT_THAT(prober.phases(),
+              ::testing::IsSupersetOf({"restoring", "restored", "defused", "masked", "proven", "live"}));
+  EXPECT_GT(prober.tries(), 100);
+  expect_serves(kFirst);
+}
+
+TEST_F(AwsProber, GetsInWhereTheDoorIsLeftOpenOnPurpose) {
+  AwsScenario& aws = begin();
+  aws.backend().allow("sg-worker", {"127.0.0.1", "127.9.0.1"});
+  Prober prober(aws, kFirst);
+  probe_with(prober);
+  aws.must({"refresh"});
+  EXPECT_THAT(prober.got_in(), ::testing::Contains("master from 127.9.0.1 while restoring"));
+  EXPECT_THAT(prober.got_in(), ::testing::Contains("app from 127.9.0.1 while restored"));
 }
 
 }  // namespace
