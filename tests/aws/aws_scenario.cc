@@ -91,7 +91,7 @@ void AwsScenario::seed() {
                           options_.admin_script);
   for (const ScenarioProduction& production : options_.productions) seed_production(production);
   fake_->seed_subnet_group("staging-db");
-  fake_->seed_zone("mysite.com");
+  zone_ = fake_->seed_zone("mysite.com");
   fake_->secrets().seed("ytb/keys",
                         fmt::format(R"({{"masking":"{}","signing":"{}"}})", kMaskingKey, kSigningText));
   fake_->ssm().seed("/shop/staging", kStagingPassword, "SecureString");
@@ -145,14 +145,14 @@ std::string AwsScenario::block_of(const ScenarioProduction& production, const st
         staging_groups: [sg-staging]
         bucket: my-proofs
         ca_bundle: {4}
-{5}    alias: {{route53: {{domain: mysite.com, ttl: 1, seen_from: "127.0.0.1:{6}"}}}}
+{5}    alias: {{route53: {{domain: mysite.com, ttl: {9}, seen_from: "127.0.0.1:{6}"}}}}
     masking: {{policy: "{7}", key: "secretsmanager:ytb/keys#masking"}}
     access: {{staging: {{password: "ssm:/shop/staging", member_of: [pg_read_all_data]}}}}
-    drain: 2s
+    drain: {10}
 {8})",
       production.name, kind, production.aurora ? "cluster" : "instance", production.source,
       backend_->ca_bundle(), production.copies, fake_->dns_port(),
-      policy.empty() ? "s3://my-config/shop/policy.yaml" : policy, more);
+      policy.empty() ? "s3://my-config/shop/policy.yaml" : policy, more, production.ttl_s, production.drain);
 }
 
 void AwsScenario::write_config(const std::string& more, const std::string& policy) {
@@ -170,12 +170,13 @@ productions:
 
 // As the hint of `policy accept` says: with files, then into the bucket.
 void AwsScenario::accept_policy() {
-  put(folder_ / "schema.sql", kSchema);
-  put(folder_ / "policy.yaml", kPolicy);
+  const std::string policy = kPolicy + options_.policy;
+  put(folder_ / "schema.sql", kSchema + options_.schema);
+  put(folder_ / "policy.yaml", policy);
   write_config("", "policy.yaml");
   must({"policy", "accept", "--yes", "--schema", folder_ / "schema.sql", "--database", "shop", "--production",
         options_.productions.front().name});
-  fake_->s3().put("my-config", "shop/policy.yaml", kPolicy);
+  fake_->s3().put("my-config", "shop/policy.yaml", policy);
   fake_->s3().put("my-config", "shop/policy.lock", get(folder_ / "policy.lock"));
   write_config();
 }

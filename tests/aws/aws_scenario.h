@@ -32,7 +32,9 @@ struct ScenarioProduction {
   std::string name = "shop";
   bool aurora = false;
   std::string source = {};  // more of the config's source: ", include_shared: true"
-  std::string copies = {};  // more lines of copies, each "      key: value\n"
+  std::string copies = {};  // more lines of copies, each "        key: value\n"
+  int ttl_s = 1;
+  std::string drain = "2s";
 };
 
 struct ScenarioOptions {
@@ -41,6 +43,8 @@ struct ScenarioOptions {
   std::vector<ScenarioProduction> productions = {ScenarioProduction{}};
   std::string script = {};        // more of production's database "shop", as its master
   std::string admin_script = {};  // and as rdsadmin
+  std::string schema = {};        // what these add to the schema that the policy is accepted for
+  std::string policy = {};        // and to the policy: "      cron.job: {\"*\": keep}\n"
 };
 
 class AwsScenario {
@@ -56,6 +60,7 @@ class AwsScenario {
   [[nodiscard]] fakes::aws::FakeAws& fake() { return *fake_; }
   [[nodiscard]] fakes::aws::PostgresBackend& backend() { return *backend_; }
   [[nodiscard]] const std::string& config() const { return config_; }
+  [[nodiscard]] const std::string& zone() const { return zone_; }  // the id of mysite.com's
   // Of the data that every snapshot is of.
   [[nodiscard]] const std::string& data() const { return data_; }
   [[nodiscard]] const std::string& version() const { return version_; }
@@ -102,7 +107,7 @@ class AwsScenario {
   ScenarioOptions options_;
   TemporaryFolder folder_;
   std::string config_ = folder_ / "yesterdaytabase.yaml";
-  std::string version_, data_;
+  std::string version_, data_, zone_;
   std::vector<std::string> snapshots_;
   std::shared_ptr<fakes::aws::PostgresBackend> backend_;
   std::unique_ptr<fakes::aws::FakeAws> fake_;

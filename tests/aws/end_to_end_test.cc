@@ -277,5 +277,110 @@ TEST_F(AwsProber, GetsInWhereTheDoorIsLeftOpenOnPurpose) {
   EXPECT_THAT(prober.got_in(), ::testing::Contains("app from 127.9.0.1 while restored"));
 }
 
+// pg_cron is not installed here: a table of its name stands for its jobs, which is what defusing goes by.
+TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
+  auto publisher = testing::PostgresCluster::make();
+  ASSERT_NE(publisher, nullptr);
+  publisher->run(
+      "postgres",
+      "CREATE TABLE users (id int PRIMARY KEY, email text, note text); CREATE PUBLICATION p FOR TABLE users");
+  const std::string where = "host=" + publisher->socket_directory() +
+                            " port=" + std::to_string(publisher->port()) + " user=postgres dbname=postgres";
+  ScenarioOptions options;
+  options.schema = "CREATE SCHEMA cron;\nCREATE TABLE cron.job (jobid integer, active boolean);\n";
+  options.policy = "      cron.job: {\"*\": keep}\n";
+  options.script = options.schema + "INSERT INTO cron.job VALUES (1, true);\n";
+  // On RDS the master may make subscriptions and extensions; here he has to be a superuser for a moment.
+  options.admin_script =
+      "ALTER ROLE master SUPERUSER; SET SESSION AUTHORIZATION master;"
+      "CREATE SUBSCRIPTION feed CONNECTION '" +
+      where +
+      "' PUBLICATION p WITH (copy_data = false);"
+      "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
+      publisher->socket_directory() + "', port '" + std::to_string(publisher->port()) +
+      "');"
+      "CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'postgres', password 'planted');"
+      "RESET SESSION AUTHORIZATION; ALTER EXTENSION postgres_fdw OWNER TO rdsadmin; ALTER ROLE master "
+      "NOSUPERUSER; GRANT rds_iam TO master, app";
+  AwsScenario& aws = begin(std::move(options));
+  bool fed = false;
+  aws.at_every_event = [&] {
+    if (fed || aws.fake().instance(kFirst).empty()) return;
+    publisher->run("postgres", "INSERT INTO users VALUES (9001, 'fresh@corp.test', 'from the publisher')");
+    fed = true;
+  };
+  aws.must({"refresh"});
+  EXPECT_TRUE(fed);
+  expect_serves(kFirst);
+  const std::string inside = aws.backend().admin_connection(kFirst, "shop");
+  EXPECT_EQ(ask(inside, "SELECT count(*) FROM pg_subscription"), "0");
+  EXPECT_EQ(ask(inside, "SELECT count(*) FROM pg_user_mapping WHERE umoptions IS NOT NULL"), "0");
+  EXPECT_THAT(ask(inside, "SELECT array_to_string(srvoptions, ' ') FROM pg_foreign_server"),
+              ::testing::Not(HasSubstr(publisher->socket_directory())));
+  EXPECT_EQ(ask(inside, "SELECT count(*) FROM cron.job WHERE active"), "0");
+  EXPECT_EQ(ask(inside,
+                "SELECT count(*) FROM pg_auth_members a JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles r "
+                "ON r.oid = a.member WHERE d.rolname = 'rds_iam' AND r.rolname IN ('master', 'app')"),
+            "0");
+  EXPECT_EQ(nlohmann::json::parse(aws.fake().instance(kFirst))["BackupRetentionPeriod"], 0)
+      << "production's 35 days of backups are not the copy's";
+  // Production itself is as armed as it was: what was fed arrives there, and its slot is its own.
+  const std::string production = aws.backend().admin_connection("shop", "shop");
+  std::string arrived;
+  for (int i = 0; i < 100 && arrived != "1"; ++i) {
+    arrived = ask(production, "SELECT count(*) FROM users WHERE id = 9001");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(arrived, "1");
+  EXPECT_EQ(publisher->value("postgres", "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots"),
+            "feed");
+  aws.expect_production_untouched();
+}
+
+// What the function's role and CloudFormation's may do, against every call of a whole life.
+TEST_F(AwsEndToEnd, TheDeploymentsPoliciesAllowAllThatWasCalled) {
+  AwsScenario& aws = begin();
+  const size_t before = aws.fake().calls().size();
+  aws.must({"check"});
+  aws.must({"refresh"});
+  aws.fake().advance(std::chrono::hours(24));
+  aws.add_snapshot("2026-11-22T06:00:00Z");
+  aws.must({"refresh", "--wait-drain"});
+  aws.must({"teardown", "--yes"});
+  std::string lines;
+  const std::vector<fakes::aws::RecordedCall> calls = aws.fake().calls();
+  std::set<std::string> operations;
+  for (size_t i = before; i < calls.size(); ++i) {
+    const fakes::aws::RecordedCall& call = calls[i];
+    operations.insert(call.operation);
+    lines += nlohmann::json{{"service", call.service},
+                            {"operation", call.operation},
+                            {"principal", call.principal},
+                            {"target", call.target},
+                            {"input", call.input}}
+                 .dump() +
+             "\n";
+  }
+  EXPECT_THAT(operations,
+              ::testing::IsSupersetOf({"CreateStack", "RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance",
+                                       "UpdateStack", "ChangeResourceRecordSets", "DeleteStack",
+                                       "DeleteDBInstance", "PutObject", "GetSecretValue"}));
+  auto judged = [&](const std::string& input) {
+    return testing::run_program(
+        {"/usr/bin/python3", std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py", "-p",
+         "InstanceClasses=db.t3.small", "-p", "HostedZoneId=" + aws.zone(), "-p",
+         "RecordName=shop-yesterday.mysite.com", "-p", "ExistingBucket=my-proofs"},
+        {}, input);
+  };
+  testing::RunResult allowed = judged(lines);
+  EXPECT_EQ(allowed.status, 0) << allowed.out << allowed.err;
+  EXPECT_THAT(allowed.out, HasSubstr(" calls, 0 not allowed"));
+  // And it would say so.
+  testing::RunResult denied =
+      judged(R"({"service": "rds", "operation": "DeleteDBInstance", "target": "db:shop"})");
+  EXPECT_EQ(denied.status, 1);
+  EXPECT_THAT(denied.out, HasSubstr("1 not allowed"));
+}
+
 }  // namespace
 }  // namespace ytb::tests
