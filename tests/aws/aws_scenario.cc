@@ -94,8 +94,7 @@ void AwsScenario::seed() {
   zone_ = fake_->seed_zone("mysite.com");
   fake_->secrets().seed("ytb/keys",
                         fmt::format(R"({{"masking":"{}","signing":"{}"}})", kMaskingKey, kSigningText));
-  fake_->ssm().seed("/shop/staging", kStagingPassword, "SecureString");
-  fake_->s3().seed_bucket("my-config");
+  fake_->ssm().seed("/ytb/staging", kStagingPassword, "SecureString");
   fake_->s3().seed_bucket("my-proofs");
 }
 
@@ -147,12 +146,12 @@ std::string AwsScenario::block_of(const ScenarioProduction& production, const st
         ca_bundle: {4}
 {5}    alias: {{route53: {{domain: mysite.com, ttl: {9}, seen_from: "127.0.0.1:{6}"}}}}
     masking: {{policy: "{7}", key: "secretsmanager:ytb/keys#masking"}}
-    access: {{staging: {{password: "ssm:/shop/staging", member_of: [pg_read_all_data]}}}}
+    access: {{staging: {{password: "ssm:/ytb/staging", member_of: [pg_read_all_data]}}}}
     drain: {10}
 {8})",
       production.name, kind, production.aurora ? "cluster" : "instance", production.source,
       backend_->ca_bundle(), production.copies, fake_->dns_port(),
-      policy.empty() ? "s3://my-config/shop/policy.yaml" : policy, more, production.ttl_s, production.drain);
+      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, more, production.ttl_s, production.drain);
 }
 
 void AwsScenario::write_config(const std::string& more, const std::string& policy) {
@@ -176,8 +175,8 @@ void AwsScenario::accept_policy() {
   write_config("", "policy.yaml");
   must({"policy", "accept", "--yes", "--schema", folder_ / "schema.sql", "--database", "shop", "--production",
         options_.productions.front().name});
-  fake_->s3().put("my-config", "shop/policy.yaml", policy);
-  fake_->s3().put("my-config", "shop/policy.lock", get(folder_ / "policy.lock"));
+  fake_->s3().put("my-proofs", "config/policy.yaml", policy);
+  fake_->s3().put("my-proofs", "config/policy.lock", get(folder_ / "policy.lock"));
   write_config();
 }
 

@@ -300,7 +300,7 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
       publisher->socket_directory() + "', port '" + std::to_string(publisher->port()) +
       "');"
       "CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'postgres', password 'planted');"
-      "RESET SESSION AUTHORIZATION; ALTER EXTENSION postgres_fdw OWNER TO rdsadmin; ALTER ROLE master "
+      "RESET SESSION AUTHORIZATION; ALTER ROLE master "
       "NOSUPERUSER; GRANT rds_iam TO master, app";
   AwsScenario& aws = begin(std::move(options));
   bool fed = false;
@@ -339,7 +339,9 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
 
 // What the function's role and CloudFormation's may do, against every call of a whole life.
 TEST_F(AwsEndToEnd, TheDeploymentsPoliciesAllowAllThatWasCalled) {
-  AwsScenario& aws = begin();
+  ScenarioOptions options;
+  options.productions.front().copies = "        service_role: arn:aws:iam::123456789012:role/ytb-service\n";
+  AwsScenario& aws = begin(std::move(options));
   const size_t before = aws.fake().calls().size();
   aws.must({"check"});
   aws.must({"refresh"});
@@ -368,7 +370,7 @@ TEST_F(AwsEndToEnd, TheDeploymentsPoliciesAllowAllThatWasCalled) {
   auto judged = [&](const std::string& input) {
     return testing::run_program(
         {"/usr/bin/python3", std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py", "-p",
-         "InstanceClasses=db.t3.small", "-p", "HostedZoneId=" + aws.zone(), "-p",
+         "AWS::StackName=ytb", "-p", "InstanceClasses=db.t3.small", "-p", "HostedZoneId=" + aws.zone(), "-p",
          "RecordName=shop-yesterday.mysite.com", "-p", "ExistingBucket=my-proofs"},
         {}, input);
   };
