@@ -81,9 +81,10 @@ void install_signals() {
   stop_is_announced.store(::isatty(STDERR_FILENO) != 0);
 }
 
+// One of ours that is empty is not set: templates and task definitions cannot leave one out.
 std::optional<std::string> environment(const std::string& variable) {
   const char* value = std::getenv(variable.c_str());
-  if (value == nullptr) return std::nullopt;
+  if (value == nullptr || (*value == '\0' && variable.starts_with("YTB_"))) return std::nullopt;
   return std::string(value);
 }
 
@@ -363,6 +364,11 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock) {
         return refresh::make_settings(config, production, state, *open_aws_vault(sessions, config.aws),
                                       std::move(digest), std::string("yesterdaytabase ") + YTB_VERSION);
       },
+      .stack_args =
+          [&sessions](const config::Config& config, const config::ProductionConfig& production,
+                      const model::Action& restore) {
+            return aws_stack_args(sessions, config.aws, production, restore);
+          },
       .caller = [&sessions] { return caller_of(sessions, {}); },
       .environment = environment,
       .clock = clock,
@@ -397,9 +403,14 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
       .open_forwarder = [](const config::Config&,
                            const config::ProductionConfig& production) { return open_forwarder(production); },
       .check_place =
-          [&wiring](const config::Config& config, const config::ProductionConfig& production) {
-            return config::is_aws(production) ? check_aws_place(wiring, config, production)
+          [&wiring](const config::Config& config, const config::ProductionConfig& production,
+                    const cli::MaskedTables& tables) {
+            return config::is_aws(production) ? check_aws_place(wiring, config, production, tables)
                                               : check_place(wiring.clock, production);
+          },
+      .open_adoption =
+          [&wiring](const config::Config& config, const config::ProductionConfig& production) {
+            return open_aws_adoption(wiring, config, production);
           },
       .installed_servers = installed_servers,
       .run_lambda = [&] { return run_lambda(function, stop_flag); },

@@ -13,6 +13,8 @@
 #include "cli/services.h"
 #include "config/config.h"
 #include "drivers/aws/caller.h"
+#include "model/action.h"
+#include "ports/adoption.h"
 #include "ports/vault.h"
 #include "refresh/drivers.h"
 
@@ -56,8 +58,18 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                        const config::ProductionConfig& production, const Secret& signing_key,
                        refresh::Drivers& drivers);
 
-// The lines of `check` that only these drivers can know. Only looks.
+// What the stack of this restore is made of, as the original's answer has it. Only looks.
+Result<std::string> aws_stack_args(AwsSessions& sessions, const config::AwsConfig& aws,
+                                   const config::ProductionConfig& production, const model::Action& restore);
+
+// The lines of `check` that only these drivers can know. Only looks; what may not be looked at is a line.
 std::vector<cli::CheckLine> check_aws_place(const AwsWiring& wiring, const config::Config& config,
-                                            const config::ProductionConfig& production);
+                                            const config::ProductionConfig& production,
+                                            const cli::MaskedTables& tables);
+
+// `adopt`. kUnsupported for a production that the original cannot have had.
+Result<std::unique_ptr<ports::Adoption>> open_aws_adoption(const AwsWiring& wiring,
+                                                           const config::Config& config,
+                                                           const config::ProductionConfig& production);
 
 }  // namespace ytb

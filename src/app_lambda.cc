@@ -28,9 +28,15 @@ std::string variable(const LambdaWiring& wiring, const std::string& name) {
   return wiring.environment(name).value_or("");
 }
 
-Result<lambda::Setup> setup_of_text(const LambdaWiring& wiring, const std::string& text) {
-  YTB_ASSIGN(lambda::OriginalConfig original, lambda::parse_original_config(text));
-  return lambda::setup_from_original(original, wiring.environment);
+// Of a config.json, or of an event that brings the same as its `config`. Without one: none.
+Result<std::optional<lambda::Setup>> setup_of_text(const LambdaWiring& wiring, const std::string& text) {
+  Result<lambda::Event> event = lambda::parse_event(text);
+  if (event.ok() && !event->config) return std::optional<lambda::Setup>();
+  Result<lambda::OriginalConfig> original =
+      event.ok() ? Result(*event->config) : lambda::parse_original_config(text);
+  if (!original.ok()) return std::move(original).error();
+  YTB_ASSIGN(lambda::Setup setup, lambda::setup_from_original(*original, wiring.environment));
+  return std::optional(std::move(setup));
 }
 
 Result<lambda::Setup> setup_of_place(const LambdaWiring& wiring, const std::string& place) {
@@ -38,7 +44,8 @@ Result<lambda::Setup> setup_of_place(const LambdaWiring& wiring, const std::stri
   return lambda::Setup{.config = std::make_shared<const config::Config>(std::move(config)), .remarks = {}};
 }
 
-// Ours by $YTB_CONFIG or beside the program, else the original's by $YTB_ORIGINAL_CONFIG or config.json.
+// The original's by $YTB_ORIGINAL_CONFIG (as a config.json or as the event that the schedule sends), ours by
+// $YTB_CONFIG or beside the program, the original's config.json.
 Result<std::optional<lambda::Setup>> own_setup(const LambdaWiring& wiring,
                                                const std::optional<std::string>& given) {
   auto some = [](Result<lambda::Setup> setup) -> Result<std::optional<lambda::Setup>> {
@@ -47,7 +54,10 @@ Result<std::optional<lambda::Setup>> own_setup(const LambdaWiring& wiring,
   };
   if (given) return some(setup_of_place(wiring, *given));
   std::string original = variable(wiring, "YTB_ORIGINAL_CONFIG");
-  if (!original.empty()) return some(setup_of_text(wiring, original));
+  if (!original.empty()) {
+    Result<std::optional<lambda::Setup>> setup = setup_of_text(wiring, original);
+    if (!setup.ok() || *setup) return setup;
+  }
   std::string place = variable(wiring, "YTB_CONFIG");
   if (!place.empty()) return some(setup_of_place(wiring, place));
   std::string root = variable(wiring, "LAMBDA_TASK_ROOT");
@@ -58,7 +68,7 @@ Result<std::optional<lambda::Setup>> own_setup(const LambdaWiring& wiring,
   std::string bundled = os::join_path(root, "config.json");
   if (!os::exists(bundled)) return std::optional<lambda::Setup>();
   YTB_ASSIGN(std::string text, os::read_file(bundled, kOriginalBytesMax));
-  return some(setup_of_text(wiring, text));
+  return setup_of_text(wiring, text);
 }
 
 struct Proposal {
@@ -165,7 +175,7 @@ lambda::Parts parts_of(const LambdaWiring& wiring, lambda::DueMarks& marks,
                                      std::string_view yaml) {
                              return keep_proposal(wiring, proposal_of(production, copy), yaml);
                            },
-                       .stack_args = {},
+                       .stack_args = wiring.stack_args,
                        .spool_free_bytes = []() -> uint64_t {
                          Result<os::Space> space = os::space_at(kSpool);
                          return space.ok() ? space->available_bytes : 0;

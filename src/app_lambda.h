@@ -27,6 +27,8 @@ struct LambdaWiring {
   std::function<Result<refresh::Settings>(const config::Config&, const config::ProductionConfig&,
                                           std::string inputs_digest)>
       make_settings;
+  // The original's `stack_args` of a restore.
+  decltype(lambda::Parts::stack_args) stack_args = {};
   // For marks, proposals and the worker; outlives the run. Not asked before it is needed.
   S3DueMarks::CallerSource caller;
   lambda::Environment environment;

@@ -61,22 +61,39 @@ void check_snapshots(const Context& context, const Site& site, Lines& lines) {
   lines.push_back(std::move(line));
 }
 
-void check_policy(const Context& context, const Site& site, Lines& lines) {
+// What the plan masks, by size.
+MaskedTables masked_tables(const masking::MaskingPlan& plan) {
+  std::vector<MaskedTable> tables;
+  for (const masking::DatabasePlan& database : plan.databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      if (table.treatment != masking::Treatment::kMask) continue;
+      tables.push_back({fmt::format("{} {}", database.database.name, masking::to_string(table.table.name)),
+                        table.table.size_bytes});
+    }
+  }
+  return tables;
+}
+
+// Says what masking has to do, where that is known.
+MaskedTables check_policy(const Context& context, const Site& site, Lines& lines) {
   const config::MaskingConfig& masking = site.production->masking;
   if (!masking.none_reason.empty()) {
     lines.push_back({.what = "masking",
                      .failed = std::nullopt,
                      .detail = fmt::format("NONE, because: {}", masking.none_reason),
                      .warning = true});
-    return;
+    return std::vector<MaskedTable>{};
   }
   Result<refresh::PolicyFiles> files = refresh::load_policy(masking, *site.vault);
-  if (!files.ok()) return add(lines, "policy", files, "");
+  if (!files.ok()) {
+    add(lines, "policy", files, "");
+    return {};
+  }
   Result<CatalogFound> found = find_catalog(context, site);
   if (!found.ok()) {
     // Without production's columns nothing is known; the refresh itself will judge.
     lines.push_back({.what = "policy", .failed = found.error(), .detail = {}, .warning = true});
-    return;
+    return {};
   }
   masking::PlanCheck check = masking::plan_masking(files->policy, files->lock, found->catalog);
   CheckLine line{.what = "policy",
@@ -84,6 +101,7 @@ void check_policy(const Context& context, const Site& site, Lines& lines) {
                  .detail = fmt::format("every column is judged, against {}", found->said)};
   if (!check.ok()) line.failed = masking::to_error(check);
   lines.push_back(std::move(line));
+  return check.ok() ? masked_tables(*check.plan) : std::nullopt;
 }
 
 Lines gather(const Context& context, const Site& site) {
@@ -95,8 +113,8 @@ Lines gather(const Context& context, const Site& site) {
       site.config->signing_key.empty() ? fmt::format("{}/signing.key", site.state.path())
                                        : site.config->signing_key.locator);
   check_snapshots(context, site, lines);
-  check_policy(context, site, lines);
-  for (CheckLine& line : context.services.check_place(*site.config, *site.production))
+  const MaskedTables tables = check_policy(context, site, lines);
+  for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))
     lines.push_back(std::move(line));
   add(lines, "copies", site.drivers.host->list(), place_of_copies(*site.production));
   Result<model::AliasState> alias = site.drivers.alias->read();
@@ -104,6 +122,18 @@ Lines gather(const Context& context, const Site& site) {
   Result<std::vector<ports::JournalEntry>> journal = site.drivers.journal->recent(site.production->name, 1);
   add(lines, "journal", journal, site.state.journal_file());
   if (!journal.ok()) lines.back().warning = true;  // history only
+  return lines;
+}
+
+// Without its drivers (a secret that may not be read, a state directory that cannot be made) what can be
+// known of the place is still said.
+Lines gather_without_drivers(const Context& context, const config::Config& config,
+                             const config::ProductionConfig& production, const Error& why) {
+  Lines lines;
+  lines.push_back({.what = "config", .failed = std::nullopt, .detail = config.file});
+  lines.push_back({.what = "drivers", .failed = why, .detail = {}});
+  for (CheckLine& line : context.services.check_place(config, production, {}))
+    lines.push_back(std::move(line));
   return lines;
 }
 
@@ -122,8 +152,11 @@ void print_lines(const Context& context, const Lines& lines) {
 }  // namespace
 
 Status run_check(Context& context) {
-  YTB_ASSIGN(Site site, open_site(context));
-  Lines lines = gather(context, site);
+  YTB_ASSIGN(std::shared_ptr<const config::Config> config, read_config(context));
+  YTB_ASSIGN(const config::ProductionConfig* production, choose_production(context, *config));
+  Result<Site> site = open_site(context, config, production);
+  Lines lines = site.ok() ? gather(context, *site)
+                          : gather_without_drivers(context, *config, *production, site.error());
   auto is_failure = [](const CheckLine& line) { return line.failed && !line.warning; };
   auto first = std::find_if(lines.begin(), lines.end(), is_failure);
   auto failures = std::count_if(lines.begin(), lines.end(), is_failure);
@@ -137,7 +170,7 @@ Status run_check(Context& context) {
                           {"error", line.failed ? to_tree(*line.failed) : Json(nullptr)}});
     }
     context.out() << to_text(
-        Json{{"production", site.production->name.str()}, {"ok", failures == 0}, {"checks", list}});
+        Json{{"production", production->name.str()}, {"ok", failures == 0}, {"checks", list}});
   } else {
     print_lines(context, lines);
   }

@@ -22,13 +22,14 @@ std::vector<CommandSpec> make_commands() {
       {.id = CommandId::kInit,
        .path = "init",
        .summary = "Write a first config, its keys and the state directory",
-       .help = "Looks at this machine (PostgreSQL versions, disk space, paths), writes a commented config "
-               "file, and "
-               "makes the masking key, the signing key and the password of the role 'staging', each in a "
-               "file that "
-               "only you can read. Nothing that exists is overwritten.\n\n"
-               "--production names the production in the config; the default is 'shop'.\n\n"
-               "The config is one of local copies. docs/config.md has one of RDS and Aurora to begin with.",
+       .help =
+           "Looks at this machine (PostgreSQL versions, disk space, paths), writes a commented config "
+           "file, and "
+           "makes the masking key, the signing key and the password of the role 'staging', each in a "
+           "file that "
+           "only you can read. Nothing that exists is overwritten.\n\n"
+           "--production names the production in the config; the default is 'shop'.\n\n"
+           "The config is one of local copies. With RDS or Aurora begin with the one in docs/guide-aws.md.",
        .arguments = {},
        .options = {{.name = "--source-dir",
                     .value = "DIR",
@@ -53,12 +54,12 @@ std::vector<CommandSpec> make_commands() {
       {.id = CommandId::kCheck,
        .path = "check",
        .summary = "Say whether a refresh would work, line by line",
-       .help = "Checks the config, the policy against production's columns, the snapshots, the PostgreSQL "
-               "binaries, "
-               "disk space, ports, users, key files and the alias; with AWS who we are there, certificates "
-               "and the zone. Changes nothing. Each line has its "
-               "remedy; one "
-               "that fails makes the exit status that of the failure.",
+       .help =
+           "Checks the config, the policy against production's columns, the snapshots, the PostgreSQL "
+           "binaries, "
+           "disk space, ports, users, key files and the alias; with AWS who we are there, zone and record, "
+           "networks, class, certificates, quotas, sizes and rights, and how each is known. Changes nothing. "
+           "Each line has its remedy; one that fails makes the exit status that of the failure.",
        .arguments = {},
        .options = {},
        .examples = "  yesterdaytabase check\n  yesterdaytabase check --output json\n"},

@@ -147,6 +147,11 @@ Result<const config::ProductionConfig*> choose_production(const Context& context
 Result<Site> open_site(const Context& context) {
   YTB_ASSIGN(std::shared_ptr<const config::Config> config, read_config(context));
   YTB_ASSIGN(const config::ProductionConfig* production, choose_production(context, *config));
+  return open_site(context, std::move(config), production);
+}
+
+Result<Site> open_site(const Context& context, std::shared_ptr<const config::Config> config,
+                       const config::ProductionConfig* production) {
   YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config->state_directory));
   YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(context.services, config->aws));
   YTB_ASSIGN(refresh::Drivers drivers, context.services.make_drivers(*config, *production));

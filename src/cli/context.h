@@ -44,6 +44,9 @@ Result<std::shared_ptr<const config::Config>> read_config(const Context& context
 Result<const config::ProductionConfig*> choose_production(const Context& context,
                                                           const config::Config& config);
 Result<Site> open_site(const Context& context);
+// The same of what was read and chosen already.
+Result<Site> open_site(const Context& context, std::shared_ptr<const config::Config> config,
+                       const config::ProductionConfig* production);
 
 // A refresher for `site`. Without `inputs` (a broken policy must not keep anybody from looking or rolling
 // back) it can observe, roll back and delete.

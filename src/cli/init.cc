@@ -188,7 +188,7 @@ Status run_init(Context& context) {
     YTB_ASSIGN(config::Config config, refresh::load_config(plan.config_file, vault));
     YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
     YTB_ASSIGN(Secret key, state.signing_key());
-    for (const CheckLine& line : context.services.check_place(config, config.productions.front())) {
+    for (const CheckLine& line : context.services.check_place(config, config.productions.front(), {})) {
       if (line.failed) around.push_back(fmt::format("{}: {}", line.what, line.failed->message));
     }
   }

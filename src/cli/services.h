@@ -29,6 +29,14 @@ struct CheckLine {
   bool warning = false;         // not fine, but a refresh would work
 };
 
+// What masking has to do, by the policy and by production's tables, or those of the live copy. None: it is
+// not known before the first refresh.
+struct MaskedTable {
+  std::string name;  // "shop public.users"
+  uint64_t bytes = 0;
+};
+using MaskedTables = std::optional<std::vector<MaskedTable>>;
+
 // `work`: whose masking is to be done.
 struct WorkCall {
   std::string copy;
@@ -48,7 +56,9 @@ struct Services {
   std::function<Result<std::unique_ptr<ports::Vault>>(const config::AwsConfig&)> open_vault = {};
   serve::OpenForwarder open_forwarder;
   // What only the drivers of this production can check: binaries, users, ports, socket paths.
-  std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&)> check_place;
+  std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&,
+                                       const MaskedTables&)>
+      check_place;
   // Coming from the original, on AWS; kUnsupported for other productions. Empty: not in this build.
   std::function<Result<std::unique_ptr<ports::Adoption>>(const config::Config&,
                                                          const config::ProductionConfig&)>

@@ -53,7 +53,6 @@ struct RdsCopiesConfig {
   std::string service_role;  // ARN of the role CloudFormation acts as; "" : as ourselves
   std::string bucket;        // S3: evidence and proofs
   std::string bucket_prefix = "yesterdaytabase";
-  bool warm_up = false;  // read what masking does not touch, so that first reads are not slow
   Duration restore_max = std::chrono::hours(12);
 };
 

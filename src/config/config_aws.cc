@@ -243,7 +243,6 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   if (rds.bucket_prefix.empty() || rds.bucket_prefix.starts_with('/')) {
     values_.complain(kind, "bucket_prefix", "'bucket_prefix' takes a prefix of keys, e.g. yesterdaytabase");
   }
-  rds.warm_up = kind.boolean("warm_up", false);
   rds.restore_max = kind.duration("restore_max").value_or(rds.restore_max);
   if (rds.restore_max < kRestoreLeast || rds.restore_max > kRestoreMost) {
     values_.complain(kind, "restore_max", "'restore_max' takes 10min to 72h");

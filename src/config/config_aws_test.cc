@@ -91,7 +91,6 @@ productions:
         service_role: arn:aws:iam::123456789012:role/stacks
         bucket: my-proofs
         bucket_prefix: a/b/
-        warm_up: true
         restore_max: 3h
     alias: {route53: {zone_id: Z123, name: Staging-DB.mysite.com., ttl: 300, seen_from: "10.0.0.2:5353"}}
     fargate:
@@ -135,7 +134,6 @@ productions:
   EXPECT_EQ(rds.service_role, "arn:aws:iam::123456789012:role/stacks");
   EXPECT_EQ(rds.bucket, "my-proofs");
   EXPECT_EQ(rds.bucket_prefix, "a/b");
-  EXPECT_TRUE(rds.warm_up);
   EXPECT_EQ(rds.restore_max, std::chrono::hours(3));
   EXPECT_EQ(shop.alias.route53.zone_id, "Z123");
   EXPECT_EQ(shop.alias.route53.name, "staging-db.mysite.com");

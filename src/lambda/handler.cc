@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "lambda/deadline.h"
+#include "lambda/status_line.h"
 
 namespace ytb::lambda {
 
@@ -206,7 +207,8 @@ void Handler::put_stack_args(Json& answer, const Target& target, const PassRepor
   }
   if (restore == nullptr || !restore->snapshot) return;
   if (parts_.stack_args) {
-    Result<std::string> text = parts_.stack_args(*target.production, *restore);
+    Result<std::string> text = parts_.stack_args(*target.setup.config, *target.production, *restore);
+    if (!text.ok()) parts_.log(fmt::format("stack_args: {}", text.error().message));
     Json tree = text.ok() ? Json::parse(*text, nullptr, false) : Json();
     if (tree.is_object()) {
       answer["stack_args"] = std::move(tree);
@@ -216,8 +218,7 @@ void Handler::put_stack_args(Json& answer, const Target& target, const PassRepor
   answer["stack_args"] = {
       {"StackName", restore->copy.str()},
       {"Parameters",
-       Json::array({Json{{"ParameterKey", "DBName"}, {"ParameterValue", restore->copy.str()}},
-                    Json{{"ParameterKey", "SnapshotID"}, {"ParameterValue", restore->snapshot->id.str()}}})}};
+       Json::array({Json{{"ParameterKey", "Snapshot"}, {"ParameterValue", restore->snapshot->id.str()}}})}};
 }
 
 // --------------------------------------------------------------------------------------------------- tick
@@ -267,7 +268,17 @@ Result<std::vector<Handler::Ticked>> Handler::targets_of_tick(std::string& troub
 }
 
 Json Handler::tick_one(const Target& target, const DueMark* mark, const Invocation& invocation) {
-  if (mark != nullptr && mark->want == DueMark::Want::kTeardown) return tick_gone(target, *mark, invocation);
+  const bool goes = mark != nullptr && mark->want == DueMark::Want::kTeardown;
+  Seen copies = Error{.code = Code::kConnection, .message = "nothing was looked at", .hint = {}};
+  Json answer =
+      goes ? tick_gone(target, *mark, invocation, copies) : tick_stays(target, mark, invocation, copies);
+  // However it went: an alarm takes silence for failure.
+  parts_.log(status_line(*target.production, copies, parts_.clock.now()));
+  return answer;
+}
+
+Json Handler::tick_stays(const Target& target, const DueMark* mark, const Invocation& invocation,
+                         Seen& copies) {
   StopFlag stop;
   DeadlineWatch watch(parts_.clock, stop_of(invocation), stop);
   Result<std::unique_ptr<Pass>> pass = Pass::open(parts_, target, stop);
@@ -280,12 +291,15 @@ Json Handler::tick_one(const Target& target, const DueMark* mark, const Invocati
   PassReport report =
       (*pass)->run(options_for(mark), limits_until(stop_of(invocation), invocation, kTickWaitMax));
   bool due = mark != nullptr && settle_mark(*mark, report);
-  Json answer = answer_of(target, report, observe((*pass)->drivers()), due);
+  model::Observed observed = observe((*pass)->drivers());
+  Json answer = answer_of(target, report, observed, due);
+  copies = std::move(observed.copies);
   put_stack_args(answer, target, report);
   return answer;
 }
 
-Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocation& invocation) {
+Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocation& invocation,
+                        Seen& copies) {
   Json answer = empty_answer(fmt::format(
       "removed, as was asked at {}; an event with action create brings it back", to_iso(mark.at)));
   answer["production"] = target.production->name.str();
@@ -301,6 +315,7 @@ Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocat
               std::none_of(observed.copies->begin(), observed.copies->end(), [&](const Copy& copy) {
                 return copy.marked && copy.production == target.production->name;
               });
+  copies = std::move(observed.copies);
   if (gone) return answer;
   answer["action"] = "delete";
   Status status = (*pass)->tear_down();
@@ -359,7 +374,8 @@ Result<Handled> Handler::remove(const Event& event, const Invocation& invocation
   answer["production"] = target.production->name.str();
   Handled handled = answered(answer);
   handled.afterwards = [this, target, mark, invocation] {
-    parts_.log(to_text(tick_gone(target, mark, invocation)));
+    Seen copies = Error{.code = Code::kConnection, .message = "nothing was looked at", .hint = {}};
+    parts_.log(to_text(tick_gone(target, mark, invocation, copies)));
   };
   return handled;
 }

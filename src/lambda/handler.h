@@ -4,7 +4,8 @@
 //       leave a durable mark that a refresh is due, take the first action, and answer. Once the answer is
 //       out, the same invocation carries on until its deadline nears: whoever has no heartbeat is served,
 //       too.
-//   tick    carries on what is under way and what is marked, for all productions, until the deadline nears
+//   tick    carries on what is under way and what is marked, for all productions, until the deadline nears,
+//           and says one line of each (status_line.h)
 //   delete  of a copy, or, without one, of everything of the production, which then stays away until it is
 //       asked for again
 //   rollback, status, plan    as on the command line
@@ -50,7 +51,10 @@ class Handler {
 
   // One production's share of a tick.
   Json tick_one(const Target& target, const DueMark* mark, const Invocation& invocation);
-  Json tick_gone(const Target& target, const DueMark& mark, const Invocation& invocation);
+  // What was seen of the copies last goes into `copies`.
+  using Seen = model::Known<std::vector<model::Copy>>;
+  Json tick_stays(const Target& target, const DueMark* mark, const Invocation& invocation, Seen& copies);
+  Json tick_gone(const Target& target, const DueMark& mark, const Invocation& invocation, Seen& copies);
   Result<std::vector<Ticked>> targets_of_tick(std::string& trouble);
   void carry_on(const Target& target, const DueMark& mark, const Invocation& invocation);
   PassLimits limits_until(Instant stop_at, const Invocation& invocation, Duration wait_max) const;

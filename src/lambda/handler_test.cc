@@ -122,6 +122,58 @@ TEST_F(Function, TheDeadlineEndsATickInTheMiddleOfARestore) {
   EXPECT_NE(site_.live(), nullptr);
 }
 
+TEST_F(Function, EveryTickSaysOneLineOfEachProduction) {
+  auto lines = [this] {
+    std::vector<Tree> found;
+    for (const std::string& each : site_.log) {
+      if (each.starts_with(R"({"ytb":"status")")) found.push_back(Tree::parse(each));
+    }
+    site_.log.clear();
+    return found;
+  };
+  invoke(kTick);
+  std::vector<Tree> said = lines();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0]["production"], "shop");
+  EXPECT_EQ(said[0]["stale"], 1) << "nothing is live yet";
+  refreshed();
+  EXPECT_THAT(lines(), IsEmpty()) << "of ticks only";
+  invoke(kTick);
+  said = lines();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0]["stale"], 0);
+  EXPECT_EQ(said[0]["copies"], 1);
+  EXPECT_EQ(said[0]["overdue_copies"], 0);
+  EXPECT_GT(said[0]["data_age_s"], 0);
+  site_.world.drain = Duration{};  // who takes everything away does not wait for its users
+  invoke(R"({"action":"delete"})");
+  lines();
+  invoke(kTick);
+  said = lines();
+  ASSERT_EQ(said.size(), 1U) << "also of one that was removed";
+  EXPECT_EQ(said[0]["copies"], 0);
+}
+
+TEST_F(Function, StackArgsAreTheWiringsAndElseWhatIsKnownHere) {
+  site_.add_snapshot();
+  Tree answer = invoke(kOriginal, false);
+  EXPECT_EQ(answer["stack_args"]["StackName"], answer["copy"]);
+  EXPECT_FALSE(answer["stack_args"].contains("TemplateBody"));
+  invoke(R"({"action":"delete"})");
+  Parts parts = site_.parts();
+  std::string asked;
+  parts.stack_args = [&](const config::Config& config, const config::ProductionConfig& production,
+                         const model::Action& restore) -> Result<std::string> {
+    asked = config.productions.front().name.str() + " " + production.name.str() + " " + restore.id();
+    return std::string(R"({"StackName":"s","TemplateBody":"{}","Parameters":[]})");
+  };
+  Handler handler(std::move(parts));
+  Result<Handled> handled = handler.handle(site_.invocation(kOriginal));
+  ASSERT_TRUE(handled.ok());
+  EXPECT_THAT(asked, HasSubstr("shop shop restore:shop-yesterday-"));
+  EXPECT_EQ(Tree::parse(handled->answer)["stack_args"]["TemplateBody"], "{}");
+}
+
 TEST_F(Function, AMarkOfAnEventWithItsOwnConfigIsCarriedOnByTheHeartbeat) {
   site_.has_own_config = false;
   site_.add_snapshot();

@@ -53,6 +53,52 @@ TEST_F(OriginalSetup, WhatTheOriginalSaidIsKept) {
   EXPECT_THAT(setup->remarks, ElementsAre(HasSubstr("YTB_ACCESS_ROLE")));
 }
 
+// A task definition cannot leave a variable out, and a template gives what is not chosen as "".
+TEST_F(OriginalSetup, AVariableThatIsEmptyIsNotSet) {
+  for (const char* name : {"YTB_POLICY",
+                           "YTB_POLICY_LOCK",
+                           "YTB_MASKING_KEY",
+                           "YTB_MASKING_NONE",
+                           "YTB_ACCESS_ROLE",
+                           "YTB_ACCESS_PASSWORD",
+                           "YTB_ACCESS_MEMBER_OF",
+                           "YTB_ACCESS_EXISTING",
+                           "YTB_FARGATE_CLUSTER",
+                           "YTB_FARGATE_TASK_DEFINITION",
+                           "YTB_FARGATE_SUBNETS",
+                           "YTB_FARGATE_SECURITY_GROUPS",
+                           "YTB_FARGATE_CONTAINER",
+                           "YTB_FARGATE_PUBLIC_IP",
+                           "YTB_BUCKET_PREFIX",
+                           "YTB_SERVICE_ROLE",
+                           "YTB_CA_BUNDLE",
+                           "YTB_INSTANCE_CLASS",
+                           "YTB_STORAGE_TYPE",
+                           "YTB_KMS_KEY",
+                           "YTB_ALIAS_NAME",
+                           "YTB_ALIAS_TTL",
+                           "YTB_SEEN_FROM",
+                           "YTB_DRAIN",
+                           "YTB_SPARE_COPIES",
+                           "YTB_MAX_AGE"}) {
+    variables_[name] = "";
+  }
+  Result<lambda::Setup> setup = make();
+  ASSERT_TRUE(setup.ok()) << to_string(setup.error());
+  const config::ProductionConfig& production = setup->config->productions.front();
+  EXPECT_EQ(production.alias.route53.name, "shop-yesterday.mysite.com");
+  EXPECT_EQ(production.alias.route53.ttl_s, 300);
+  EXPECT_EQ(production.alias.route53.seen_from, "public");
+  EXPECT_EQ(production.copies.rds.instance_class, "db.t4g.medium");
+  EXPECT_EQ(production.copies.rds.storage_type, "gp3");
+  EXPECT_EQ(production.copies.rds.bucket_prefix, "yesterdaytabase");
+  EXPECT_FALSE(production.fargate.has_value());
+  EXPECT_FALSE(production.max_age.has_value());
+  EXPECT_FALSE(production.source.rds.include_shared);
+  variables_["YTB_BUCKET"] = "";
+  EXPECT_THAT(refusal(), HasSubstr("YTB_BUCKET is not set"));
+}
+
 TEST_F(OriginalSetup, TheEnvironmentSaysTheRest) {
   variables_.insert({{"YTB_POLICY", "s3://evidence/policy.yaml"},
                      {"YTB_MASKING_KEY", "ssm:/ytb/key"},

@@ -44,7 +44,9 @@ struct Parts {
                                     std::string_view yaml)>
       keep_proposal;
   // The original's `stack_args` of a restore, as JSON; may be empty: the answer then has what is known here.
-  std::function<Result<std::string>(const config::ProductionConfig&, const model::Action&)> stack_args;
+  std::function<Result<std::string>(const config::Config&, const config::ProductionConfig&,
+                                    const model::Action&)>
+      stack_args;
   std::function<uint64_t()> spool_free_bytes;  // of /tmp
   Clock& clock;
   std::function<void(std::string_view)> log;

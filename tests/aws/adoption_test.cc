@@ -20,6 +20,7 @@ using ::testing::SizeIs;
 constexpr const char* kName = "shop-yesterday.mysite.com";
 constexpr const char* kStack = "shop-yesterdaytabase";
 constexpr const char* kOldInstance = "shop-2026-11-22-1100";
+constexpr const char* kRole = "arn:aws:iam::123456789012:role/stacks";
 const model::CopyId kCopy("shop-yesterday-20261122-060000-1");
 
 // As the original has it, by its description: YAML with short forms.
@@ -114,7 +115,8 @@ class Adoption : public ::testing::Test {
   AdoptOptions options() const {
     return {.production = model::ProductionName("shop"),
             .names = {.database = "shop", .record_name = kName, .protected_ids = {"shop", "crm"}},
-            .domain = "mysite.com"};
+            .domain = "mysite.com",
+            .service_role = kRole};
   }
   // A new process each time.
   Status adopt(bool delete_old = false) {
@@ -146,7 +148,7 @@ class Adoption : public ::testing::Test {
         {.production = model::ProductionName("shop"),
          .domain = "mysite.com",
          .name = kName,
-         .adopted_targets = std::move(adopted)},
+         .adopted_targets = [adopted = std::move(adopted)] { return Result(adopted); }},
         [this] {
           return Result(std::map<model::CopyId, route53::Endpoint>{{kCopy, {.address = copy_endpoint_}}});
         },
@@ -254,6 +256,12 @@ TEST_F(Adoption, from_the_first_look_to_the_last_stack) {
   EXPECT_NE(fake_.instance("shop"), "");
   for (const auto& call : fake_.mutations()) {
     EXPECT_NE(call.target, "db:shop") << call.operation;
+    if (call.operation == "DeleteStack") {
+      EXPECT_THAT(call.input, HasSubstr(kRole)) << "the stack has no role of its own";
+    }
+    if (call.operation == "UpdateStack") {
+      EXPECT_THAT(call.input, ::testing::Not(HasSubstr(kRole))) << "a stack would keep it";
+    }
     EXPECT_EQ(call.input.find("FinalDBSnapshotIdentifier"), std::string::npos) << "raw data left behind";
   }
   ASSERT_TRUE(adopt(true).ok()) << "there is nothing left to do";

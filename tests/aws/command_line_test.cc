@@ -33,6 +33,9 @@ constexpr const char* kMaskingKey = "planted-masking-key-0123456789";
 constexpr const char* kSigningText = "planted-signing-text-0123456789abcdef";
 constexpr const char* kStagingPassword = "planted-staging-password";
 constexpr const char* kMasterPassword = "planted-production-password";
+constexpr const char* kFromWorker =
+    R"([{"IpProtocol":"tcp","FromPort":5432,"ToPort":5432,"UserIdGroupPairs":[{"GroupId":"sg-worker"}]}])";
+constexpr const char* kNowhere = R"([{"IpProtocol":"-1","IpRanges":[{"CidrIp":"127.0.0.1/32"}]}])";
 constexpr const char* kSchema =
     "CREATE TABLE public.users (id integer NOT NULL, email text, note text);\n"
     "ALTER TABLE ONLY public.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);\n";
@@ -82,7 +85,9 @@ class AwsCommandLine : public ::testing::Test {
     fake_->seed(production);
     add_snapshot("rds:shop-2026-11-21-06-00", "2026-11-21T06:00:00Z");
     fake_->seed_subnet_group("staging-db");
-    fake_->seed_zone("mysite.com");
+    zone_ = fake_->seed_zone("mysite.com");
+    fake_->ec2().seed_group("sg-worker", "worker", kFromWorker, kNowhere);
+    fake_->ec2().seed_group("sg-staging", "staging", kFromWorker, kNowhere);
     fake_->secrets().seed("ytb/keys",
                           fmt::format(R"({{"masking":"{}","signing":"{}"}})", kMaskingKey, kSigningText));
     fake_->ssm().seed("/shop/staging", kStagingPassword, "SecureString");
@@ -211,7 +216,7 @@ productions:
       "      public.users: {id: keep, email: email, \"*\": keep}\n";
   tests::TemporaryFolder folder_;
   std::string config_ = folder_ / "yesterdaytabase.yaml";
-  std::string version_, data_;
+  std::string version_, data_, zone_;
   std::shared_ptr<PostgresBackend> backend_;
   std::unique_ptr<FakeAws> fake_;
 };
@@ -224,8 +229,11 @@ TEST_F(AwsCommandLine, LooksAndChangesNothing) {
   RunResult status = must({"status"});
   EXPECT_THAT(status.out, HasSubstr("nothing"));
   RunResult check = must({"check"});
-  EXPECT_THAT(check.out, HasSubstr("arn:aws:iam::123456789012:user/tester, region eu-west-1"));
-  EXPECT_THAT(check.out, HasSubstr("CloudFormation, one stack a copy"));
+  for (const char* line : {"123456789012 in eu-west-1, as arn:aws:iam::123456789012:user/tester",
+                           "CloudFormation, one stack a copy", "record", "shop-yesterday.mysite.com is free",
+                           "nothing out; in: tcp 5432 sg-worker", "quota DBInstances",
+                           "may rds:ModifyDBInstance", "(simulated)", "(cannot be known)"})
+    EXPECT_THAT(check.out, HasSubstr(line));
   EXPECT_THAT(check.out, HasSubstr("a refresh would work"));
   RunResult teardown = must({"teardown", "--dry-run"});
   EXPECT_THAT(teardown.out, HasSubstr(fmt::format("alias  {}", kName)));
@@ -241,6 +249,39 @@ TEST_F(AwsCommandLine, SaysWhatIsMissing) {
   RunResult no_policy = ytb({"plan"});
   EXPECT_NE(no_policy.status, 0);
   EXPECT_THAT(no_policy.err, HasSubstr("there is no s3://my-config/shop/other.yaml"));
+}
+
+TEST_F(AwsCommandLine, ADeniedReadIsALineOfCheckAndTheRestIsStillSaid) {
+  for (const char* operation :
+       {"DescribeSecurityGroups", "DescribeAccountAttributes", "ListResourceRecordSets"}) {
+    for (int attempt = 1; attempt <= 9; ++attempt)
+      fake_->fail(operation, attempt, {.kind = fakes::aws::Fault::Kind::kAccessDenied});
+  }
+  RunResult denied = ytb({"check"});
+  EXPECT_NE(denied.status, 0);
+  for (const char* line : {"allow ec2:DescribeSecurityGroups", "allow rds:DescribeAccountAttributes",
+                           "allow route53:ListResourceRecordSets", "may rds:ModifyDBInstance", "seen from"})
+    EXPECT_THAT(denied.out, HasSubstr(line));
+}
+
+TEST_F(AwsCommandLine, CheckGoesOnWithoutItsSigningKey) {
+  fake_->fail("GetSecretValue", 1, {.kind = fakes::aws::Fault::Kind::kAccessDenied});
+  RunResult without_key = ytb({"check"});
+  EXPECT_NE(without_key.status, 0);
+  EXPECT_THAT(without_key.out, HasSubstr("drivers"));
+  EXPECT_THAT(without_key.out, HasSubstr("quota DBInstances"));
+}
+
+// Taking the original's name over, through the program: it resolves all the while.
+TEST_F(AwsCommandLine, AdoptsTheOriginalsName) {
+  must({"adopt"});  // nothing of the original is there
+  fake_->seed_record(zone_, kName, "CNAME", 300, {"shop-2026-11-20-1100.abc123.eu-west-1.rds.amazonaws.com"});
+  RunResult plan = must({"adopt", "--dry-run"});
+  EXPECT_THAT(plan.out, HasSubstr("names an instance that is gone: the next refresh moves it"));
+  EXPECT_THAT(must({"check"}).out, HasSubstr("was the original's and is adopted"));
+  EXPECT_TRUE(fake_->mutations().empty());
+  must({"refresh"});
+  EXPECT_EQ(resolved(), address_of("shop-yesterday-20261121-060000-1"));
 }
 
 TEST_F(AwsCommandLine, RefreshesSwapsRollsBackAndTearsDown) {

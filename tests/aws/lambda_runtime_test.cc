@@ -224,6 +224,56 @@ TEST(LambdaProgram, AConfigThatCannotBeReadIsSaidBeforeTheFirstInvocation) {
   EXPECT_THAT(answers.at(0).body, HasSubstr("config.yaml is not there"));
 }
 
+// The heartbeat brings no config of its own: a deployment of the original's form gives it the schedule's
+// event.
+TEST(LambdaProgram, TheOriginalsConfigMayBeTheEventOfItsSchedule) {
+  SystemClock clock;
+  RuntimeApi api(clock);
+  std::ostringstream log;
+  std::string seen;
+  std::map<std::string, std::string> variables{
+      {"AWS_LAMBDA_RUNTIME_API", api.authority()},
+      {"YTB_ORIGINAL_CONFIG", lambda::testing_support::kOriginalEvent},
+      {"YTB_CONFIG", ""},
+      {"YTB_BUCKET", "evidence"},
+      {"YTB_QUARANTINE_GROUP", "sg-q"},
+      {"YTB_SIGNING_KEY", "ssm:/ytb/signing"}};
+  LambdaWiring wiring{.drivers = [&](const StopFlag&) -> refresh::DriverFactory {
+                        return [&](const config::Config&,
+                                   const config::ProductionConfig& production) -> Result<refresh::Drivers> {
+                          seen += production.name.str() + " " + production.source.rds.id + ";";
+                          return Error{.code = Code::kConnection, .message = "no AWS here", .hint = {}};
+                        };
+                      },
+                      .load_config = [](const std::string& place) -> Result<config::Config> {
+                        return Error{.code = Code::kConfig, .message = place + " is not there", .hint = ""};
+                      },
+                      .load_inputs = {},
+                      .make_settings = {},
+                      .caller = {},
+                      .environment = [&](const std::string& name) -> std::optional<std::string> {
+                        auto found = variables.find(name);
+                        return found == variables.end() ? std::nullopt : std::optional(found->second);
+                      },
+                      .clock = clock,
+                      .log = log};
+  auto invoke_once = [&](int next) {
+    StopFlag stop;
+    std::thread loop([&] { (void)run_lambda(wiring, stop); });
+    api.invoke(R"({"action":"status"})");
+    api.await_next(next);
+    stop.request();
+    loop.join();
+  };
+  invoke_once(2);
+  EXPECT_EQ(seen, "shop shop;");
+  variables["YTB_ORIGINAL_CONFIG"] = "{}";  // the template's default: an event without a config
+  invoke_once(4);
+  EXPECT_EQ(seen, "shop shop;");
+  ASSERT_EQ(api.answers().size(), 2U);
+  EXPECT_THAT(api.answers().at(1).body, HasSubstr("the function has none of its own"));
+}
+
 // The program itself, as a function's bootstrap starts it.
 TEST(LambdaProgram, AsksForItsFirstInvocationAtOnceAndEndsBySigterm) {
   SystemClock clock;

@@ -264,7 +264,13 @@ TEST_F(Preflight, a_record_is_free_ours_the_originals_or_somebodys) {
   EXPECT_THAT(report(), HasSubstr("✗ record: " + name +
                                   " is the original's, and points at shop-2026-11-22-1100 [read] hint: "
                                   "'yesterdaytabase adopt'"));
-  options_.adopted_targets = {"shop-2026-11-22-1100" + host + "."};
+  options_.adopted_targets = [&]() -> Result<std::vector<std::string>> {
+    return Error{.code = Code::kConnection, .message = "denied", .hint = {}};
+  };
+  EXPECT_THAT(report(), HasSubstr("✗ record: " + name + " is the original's")) << "as far as we know";
+  options_.adopted_targets = [&] {
+    return Result(std::vector<std::string>{"shop-2026-11-22-1100" + host + "."});
+  };
   EXPECT_THAT(report(), HasSubstr("✓ record: " + name + " was the original's and is adopted"));
   fake_.seed_record(zone_, name, "CNAME", 300, {"shop" + host});
   EXPECT_THAT(report(), HasSubstr("✗ record: " + name + " exists and is not ours: CNAME shop.abc123"));
@@ -319,6 +325,14 @@ TEST_F(Preflight, sizes_are_numbers_and_refused_without_fargate) {
   EXPECT_THAT(
       said, HasSubstr("✗ masking's size: 21 GB allocated; a function masks tables of up to 8.4 GB (10 MB/s"));
   EXPECT_THAT(said, HasSubstr("hint: add fargate: to the config"));
+  options_.function_is_needed = false;
+  EXPECT_THAT(report(), HasSubstr("! masking's size: 21 GB allocated"))
+      << "it may run where there is no limit";
+  options_.function_is_needed = true;
+  options_.sizes = PreflightLine{.what = "masking's size", .detail = "one table of 3 MB"};
+  EXPECT_THAT(complaints(), ::testing::IsEmpty()) << "who knows the tables knows better";
+  EXPECT_THAT(report(), HasSubstr("✓ masking's size: one table of 3 MB"));
+  options_.sizes.reset();
   options_.fargate = fargate();
   EXPECT_THAT(complaints(), ::testing::IsEmpty());
   options_.fargate->container = "other";

@@ -69,6 +69,7 @@ class CommandsTest : public testing::Test {
         .environment = [](const std::string&) { return std::optional<std::string>(); },
         .make_drivers = [this](const config::Config& read,
                                const config::ProductionConfig&) -> Result<refresh::Drivers> {
+          if (no_drivers_) return *no_drivers_;
           refresh::Drivers drivers;
           drivers.source = std::make_unique<fakes::FakeSource>(world_);
           drivers.host = std::make_unique<fakes::FakeHost>(world_);
@@ -83,7 +84,11 @@ class CommandsTest : public testing::Test {
                              const config::ProductionConfig&) -> Result<std::unique_ptr<serve::Forwarder>> {
           return Error{.code = Code::kUnsupported, .message = "no forwarder here", .hint = ""};
         },
-        .check_place = [this](const config::Config&, const config::ProductionConfig&) { return place_; },
+        .check_place =
+            [this](const config::Config&, const config::ProductionConfig&, const MaskedTables& tables) {
+              tables_ = tables;
+              return place_;
+            },
         .open_adoption = open_adoption_,
         .installed_servers = [] { return std::vector<std::string>{"PostgreSQL 15 (/pg/15)"}; },
         .on_serve = {},
@@ -118,6 +123,8 @@ class CommandsTest : public testing::Test {
   bool terminal_ = false;
   AppHooks hooks_;
   std::vector<CheckLine> place_;
+  MaskedTables tables_;
+  std::optional<Error> no_drivers_;
   decltype(Services::open_adoption) open_adoption_;
   std::ostringstream out_;
   std::ostringstream err_;
@@ -310,6 +317,17 @@ TEST_F(CommandsTest, CheckSaysWhatFailsWithItsStatus) {
   EXPECT_EQ(run("check"), 0);
   world_.snapshots.clear();
   EXPECT_EQ(run("check --output json"), exit_status(Code::kNoSnapshot));
+}
+
+TEST_F(CommandsTest, CheckTellsThePlaceWhatIsMaskedAndGoesOnWithoutDrivers) {
+  ASSERT_EQ(run("check"), 0) << out() << err();
+  ASSERT_TRUE(tables_.has_value());
+  EXPECT_TRUE(tables_->empty()) << "masking: none";
+  no_drivers_ = Error{.code = Code::kConnection, .message = "the signing key is denied", .hint = "allow it"};
+  place_.push_back({.what = "ports", .failed = std::nullopt, .detail = "6500 is free"});
+  EXPECT_EQ(run("check"), exit_status(Code::kConnection));
+  EXPECT_TRUE(said("the signing key is denied")) << out();
+  EXPECT_TRUE(said("6500 is free")) << "the rest is looked at all the same: " << out();
 }
 
 TEST_F(CommandsTest, ProductionsAreChosen) {

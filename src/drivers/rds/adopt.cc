@@ -258,7 +258,9 @@ Status Adopter::delete_stack(ports::Progress& progress, const StopFlag& stop) {
       continue;
     }
     progress.note(fmt::format("{}: deleted, with its instance {}", name, found.old->instance_id()));
-    const Status asked = stacks_.delete_stack(found.old->stack().id);
+    // A stack keeps the role that it was made with; one without gets ours, which may delete its instance.
+    const std::string role = found.old->stack().role_arn.empty() ? options_.service_role : std::string();
+    const Status asked = stacks_.delete_stack(found.old->stack().id, {}, role);
     if (!asked.ok() && !may_be_under_way(asked.error())) return asked;
     YTB_ASSIGN(std::optional<aws::Stack> left, wait_for_rest(found.old->stack().id, std::nullopt, stop));
     if (!left) return {};

@@ -28,6 +28,9 @@ struct AdoptOptions {
   OriginalNames names = {};
   std::string zone_id = {};  // as the alias's: one of both
   std::string domain = {};
+  // ARN of what CloudFormation deletes the old stack as, where the stack has no role of its own; "":
+  // ourselves.
+  std::string service_role = {};
   Duration drain = std::chrono::minutes(5);
   Duration wait_max = std::chrono::minutes(60);  // for one step of the stack
 };

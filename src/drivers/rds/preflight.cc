@@ -78,7 +78,8 @@ void check_snapshots(PreflightLook& look) {
   RdsSnapshotSource snapshots(look.clients.rds, {.aurora = look.is_aurora(),
                                                  .source_id = source.id,
                                                  .resource_id = source.resource_id,
-                                                 .include_shared = source.include_shared});
+                                                 .include_shared = source.include_shared,
+                                                 .copies_shared = !source.kms_key.empty()});
   const auto list = snapshots.list();
   if (!look.seen(what, permission, list)) return;
   auto usable = [](const model::Snapshot& each) { return each.state == model::SnapshotState::kUsable; };
@@ -115,6 +116,14 @@ std::string bare(std::string name) {
   return to_lower_ascii(name);
 }
 
+bool is_adopted(PreflightLook& look, const std::string& target) {
+  if (!look.options.adopted_targets) return false;
+  const auto adopted = look.options.adopted_targets();
+  // What cannot be looked at is not adopted, as far as we know: the line then says how to.
+  return adopted.ok() && std::any_of(adopted->begin(), adopted->end(),
+                                     [&](const std::string& each) { return bare(each) == target; });
+}
+
 void judge_record(PreflightLook& look, const std::string& name, const std::vector<aws::RecordSet>& records) {
   const std::string what = "record";
   if (records.empty()) return look.fine(what, name + " is free");
@@ -125,13 +134,11 @@ void judge_record(PreflightLook& look, const std::string& name, const std::vecto
   const std::string label = target.substr(0, target.find('.'));
   if (plain && model::is_copy_name(look.production.name, label))
     return look.fine(what, fmt::format("{} is ours, and points at {}", name, label));
-  const auto& adopted = look.options.adopted_targets;
-  const bool is_adopted = std::any_of(adopted.begin(), adopted.end(),
-                                      [&](const std::string& each) { return bare(each) == target; });
-  if (plain && is_adopted)
-    return look.fine(what,
-                     fmt::format("{} was the original's and is adopted; it still points at {}", name, label));
   if (plain && is_old_instance_name(look.production.source.rds.id, label)) {
+    if (is_adopted(look, target)) {
+      return look.fine(
+          what, fmt::format("{} was the original's and is adopted; it still points at {}", name, label));
+    }
     return look.failed(what, Code::kRefused,
                        fmt::format("{} is the original's, and points at {}", name, label),
                        "'yesterdaytabase adopt' takes it over; it resolves all the while");
@@ -207,6 +214,7 @@ uint64_t function_bytes_max(const FunctionLimits& limits) {
 }
 
 void check_sizes(PreflightLook& look) {
+  if (look.options.sizes) return look.lines.push_back(*look.options.sizes);
   if (!look.newest) return;
   const std::string what = "masking's size";
   const uint64_t bytes =
@@ -222,8 +230,10 @@ void check_sizes(PreflightLook& look) {
                   to_human(limits.time_max), human_bytes(limits.tmp_bytes));
   if (bytes <= most) return look.fine(what, numbers);
   if (look.options.fargate) return look.fine(what, numbers + "; larger ones go to the Fargate task");
-  look.failed(what, Code::kSpace, numbers + ", and one table may be as large as all",
-              "add fargate: to the config, or mask outside a function");
+  const std::string message = numbers + ", and one table may be as large as all";
+  const std::string hint = "add fargate: to the config, or mask outside a function";
+  if (!look.options.function_is_needed) return look.warn(what, message, hint);
+  look.failed(what, Code::kSpace, message, hint);
 }
 
 void check_endpoints(PreflightLook& look) {

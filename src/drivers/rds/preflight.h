@@ -4,6 +4,7 @@
 // denied is a failed line that names the permission to add. Each line says how it is known.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,7 +54,9 @@ struct PreflightClients {
 
 // What masking inside a function can do. A table is masked by one call of it, and its spool lies in /tmp.
 struct FunctionLimits {
-  uint64_t mask_bytes_per_s = 40'000'000;  // measured: DESIGN §9, on a core less
+  // Assumed, as nothing is measured before the first refresh: what the hand-over plans with (20 MB/s, and
+  // half as long again).
+  uint64_t mask_bytes_per_s = 13'000'000;
   Duration time_max = std::chrono::minutes(15);
   Duration time_reserved = std::chrono::minutes(1);  // to log in, record and hand over
   uint64_t tmp_bytes = 512ULL << 20;                 // Lambda's default; up to 10,240 MiB
@@ -64,8 +67,12 @@ struct PreflightOptions {
   std::string region;  // as resolved
   Instant now = {};
   std::optional<FunctionLimits> function = {};  // none: masking runs in no function
+  bool function_is_needed = true;               // false: what does not fit in one is worth a warning only
   std::optional<config::FargateConfig> fargate = {};
-  std::vector<std::string> adopted_targets = {};  // Adopter::adopted_targets()
+  // What masking takes, by somebody who knows the tables; none: judged by the allocated size.
+  std::optional<PreflightLine> sizes = {};
+  // Adopter::adopted_targets(); asked only where the record is the original's.
+  std::function<Result<std::vector<std::string>>()> adopted_targets = {};
   int engine_major_min = 13;
   int engine_major_max = 17;
 };

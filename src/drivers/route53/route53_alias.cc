@@ -70,8 +70,16 @@ bool Route53Alias::is_ours(const aws::RecordSet& record, const Look& look) const
   if (std::any_of(look.endpoints.begin(), look.endpoints.end(),
                   [&](const auto& each) { return each.second.address == target; }))
     return true;
-  return std::any_of(options_.adopted_targets.begin(), options_.adopted_targets.end(),
-                     [&](const std::string& each) { return without_dot(each) == target; });
+  return is_adopted(target);
+}
+
+bool Route53Alias::is_adopted(const std::string& target) const {
+  if (!options_.adopted_targets) return false;
+  const Result<std::vector<std::string>> targets = options_.adopted_targets();
+  if (!targets.ok()) return false;
+  return std::any_of(targets->begin(), targets->end(), [&](const std::string& each) {
+    return to_lower_ascii(without_dot(each)) == to_lower_ascii(target);
+  });
 }
 
 std::string Route53Alias::how_to_connect(uint16_t port) const {

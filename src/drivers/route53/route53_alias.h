@@ -29,8 +29,9 @@ struct AliasOptions {
   std::string copy_prefix = {};
   int64_t ttl_s = 60;
   // Whole DNS names that the record may be moved away from, though no copy has them: what an adopted stack's
-  // instance is called (rds::Adopter::adopted_targets). Never a pattern.
-  std::vector<std::string> adopted_targets = {};
+  // instance is called (rds::Adopter::adopted_targets). Never a pattern. Asked only where the record is a
+  // plain CNAME of somebody else's; empty, or an error: there are none, and the record is not ours.
+  std::function<Result<std::vector<std::string>>()> adopted_targets = {};
   Duration in_sync_max = std::chrono::minutes(5);  // how long repoint() waits for INSYNC
 };
 
@@ -65,6 +66,7 @@ class Route53Alias final : public ports::AliasStore {
   };
   Result<Look> look();
   [[nodiscard]] bool is_ours(const aws::RecordSet& record, const Look& look) const;
+  [[nodiscard]] bool is_adopted(const std::string& target) const;
   [[nodiscard]] std::string how_to_connect(uint16_t port) const;
   Error not_ours(const aws::RecordSet& record) const;
   Status wait_in_sync(aws::ChangeInfo change);
