@@ -151,7 +151,8 @@ std::string AwsScenario::block_of(const ScenarioProduction& production, const st
 {8})",
       production.name, kind, production.aurora ? "cluster" : "instance", production.source,
       backend_->ca_bundle(), production.copies, fake_->dns_port(),
-      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, more, production.ttl_s, production.drain);
+      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, more, production.ttl_s,
+      production.drain);
 }
 
 void AwsScenario::write_config(const std::string& more, const std::string& policy) {
@@ -233,8 +234,13 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
           },
       .open_forwarder = {},
       .check_place =
+          [&wiring](const config::Config& config, const config::ProductionConfig& production,
+                    const cli::MaskedTables& tables) {
+            return check_aws_place(wiring, config, production, tables);
+          },
+      .open_adoption =
           [&wiring](const config::Config& config, const config::ProductionConfig& production) {
-            return check_aws_place(wiring, config, production);
+            return open_aws_adoption(wiring, config, production);
           },
       .installed_servers = {},
       .on_serve = {},

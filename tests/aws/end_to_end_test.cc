@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "aws/aws_scenario.h"
+#include "aws/original_stack.h"
+#include "drivers/rds/stack_testing.h"
 
 namespace ytb::tests {
 namespace {
@@ -337,13 +339,48 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
   aws.expect_production_untouched();
 }
 
+// The original's stack, from its name to its end: it resolves all the while.
+TEST_F(AwsEndToEnd, TakesTheOriginalsStackOver) {
+  AwsScenario& aws = begin();
+  const std::string old = "shop-2026-11-20-1100";
+  rds::FakesClock clock(aws.fake());
+  aws::FakeAwsClient client(aws.fake(), clock);
+  aws::CloudFormation stacks(client.caller());
+  ASSERT_TRUE(stacks
+                  .create_stack({.name = "shop-yesterdaytabase",
+                                 .template_body = kOriginalTemplate,
+                                 .parameters = {{"DBName", old},
+                                                {"HostName", "shop-yesterday"},
+                                                {"DomainRoot", "mysite.com"},
+                                                {"SnapshotID", "rds:shop-2026-11-21-06-00"},
+                                                {"DiskSize", "20"},
+                                                {"SecurityGroup", "sg-0000000000000default"},
+                                                {"SubnetGroup", "staging-db"}}})
+                  .ok());
+  aws.fake().advance(std::chrono::hours(1));
+  ASSERT_EQ(aws.resolved(), aws.address_of(old));
+  std::set<std::string> answers;
+  aws.at_every_event = [&] { answers.insert(aws.resolved()); };
+  aws.at_every_wait = aws.at_every_event;
+  const std::string old_address = aws.address_of(old);
+  aws.must({"adopt", "--yes"});
+  aws.must({"refresh"});
+  expect_serves(kFirst);
+  EXPECT_NE(aws.fake().instance(old), "") << "it is deleted when told to, and not before";
+  aws.fake().advance(std::chrono::minutes(30));
+  aws.must({"adopt", "--delete-old", "--yes"});
+  EXPECT_EQ(aws.fake().instance(old), "");
+  EXPECT_EQ(aws.fake().stack_status("shop-yesterdaytabase"), "");
+  expect_serves(kFirst);
+  EXPECT_THAT(answers, UnorderedElementsAre(old_address, aws.address_of(kFirst)));
+}
+
 // What the function's role and CloudFormation's may do, against every call of a whole life.
 TEST_F(AwsEndToEnd, TheDeploymentsPoliciesAllowAllThatWasCalled) {
   ScenarioOptions options;
   options.productions.front().copies = "        service_role: arn:aws:iam::123456789012:role/ytb-service\n";
   AwsScenario& aws = begin(std::move(options));
   const size_t before = aws.fake().calls().size();
-  aws.must({"check"});
   aws.must({"refresh"});
   aws.fake().advance(std::chrono::hours(24));
   aws.add_snapshot("2026-11-22T06:00:00Z");
