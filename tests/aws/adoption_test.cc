@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "aws/original_stack.h"
 #include "base/text.h"
 #include "drivers/aws/fake_client_testing.h"
 #include "drivers/rds/adopt.h"
@@ -22,45 +23,6 @@ constexpr const char* kStack = "shop-yesterdaytabase";
 constexpr const char* kOldInstance = "shop-2026-11-22-1100";
 constexpr const char* kRole = "arn:aws:iam::123456789012:role/stacks";
 const model::CopyId kCopy("shop-yesterday-20261122-060000-1");
-
-// As the original has it, by its description: YAML with short forms.
-constexpr const char* kTemplate = R"(AWSTemplateFormatVersion: '2010-09-09'
-Parameters:
-  DBName: {Type: String}
-  HostName: {Type: String}
-  DomainRoot: {Type: String}
-  SnapshotID: {Type: String}
-  DiskSize: {Type: String}
-  SecurityGroup: {Type: String}
-  SubnetGroup: {Type: String}
-Resources:
-  AliasRecord:
-    Type: 'AWS::Route53::RecordSet'
-    Properties:
-      Comment: yesterday's copy
-      HostedZoneName: !Sub "${DomainRoot}."
-      Name: !Sub "${HostName}.${DomainRoot}"
-      ResourceRecords:
-        - !GetAtt Instance.Endpoint.Address
-      TTL: 300
-      Type: CNAME
-  Instance:
-    Type: 'AWS::RDS::DBInstance'
-    Properties:
-      AllocatedStorage: !Ref DiskSize
-      BackupRetentionPeriod: 0
-      DBInstanceClass: 'db.t3.small'
-      DBInstanceIdentifier: !Ref DBName
-      DBSnapshotIdentifier: !Ref SnapshotID
-      PubliclyAccessible: true
-      StorageType: gp2
-      DBSubnetGroupName: !Ref SubnetGroup
-      VPCSecurityGroups:
-      - !Ref SecurityGroup
-Outputs:
-  DomainName:
-    Value: !Ref AliasRecord
-)";
 
 std::string edited(std::string text, std::string_view from, std::string_view to) {
   const size_t at = text.find(from);
@@ -93,8 +55,8 @@ class Adoption : public ::testing::Test {
     settings.delays.dns = std::chrono::seconds(12);
     return settings;
   }
-  void create_original(const std::string& body = kTemplate, std::map<std::string, std::string> more = {},
-                       const std::string& policy = "") {
+  void create_original(const std::string& body = kOriginalTemplate,
+                       std::map<std::string, std::string> more = {}, const std::string& policy = "") {
     std::map<std::string, std::string> parameters = {
         {"DBName", kOldInstance},     {"HostName", "shop-yesterday"},
         {"DomainRoot", "mysite.com"}, {"SnapshotID", "rds:shop-2026-11-22-06-00"},
@@ -352,7 +314,7 @@ TEST_F(Adoption, what_is_not_the_originals_is_refused_with_what_differs) {
        "is not called DBName"},
   };
   for (const Case& each : cases) {
-    create_original(edited(kTemplate, each.from, each.to), each.parameters);
+    create_original(edited(kOriginalTemplate, each.from, each.to), each.parameters);
     ASSERT_EQ(fake_.stack_status(kStack), "CREATE_COMPLETE") << each.said;
     Status refused = adopt(true);
     ASSERT_FALSE(refused.ok()) << each.said;
@@ -376,7 +338,7 @@ TEST_F(Adoption, a_record_that_somebody_moved_by_hand_is_refused) {
 }
 
 TEST_F(Adoption, a_stack_that_may_not_change_says_why_and_stays_whole) {
-  create_original(kTemplate, {}, R"({"Statement":[
+  create_original(kOriginalTemplate, {}, R"({"Statement":[
     {"Effect":"Allow","Action":"Update:Modify","Principal":"*","Resource":"*"},
     {"Effect":"Deny","Action":"Update:Delete","Principal":"*","Resource":"*"}]})");
   expect_created();

@@ -110,6 +110,8 @@ class Policies:
         if not target or target.startswith("arn:"):
             return target or "*"
         kind, _, name = target.partition(":")
+        if name.startswith("arn:"):
+            return name
         regional = f"arn:aws:{service}:{self.region}:{self.account}"
         if kind == "task":
             return f"{regional}:task/{self.resolver.reference('Cluster')}/{name.split('/')[-1]}"

@@ -73,7 +73,8 @@ std::string PostgresBackend::fresh_folder(const std::string& prefix) {
 }
 
 std::string PostgresBackend::make_data(const std::string& master, const std::string& password,
-                                       const std::string& database, const std::string& script) {
+                                       const std::string& database, const std::string& script,
+                                       const std::string& admin_script) {
   auto cluster = PostgresCluster::make();
   if (cluster == nullptr) return {};
   cluster->run("postgres", "CREATE ROLE helper SUPERUSER LOGIN");
@@ -97,7 +98,8 @@ std::string PostgresBackend::make_data(const std::string& master, const std::str
       "CREATE DATABASE \"{2}\" OWNER \"{0}\"",
       master, sql_text(password), database);
   bool good = cluster->try_run("postgres", setup, &error, "rdsadmin") &&
-              cluster->try_run(database, script, &error, master);
+              cluster->try_run(database, script, &error, master) &&
+              cluster->try_run(database, admin_script, &error, "rdsadmin");
   cluster->stop();
   if (!good) {
     ADD_FAILURE() << error;

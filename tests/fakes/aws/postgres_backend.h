@@ -37,9 +37,9 @@ class PostgresBackend final : public InstanceBackend {
   void allow(const std::string& group, const std::vector<std::string>& sources) { sources_[group] = sources; }
 
   // A stopped production server for SnapshotSeed::data: its master, one database that he owns, and what the
-  // script makes in it as him. Empty and a test failure on error.
+  // script makes in it as him, then `admin_script` as rdsadmin. Empty and a test failure on error.
   std::string make_data(const std::string& master, const std::string& password, const std::string& database,
-                        const std::string& script);
+                        const std::string& script, const std::string& admin_script = {});
   // For assertions: libpq's connection string as rdsadmin, by the socket. "" where there is no such instance.
   [[nodiscard]] std::string admin_connection(const std::string& id, const std::string& database) const;
 

@@ -1,0 +1,425 @@
+// Whole refreshes on AWS, by the program's own command line and drivers, with real servers behind the fake's
+// instances and its clock, which goes on where somebody waits.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+#include "aws/aws_scenario.h"
+#include "aws/original_stack.h"
+#include "drivers/rds/stack_testing.h"
+
+namespace ytb::tests {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
+
+constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
+constexpr const char* kSecond = "shop-yesterday-20261122-060000-1";
+
+// As slow as AWS, on its own clock.
+fakes::aws::Delays as_slow_as_aws() {
+  return {.snapshot = std::chrono::minutes(10),
+          .instance_create = std::chrono::minutes(20),
+          .instance_backup = std::chrono::minutes(5),
+          .modify_notice = std::chrono::seconds(30),
+          .modify = std::chrono::minutes(1),
+          .instance_delete = std::chrono::minutes(5),
+          .stack_step = std::chrono::seconds(2),
+          .dns = std::chrono::seconds(30)};
+}
+
+class AwsEndToEnd : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
+  }
+  AwsScenario& begin(ScenarioOptions options = {}) {
+    options.aws.delays = as_slow_as_aws();
+    scenario_ = std::make_unique<AwsScenario>(std::move(options));
+    return *scenario_;
+  }
+  void expect_serves(const std::string& copy) {
+    EXPECT_EQ(scenario_->resolved(), scenario_->address_of(copy));
+    EXPECT_EQ(scenario_->ask_staging(copy, "SELECT count(*) FROM users"), "500");
+    EXPECT_EQ(scenario_->ask_staging(copy, "SELECT count(*) FROM users WHERE email LIKE '%corp.test'"), "0");
+  }
+  // Calls of ours that made a copy.
+  int stacks_made() {
+    int made = 0;
+    for (const auto& call : scenario_->fake().mutations()) made += call.operation == "CreateStack" ? 1 : 0;
+    return made;
+  }
+  std::unique_ptr<AwsScenario> scenario_;
+};
+
+TEST_F(AwsEndToEnd, DayAfterDay) {
+  AwsScenario& aws = begin();
+  aws.must({"refresh"});
+  expect_serves(kFirst);
+
+  // No new snapshot: it says so, and nothing is changed.
+  const size_t changes = aws.fake().mutations().size();
+  testing::RunResult again = aws.must({"refresh"});
+  EXPECT_THAT(again.out, HasSubstr("nothing to do")) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("no new snapshot since 2026-11-21T06:00:00Z"));
+  EXPECT_EQ(aws.fake().mutations().size(), changes);
+
+  aws.fake().advance(std::chrono::hours(24));
+  aws.add_snapshot("2026-11-22T06:00:00Z");
+  aws.must({"refresh", "--wait-drain"});
+  expect_serves(kSecond);
+  EXPECT_THAT(aws.fake().instance_ids(), UnorderedElementsAre("shop", kSecond)) << "yesterday's is gone";
+
+  // The same snapshot once more, because somebody wants it.
+  aws.must({"refresh", "--force", "--wait-drain"});
+  const std::string forced = "shop-yesterday-20261122-060000-2";
+  expect_serves(forced);
+  EXPECT_THAT(aws.fake().instance_ids(), UnorderedElementsAre("shop", forced));
+  EXPECT_EQ(stacks_made(), 3);
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, GoesBackAndDeletesWhatIsAsked) {
+  AwsScenario& aws = begin();
+  aws.write_config("    spare_copies: 1\n");
+  aws.must({"refresh"});
+  aws.fake().advance(std::chrono::hours(24));
+  aws.add_snapshot("2026-11-22T06:00:00Z");
+  aws.must({"refresh", "--wait-drain"});
+  expect_serves(kSecond);
+  aws.must({"rollback", "--yes"});
+  expect_serves(kFirst);
+  testing::RunResult live = aws.run({"delete", kFirst, "--yes"});
+  EXPECT_NE(live.status, 0) << "staging would be gone";
+  EXPECT_THAT(live.err, HasSubstr("is live: staging would be gone"));
+  testing::RunResult strange = aws.run({"delete", "shop", "--yes"});
+  EXPECT_THAT(aws.fake().instance_ids(), UnorderedElementsAre("shop", kFirst, kSecond)) << strange.out;
+  aws.must({"refresh", "--if-due", "--wait-drain"});
+  aws.must({"delete", kSecond, "--yes"});
+  EXPECT_THAT(aws.fake().instance_ids(), UnorderedElementsAre("shop", kFirst));
+  expect_serves(kFirst);
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotIsCopiedUnderOurKeyAndTheCopyGoes) {
+  const std::string kOurs = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+  ScenarioOptions options;
+  options.productions.front().source = ", include_shared: true, kms_key: \"" + kOurs + "\"";
+  AwsScenario& aws = begin(std::move(options));
+  fakes::aws::SnapshotSeed shared;
+  shared.id = "theirs";
+  shared.type = "shared";
+  shared.owner = "210987654321";
+  shared.encrypted = true;
+  shared.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
+  shared.created = *from_iso("2026-11-21T06:30:00Z");
+  shared.engine_version = aws.version();
+  shared.data = aws.data();
+  aws.fake().seed(shared);
+  aws.must({"refresh"});
+  const std::string copy = "shop-yesterday-20261121-063000-1";
+  expect_serves(copy);
+  int copied = 0;
+  for (const auto& call : aws.fake().mutations()) {
+    if (call.operation != "CopyDBSnapshot") continue;
+    ++copied;
+    EXPECT_EQ(nlohmann::json::parse(call.input)["KmsKeyId"], kOurs);
+  }
+  EXPECT_EQ(copied, 1);
+  EXPECT_EQ(aws.fake().snapshot(copy + "-source"), "") << "of no more use once it is restored";
+  EXPECT_EQ(nlohmann::json::parse(aws.fake().instance(copy))["KmsKeyId"], kOurs);
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+  for (const auto& call : aws.fake().mutations())
+    EXPECT_THAT(call.target, ::testing::Not(HasSubstr("theirs")));
+}
+
+TEST_F(AwsEndToEnd, AnAuroraCluster) {
+  ScenarioOptions options;
+  options.productions.front().aurora = true;
+  AwsScenario& aws = begin(std::move(options));
+  aws.must({"refresh"});
+  const std::string writer = std::string(kFirst) + "-w";
+  expect_serves(writer);
+  const auto cluster = nlohmann::json::parse(aws.fake().cluster(kFirst));
+  EXPECT_EQ(aws.resolved(), cluster["Endpoint"]);
+  EXPECT_EQ(cluster["BackupRetentionPeriod"], 1) << "the least that Aurora allows";
+  nlohmann::json status = aws.must_json({"status"});
+  EXPECT_EQ(status["live"]["copy"], kFirst);
+  EXPECT_THAT(aws.must({"proof", "show"}).out, HasSubstr("backup"));
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, TwoProductionsAtOnce) {
+  ScenarioOptions options;
+  options.own_time = false;
+  options.productions = {{.name = "shop"}, {.name = "crm"}};
+  scenario_ = std::make_unique<AwsScenario>(std::move(options));
+  testing::RunResult shop, crm;
+  {
+    std::jthread one([&] { shop = scenario_->program({"refresh", "--production", "shop"}); });
+    std::jthread two([&] { crm = scenario_->program({"refresh", "--production", "crm"}); });
+  }
+  EXPECT_EQ(shop.status, 0) << shop.err;
+  EXPECT_EQ(crm.status, 0) << crm.err;
+  for (const std::string name : {"shop", "crm"}) {
+    const std::string copy = name + "-yesterday-20261121-060000-1";
+    EXPECT_EQ(scenario_->resolved(name), scenario_->address_of(copy));
+    EXPECT_EQ(scenario_->ask_staging(copy, "SELECT count(*) FROM users"), "500");
+  }
+  EXPECT_EQ(stacks_made(), 2);
+  {
+    std::jthread one([&] { scenario_->must({"teardown", "--yes", "--production", "shop"}); });
+    std::jthread two([&] { scenario_->must({"teardown", "--yes", "--production", "crm"}); });
+  }
+  scenario_->expect_production_untouched();
+  scenario_->expect_nothing_left_over();
+}
+
+// Tries to get into a copy at every step of a run, with production's logins and staging's, from staging's
+// network and from one that no group admits. The controller's own network is the controller's: production's
+// logins are tried from there once the copy is defused.
+class Prober {
+ public:
+  Prober(AwsScenario& aws, std::string copy) : aws_(aws), copy_(std::move(copy)) {}
+
+  void probe() {
+    const std::string found = aws_.fake().instance(copy_);
+    const auto instance = found.empty() ? nlohmann::json() : nlohmann::json::parse(found);
+    if (!instance.contains("Endpoint")) return;
+    const std::string address = instance["Endpoint"]["Address"];
+    if (doors_.empty()) {
+      for (const char* from : {kStagingNetwork, kElsewhere, kWorker})
+        doors_[from] = std::make_unique<fakes::aws::Door>(from, address, instance["Endpoint"]["Port"]);
+    }
+    std::string phase = "restoring";
+    for (const auto& tag : instance["TagList"]) {
+      if (tag["Key"] == "yesterdaytabase:phase") phase = tag["Value"];
+    }
+    const bool open = aws_.fake().count("UpdateStack") > 0;
+    phases_.insert(phase);
+    for (const auto& [from, door] : doors_) {
+      const bool ours = from == kWorker;
+      if (ours && (phase == "restoring" || phase == "restored")) continue;
+      for (const auto& [user, password] :
+           {std::pair("master", kMasterPassword), std::pair("app", kAppPassword),
+            std::pair("staging", kStagingPassword)}) {
+        if (open && user == std::string("staging") && from != kElsewhere) continue;
+        ++tries_;
+        const std::string said =
+            ask("host=" + address + " hostaddr=127.0.0.1 port=" + std::to_string(door->port()) +
+                    " dbname=shop user=" + user + " password=" + password +
+                    " sslmode=verify-full connect_timeout=5 sslrootcert=" + aws_.backend().ca_bundle(),
+                "SELECT 'in'");
+        if (said == "in") got_in_.push_back(std::string(user) + " from " + from + " while " + phase);
+      }
+    }
+  }
+  [[nodiscard]] const std::vector<std::string>& got_in() const { return got_in_; }
+  [[nodiscard]] const std::set<std::string>& phases() const { return phases_; }
+  [[nodiscard]] int tries() const { return tries_; }
+
+ private:
+  static constexpr const char* kStagingNetwork = "127.9.0.1";
+  static constexpr const char* kElsewhere = "127.8.0.1";
+  static constexpr const char* kWorker = "127.0.0.1";
+  AwsScenario& aws_;
+  std::string copy_;
+  std::map<std::string, std::unique_ptr<fakes::aws::Door>> doors_;
+  std::set<std::string> phases_;
+  std::vector<std::string> got_in_;
+  int tries_ = 0;
+};
+
+class AwsProber : public AwsEndToEnd {
+ protected:
+  void probe_with(Prober& prober) {
+    scenario_->at_every_event = [&prober] { prober.probe(); };
+    scenario_->at_every_wait = [this, &prober] {
+      if (++waits_ % kWaitsToAProbe == 0) prober.probe();
+    };
+  }
+  static constexpr int kWaitsToAProbe = 60;  // a wait is a second
+  int waits_ = 0;
+};
+
+TEST_F(AwsProber, NobodyGetsInBeforeTheCopyIsOpen) {
+  AwsScenario& aws = begin();
+  Prober prober(aws, kFirst);
+  probe_with(prober);
+  aws.must({"refresh"});
+  prober.probe();
+  EXPECT_THAT(prober.got_in(), ElementsAre());
+  EXPECT_THAT(prober.phases(),
+              ::testing::IsSupersetOf({"restoring", "restored", "defused", "masked", "proven", "live"}));
+  EXPECT_GT(prober.tries(), 100);
+  expect_serves(kFirst);
+}
+
+TEST_F(AwsProber, GetsInWhereTheDoorIsLeftOpenOnPurpose) {
+  AwsScenario& aws = begin();
+  aws.backend().allow("sg-worker", {"127.0.0.1", "127.9.0.1"});
+  Prober prober(aws, kFirst);
+  probe_with(prober);
+  aws.must({"refresh"});
+  EXPECT_THAT(prober.got_in(), ::testing::Contains("master from 127.9.0.1 while restoring"));
+  EXPECT_THAT(prober.got_in(), ::testing::Contains("app from 127.9.0.1 while restored"));
+}
+
+// pg_cron is not installed here: a table of its name stands for its jobs, which is what defusing goes by.
+TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
+  auto publisher = testing::PostgresCluster::make();
+  ASSERT_NE(publisher, nullptr);
+  publisher->run(
+      "postgres",
+      "CREATE TABLE users (id int PRIMARY KEY, email text, note text); CREATE PUBLICATION p FOR TABLE users");
+  const std::string where = "host=" + publisher->socket_directory() +
+                            " port=" + std::to_string(publisher->port()) + " user=postgres dbname=postgres";
+  ScenarioOptions options;
+  options.schema = "CREATE SCHEMA cron;\nCREATE TABLE cron.job (jobid integer, active boolean);\n";
+  options.policy = "      cron.job: {\"*\": keep}\n";
+  options.script = options.schema + "INSERT INTO cron.job VALUES (1, true);\n";
+  // On RDS the master may make subscriptions and extensions; here he has to be a superuser for a moment.
+  options.admin_script =
+      "ALTER ROLE master SUPERUSER; SET SESSION AUTHORIZATION master;"
+      "CREATE SUBSCRIPTION feed CONNECTION '" +
+      where +
+      "' PUBLICATION p WITH (copy_data = false);"
+      "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
+      publisher->socket_directory() + "', port '" + std::to_string(publisher->port()) +
+      "');"
+      "CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'postgres', password 'planted');"
+      "RESET SESSION AUTHORIZATION; ALTER ROLE master "
+      "NOSUPERUSER; GRANT rds_iam TO master, app";
+  AwsScenario& aws = begin(std::move(options));
+  bool fed = false;
+  aws.at_every_event = [&] {
+    if (fed || aws.fake().instance(kFirst).empty()) return;
+    publisher->run("postgres", "INSERT INTO users VALUES (9001, 'fresh@corp.test', 'from the publisher')");
+    fed = true;
+  };
+  aws.must({"refresh"});
+  EXPECT_TRUE(fed);
+  expect_serves(kFirst);
+  const std::string inside = aws.backend().admin_connection(kFirst, "shop");
+  EXPECT_EQ(ask(inside, "SELECT count(*) FROM pg_subscription"), "0");
+  EXPECT_EQ(ask(inside, "SELECT count(*) FROM pg_user_mapping WHERE umoptions IS NOT NULL"), "0");
+  EXPECT_THAT(ask(inside, "SELECT array_to_string(srvoptions, ' ') FROM pg_foreign_server"),
+              ::testing::Not(HasSubstr(publisher->socket_directory())));
+  EXPECT_EQ(ask(inside, "SELECT count(*) FROM cron.job WHERE active"), "0");
+  EXPECT_EQ(ask(inside,
+                "SELECT count(*) FROM pg_auth_members a JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles r "
+                "ON r.oid = a.member WHERE d.rolname = 'rds_iam' AND r.rolname IN ('master', 'app')"),
+            "0");
+  EXPECT_EQ(nlohmann::json::parse(aws.fake().instance(kFirst))["BackupRetentionPeriod"], 0)
+      << "production's 35 days of backups are not the copy's";
+  // Production itself is as armed as it was: what was fed arrives there, and its slot is its own.
+  const std::string production = aws.backend().admin_connection("shop", "shop");
+  std::string arrived;
+  for (int i = 0; i < 100 && arrived != "1"; ++i) {
+    arrived = ask(production, "SELECT count(*) FROM users WHERE id = 9001");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(arrived, "1");
+  EXPECT_EQ(publisher->value("postgres", "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots"),
+            "feed");
+  aws.expect_production_untouched();
+}
+
+// The original's stack, from its name to its end: it resolves all the while.
+TEST_F(AwsEndToEnd, TakesTheOriginalsStackOver) {
+  AwsScenario& aws = begin();
+  const std::string old = "shop-2026-11-20-1100";
+  rds::FakesClock clock(aws.fake());
+  aws::FakeAwsClient client(aws.fake(), clock);
+  aws::CloudFormation stacks(client.caller());
+  ASSERT_TRUE(stacks
+                  .create_stack({.name = "shop-yesterdaytabase",
+                                 .template_body = kOriginalTemplate,
+                                 .parameters = {{"DBName", old},
+                                                {"HostName", "shop-yesterday"},
+                                                {"DomainRoot", "mysite.com"},
+                                                {"SnapshotID", "rds:shop-2026-11-21-06-00"},
+                                                {"DiskSize", "20"},
+                                                {"SecurityGroup", "sg-0000000000000default"},
+                                                {"SubnetGroup", "staging-db"}}})
+                  .ok());
+  aws.fake().advance(std::chrono::hours(1));
+  ASSERT_EQ(aws.resolved(), aws.address_of(old));
+  std::set<std::string> answers;
+  aws.at_every_event = [&] { answers.insert(aws.resolved()); };
+  aws.at_every_wait = aws.at_every_event;
+  const std::string old_address = aws.address_of(old);
+  aws.must({"adopt", "--yes"});
+  aws.must({"refresh"});
+  expect_serves(kFirst);
+  EXPECT_NE(aws.fake().instance(old), "") << "it is deleted when told to, and not before";
+  aws.fake().advance(std::chrono::minutes(30));
+  aws.must({"adopt", "--delete-old", "--yes"});
+  EXPECT_EQ(aws.fake().instance(old), "");
+  EXPECT_EQ(aws.fake().stack_status("shop-yesterdaytabase"), "");
+  expect_serves(kFirst);
+  EXPECT_THAT(answers, UnorderedElementsAre(old_address, aws.address_of(kFirst)));
+}
+
+// What the function's role and CloudFormation's may do, against every call of a whole life.
+TEST_F(AwsEndToEnd, TheDeploymentsPoliciesAllowAllThatWasCalled) {
+  ScenarioOptions options;
+  options.productions.front().copies = "        service_role: arn:aws:iam::123456789012:role/ytb-service\n";
+  AwsScenario& aws = begin(std::move(options));
+  const size_t before = aws.fake().calls().size();
+  aws.must({"refresh"});
+  aws.fake().advance(std::chrono::hours(24));
+  aws.add_snapshot("2026-11-22T06:00:00Z");
+  aws.must({"refresh", "--wait-drain"});
+  aws.must({"teardown", "--yes"});
+  std::string lines;
+  const std::vector<fakes::aws::RecordedCall> calls = aws.fake().calls();
+  std::set<std::string> operations;
+  for (size_t i = before; i < calls.size(); ++i) {
+    const fakes::aws::RecordedCall& call = calls[i];
+    operations.insert(call.operation);
+    lines += nlohmann::json{{"service", call.service},
+                            {"operation", call.operation},
+                            {"principal", call.principal},
+                            {"target", call.target},
+                            {"input", call.input}}
+                 .dump() +
+             "\n";
+  }
+  EXPECT_THAT(operations,
+              ::testing::IsSupersetOf({"CreateStack", "RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance",
+                                       "UpdateStack", "ChangeResourceRecordSets", "DeleteStack",
+                                       "DeleteDBInstance", "PutObject", "GetSecretValue"}));
+  auto judged = [&](const std::string& input) {
+    return testing::run_program(
+        {"/usr/bin/python3", std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py", "-p",
+         "AWS::StackName=ytb", "-p", "InstanceClasses=db.t3.small", "-p", "HostedZoneId=" + aws.zone(), "-p",
+         "RecordName=shop-yesterday.mysite.com", "-p", "ExistingBucket=my-proofs"},
+        {}, input);
+  };
+  testing::RunResult allowed = judged(lines);
+  EXPECT_EQ(allowed.status, 0) << allowed.out << allowed.err;
+  EXPECT_THAT(allowed.out, HasSubstr(" calls, 0 not allowed"));
+  // And it would say so.
+  testing::RunResult denied =
+      judged(R"({"service": "rds", "operation": "DeleteDBInstance", "target": "db:shop"})");
+  EXPECT_EQ(denied.status, 1);
+  EXPECT_THAT(denied.out, HasSubstr("1 not allowed"));
+}
+
+}  // namespace
+}  // namespace ytb::tests
