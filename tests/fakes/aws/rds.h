@@ -62,6 +62,9 @@ class Rds final : public Service {
   // Aurora.
   void add_cluster_operations();
   void seed_cluster_snapshot(const SnapshotSeed& snapshot);
+  json copy_cluster_snapshot(Call& call);
+  json delete_cluster_snapshot(Call& call);
+  std::string cluster_snapshot_named(const std::string& name);
   json restore_cluster(Call& call);
   json modify_cluster(Call& call);
   json delete_cluster(Call& call);
