@@ -188,26 +188,31 @@ void AwsScenario::search_for_secrets(const RunResult& result) {
   }
 }
 
-RunResult AwsScenario::program(std::vector<std::string> words) {
+std::vector<std::string> AwsScenario::command(const std::vector<std::string>& words) const {
   std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config", config_};
   argv.insert(argv.end(), words.begin(), words.end());
-  std::vector<std::string> environment;
-  for (std::string& each : fake_->environment()) {
-    // The config names the endpoint and the region.
-    if (!each.starts_with("AWS_ENDPOINT_URL=") && !each.starts_with("AWS_REGION="))
-      environment.push_back(each);
-  }
-  RunResult result = testing::run_program(argv, {}, {}, environment);
+  return argv;
+}
+
+std::vector<std::string> AwsScenario::environment() const {
+  std::vector<std::string> environment = fake_->environment();
+  // The config names the endpoint and the region.
+  std::erase_if(environment, [](const std::string& each) {
+    return each.starts_with("AWS_ENDPOINT_URL=") || each.starts_with("AWS_REGION=");
+  });
+  return environment;
+}
+
+RunResult AwsScenario::program(const std::vector<std::string>& words) {
+  RunResult result = testing::run_program(command(words), {}, {}, environment());
   search_for_secrets(result);
   return result;
 }
 
 RunResult AwsScenario::run(std::vector<std::string> words) {
-  for (const std::string& pair : fake_->environment()) {
+  for (const std::string& pair : environment()) {
     const size_t equals = pair.find('=');
-    const std::string name = pair.substr(0, equals);
-    if (name != "AWS_ENDPOINT_URL" && name != "AWS_REGION")
-      ::setenv(name.c_str(), pair.substr(equals + 1).c_str(), 1);
+    ::setenv(pair.substr(0, equals).c_str(), pair.substr(equals + 1).c_str(), 1);
   }
   words.insert(words.begin(), {"--config", config_});
   rds::FakesClock clock(*fake_);

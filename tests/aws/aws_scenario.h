@@ -70,7 +70,10 @@ class AwsScenario {
   // `more`: lines of each production. `policy` "": where it lies in S3.
   void write_config(const std::string& more = "", const std::string& policy = "");
 
-  testing::RunResult program(std::vector<std::string> words);
+  testing::RunResult program(const std::vector<std::string>& words);
+  // What program() starts.
+  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& words) const;
+  [[nodiscard]] std::vector<std::string> environment() const;
   testing::RunResult run(std::vector<std::string> words);
   // Whichever is meant for this scenario; a test failure unless it succeeds.
   testing::RunResult must(const std::vector<std::string>& words);

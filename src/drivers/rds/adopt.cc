@@ -96,6 +96,11 @@ Status Adopter::look_at_stack(const aws::Stack& stack, Look& look) {
                : look.old->keeps_record() ? Phase::kKept
                                           : Phase::kHeld;
   if (look.record && !look.moved && look.target != look.endpoint) {
+    // A long production's name is shortened in those of its copies: the live one's address says it for sure.
+    YTB_ASSIGN(const std::optional<Serving> live, live_());
+    look.moved = live && bare(live->endpoint) == look.target;
+  }
+  if (look.record && !look.moved && look.target != look.endpoint) {
     return Error{
         .code = Code::kRefused,
         .message = fmt::format("{} points at {}, and the old stack's instance {} is {}",

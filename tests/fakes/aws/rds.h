@@ -62,6 +62,9 @@ class Rds final : public Service {
   // Aurora.
   void add_cluster_operations();
   void seed_cluster_snapshot(const SnapshotSeed& snapshot);
+  json copy_cluster_snapshot(Call& call);
+  json delete_cluster_snapshot(Call& call);
+  std::string cluster_snapshot_named(const std::string& name);
   json restore_cluster(Call& call);
   json modify_cluster(Call& call);
   json delete_cluster(Call& call);
@@ -78,10 +81,12 @@ class Rds final : public Service {
   std::map<std::string, json> parameters_;  // by group: name → value
   std::map<std::string, json> cluster_parameters_;
   std::map<std::string, SnapshotSeed> snapshot_seeds_;
+  // What the first page of the last walk over snapshots found; the others go on in it. By its question.
+  std::pair<std::string, std::vector<json>> snapshot_walk_;
 };
 
 // Readers get pages of an RDS list: Marker, MaxRecords 20–100.
-json rds_page(const Call& call, std::vector<json> items, const std::string& list_name);
+json rds_page(const Call& call, const std::vector<json>& items, const std::string& list_name);
 // Refuses filters that are not among `known`; those given, by name.
 std::map<std::string, std::vector<std::string>> rds_filters(const Call& call,
                                                             const std::vector<std::string>& known);

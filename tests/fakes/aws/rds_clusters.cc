@@ -69,6 +69,8 @@ void Rds::add_cluster_operations() {
   on("RestoreDBClusterFromSnapshot", [this](Call& call) { return restore_cluster(call); });
   on("ModifyDBCluster", [this](Call& call) { return modify_cluster(call); });
   on("DeleteDBCluster", [this](Call& call) { return delete_cluster(call); });
+  on("CopyDBClusterSnapshot", [this](Call& call) { return copy_cluster_snapshot(call); });
+  on("DeleteDBClusterSnapshot", [this](Call& call) { return delete_cluster_snapshot(call); });
   on("DescribeDBClusterSnapshots", [this](Call& call) {
     std::string id = call.text("DBClusterSnapshotIdentifier");
     std::string source = call.text("DBClusterIdentifier");
@@ -116,6 +118,71 @@ void Rds::add_cluster_operations() {
       return json::object();
     });
   }
+}
+
+std::string Rds::cluster_snapshot_named(const std::string& name) {
+  const std::string own = world_.arn("rds", "cluster-snapshot:");
+  std::string id = name.starts_with(own) ? name.substr(own.size()) : name;
+  if (!cluster_snapshots_.has(id))
+    refuse("DBClusterSnapshotNotFoundFault", "DBClusterSnapshot " + id + " not found.", 404);
+  return id;
+}
+
+json Rds::copy_cluster_snapshot(Call& call) {
+  const std::string target = to_lower_ascii(call.text("TargetDBClusterSnapshotIdentifier"));
+  call.target = "cluster-snapshot:" + target;
+  check_identifier("TargetDBClusterSnapshotIdentifier", target, kClusterNameMax);
+  const std::string source = cluster_snapshot_named(call.text("SourceDBClusterSnapshotIdentifier"));
+  if (cluster_snapshots_.has(target)) {
+    refuse(
+        "DBClusterSnapshotAlreadyExistsFault",
+        "Cannot create the cluster snapshot because one with the identifier " + target + " already exists.");
+  }
+  json copy = *cluster_snapshots_.find(source);
+  if (copy["Status"] != "available")
+    refuse("InvalidDBClusterSnapshotStateFault", source + " is not in the available state.");
+  if (copy["SnapshotType"] == "shared" && copy["StorageEncrypted"] && !call.has("KmsKeyId"))
+    refuse("KMSKeyNotAccessibleFault", "The source snapshot's KMS key is not accessible.");
+  json tags = call.input.value("Tags", json::array());
+  check_tags(call, tags);
+  copy["SourceDBClusterSnapshotArn"] = copy["DBClusterSnapshotArn"];
+  copy["TagList"] = tags.empty() && call.flag("CopyTags") ? copy["TagList"] : tags;
+  copy["DBClusterSnapshotIdentifier"] = target;
+  copy["DBClusterSnapshotArn"] = world_.arn("rds", "cluster-snapshot:" + target);
+  copy["SnapshotType"] = "manual";
+  copy["Status"] = "creating";
+  copy["PercentProgress"] = 0;
+  copy.erase("SnapshotCreateTime");
+  if (call.has("KmsKeyId")) {
+    copy["KmsKeyId"] = call.text("KmsKeyId");
+    copy["StorageEncrypted"] = true;
+  }
+  cluster_snapshots_.put(target, copy);
+  snapshot_seeds_["cluster " + target] = snapshot_seeds_["cluster " + source];
+  world_.later(world_.settings.delays.snapshot, [this, target] {
+    json* found = cluster_snapshots_.find(target);
+    if (found == nullptr || (*found)["Status"] != "creating") return;
+    json done = *found;
+    done["Status"] = "available";
+    done["PercentProgress"] = 100;
+    done["SnapshotCreateTime"] = to_iso(world_.now(), true);
+    cluster_snapshots_.put(target, done);
+  });
+  return {{"DBClusterSnapshot", copy}};
+}
+
+json Rds::delete_cluster_snapshot(Call& call) {
+  const std::string asked = call.text("DBClusterSnapshotIdentifier");
+  call.target = "cluster-snapshot:" + asked;
+  const std::string name = cluster_snapshot_named(asked);
+  json snapshot = *cluster_snapshots_.find(name);
+  if (snapshot["SnapshotType"] != "manual" || snapshot["Status"] != "available") {
+    refuse("InvalidDBClusterSnapshotStateFault",
+           "Only manual snapshots that are available may be deleted: " + name);
+  }
+  cluster_snapshots_.erase(name);
+  snapshot["Status"] = "deleted";
+  return {{"DBClusterSnapshot", snapshot}};
 }
 
 json Rds::restore_cluster(Call& call) {

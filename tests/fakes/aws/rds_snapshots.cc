@@ -59,7 +59,7 @@ std::map<std::string, std::vector<std::string>> rds_filters(const Call& call,
   return out;
 }
 
-json rds_page(const Call& call, std::vector<json> items, const std::string& list_name) {
+json rds_page(const Call& call, const std::vector<json>& items, const std::string& list_name) {
   int64_t limit = call.number("MaxRecords", 100);
   if (limit < 20 || limit > 100) {
     refuse("InvalidParameterValue",
@@ -170,6 +170,10 @@ json Rds::describe_snapshots(Call& call) {
   }
   auto filters =
       rds_filters(call, {"db-instance-id", "db-snapshot-id", "dbi-resource-id", "snapshot-type", "engine"});
+  json question = call.input;
+  question.erase("Marker");
+  if (call.has("Marker") && snapshot_walk_.first == question.dump())
+    return rds_page(call, snapshot_walk_.second, "DBSnapshots");
   std::vector<json> found;
   for (json& snapshot : snapshots_.read_all()) {
     if (!id.empty() && snapshot["DBSnapshotIdentifier"] != to_lower_ascii(id) &&
@@ -183,7 +187,8 @@ json Rds::describe_snapshots(Call& call) {
   }
   if (!id.empty() && found.empty()) refuse("DBSnapshotNotFoundFault", "DBSnapshot " + id + " not found.");
   shuffle(found);
-  return rds_page(call, std::move(found), "DBSnapshots");
+  snapshot_walk_ = {question.dump(), std::move(found)};
+  return rds_page(call, snapshot_walk_.second, "DBSnapshots");
 }
 
 json Rds::copy_snapshot(Call& call) {
