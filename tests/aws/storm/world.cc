@@ -285,7 +285,7 @@ void StormWorld::add_foreign_stack(const std::string& name) {
       {.name = name,
        .template_body = R"({"Resources":{"P":{"Type":"AWS::RDS::DBParameterGroup",
                             "Properties":{"Description":"d","Family":"postgres15"}}}})",
-       .tags = {{"team", "somebody else's"}}});
+       .tags = {{"team", "others"}}});
   if (!made.ok()) mind.violate("test", to_string(made.error()));
   foreign_.insert(name);
 }
