@@ -86,6 +86,11 @@ Status StackHost::record_failure(const model::OwnedCopy& copy, const Error& erro
     state.since = parts_->services.clock.now();
     state.tries = 0;  // tries at what comes next, its deletion
   }
+  if (stands(seen.stack.status) == StackStands::kDeleting) {
+    // AWS ends it without us; what is written beside it now, nobody would clear away.
+    if (!seen.server) return {};
+    state.message.clear();
+  }
   return parts_->save(seen, state);
 }
 
