@@ -68,7 +68,11 @@ Status StackHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::s
   } else if (phase == Phase::kDraining) {
     state.since = now;  // a drain that begins anew: the clock had been set back
   }
-  if (phase == Phase::kFailed && !reason.empty()) state.message = std::string(reason);
+  if (phase == Phase::kFailed && !reason.empty()) {
+    state.message = std::string(reason);
+    // Given up for what was seen, without a try that failed: no bug of ours.
+    if (state.code == Code::kInternal) state.code = Code::kExternal;
+  }
   return parts_->save(seen, state);
 }
 

@@ -55,9 +55,7 @@ class WrappedHost : public ports::CopyHost {
   }
   Result<std::string> instance_of(const model::CopyId& copy) override { return real_->instance_of(copy); }
   Result<ports::SessionTarget> session(const OwnedCopy& copy) override { return real_->session(copy); }
-  Result<std::string> spool_directory(const OwnedCopy& copy) override {
-    return real_->spool_directory(copy);
-  }
+  Result<std::string> spool_directory(const OwnedCopy& copy) override { return real_->spool_directory(copy); }
   Status open(const OwnedCopy& copy, const model::PassedProof& proof,
               const std::vector<ports::AccessGrant>& grants, ports::Progress& progress) override {
     return real_->open(copy, proof, grants, progress);
@@ -89,8 +87,10 @@ class OpensByTagAlone final : public WrappedHost {
     YTB_ASSIGN(model::Proof proof, vouched(copy));
     return model::seal(proof, world_.settings().signing_key);
   }
-  Status open(const OwnedCopy& copy, const model::PassedProof&, const std::vector<ports::AccessGrant>&,
-              ports::Progress&) override {
+  Status open(const OwnedCopy& copy, const model::PassedProof& proof,
+              const std::vector<ports::AccessGrant>& grants, ports::Progress& progress) override {
+    Status opened = real_->open(copy, proof, grants, progress);
+    if (opened.ok() || opened.error().code != Code::kProof) return opened;
     YTB_ASSIGN(auto outcome,
                process_.stacks.update_stack({.name = copy.id().str(),
                                              .parameters = {{"Groups", "sg-quarantine,sg-staging"}},
@@ -209,12 +209,12 @@ class PendingIsSeen final : public WrappedAlias {
       return Error{
           .code = Code::kConnection, .message = "no endpoint yet", .hint = {}, .retry = Retry::kLater};
     }
-    YTB_ASSIGN(aws::ChangeInfo change, process_.route53.change_resource_record_set(
-                                           id, aws::RecordAction::kUpsert,
-                                           {.name = StormWorld::kName,
-                                            .type = "CNAME",
-                                            .ttl_s = StormWorld::kTtlSeconds,
-                                            .values = {instance->endpoint->address}}));
+    YTB_ASSIGN(aws::ChangeInfo change,
+               process_.route53.change_resource_record_set(id, aws::RecordAction::kUpsert,
+                                                           {.name = StormWorld::kName,
+                                                            .type = "CNAME",
+                                                            .ttl_s = StormWorld::kTtlSeconds,
+                                                            .values = {instance->endpoint->address}}));
     (void)change;
     return {};
   }

@@ -1,5 +1,6 @@
-// Breakages: deliberate mistakes of AWS drivers, made around our own (a driver or a Transport that is wrapped).
-// Each must be caught by the simulator's checks: a check that never bites checks nothing. SAFETY.md lists them.
+// Breakages: deliberate mistakes of AWS drivers, made around our own (a driver or a Transport that is
+// wrapped). Each must be caught by the simulator's checks: a check that never bites checks nothing. SAFETY.md
+// lists them.
 #pragma once
 
 #include <string>

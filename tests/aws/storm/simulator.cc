@@ -22,10 +22,11 @@ constexpr int kTicksOfARunMax = 9;
 constexpr int kCalmRunsMax = 14;
 constexpr int kTicksMax = 150;
 constexpr Duration kClientPatience = seconds(60);
-constexpr Fault::Kind kKinds[] = {Fault::Kind::kThrottle,     Fault::Kind::kInternalError, Fault::Kind::kDropBefore,
-                                  Fault::Kind::kDropAfter,    Fault::Kind::kHang,          Fault::Kind::kTruncatedBody,
-                                  Fault::Kind::kMalformed,    Fault::Kind::kWrongRoot,     Fault::Kind::kExpiredToken,
-                                  Fault::Kind::kAccessDenied, Fault::Kind::kTimeSkewed};
+constexpr Fault::Kind kKinds[] = {
+    Fault::Kind::kThrottle,     Fault::Kind::kInternalError, Fault::Kind::kDropBefore,
+    Fault::Kind::kDropAfter,    Fault::Kind::kHang,          Fault::Kind::kTruncatedBody,
+    Fault::Kind::kMalformed,    Fault::Kind::kWrongRoot,     Fault::Kind::kExpiredToken,
+    Fault::Kind::kAccessDenied, Fault::Kind::kTimeSkewed};
 
 class Diary final : public refresh::Listener {
  public:
@@ -67,6 +68,7 @@ class Simulation {
     mind.masking_none = mind.chance(50);
     mind.drain = minutes(1 + mind.below(30));
     two_at_once_ = seed % 3 == 1;
+    tries_ = mind.chance(500) ? 1 : 3;  // once: a fault reaches who must cope with it
   }
 
   Verdict run() {
@@ -174,7 +176,7 @@ class Simulation {
   // --- processes ---
 
   std::unique_ptr<Process> start() {
-    auto process = std::make_unique<Process>(world_, direct_);
+    auto process = std::make_unique<Process>(world_, direct_, aws::CallerOptions{.attempts_max = tries_});
     if (options_.spoil) options_.spoil(*process, world_);
     return process;
   }
@@ -190,7 +192,7 @@ class Simulation {
       reach("stop");
       process.stop.request();
     }
-    if (operation == "CreateStack" && !name_taken_ && dice().chance(150)) take_the_name(process);
+    if (operation == "CreateStack" && !name_taken_ && dice().chance(350)) take_the_name(process);
     if (may_nest && !nested_ && two_at_once_ && dice().chance(25)) {
       nested_ = true;
       reach("two_at_once");
@@ -346,6 +348,7 @@ class Simulation {
   Direct direct_;
   Diary diary_;
   int fault_ = 0, crash_ = 0, stop_ = 0;  // of a thousand calls
+  int tries_ = 3;                         // of a client, at one call
   bool two_at_once_ = false, nested_ = false, hung_ = false, name_taken_ = false;
   std::string next_name_;
   std::vector<std::string> unfinished_;

@@ -1,8 +1,8 @@
-// The simulator of AWS: one seed is one life of a production on AWS, with our real drivers. Calls fail in every
-// way, processes die before and after any of them or are told to stop, two of us are at work at once, reads are
-// late, snapshots come, go and are still being made, clocks differ, people write tags and take names. After each
-// turn the promises are checked in the fake's truth (world.h). Then all is calm, and the newest snapshot must be
-// what the name leads to, with nothing left over.
+// The simulator of AWS: one seed is one life of a production on AWS, with our real drivers. Calls fail in
+// every way, processes die before and after any of them or are told to stop, two of us are at work at once,
+// reads are late, snapshots come, go and are still being made, clocks differ, people write tags and take
+// names. After each turn the promises are checked in the fake's truth (world.h). Then all is calm, and the
+// newest snapshot must be what the name leads to, with nothing left over.
 #pragma once
 
 #include <cstdint>

@@ -63,8 +63,8 @@ TEST_F(Storm, Seeds) {
     ADD_FAILURE() << "seed " << seed << ": " << what << "\nreplay: " << replay_command(seed);
   if (!failed.empty()) return;
   // A storm that never blows proves nothing.
-  for (const char* what : {"crash", "stop", "two_at_once", "creating", "snapshot_gone", "clock", "tag_written",
-                           "name_taken", "rollback", "delete", "check"}) {
+  for (const char* what : {"crash", "stop", "two_at_once", "creating", "snapshot_gone", "clock",
+                           "tag_written", "name_taken", "rollback", "delete", "check"}) {
     EXPECT_GT(reached[what], static_cast<int>(seeds / 60)) << what;
   }
   for (int kind = 0; kind < 11; ++kind)

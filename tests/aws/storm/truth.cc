@@ -105,8 +105,7 @@ void StormWorld::check_copy(const std::string& name) {
   const FakeCopy& inside = database(id);
   if (!has_staging_group(there) && !inside.record.opened) return;
   std::optional<std::string> envelope = cloud.s3().get(kBucket, proof_key(id));
-  if (!envelope ||
-      !model::PassedProof::verify(*envelope, mind.public_key, model::CopyId(name), id).ok()) {
+  if (!envelope || !model::PassedProof::verify(*envelope, mind.public_key, model::CopyId(name), id).ok()) {
     mind.violate("closed_door", fmt::format("{} is open without a proof", name));
   }
   if (!inside.defused || (!mind.masking_none && inside.masked_with.size() != 2))
@@ -126,8 +125,8 @@ void StormWorld::check_alias() {
   alias_worked_ = true;
   const std::string name = host.substr(0, host.find('.'));
   const json there = instance(name);
-  const bool serves = !there.is_null() && there["DBInstanceStatus"] != "deleting" &&
-                      there["DBInstanceStatus"] != "creating";
+  const bool serves =
+      !there.is_null() && there["DBInstanceStatus"] != "deleting" && there["DBInstanceStatus"] != "creating";
   if (!serves) {
     mind.violate("no_gap", fmt::format("the name leads to {}, which is gone", name));
   } else if (!has_staging_group(there) || !database(there["DbiResourceId"]).record.opened) {

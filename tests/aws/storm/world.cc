@@ -174,8 +174,7 @@ Process::Process(StormWorld& world, http::Transport& transport, aws::CallerOptio
       notifier(world.mind) {
   host = std::make_unique<rds::StackHost>(
       world.stack_options(),
-      rds::StackServices{
-          .rds = rds, .stacks = stacks, .s3 = s3, .door = door, .clock = clock, .stop = stop});
+      rds::StackServices{.rds = rds, .stacks = stacks, .s3 = s3, .door = door, .clock = clock, .stop = stop});
   const std::string prefix = rds::name_prefix(model::ProductionName("shop"));
   alias = std::make_unique<route53::Route53Alias>(
       route53,

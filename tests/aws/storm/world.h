@@ -1,9 +1,9 @@
-// StormWorld: a fake AWS with a production in it, processes of ours that live and die, and the truth about the
-// copies: what is masked, who has been let in, where DNS leads. It writes down each breach of a promise.
+// StormWorld: a fake AWS with a production in it, processes of ours that live and die, and the truth about
+// the copies: what is masked, who has been let in, where DNS leads. It writes down each breach of a promise.
 //
-// Our processes use the real AWS drivers. What no AWS knows (the inside of a database) is in memory: an engine
-// and a door that are known by the instance's resource id, so that another instance of the name is another one.
-// One thread.
+// Our processes use the real AWS drivers. What no AWS knows (the inside of a database) is in memory: an
+// engine and a door that are known by the instance's resource id, so that another instance of the name is
+// another one. One thread.
 #pragma once
 
 #include <functional>
@@ -51,8 +51,8 @@ class Wire final : public http::Transport {
   explicit Wire(http::Transport& inner) : inner_(inner) {}
   Result<http::Response> send(const http::Request& request) override;
 
-  // Before and after each call; may throw fakes::Crash: the process dies there. An Error from `before` is what
-  // our client sees instead of an answer.
+  // Before and after each call; may throw fakes::Crash: the process dies there. An Error from `before` is
+  // what our client sees instead of an answer.
   std::function<Status(http::Request&, const std::string& operation)> before;
   std::function<Status(http::Response&, const std::string& operation)> after;
 
@@ -134,7 +134,7 @@ class StormWorld {
 
   fakes::World mind;  // the dice, the policy and the keys; its copies are databases, by resource id
   fakes::aws::FakeAws cloud;
-  Duration our_skew{};  // how far our clock is ahead of AWS's
+  Duration our_skew{};                       // how far our clock is ahead of AWS's
   std::map<std::string, Instant> snapshots;  // all there ever were
   tests::TemporaryFolder spool;
 
@@ -146,7 +146,8 @@ class StormWorld {
   void write_tag(const std::string& instance, const std::string& key, const std::string& value);
 
   // --- the truth ---
-  [[nodiscard]] std::vector<std::string> our_copies();  // names of stacks and instances of ours, also half gone
+  [[nodiscard]] std::vector<std::string>
+  our_copies();  // names of stacks and instances of ours, also half gone
   [[nodiscard]] nlohmann::json instance(const std::string& id);
   fakes::FakeCopy& database(const std::string& resource_id);
   // The instance that a session reaches, where its password is in force.
@@ -177,8 +178,8 @@ class StormWorld {
   aws::FixedCredentials admin_credentials_;
   ManualClock admin_clock_;
   std::string production_;
-  std::set<std::string> foreign_;  // instances and stacks that are not ours
-  std::set<std::string> ours_;     // names of stacks that we were allowed to make
+  std::set<std::string> foreign_;                   // instances and stacks that are not ours
+  std::set<std::string> ours_;                      // names of stacks that we were allowed to make
   std::map<std::string, std::string> snapshot_of_;  // by stack
   std::map<std::string, int> restored_;             // instances that were restored, by name
   size_t calls_seen_ = 0;
