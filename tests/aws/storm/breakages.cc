@@ -261,6 +261,11 @@ void leaves_retention(Process& process, StormWorld&) {
   process.wire.before = [](http::Request& request, const std::string& operation) -> Status {
     if (operation == "ModifyDBInstance" && replace(request.body, "&BackupRetentionPeriod=0", ""))
       sign_anew(request, "rds");
+    // A parameter group of its own makes CloudFormation modify what it has restored: that would help by
+    // chance.
+    if (operation == "CreateStack" &&
+        replace(request.body, "%22BackupRetentionPeriod%22%3A%200", "%22BackupRetentionPeriod%22%3A%2035"))
+      sign_anew(request, "cloudformation");
     return {};
   };
   process.wire.after = [](http::Response& response, const std::string& operation) -> Status {

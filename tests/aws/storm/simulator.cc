@@ -32,14 +32,16 @@ class Diary final : public refresh::Listener {
  public:
   explicit Diary(StormWorld& world) : world_(world) {}
   void on_event(const refresh::Event& event) override {
-    if (!world_.mind.keep_history) return;
     using Kind = refresh::Event::Kind;
+    if (event.kind == Kind::kActionDone && on_done) on_done();
+    if (!world_.mind.keep_history) return;
     if (event.kind == Kind::kActionStarted) log("begin " + event.action->id() + ": " + event.action->reason);
     if (event.kind == Kind::kActionFailed) log("failed " + event.action->id() + ": " + event.error->message);
     if (event.kind == Kind::kDecided && !event.decision->action) log("nothing: " + event.decision->reason);
   }
   void update(const ports::ProgressUpdate&) override {}
   void note(std::string_view line) override { log(std::string(line)); }
+  std::function<void()> on_done;
   void log(std::string line) {
     world_.mind.clock.set(world_.cloud.now());
     world_.mind.log(std::move(line));
@@ -66,7 +68,8 @@ class Simulation {
     mind.keep_history = options.keep_history;
     mind.spare_copies = static_cast<int>(mind.below(2));
     mind.masking_none = mind.chance(50);
-    mind.drain = minutes(1 + mind.below(30));
+    mind.drain = minutes(mind.chance(400) ? 1 : 1 + mind.below(30));
+    diary_.on_done = [this] { check(); };
     two_at_once_ = seed % 3 == 1;
     tries_ = mind.chance(500) ? 1 : 3;  // once: a fault reaches who must cope with it
   }
@@ -192,6 +195,7 @@ class Simulation {
       reach("stop");
       process.stop.request();
     }
+    if (dice().chance(6)) write_a_tag();
     if (operation == "CreateStack" && !name_taken_ && dice().chance(350)) take_the_name(process);
     if (may_nest && !nested_ && two_at_once_ && dice().chance(25)) {
       nested_ = true;

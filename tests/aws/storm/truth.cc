@@ -116,6 +116,10 @@ void StormWorld::check_copy(const std::string& name) {
     mind.violate("closed_door", fmt::format("{} can be reached from everywhere", name));
 }
 
+void StormWorld::watch_the_name() {
+  if (alias_worked_ && alias_target().empty()) mind.violate("no_gap", "the name leads nowhere");
+}
+
 void StormWorld::check_alias() {
   const std::string host = alias_target();
   if (host.empty()) {

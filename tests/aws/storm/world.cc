@@ -85,7 +85,10 @@ Result<http::Response> Wire::send(const http::Request& request) {
 }
 
 Instant OurClock::now() const { return world_.cloud.now() + world_.our_skew; }
-void OurClock::sleep(Duration duration) { world_.cloud.advance(duration); }
+void OurClock::sleep(Duration duration) {
+  world_.cloud.advance(duration);
+  world_.watch_the_name();
+}
 
 // --- inside a copy ---
 

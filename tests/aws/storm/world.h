@@ -152,6 +152,8 @@ class StormWorld {
   fakes::FakeCopy& database(const std::string& resource_id);
   // The instance that a session reaches, where its password is in force.
   Result<std::string> log_in(const ports::SessionTarget& target);
+  // In the middle of anything: the name leads somewhere, once it has.
+  void watch_the_name();
   // Each promise, now.
   void check(int copies_max);
   // What keeps the world from being as it should be: `newest` live, `spares` beside it, nothing else.
