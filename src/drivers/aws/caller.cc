@@ -97,8 +97,10 @@ Retry meaning_of(const Call& call, FaultKind kind, const Fault& fault) {
     case FaultKind::kExpired:
       return Retry::kLater;
     case FaultKind::kSkewed:
-      // A signature that does not match may be a matter of the clock, but is mostly one of the key.
-      return fault.code.starts_with("Request") ? Retry::kLater : Retry::kNever;
+      // A signature that does not match may be a matter of the clock, but is mostly one of the key. What came
+      // late or early says so: "Signature expired: …", "Signature not yet current: …".
+      return fault.code.starts_with("Request") || fault.message.starts_with("Signature ") ? Retry::kLater
+                                                                                          : Retry::kNever;
     default:
       return Retry::kNever;
   }

@@ -148,6 +148,9 @@ TEST(Caller, ClockSkewIsLearnedOnce) {
   // A wrong key is no skew; and a clock that keeps being wrong is not chased.
   bench.transport.answer(403, refusal("SignatureDoesNotMatch"), date);
   EXPECT_EQ(bench.caller.call(reading()).error().retry, Retry::kNever);
+  bench.transport.answer(403, refusal("SignatureDoesNotMatch", "Signature expired: it is of yesterday"),
+                         date);
+  EXPECT_EQ(bench.caller.call(reading()).error().retry, Retry::kLater);
   bench.transport.answer(403, refusal("RequestTimeTooSkewed"), {{"Date", "Sun, 22 Nov 2026 09:30:00 GMT"}})
       .answer(403, refusal("RequestTimeTooSkewed"), {{"Date", "Sun, 22 Nov 2026 11:30:00 GMT"}});
   EXPECT_EQ(bench.caller.call(reading()).error().retry, Retry::kLater);

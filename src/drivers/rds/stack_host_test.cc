@@ -418,6 +418,28 @@ TEST_F(StackHostTest, removes_what_somebody_protected_and_is_gone_on_with) {
   expect_production_untouched();
 }
 
+TEST_F(StackHostTest, what_fails_while_aws_deletes_leaves_nothing_behind) {
+  must(restore());
+  must(host_->record_failure(owned(), Error{.code = Code::kPolicy, .message = "unjudged", .hint = {}}));
+  clock_->on_sleep = [&] { stop_->request(); };
+  EXPECT_EQ(host_->remove(owned(), std::nullopt, progress_).error().code, Code::kInterrupted);
+  clock_->on_sleep = nullptr;
+  make_host();
+  must(host_->record_failure(
+      owned(), Error{.code = Code::kExternal, .message = "throttled", .hint = {}, .retry = Retry::kLater}));
+  EXPECT_EQ(the_copy().tries, 1);
+  fake_->advance(std::chrono::hours(1));
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_THAT(fake_->s3().keys("proofs"), ElementsAre("yesterdaytabase/shop/attempts.json"));
+}
+
+TEST_F(StackHostTest, what_is_given_up_without_a_try_is_no_bug_of_ours) {
+  must(restore());
+  must(host_->record_phase(owned(), Phase::kFailed, "its proof does not verify"));
+  EXPECT_EQ(the_copy().failure_code, Code::kExternal);
+  EXPECT_EQ(the_copy().failure, "its proof does not verify");
+}
+
 TEST_F(StackHostTest, no_secret_is_in_what_is_recorded_or_told) {
   must(restore());
   std::string password(host_->session(owned())->password.reveal());

@@ -68,7 +68,11 @@ Status StackHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::s
   } else if (phase == Phase::kDraining) {
     state.since = now;  // a drain that begins anew: the clock had been set back
   }
-  if (phase == Phase::kFailed && !reason.empty()) state.message = std::string(reason);
+  if (phase == Phase::kFailed && !reason.empty()) {
+    state.message = std::string(reason);
+    // Given up for what was seen, without a try that failed: no bug of ours.
+    if (state.code == Code::kInternal) state.code = Code::kExternal;
+  }
   return parts_->save(seen, state);
 }
 
@@ -85,6 +89,11 @@ Status StackHost::record_failure(const model::OwnedCopy& copy, const Error& erro
     state.phase = Phase::kFailed;
     state.since = parts_->services.clock.now();
     state.tries = 0;  // tries at what comes next, its deletion
+  }
+  if (stands(seen.stack.status) == StackStands::kDeleting) {
+    // AWS ends it without us; what is written beside it now, nobody would clear away.
+    if (!seen.server) return {};
+    state.message.clear();
   }
   return parts_->save(seen, state);
 }

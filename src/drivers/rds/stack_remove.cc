@@ -45,14 +45,14 @@ class Remover {
       return stand_ != StackStands::kBusy || is_being_made();
     });
     YTB_TRY(std::move(settled));
+    // First: once AWS has begun, it ends without us, and nobody would know of what lies beside it.
+    YTB_TRY(clean_up());
     if (stand_ == StackStands::kDeleteFailed) {
       YTB_TRY(clear_protection());
       YTB_TRY(ask("again"));
     } else if (stand_ != StackStands::kGone && stand_ != StackStands::kDeleting) {
       YTB_TRY(ask("delete"));
     }
-    // Before the stack is gone: afterwards nobody would know of what lies beside it.
-    YTB_TRY(clean_up());
     YTB_TRY(wait_until_gone());
     return parts_.snapshots.remove(snapshot_copy_name(seen_.name), seen_.mark);
   }

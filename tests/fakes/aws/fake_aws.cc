@@ -1,5 +1,7 @@
 #include "tests/fakes/aws/fake_aws.h"
 
+#include <algorithm>
+
 #include "tests/fakes/aws/cloudformation.h"
 #include "tests/fakes/aws/dns.h"
 #include "tests/fakes/aws/ecs.h"
@@ -39,6 +41,8 @@ std::string FakeAws::available() {
 std::string FakeAws::endpoint() const { return "http://127.0.0.1:" + std::to_string(port()); }
 uint16_t FakeAws::port() const { return server_->port(); }
 
+HttpResponse FakeAws::handle(const HttpRequest& request) { return server_->handle(request); }
+
 std::vector<std::string> FakeAws::environment() const {
   const Identity& identity = world_->settings.identities.at(0);
   std::vector<std::string> out = {"AWS_ACCESS_KEY_ID=" + identity.access_key,
@@ -75,6 +79,11 @@ void FakeAws::fail(std::string_view operation, int nth, Fault fault) {
 void FakeAws::seed(const SnapshotSeed& snapshot) {
   std::lock_guard lock(world_->mutex);
   world_->service<Rds>("rds").seed(snapshot);
+}
+
+void FakeAws::unseed_snapshot(const std::string& id) {
+  std::lock_guard lock(world_->mutex);
+  world_->service<Rds>("rds").unseed_snapshot(id);
 }
 
 void FakeAws::seed(const InstanceSeed& instance) {
@@ -157,9 +166,10 @@ void FakeAws::set_instance_status(const std::string& id, const std::string& stat
   world_->service<Rds>("rds").set_status(id, status);
 }
 
-std::vector<RecordedCall> FakeAws::calls() const {
+std::vector<RecordedCall> FakeAws::calls(size_t from) const {
   std::lock_guard lock(world_->mutex);
-  return world_->records();
+  const std::vector<RecordedCall>& all = world_->records();
+  return {all.begin() + static_cast<std::ptrdiff_t>(std::min(from, all.size())), all.end()};
 }
 
 std::vector<RecordedCall> FakeAws::mutations() const {

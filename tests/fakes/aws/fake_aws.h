@@ -30,6 +30,8 @@ namespace ytb::fakes::aws {
 
 class DnsResponder;
 class InstanceBackend;
+struct HttpRequest;
+struct HttpResponse;
 class World;
 class Server;
 class Sts;
@@ -159,6 +161,8 @@ class FakeAws {
 
   [[nodiscard]] std::string endpoint() const;  // "http://127.0.0.1:41234"
   [[nodiscard]] uint16_t port() const;
+  // A request that comes without a wire, for tests that make too many for one: signed and checked like any.
+  HttpResponse handle(const HttpRequest& request);
   // Environment of a client: keys, region, AWS_ENDPOINT_URL, no instance metadata.
   [[nodiscard]] std::vector<std::string> environment() const;
 
@@ -172,6 +176,8 @@ class FakeAws {
   void fail(std::string_view operation, int nth, Fault fault);
 
   void seed(const SnapshotSeed& snapshot);
+  // It goes, as production's retention has it.
+  void unseed_snapshot(const std::string& id);
   void seed(const InstanceSeed& instance);
   void seed_subnet_group(const std::string& name);
   void seed_option_group(const std::string& name, const std::string& major);
@@ -196,7 +202,8 @@ class FakeAws {
   // Something of this id changes behind everybody's back, e.g. to "incompatible-restore".
   void set_instance_status(const std::string& id, const std::string& status);
 
-  [[nodiscard]] std::vector<RecordedCall> calls() const;
+  // All calls from the `from`-th on.
+  [[nodiscard]] std::vector<RecordedCall> calls(size_t from = 0) const;
   // Only those that change something, also those that were refused.
   [[nodiscard]] std::vector<RecordedCall> mutations() const;
   [[nodiscard]] int count(std::string_view operation) const;

@@ -17,6 +17,7 @@ class Rds final : public Service {
   void seed_option_group(const std::string& name, const std::string& major);
   // The truth, for other services and assertions; null where there is none.
   json* instance(const std::string& id) { return instances_.find(id); }
+  void unseed_snapshot(const std::string& id) { snapshots_.erase(id); }
   json* snapshot(const std::string& id) { return snapshots_.find(id); }
   json* cluster(const std::string& id) { return clusters_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }

@@ -1,5 +1,8 @@
 #include "tests/fakes/aws/server.h"
 
+#include <array>
+#include <ctime>
+
 #include "base/text.h"
 
 namespace ytb::fakes::aws {
@@ -12,6 +15,15 @@ Dialect dialect_of(const Model& model) {
   if (model.service == "s3") return Dialect::kS3;
   if (model.protocol == Model::Protocol::kJson) return Dialect::kJson;
   return model.protocol == Model::Protocol::kEc2 ? Dialect::kEc2 : Dialect::kQuery;
+}
+
+// "Sun, 22 Nov 2026 06:00:00 GMT": by it clients learn what time it is for AWS.
+std::string http_date(Instant now) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
 [[noreturn]] void refuse_by_fault(const Fault& fault, const Model& model) {
@@ -43,6 +55,16 @@ bool happens_before(Fault::Kind kind) {
   return kind == Fault::Kind::kThrottle || kind == Fault::Kind::kInternalError ||
          kind == Fault::Kind::kExpiredToken || kind == Fault::Kind::kTimeSkewed ||
          kind == Fault::Kind::kAccessDenied || kind == Fault::Kind::kCode;
+}
+
+// Read once: a test may make hundreds of fakes, and RDS's model is 2 MB of JSON.
+const Model* model_of(const std::string& service) {
+  static std::mutex mutex;
+  static std::map<std::string, std::unique_ptr<Model>> models;
+  std::lock_guard lock(mutex);
+  auto found = models.find(service);
+  if (found == models.end()) found = models.emplace(service, load_model(service)).first;
+  return found->second.get();
 }
 
 void spoil(const Fault& fault, HttpResponse& response) {
@@ -90,13 +112,6 @@ void Server::wait(std::chrono::milliseconds duration) {
   stop_changed_.wait_for(lock, duration, [this] { return stopping_; });
 }
 
-const Model* Server::model_of(const std::string& service) {
-  std::lock_guard lock(models_mutex_);
-  auto found = models_.find(service);
-  if (found == models_.end()) found = models_.emplace(service, load_model(service)).first;
-  return found->second.get();
-}
-
 HttpResponse Server::handle(const HttpRequest& request) {
   Exchange exchange;
   {
@@ -106,10 +121,10 @@ HttpResponse Server::handle(const HttpRequest& request) {
   try {
     answer(request, exchange);
   } catch (const Refusal& refusal) {
-    HttpResponse response = make_error(exchange.model, exchange.operation, refusal, exchange.request_id);
-    if (request.method == "HEAD") response.body.clear();
-    return response;
+    exchange.response = make_error(exchange.model, exchange.operation, refusal, exchange.request_id);
+    if (request.method == "HEAD") exchange.response.body.clear();
   }
+  exchange.response.headers.emplace_back("Date", http_date(world_.signing_now()));
   return exchange.response;
 }
 

@@ -20,19 +20,17 @@ class Server {
   explicit Server(World& world);
   ~Server();
   [[nodiscard]] uint16_t port() const { return http_.port(); }
+  // As if it had come over the wire.
+  HttpResponse handle(const HttpRequest& request);
 
  private:
   struct Exchange;
-  HttpResponse handle(const HttpRequest& request);
   void answer(const HttpRequest& request, Exchange& exchange);
   Identity authenticate(const HttpRequest& request, Exchange& exchange);
   void work(Exchange& exchange, const json& input);
-  const Model* model_of(const std::string& service);
   void wait(std::chrono::milliseconds duration);
 
   World& world_;
-  std::mutex models_mutex_;
-  std::map<std::string, std::unique_ptr<Model>> models_;
   std::mutex stop_mutex_;
   std::condition_variable stop_changed_;
   bool stopping_ = false;
