@@ -2,7 +2,7 @@
 // at the level of AWS's calls where that says it all, else as whole runs of the program.
 #include <fmt/format.h>
 
-#include <fstream>
+#include <filesystem>
 
 #include "aws/aws_scenario.h"
 #include "drivers/rds/snapshot_source.h"
@@ -18,8 +18,6 @@ using model::Phase;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
 using tests::AwsScenario;
 

@@ -13,10 +13,8 @@
 namespace ytb::tests {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
