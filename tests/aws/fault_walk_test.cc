@@ -91,6 +91,9 @@ class Walk {
     for (int run = 0; run < kRunsMax && life_.violations.empty(); ++run) {
       Process process(world_, curl_, {.attempts_max = attempts_});
       process.wire.before = [this](http::Request& request, const std::string& operation) -> Status {
+        // A call that was given up is done late, but not after a later one: tags cannot be written
+        // conditionally, and SAFETY.md says so.
+        wait_for_the_hung_one();
         life_.calls.push_back(operation);
         if (way_ == nullptr || operation != operation_ || ++seen_ != at_) return {};
         life_.hit = true;
