@@ -45,6 +45,10 @@ macro(ytb_global_settings)
   find_program(YTB_MOLD mold)
   if(YTB_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_link_options(-fuse-ld=mold)
+    if(YTB_BUNDLE)
+      # What nothing calls is left out, and what is twice the same is there once.
+      add_link_options(-Wl,--gc-sections -Wl,--icf=safe)
+    endif()
   endif()
 endmacro()
 
