@@ -14,9 +14,7 @@ constexpr int kJournalLookMax = 1000;
 
 }  // namespace
 
-std::string to_text(const Json& tree) {
-  return tree.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string to_text(const Json& tree) { return write_json(tree) + "\n"; }
 
 Json to_tree(const model::Copy& copy, Instant now) {
   return Json{{"copy", copy.id.str()},

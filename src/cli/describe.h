@@ -1,10 +1,10 @@
 // Describe: what the commands say about copies, decisions and times; text and JSON. Private to this room.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/context.h"
 
 namespace ytb::cli {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::cli {
@@ -37,8 +37,7 @@ void print_error(const Output& output, const Error& error) {
                                   {"hint", error.hint},
                                   {"retry", retry_name(error.retry)},
                                   {"exit_status", exit_status(error.code)}}}};
-    output.out << tree.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n"
-               << std::flush;
+    output.out << write_json(tree) << "\n" << std::flush;
     return;
   }
   bool color = output.color && output.err_is_terminal;

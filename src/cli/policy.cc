@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/context.h"
 #include "drivers/os/files.h"
@@ -22,9 +22,7 @@ constexpr int kPreviewRowsDefault = 10;
 constexpr int kPreviewRowsMax = 100;
 constexpr size_t kCellColumnsMax = 40;
 
-std::string text_of(const Json& tree) {
-  return tree.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string text_of(const Json& tree) { return write_json(tree) + "\n"; }
 
 Status refuse_without_policy(const config::ProductionConfig& production) {
   if (production.masking.none_reason.empty()) return {};

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::cli {
@@ -16,9 +16,7 @@ using Json = nlohmann::ordered_json;
 constexpr Duration kRateAfter = std::chrono::milliseconds(500);  // earlier, a rate is noise
 constexpr double kMicroseconds = 1e6;
 
-void write_json(std::ostream& out, const Json& tree) {
-  out << tree.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n" << std::flush;
-}
+void write_line(std::ostream& out, const Json& tree) { out << write_json(tree) << "\n" << std::flush; }
 
 // Cuts to `columns` code points; the live line must not wrap, or it could not be erased.
 std::string cut(std::string_view text, size_t columns) {
@@ -122,7 +120,7 @@ void ProgressView::json_event(const refresh::Event& event) {
                      {"message", event.error->message},
                      {"hint", event.error->hint}};
   }
-  write_json(output_.out, tree);
+  write_line(output_.out, tree);
 }
 
 void ProgressView::text_event(const refresh::Event& event) {
@@ -207,7 +205,7 @@ void ProgressView::update(const ports::ProgressUpdate& update) {
   if (last_drawn_ != Instant{} && now - last_drawn_ < every) return;
   last_drawn_ = now;
   if (output_.json()) {
-    write_json(output_.out, Json{{"event", "progress"},
+    write_line(output_.out, Json{{"event", "progress"},
                                  {"at", to_iso(now, /*exact=*/true)},
                                  {"stage", update.stage},
                                  {"item", update.item},
@@ -223,7 +221,7 @@ void ProgressView::update(const ports::ProgressUpdate& update) {
 void ProgressView::note(std::string_view text) {
   std::scoped_lock lock(mutex_);
   if (output_.json()) {
-    write_json(output_.out,
+    write_line(output_.out,
                Json{{"event", "note"}, {"at", to_iso(clock_.now(), /*exact=*/true)}, {"note", text}});
     return;
   }

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "support/golden.h"
 
@@ -106,7 +106,7 @@ TEST_F(ProgressViewTest, JsonLines) {
   std::vector<std::string> events;
   for (const std::string& line : split(out_.str(), '\n')) {
     if (line.empty()) continue;
-    auto json = nlohmann::json::parse(line);
+    auto json = parse_json(line);
     if (json["event"] == "progress") {
       ++progress;
     } else {

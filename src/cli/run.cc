@@ -1,8 +1,7 @@
 // From words to an exit status: parse, dispatch, print the error.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "cli/context.h"
 
 namespace ytb::cli {

@@ -1,8 +1,7 @@
 // snapshot take, snapshot list.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"

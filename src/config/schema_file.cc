@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
@@ -210,13 +210,8 @@ class SchemaReader {
 
   // Bounded in depth: expressions can nest without end.
   static nlohmann::json read_tree(const char* text) {
-    bool too_deep = false;
-    auto callback = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-      too_deep = too_deep || depth > kParseTreeDepthMax;
-      return !too_deep;
-    };
-    nlohmann::json tree = nlohmann::json::parse(text, callback, /*allow_exceptions=*/false);
-    return too_deep ? nlohmann::json() : tree;
+    nlohmann::json tree = parse_json(text, kParseTreeDepthMax);
+    return tree.is_discarded() ? nlohmann::json() : tree;
   }
 
   std::string_view text_;

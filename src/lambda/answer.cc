@@ -136,8 +136,6 @@ Json answer_of(const Target& target, const PassReport& report, const model::Obse
   return answer;
 }
 
-std::string to_text(const Json& answer) {
-  return answer.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string to_text(const Json& answer) { return write_json(answer); }
 
 }  // namespace ytb::lambda

@@ -5,11 +5,11 @@
 //                    worker, remarks; for status also alias and copies; for a tick of several: productions
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "lambda/event.h"
 #include "lambda/pass.h"
 

@@ -1,7 +1,8 @@
 #include "lambda/due_marks.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include "base/json.h"
 
 namespace ytb::lambda {
 namespace {
@@ -47,7 +48,7 @@ Result<DueMark> due_mark_from_json(std::string_view text) {
   Error damaged{.code = Code::kCorrupt,
                 .message = "a due mark cannot be read",
                 .hint = "delete it; the next event that asks for a refresh writes a new one"};
-  Json tree = Json::parse(text, nullptr, false);
+  Json tree = parse_json<Json>(text);
   if (!tree.is_object() || tree.value("format", Json()) != kFormat) return damaged;
   std::optional<DueMark::Want> want = want_of(text_in(tree, "want"));
   std::optional<Instant> at = from_iso(text_in(tree, "at"));

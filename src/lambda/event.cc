@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::lambda {
@@ -77,7 +77,7 @@ Result<Json> parse_object(std::string_view text, std::string_view what) {
                              human_bytes(kEventBytesMax)));
   }
   if (is_too_deep(text)) return wrong(fmt::format("{} is nested more than {} deep", what, kDepthMax));
-  Json tree = Json::parse(text, nullptr, false);
+  Json tree = parse_json<Json>(text);
   if (tree.is_discarded()) return wrong(fmt::format("{} is no JSON", what));
   return tree;
 }

@@ -209,7 +209,7 @@ void Handler::put_stack_args(Json& answer, const Target& target, const PassRepor
   if (parts_.stack_args) {
     Result<std::string> text = parts_.stack_args(*target.setup.config, *target.production, *restore);
     if (!text.ok()) parts_.log(fmt::format("stack_args: {}", text.error().message));
-    Json tree = text.ok() ? Json::parse(*text, nullptr, false) : Json();
+    Json tree = text.ok() ? parse_json<Json>(*text) : Json();
     if (tree.is_object()) {
       answer["stack_args"] = std::move(tree);
       return;

@@ -33,7 +33,7 @@ class Function : public ::testing::Test {
       EXPECT_LE(site_.clock.now(), invocation.deadline) << "Lambda would have killed it";
     }
     EXPECT_THAT(site_.world.violations, IsEmpty());
-    return Tree::parse(handled->answer);
+    return parse_json<Tree>(handled->answer);
   }
   void refreshed() {
     site_.add_snapshot();
@@ -126,7 +126,7 @@ TEST_F(Function, EveryTickSaysOneLineOfEachProduction) {
   auto lines = [this] {
     std::vector<Tree> found;
     for (const std::string& each : site_.log) {
-      if (each.starts_with(R"({"ytb":"status")")) found.push_back(Tree::parse(each));
+      if (each.starts_with(R"({"ytb":"status")")) found.push_back(parse_json<Tree>(each));
     }
     site_.log.clear();
     return found;
@@ -171,7 +171,7 @@ TEST_F(Function, StackArgsAreTheWiringsAndElseWhatIsKnownHere) {
   Result<Handled> handled = handler.handle(site_.invocation(kOriginal));
   ASSERT_TRUE(handled.ok());
   EXPECT_THAT(asked, HasSubstr("shop shop restore:shop-yesterday-"));
-  EXPECT_EQ(Tree::parse(handled->answer)["stack_args"]["TemplateBody"], "{}");
+  EXPECT_EQ(parse_json<Tree>(handled->answer)["stack_args"]["TemplateBody"], "{}");
 }
 
 TEST_F(Function, AMarkOfAnEventWithItsOwnConfigIsCarriedOnByTheHeartbeat) {

@@ -6,12 +6,12 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/json.h"
 #include "fakes/ports.h"
 #include "fakes/world.h"
 #include "lambda/deadline.h"

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <exception>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::lambda {
@@ -89,7 +89,7 @@ std::string error_body(const Error& error) {
   nlohmann::ordered_json body{{"errorMessage", to_string(error)},
                               {"errorType", error_type(error)},
                               {"stackTrace", nlohmann::ordered_json::array()}};
-  return body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return write_json(body);
 }
 
 RuntimeLoop::RuntimeLoop(RuntimeHttp& http, Clock& clock, const StopFlag& stop,

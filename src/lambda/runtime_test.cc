@@ -5,8 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <deque>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "base/json.h"
 
 namespace ytb::lambda {
 namespace {
@@ -112,7 +113,7 @@ TEST_F(Runtime, ErrorsAreInAwsFormatAndDoNotEndTheLoop) {
   ASSERT_EQ(http_.posted.size(), 4U);
   EXPECT_EQ(http_.posted.at(0).path, "/2018-06-01/runtime/invocation/bad/error");
   EXPECT_EQ(http_.posted.at(0).error_type, "Yesterdaytabase.NoSnapshot");
-  nlohmann::json body = nlohmann::json::parse(http_.posted.at(0).body);
+  nlohmann::json body = parse_json(http_.posted.at(0).body);
   EXPECT_THAT(body.at("errorMessage").get<std::string>(), HasSubstr("hint: wait"));
   EXPECT_EQ(body.at("errorType"), "Yesterdaytabase.NoSnapshot");
   EXPECT_TRUE(body.at("stackTrace").is_array());

@@ -1,9 +1,9 @@
 #include "lambda/status_line.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/json.h"
 #include "model/copy.h"
 
 namespace ytb::lambda {

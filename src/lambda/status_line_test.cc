@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "base/json.h"
 
 namespace ytb::lambda {
 namespace {
@@ -30,7 +30,9 @@ class StatusLine : public ::testing::Test {
     made.phase_since = now_ - in_phase;
     return made;
   }
-  Tree line(std::vector<Copy> copies) const { return Tree::parse(status_line(production_, copies, now_)); }
+  Tree line(std::vector<Copy> copies) const {
+    return parse_json<Tree>(status_line(production_, copies, now_));
+  }
   int64_t overdue(std::vector<Copy> copies) const { return line(std::move(copies))["overdue_copies"]; }
 
   Instant now_ = *from_iso("2026-11-25T11:00:00Z");
@@ -79,7 +81,7 @@ TEST_F(StatusLine, counts_only_what_is_ours) {
 }
 
 TEST_F(StatusLine, what_is_not_known_is_stale_and_counted_as_nothing) {
-  const Tree found = Tree::parse(
+  const Tree found = parse_json<Tree>(
       status_line(production_, Error{.code = Code::kConnection, .message = "no answer", .hint = {}}, now_));
   EXPECT_EQ(found["stale"], 1);
   EXPECT_FALSE(found.contains("overdue_copies")) << "a metric of nothing would clear its alarm";

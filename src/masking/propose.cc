@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "masking/detect.h"
 #include "masking/guess.h"
@@ -89,7 +89,7 @@ void propose_json(const Table& table, const std::vector<std::string>& values, Pr
   size_t documents = 0;
   for (const std::string& text : values) {
     if (documents == kJsonSamplesMax) break;
-    nlohmann::json document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    nlohmann::json document = parse_json(text);
     if (document.is_discarded()) continue;
     ++documents;
     collect_leaves(document, "$", 0, leaves);

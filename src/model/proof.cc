@@ -7,11 +7,11 @@
 #include <array>
 #include <cmath>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::model {
@@ -292,7 +292,7 @@ Result<Json> parse_bounded(std::string_view text, size_t size_max, std::string_v
   if (text.size() > size_max) {
     return corrupt(fmt::format("the {} has {}, more than any of ours", what, human_bytes(text.size())));
   }
-  Json tree = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json tree = parse_json<Json>(text);
   if (tree.is_discarded()) return corrupt(fmt::format("the {} is not JSON", what));
   return tree;
 }

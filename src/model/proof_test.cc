@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::model {
@@ -114,7 +113,7 @@ TEST_F(ProofTest, GarbageIsCorrupt) {
 // Every member that is removed, mistyped or added makes the text refused: nothing is filled in by guess.
 TEST_F(ProofTest, StrictAboutEveryMember) {
   using Json = nlohmann::ordered_json;
-  const Json whole = Json::parse(to_json(proof_));
+  const Json whole = parse_json<Json>(to_json(proof_));
   std::vector<std::string> pointers;
   const Json flat = whole.flatten();
   for (const auto& [pointer, unused] : flat.items()) pointers.push_back(pointer);

@@ -274,7 +274,7 @@ json AwsScenario::must_json(std::vector<std::string> words) {
   words.insert(words.begin(), {"--output", "json"});
   RunResult result = must(words);
   std::vector<std::string> lines = split(std::string(trim(result.out)), '\n');
-  json tree = json::parse(lines.back(), nullptr, false);
+  json tree = parse_json(lines.back());
   EXPECT_FALSE(tree.is_discarded()) << result.out;
   return tree;
 }
@@ -283,7 +283,7 @@ std::string AwsScenario::ask_copy(const std::string& id, const std::string& from
                                   const std::string& sql) {
   const std::string found = fake_->instance(id);
   if (found.empty()) return "<error: there is no instance>";
-  const json endpoint = json::parse(found).value("Endpoint", json());
+  const json endpoint = parse_json(found).value("Endpoint", json());
   if (endpoint.is_null()) return "<error: it has no address yet>";
   fakes::aws::Door door(from, endpoint["Address"], endpoint["Port"]);
   return ask(
@@ -306,7 +306,7 @@ std::string AwsScenario::resolved(const std::string& production) {
 
 std::string AwsScenario::address_of(const std::string& instance) {
   const std::string found = fake_->instance(instance);
-  return found.empty() ? "" : json::parse(found)["Endpoint"]["Address"].get<std::string>();
+  return found.empty() ? "" : parse_json(found)["Endpoint"]["Address"].get<std::string>();
 }
 
 void AwsScenario::expect_production_untouched() {
@@ -323,7 +323,7 @@ void AwsScenario::expect_production_untouched() {
     }
   }
   for (const ScenarioProduction& production : options_.productions) {
-    EXPECT_EQ(json::parse(fake_->instance(production.name))["DBInstanceStatus"], "available");
+    EXPECT_EQ(parse_json(fake_->instance(production.name))["DBInstanceStatus"], "available");
     EXPECT_EQ(ask(backend_->admin_connection(production.name, "shop"),
                   "SELECT count(*) FROM users WHERE email LIKE 'person%@corp.test'"),
               "500");

@@ -9,10 +9,10 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/stop.h"
 #include "cli/progress.h"
 #include "fakes/aws/fake_aws.h"

@@ -6,8 +6,7 @@
 #include <libpq-fe.h>
 #include <sys/stat.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "base/text.h"
 #include "fakes/aws/fake_aws.h"
 #include "fakes/aws/postgres_backend.h"
@@ -173,7 +172,7 @@ productions:
     arguments.insert(arguments.begin(), {"--output", "json"});
     RunResult result = must(std::move(arguments));
     std::vector<std::string> lines = split(std::string(trim(result.out)), '\n');
-    json tree = json::parse(lines.back(), nullptr, false);
+    json tree = parse_json(lines.back());
     EXPECT_FALSE(tree.is_discarded()) << result.out;
     return tree;
   }
@@ -183,7 +182,7 @@ productions:
                        const std::string& sql) {
     const std::string found = fake_->instance(id);
     if (found.empty()) return "<error: there is no instance>";
-    const json endpoint = json::parse(found)["Endpoint"];
+    const json endpoint = parse_json(found)["Endpoint"];
     Door door(from, endpoint["Address"], endpoint["Port"]);
     return ask(fmt::format("host={} hostaddr=127.0.0.1 port={} dbname=shop {} sslmode=verify-full "
                            "sslrootcert={} connect_timeout=5",
@@ -199,7 +198,7 @@ productions:
     return values.size() == 1 ? values.front() : fmt::format("{} values", values.size());
   }
   std::string address_of(const std::string& id) {
-    return json::parse(fake_->instance(id))["Endpoint"]["Address"].get<std::string>();
+    return parse_json(fake_->instance(id))["Endpoint"]["Address"].get<std::string>();
   }
   void expect_production_untouched() {
     for (const RecordedCall& call : fake_->mutations()) {
@@ -299,7 +298,7 @@ TEST_F(AwsCommandLine, RefreshesSwapsRollsBackAndTearsDown) {
       ask_copy(copy, "127.9.0.1", fmt::format("user=master password={}", kMasterPassword), "SELECT 1"),
       HasSubstr("<error"))
       << "production's own login";
-  EXPECT_EQ(json::parse(fake_->instance(copy))["BackupRetentionPeriod"], 0);
+  EXPECT_EQ(parse_json(fake_->instance(copy))["BackupRetentionPeriod"], 0);
   expect_production_untouched();
 
   json status = must_json({"status"});

@@ -109,7 +109,7 @@ TEST_F(Defects, ErrorsSwallowedAndUnknownActions) {
   auto answer_to = [&](const std::string& event) {
     lambda::Invocation invocation = site.invocation(event);
     Result<lambda::Handled> handled = handler.handle(invocation);
-    return handled.ok() ? nlohmann::json::parse(handled->answer)["error"].dump() : to_string(handled.error());
+    return handled.ok() ? parse_json(handled->answer)["error"].dump() : to_string(handled.error());
   };
   EXPECT_THAT(answer_to(R"({"action": "upadte"})"), HasSubstr("there is no action 'upadte'"));
   // Errors of AWS's own, of every call that a look makes, end up with whoever looks.
@@ -171,7 +171,7 @@ TEST_F(Defects, NamesThatAreTooLong) {
 // delete, and cost money.
 TEST_F(Defects, AFinalSnapshotWhenACopyGoes) {
   must(restore());
-  const auto body = nlohmann::json::parse(stacks_->get_template(kCopy).value().value());
+  const auto body = parse_json(stacks_->get_template(kCopy).value().value());
   for (const auto& [name, resource] : body["Resources"].items()) {
     EXPECT_EQ(resource["DeletionPolicy"], "Delete") << name;
     EXPECT_EQ(resource["UpdateReplacePolicy"], "Delete") << name;

@@ -131,11 +131,11 @@ TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotIsCopiedUnderOurKeyAndTheCopyGoes) {
   for (const auto& call : aws.fake().mutations()) {
     if (call.operation != "CopyDBSnapshot") continue;
     ++copied;
-    EXPECT_EQ(nlohmann::json::parse(call.input)["KmsKeyId"], kOurs);
+    EXPECT_EQ(parse_json(call.input)["KmsKeyId"], kOurs);
   }
   EXPECT_EQ(copied, 1);
   EXPECT_EQ(aws.fake().snapshot(copy + "-source"), "") << "of no more use once it is restored";
-  EXPECT_EQ(nlohmann::json::parse(aws.fake().instance(copy))["KmsKeyId"], kOurs);
+  EXPECT_EQ(parse_json(aws.fake().instance(copy))["KmsKeyId"], kOurs);
   aws.expect_production_untouched();
   aws.must({"teardown", "--yes"});
   aws.expect_nothing_left_over();
@@ -150,7 +150,7 @@ TEST_F(AwsEndToEnd, AnAuroraCluster) {
   aws.must({"refresh"});
   const std::string writer = std::string(kFirst) + "-w";
   expect_serves(writer);
-  const auto cluster = nlohmann::json::parse(aws.fake().cluster(kFirst));
+  const auto cluster = parse_json(aws.fake().cluster(kFirst));
   EXPECT_EQ(aws.resolved(), cluster["Endpoint"]);
   EXPECT_EQ(cluster["BackupRetentionPeriod"], 1) << "the least that Aurora allows";
   nlohmann::json status = aws.must_json({"status"});
@@ -196,7 +196,7 @@ class Prober {
 
   void probe() {
     const std::string found = aws_.fake().instance(copy_);
-    const auto instance = found.empty() ? nlohmann::json() : nlohmann::json::parse(found);
+    const auto instance = found.empty() ? nlohmann::json() : parse_json(found);
     if (!instance.contains("Endpoint")) return;
     const std::string address = instance["Endpoint"]["Address"];
     if (doors_.empty()) {
@@ -322,7 +322,7 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
                 "SELECT count(*) FROM pg_auth_members a JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles r "
                 "ON r.oid = a.member WHERE d.rolname = 'rds_iam' AND r.rolname IN ('master', 'app')"),
             "0");
-  EXPECT_EQ(nlohmann::json::parse(aws.fake().instance(kFirst))["BackupRetentionPeriod"], 0)
+  EXPECT_EQ(parse_json(aws.fake().instance(kFirst))["BackupRetentionPeriod"], 0)
       << "production's 35 days of backups are not the copy's";
   // Production itself is as armed as it was: what was fed arrives there, and its slot is its own.
   const std::string production = aws.backend().admin_connection("shop", "shop");

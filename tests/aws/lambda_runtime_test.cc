@@ -136,7 +136,7 @@ class LambdaOverHttp : public ::testing::Test {
     site_.clock.adopt();
     answers_ = api.answers();
   }
-  [[nodiscard]] Tree answer(size_t i) const { return Tree::parse(answers_.at(i).body); }
+  [[nodiscard]] Tree answer(size_t i) const { return parse_json<Tree>(answers_.at(i).body); }
 
   lambda::testing_support::Site site_;
   StopFlag stop_;

@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "drivers/postgres/engine_testing.h"
 #include "drivers/postgres/rds_access.h"
 #include "drivers/rds/stack_testing.h"

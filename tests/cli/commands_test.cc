@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 
 #include <atomic>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/services.h"
 #include "fakes/ports.h"
@@ -112,7 +112,7 @@ class CommandsTest : public testing::Test {
   }
   Json last_line() {
     std::vector<std::string> lines = split(std::string(trim(out())), '\n');
-    return Json::parse(lines.back());
+    return parse_json<Json>(lines.back());
   }
 
   tests::TemporaryFolder folder_;
@@ -159,7 +159,7 @@ TEST_F(CommandsTest, RefreshAsJsonEndsWithAResult) {
   ASSERT_EQ(run("refresh --output json"), 0) << err();
   EXPECT_EQ(err(), "");
   for (const std::string& line : split(std::string(trim(out())), '\n')) {
-    EXPECT_TRUE(Json::parse(line).contains("event")) << line;
+    EXPECT_TRUE(parse_json<Json>(line).contains("event")) << line;
   }
   Json result = last_line();
   EXPECT_EQ(result["event"], "result");

@@ -2,8 +2,8 @@
 // fuzz-rooms: masking
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "copy_fuzz.h"
 #include "masking/build.h"
 #include "masking/masker.h"

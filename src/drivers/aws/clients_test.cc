@@ -2,8 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "drivers/aws/aws_testing.h"
 #include "drivers/aws/ec2.h"
 #include "drivers/aws/ecs.h"
@@ -86,7 +85,7 @@ TEST(Ecs, TasksAreRunOnceAndFound) {
   EXPECT_EQ(to_iso(*started->created_at, true), "2026-11-22T06:00:00.500000Z");
   const http::Request& request = bench.transport.requests.at(0);
   EXPECT_EQ(http::find_header(request.headers, "X-Amz-Target"), "AmazonEC2ContainerServiceV20141113.RunTask");
-  const auto body = nlohmann::json::parse(request.body);
+  const auto body = parse_json(request.body);
   EXPECT_EQ(body["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "DISABLED");
   EXPECT_EQ(body["overrides"]["containerOverrides"][0]["environment"][0]["name"], "A");
   const Error full = ecs.run_task(run).error();

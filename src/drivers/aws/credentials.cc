@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/aws/caller.h"
 #include "drivers/aws/credentials_json.h"
@@ -84,7 +84,7 @@ std::optional<Instant> parse_expiration(const std::string& text) {
 
 Result<Credentials> parse_credentials(const std::string& text, const char* token_name,
                                       const std::string& source) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
+  const auto json = parse_json(text);
   const auto bad = [&](std::string_view what) {
     return Error{.code = Code::kExternal,
                  .message = fmt::format("the AWS credentials of {} cannot be used: {}", source, what),

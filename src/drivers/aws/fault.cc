@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/aws/xml.h"
 
@@ -86,7 +86,7 @@ void read_xml_fault(const std::string& body, Fault& fault) {
 
 // {"__type": "com.amazonaws.ecs#ClusterNotFoundException", "message": …}; X-Amzn-ErrorType: Code:http://…
 void read_json_fault(const http::Response& response, Fault& fault) {
-  const auto json = nlohmann::json::parse(response.body, nullptr, false);
+  const auto json = parse_json(response.body);
   if (json.is_object()) {
     for (const char* name : {"__type", "code", "Code"}) {
       if (fault.code.empty() && json.contains(name) && json[name].is_string()) fault.code = json[name];

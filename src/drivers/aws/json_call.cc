@@ -32,17 +32,14 @@ Call json_call(Service service, const std::string& operation, Effect effect, con
           .effect = effect,
           .headers = {{"Content-Type", "application/x-amz-json-1.1"},
                       {"X-Amz-Target", target_of(service) + operation}},
-          .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+          .body = write_json(body)};
 }
 
 Result<JsonAnswer> run_json(Caller& caller, const Call& call) {
   YTB_ASSIGN(Answer answer, caller.call(call));
   JsonAnswer json{.answer = std::move(answer), .body = nlohmann::json::object()};
   if (json.answer.fault) return json;
-  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    return depth < kDepthMax;
-  };
-  json.body = nlohmann::json::parse(json.answer.response.body, shallow, false);
+  json.body = parse_json(json.answer.response.body, kDepthMax);
   if (!json.body.is_object()) return malformed(call, json.answer, "it is no JSON object");
   return json;
 }

@@ -2,11 +2,11 @@
 // sources include it.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "drivers/aws/caller.h"
 #include "drivers/aws/xml.h"
 

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/aws/s3.h"
 #include "drivers/aws/secrets.h"
@@ -26,7 +26,7 @@ Error unusable(std::string_view what, const std::string& name, std::string_view 
 
 // One member of a secret that is a JSON object, as Secrets Manager's console makes them.
 Result<Secret> member_of(const Secret& whole, const std::string& name, const std::string& key) {
-  const nlohmann::json tree = nlohmann::json::parse(whole.reveal(), nullptr, false);
+  const nlohmann::json tree = parse_json(whole.reveal());
   if (!tree.is_object()) {
     return unusable("the secret", name, "is no JSON object, so that it has no member to take",
                     fmt::format("leave '#{}' away to take it whole", printable(key)));

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/basebackup/backup.h"
 #include "drivers/os/files.h"
@@ -51,7 +51,7 @@ std::optional<Mark> read_mark(const std::string& path) {
   auto text = os::read_file(path, kMarkSizeMax);
   if (!text.ok()) return std::nullopt;
   try {
-    Json json = Json::parse(*text);
+    Json json = parse_json<Json>(*text);
     if (json.at("format").get<int>() != 1) return std::nullopt;
     return Mark{.name = json.at("name").get<std::string>(),
                 .production = json.at("production").get<std::string>(),

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include "base/json.h"
 
 namespace ytb::local {
 namespace {
@@ -69,7 +70,7 @@ Result<Json> parse(std::string_view text, std::string_view what, size_t bytes_ma
         .code = Code::kCorrupt, .message = fmt::format("the {} is damaged: {}", what, why), .hint = {}};
   };
   if (text.size() > bytes_max) return damaged("it is too large");
-  Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+  Json json = parse_json<Json>(text);
   if (!json.is_object()) return damaged("it is no JSON");
   auto format = json.find("format");
   if (format == json.end() || !format->is_number_integer()) return damaged("it has no format number");
@@ -160,7 +161,7 @@ std::string to_json(const CopyRecord& record) {
             {"run_as", record.run_as},
             {"boot_id", record.boot_id}};
   // Names of others may hold bytes that are no UTF-8: they are replaced, not thrown over.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return write_json(json, 2) + "\n";
 }
 
 Result<CopyRecord> record_from_json(std::string_view text) {
@@ -198,7 +199,7 @@ std::string to_json(const std::vector<ProductionAttempt>& attempts) {
     list.push_back(std::move(json));
   }
   Json json{{"format", kRecordFormat}, {"mark", kAttemptsMark}, {"attempts", std::move(list)}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return write_json(json, 2) + "\n";
 }
 
 Result<std::vector<ProductionAttempt>> attempts_from_json(std::string_view text) {

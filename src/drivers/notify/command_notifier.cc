@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/os/subprocess.h"
 
@@ -34,16 +34,15 @@ Status CommandNotifier::tell(const ports::Notice& notice) {
                               {"message", notice.message},
                               {"hint", notice.hint},
                               {"at", to_iso(notice.at)}};
-  os::Command command{
-      .argv = argv_,
-      .run_as = {},
-      .environment = {{"YTB_EVENT", variable(notice.event)},
-                      {"YTB_PRODUCTION", variable(notice.production.str())},
-                      {"YTB_MESSAGE", variable(notice.message)},
-                      {"YTB_HINT", variable(notice.hint)},
-                      {"YTB_AT", to_iso(notice.at)}},
-      .stdin_text = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n",
-      .timeout = timeout_};
+  os::Command command{.argv = argv_,
+                      .run_as = {},
+                      .environment = {{"YTB_EVENT", variable(notice.event)},
+                                      {"YTB_PRODUCTION", variable(notice.production.str())},
+                                      {"YTB_MESSAGE", variable(notice.message)},
+                                      {"YTB_HINT", variable(notice.hint)},
+                                      {"YTB_AT", to_iso(notice.at)}},
+                      .stdin_text = write_json(json) + "\n",
+                      .timeout = timeout_};
   Result<os::Finished> finished = os::run_checked(command);
   if (finished.ok()) return {};
   return std::move(finished).error().while_doing("on_failure: " + printable(argv_.front()));

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/json.h"
 #include "support/temporary.h"
 
 namespace ytb::drivers {
@@ -38,7 +38,7 @@ TEST_F(CommandNotifierTest, TellsByEnvironmentAndStandardInput) {
   Status status = notifier.tell(failed());
   ASSERT_TRUE(status.ok()) << status.error().message;
   EXPECT_EQ(read("env"), "failed|shop|" + failed().message + "|add it|2026-11-22T06:00:00Z");
-  auto json = nlohmann::json::parse(read("stdin"));
+  auto json = parse_json(read("stdin"));
   EXPECT_EQ(json["event"], "failed");
   EXPECT_EQ(json["production"], "shop");
   EXPECT_EQ(json["message"], failed().message);

@@ -7,8 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::postgres {
@@ -117,7 +117,7 @@ void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connec
 
 std::vector<std::string> json_strings(std::string_view json) {
   std::vector<std::string> out;
-  auto parsed = nlohmann::json::parse(json, nullptr, false);
+  auto parsed = parse_json(json);
   if (!parsed.is_array()) return out;
   for (const auto& element : parsed) {
     if (element.is_string()) out.push_back(element.get<std::string>());

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/postgres/access_rights.h"
 #include "drivers/postgres/copy_session.h"

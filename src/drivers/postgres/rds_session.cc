@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/postgres/copy_session.h"
 
@@ -45,7 +45,7 @@ Result<std::optional<Mark>> read_mark(Connection& session) {
                                       "pg_catalog.pg_roles WHERE rolname = $1",
                                       {std::string(kMarkRole)}));
   if (rows.empty()) return std::optional<Mark>();
-  json parsed = json::parse(rows.at(0, 0), nullptr, false);
+  json parsed = parse_json(rows.at(0, 0));
   if (!parsed.is_object() || parsed.value("mark", "") != kFormat) {
     return Error{.code = Code::kRefused,
                  .message = fmt::format("production has a role called {}", kMarkRole),

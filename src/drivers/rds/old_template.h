@@ -5,11 +5,11 @@
 // !Sub, !GetAtt, …) are written out. What cannot be carried over without a guess is an error. Pure.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/result.h"
 
 namespace ytb::rds {

@@ -1,8 +1,7 @@
 #include "drivers/rds/stack_args.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/check.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/rds/stack_names.h"
 #include "drivers/rds/stack_snapshot.h"

@@ -38,7 +38,7 @@ TEST_F(StackArgs, are_those_of_the_stack_that_was_made) {
   Result<std::string> text = stack_args(*rds_, production(), action());
   ASSERT_TRUE(text.ok()) << to_string(text.error());
   EXPECT_TRUE(fake_->mutations().empty());
-  const Tree args = Tree::parse(*text);
+  const Tree args = parse_json<Tree>(*text);
   must(restore());
   const std::string name = args["StackName"];
   auto stack = stacks_->describe_stack(name);
@@ -61,7 +61,7 @@ TEST_F(StackArgs, name_the_copy_of_a_shared_encrypted_snapshot) {
   const model::Snapshot from = snapshot("arn:aws:rds:eu-west-1:210987654321:snapshot:theirs");
   Result<std::string> text = stack_args(*rds_, production(), action(from));
   ASSERT_TRUE(text.ok()) << to_string(text.error());
-  EXPECT_EQ(parameters(Tree::parse(*text))["Snapshot"], "shop-yesterday-20261122-060000-1-source");
+  EXPECT_EQ(parameters(parse_json<Tree>(*text))["Snapshot"], "shop-yesterday-20261122-060000-1-source");
 }
 
 TEST_F(StackArgs, say_why_where_the_snapshot_is_gone) {

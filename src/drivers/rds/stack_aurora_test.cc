@@ -36,7 +36,7 @@ class StackAurora : public StackTest {
   static ports::RestoreRequest of_cluster() { return request(1, snapshot(kSnapshot)); }
   [[nodiscard]] nlohmann::json cluster() const {
     std::string text = fake_->cluster(kName);
-    return text.empty() ? nlohmann::json() : nlohmann::json::parse(text);
+    return text.empty() ? nlohmann::json() : parse_json(text);
   }
   [[nodiscard]] std::vector<std::string> cluster_groups() const {
     std::vector<std::string> found;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace ytb::rds {
@@ -104,7 +104,7 @@ Result<T> read_json(std::string_view text, std::string_view mark, T (*read)(cons
   std::string why;
   try {
     if (text.size() > kTextMax) throw Damaged{"it is too large"};
-    Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+    Json json = parse_json<Json>(text);
     if (!json.is_object()) throw Damaged{"it is no JSON"};
     if (json.at("mark").get<std::string>() != mark) throw Damaged{"it does not carry our mark"};
     if (number_in(json, "format") > kFormat) {
@@ -123,7 +123,7 @@ Result<T> read_json(std::string_view text, std::string_view mark, T (*read)(cons
                .hint = "look at it in the bucket; what failed before is tried once more when it is removed"};
 }
 
-std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string dump(const Json& json) { return write_json(json, 2) + "\n"; }
 
 // Cut where a character begins.
 std::string cut(std::string_view text) {

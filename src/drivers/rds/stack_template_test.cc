@@ -5,7 +5,8 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 
 namespace ytb::rds {
 namespace {
@@ -25,7 +26,7 @@ json made(bool aurora, const config::RdsCopiesConfig& copies) {
   // To run cfn-lint over them: YTB_TEMPLATES=/tmp/templates drivers_rds_test --gtest_filter='StackTemplate*'
   if (const char* folder = std::getenv("YTB_TEMPLATES"); folder != nullptr)
     std::ofstream(std::string(folder) + (aurora ? "/aurora.json" : "/rds.json")) << *text;
-  return json::parse(*text);
+  return parse_json(*text);
 }
 
 config::RdsCopiesConfig settings() {
@@ -112,7 +113,7 @@ TEST(StackTemplate, parameters_that_would_break_a_promise_are_refused) {
 }
 
 TEST(StackTemplate, its_policy_denies_replacement_and_deletion_by_update) {
-  json policy = json::parse(stack_policy());
+  json policy = parse_json(stack_policy());
   EXPECT_EQ(policy["Statement"][0]["Effect"], "Deny");
   EXPECT_THAT(policy["Statement"][0]["Action"].dump(), HasSubstr("Update:Replace"));
   EXPECT_THAT(policy["Statement"][0]["Action"].dump(), HasSubstr("Update:Delete"));

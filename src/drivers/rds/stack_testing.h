@@ -7,8 +7,8 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "drivers/aws/fake_client_testing.h"
 #include "drivers/rds/stack_host.h"
 #include "fakes/aws/small_services.h"
@@ -61,7 +61,7 @@ class FakeDoor final : public ports::Door {
     const std::string host = target.parameters.at("host");
     const std::string id = host.substr(0, host.find('.'));
     const bool is_cluster = !fake_.cluster(id).empty();
-    const auto there = nlohmann::json::parse(is_cluster ? fake_.cluster(id) : fake_.instance(id));
+    const auto there = parse_json(is_cluster ? fake_.cluster(id) : fake_.instance(id));
     bool set = false;
     for (const auto& call : fake_.calls()) {
       set |= call.principal.ends_with("user/tester") &&
@@ -231,7 +231,7 @@ class StackTest : public ::testing::Test {
   static void must(const Status& status) { ASSERT_TRUE(status.ok()) << to_string(status.error()); }
   [[nodiscard]] nlohmann::json instance(const std::string& id = "shop-yesterday-20261122-060000-1") const {
     std::string text = fake_->instance(id);
-    return text.empty() ? nlohmann::json() : nlohmann::json::parse(text);
+    return text.empty() ? nlohmann::json() : parse_json(text);
   }
   [[nodiscard]] std::vector<std::string> groups() const {
     std::vector<std::string> found;

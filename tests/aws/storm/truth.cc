@@ -68,7 +68,7 @@ void StormWorld::check_call(const fakes::aws::RecordedCall& call) {
   const std::string name = colon == std::string::npos ? "" : call.target.substr(colon + 1);
   if (call.operation == "CreateStack" && call.error.empty()) {
     std::string snapshot;
-    for (const json& parameter : json::parse(call.input).value("Parameters", json::array())) {
+    for (const json& parameter : parse_json(call.input).value("Parameters", json::array())) {
       if (parameter.value("ParameterKey", "") == "Snapshot") snapshot = parameter.value("ParameterValue", "");
     }
     auto as_of = snapshots.find(snapshot);

@@ -303,7 +303,7 @@ void StormWorld::write_tag(const std::string& id, const std::string& key, const 
 
 json StormWorld::instance(const std::string& id) {
   const std::string text = cloud.instance(id);
-  return text.empty() ? json() : json::parse(text);
+  return text.empty() ? json() : parse_json(text);
 }
 
 FakeCopy& StormWorld::database(const std::string& resource_id) {

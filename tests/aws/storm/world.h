@@ -9,13 +9,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "drivers/aws/caller.h"
 #include "drivers/aws/cloudformation.h"
 #include "drivers/aws/rds.h"

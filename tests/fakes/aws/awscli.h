@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "tests/fakes/aws/fake_aws.h"
 #include "tests/postgres_cluster.h"
 
@@ -37,7 +37,7 @@ inline AwsRun aws(const FakeAws& fake, std::vector<std::string> arguments,
                                    "--output",  "json",           "--no-cli-auto-prompt"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   testing::RunResult result = testing::run_program(argv, "", "", environment);
-  AwsRun run{result.status, nlohmann::json::parse(result.out, nullptr, false), result.err};
+  AwsRun run{result.status, parse_json(result.out), result.err};
   if (result.out.empty()) run.out = nullptr;
   return run;
 }

@@ -108,7 +108,7 @@ TEST(FakeAwsCli, EveryOtherOperation) {
   environment.insert(environment.end(), {"AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "HOME=/nonexistent"});
   testing::RunResult run =
       testing::run_program({"/usr/bin/python3", "-c", kLoop}, "", asked.dump(), environment);
-  const json answers = json::parse(run.out, nullptr, false);
+  const json answers = parse_json(run.out);
   ASSERT_TRUE(answers.is_array() && answers.size() == lines.size()) << run.out << run.err;
   for (size_t i = 0; i < lines.size(); ++i) {
     const auto& [arguments, expected] = lines[i];
@@ -120,8 +120,7 @@ TEST(FakeAwsCli, EveryOtherOperation) {
       continue;
     }
     EXPECT_EQ(answers[i][0], 0);
-    EXPECT_TRUE(expected.empty() ? out.empty() : json::parse(out, nullptr, false).contains(expected))
-        << expected;
+    EXPECT_TRUE(expected.empty() ? out.empty() : parse_json(out).contains(expected)) << expected;
   }
 }
 

@@ -168,7 +168,7 @@ StackTemplate parse_template(const std::string& body) {
   out.body = body;
   const size_t start = body.find_first_not_of(" \t\r\n");
   if (start != std::string::npos && body[start] == '{') {
-    out.root = json::parse(body, nullptr, false);
+    out.root = parse_json(body);
     if (out.root.is_discarded()) invalid("Template format error: JSON not well-formed.");
   } else {
     out.root = parse_yaml_template(body);

@@ -38,7 +38,7 @@ json comparable(json root) {
 }
 
 json parse_policy(const std::string& text) {
-  json policy = json::parse(text, nullptr, false);
+  json policy = parse_json(text);
   if (policy.is_discarded() || !policy.contains("Statement"))
     invalid("Error validating stack policy: Invalid stack policy");
   for (const json& statement : policy["Statement"]) {

@@ -5,11 +5,11 @@
 // refused in a request, and is a bug of the fake (a CHECK) in an answer.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "tests/fakes/aws/http.h"
 #include "tests/fakes/aws/model.h"
 #include "tests/fakes/aws/refusal.h"

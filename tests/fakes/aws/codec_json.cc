@@ -63,7 +63,7 @@ json from_wire(const Model& model, const Shape& shape, const json& value, const 
 }  // namespace
 
 json parse_json_input(const Model& model, const Operation& operation, const HttpRequest& request) {
-  json body = json::parse(request.body, nullptr, false);
+  json body = parse_json(request.body);
   if (body.is_discarded() || !body.is_object())
     refuse("SerializationException", "the body is not a JSON object");
   if (operation.input == nullptr) return json::object();

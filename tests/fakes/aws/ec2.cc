@@ -50,8 +50,8 @@ void Ec2::seed_group(const std::string& id, const std::string& name, const std::
                      {"Description", name},
                      {"OwnerId", world_.settings.account},
                      {"VpcId", vpc},
-                     {"IpPermissions", json::parse(ingress)},
-                     {"IpPermissionsEgress", json::parse(egress)}});
+                     {"IpPermissions", parse_json(ingress)},
+                     {"IpPermissionsEgress", parse_json(egress)}});
 }
 
 void Ec2::seed_subnet(const std::string& id, const std::string& zone, const std::string& cidr) {

@@ -11,8 +11,8 @@
 
 #include <charconv>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "tests/fakes/aws/fake_aws.h"
 #include "tests/fakes/aws/small_services.h"
 
@@ -68,7 +68,9 @@ int run(const std::vector<std::string>& arguments) {
   if (!seed_file.empty()) {
     std::ifstream in(seed_file);
     if (!in) throw std::runtime_error("cannot read " + seed_file);
-    seed(fake, json::parse(in));
+    const json world = parse_json(std::string{std::istreambuf_iterator<char>(in), {}});
+    if (world.is_discarded()) throw std::runtime_error(seed_file + " is not JSON");
+    seed(fake, world);
   }
   for (const std::string& pair : fake.environment()) fmt::print("{}\n", pair);
   fmt::print("# DNS: 127.0.0.1 port {}\n", fake.dns_port());

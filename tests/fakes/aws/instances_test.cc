@@ -31,7 +31,7 @@ class FakeAwsInstances : public ::testing::Test {
   }
   static std::string status(FakeAws& fake, const std::string& id) {
     std::string text = fake.instance(id);
-    return text.empty() ? "" : json::parse(text)["DBInstanceStatus"].get<std::string>();
+    return text.empty() ? "" : parse_json(text)["DBInstanceStatus"].get<std::string>();
   }
 };
 
@@ -43,14 +43,14 @@ TEST_F(FakeAwsInstances, RestoreInheritsTagsAndRetentionAndComesUpInSteps) {
   fake.seed(snapshot());
   ASSERT_EQ(aws(fake, restore("copy-1")).status, 0);
   EXPECT_THAT(aws(fake, restore("copy-1")).err, HasSubstr("(DBInstanceAlreadyExists)"));
-  json created = json::parse(fake.instance("copy-1"));
+  json created = parse_json(fake.instance("copy-1"));
   EXPECT_EQ(created["DBInstanceStatus"], "creating");
   EXPECT_EQ(created["BackupRetentionPeriod"], 7);
   EXPECT_EQ(created["TagList"][0]["Value"], "production");
   EXPECT_FALSE(created.contains("Endpoint"));
   fake.advance(std::chrono::minutes(11));
   EXPECT_EQ(status(fake, "copy-1"), "backing-up");
-  EXPECT_TRUE(json::parse(fake.instance("copy-1")).contains("Endpoint"));
+  EXPECT_TRUE(parse_json(fake.instance("copy-1")).contains("Endpoint"));
   fake.advance(std::chrono::minutes(6));
   EXPECT_EQ(status(fake, "copy-1"), "available");
   AwsRun seen = aws(fake, {"rds", "describe-db-instances", "--db-instance-identifier", "copy-1"});
@@ -87,7 +87,7 @@ TEST_F(FakeAwsInstances, ModifyIsAsynchronousWithAStaleAvailableFirst) {
   EXPECT_THAT(aws(fake, modify).err, HasSubstr("(InvalidDBInstanceState)"));
   fake.advance(std::chrono::seconds(60));
   EXPECT_EQ(status(fake, "copy-1"), "available");
-  EXPECT_EQ(json::parse(fake.instance("copy-1"))["BackupRetentionPeriod"], 0);
+  EXPECT_EQ(parse_json(fake.instance("copy-1"))["BackupRetentionPeriod"], 0);
   for (const RecordedCall& call : fake.mutations())
     EXPECT_EQ(call.input.find("a-new-password"), std::string::npos);
 }
@@ -101,7 +101,7 @@ TEST_F(FakeAwsInstances, RetentionWaitsForTheWindowUnlessImmediate) {
                 .status,
             0);
   fake.advance(std::chrono::hours(1));
-  EXPECT_EQ(json::parse(fake.instance("copy-1"))["BackupRetentionPeriod"], 7);
+  EXPECT_EQ(parse_json(fake.instance("copy-1"))["BackupRetentionPeriod"], 7);
 }
 
 TEST_F(FakeAwsInstances, DeletionIsGuarded) {

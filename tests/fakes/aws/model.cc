@@ -3,7 +3,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -143,7 +144,7 @@ std::unique_ptr<Model> load_model(const std::string& service) {
   }
   if (newest.empty()) return nullptr;
   std::ifstream in(newest + "/service-2.json");
-  json source = json::parse(in);
+  json source = parse_json(std::string{std::istreambuf_iterator<char>(in), {}});
   add_newer(service, source);
   auto model = std::make_unique<Model>();
   const json& metadata = source["metadata"];

@@ -44,9 +44,9 @@ class FakeAwsServers : public ::testing::Test {
     AwsRun run = aws(*fake_, {"rds", "restore-db-instance-from-db-snapshot", "--db-instance-identifier", id,
                               "--db-snapshot-identifier", snapshot, "--vpc-security-group-ids", group});
     ASSERT_EQ(run.status, 0) << run.err;
-    ASSERT_EQ(json::parse(fake_->instance(id))["DBInstanceStatus"], "available");
+    ASSERT_EQ(parse_json(fake_->instance(id))["DBInstanceStatus"], "available");
   }
-  json endpoint(const std::string& id) { return json::parse(fake_->instance(id))["Endpoint"]; }
+  json endpoint(const std::string& id) { return parse_json(fake_->instance(id))["Endpoint"]; }
   std::string target(const std::string& id, const std::string& password, const std::string& more = "") {
     json there = endpoint(id);
     return "host=" + there["Address"].get<std::string>() +

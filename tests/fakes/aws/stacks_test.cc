@@ -92,7 +92,7 @@ TEST_F(FakeAwsStacks, CreatesInOrderAndShowsOutputs) {
   EXPECT_TRUE(fake.dns_values("shop-yesterday.example.com", "CNAME").empty());
   fake.advance(std::chrono::minutes(40));
   EXPECT_EQ(fake.stack_status("shop-yesterday"), "CREATE_COMPLETE");
-  json instance = json::parse(fake.instance("copy-1"));
+  json instance = parse_json(fake.instance("copy-1"));
   EXPECT_THAT(fake.dns_values("shop-yesterday.example.com", "CNAME"),
               ElementsAre(instance["Endpoint"]["Address"]));
   // A retention of 0 in the template does not reach a restored instance.
@@ -157,7 +157,7 @@ TEST_F(FakeAwsStacks, StackPolicyDeniesReplacementAndLetsGroupsChange) {
   ASSERT_EQ(run.status, 0) << run.err;
   fake.advance(std::chrono::minutes(1));
   EXPECT_EQ(fake.stack_status("shop-yesterday"), "UPDATE_COMPLETE");
-  EXPECT_EQ(json::parse(fake.instance("copy-1"))["VpcSecurityGroups"][0]["VpcSecurityGroupId"], "sg-staging");
+  EXPECT_EQ(parse_json(fake.instance("copy-1"))["VpcSecurityGroups"][0]["VpcSecurityGroupId"], "sg-staging");
 }
 
 TEST_F(FakeAwsStacks, AFailedCreationRollsBackAndCannotBeUpdated) {

@@ -26,7 +26,7 @@ std::string recordable(json input) {
     if (secret) value = "…";
     if (name == "Body") value = "(" + std::to_string(value.get_ref<const std::string&>().size()) + " bytes)";
   }
-  return input.dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_json(input);
 }
 
 std::string Call::text(std::string_view name) const {

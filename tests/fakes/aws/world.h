@@ -8,10 +8,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "tests/fakes/aws/fake_aws.h"
 #include "tests/fakes/aws/model.h"
 #include "tests/fakes/aws/refusal.h"
