@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "drivers/aws/cloudformation.h"
 #include "drivers/aws/fake_client_testing.h"
 #include "drivers/aws/rds.h"
 #include "drivers/aws/route53.h"
 #include "drivers/aws/sts.h"
+#include "tests/postgres_cluster.h"
 
 namespace ytb::aws {
 namespace {
@@ -60,6 +62,51 @@ TEST_F(AwsClients, WeAreWhoWeSay) {
   FixedCredentials as_role(role->clone());
   Caller by_role(client_.transport(), as_role, clock_, caller_.endpoints());
   EXPECT_EQ(Sts(by_role).get_caller_identity()->arn, "arn:aws:sts::123456789012:assumed-role/keeper/s1");
+}
+
+// botocore's own, at a time of our choosing, for names that need encoding and a session's credentials.
+TEST_F(AwsClients, TheTokenOfALoginIsBotocores) {
+  constexpr const char* kScript = R"(
+import botocore.auth, botocore.session, datetime, json, sys
+class Then(datetime.datetime):
+    @classmethod
+    def utcnow(cls): return cls(2026, 11, 22, 7, 8, 9)
+    @classmethod
+    def now(cls, tz=None): return cls(2026, 11, 22, 7, 8, 9, tzinfo=tz)
+botocore.auth.datetime.datetime = Then
+if hasattr(botocore.auth, 'get_current_datetime'): botocore.auth.get_current_datetime = lambda *a, **k: Then.utcnow()
+for one in json.load(sys.stdin):
+    session = botocore.session.Session()
+    session.set_credentials('AKIDEXAMPLE', 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', one['token'] or None)
+    print(session.create_client('rds', region_name='us-east-1').generate_db_auth_token(one['host'], one['port'], one['user']))
+)";
+  struct Login {
+    RdsLogin login;
+    std::string token;
+  };
+  const std::vector<Login> logins = {
+      {{.host = "shop.c0ffee.us-east-1.rds.amazonaws.com", .port = 5432, .user = "master"}, ""},
+      {{.host = "shop.cluster-c0ffee.us-east-1.rds.amazonaws.com", .port = 443, .user = "a b/\xC3\xBC&\"x"},
+       "token+with/what=is=encoded"}};
+  nlohmann::json asked = nlohmann::json::array();
+  for (const Login& one : logins) {
+    asked.push_back(
+        {{"host", one.login.host}, {"port", one.login.port}, {"user", one.login.user}, {"token", one.token}});
+  }
+  const ytb::testing::RunResult made =
+      ytb::testing::run_program({"/usr/bin/python3", "-c", kScript}, "", asked.dump());
+  ASSERT_EQ(made.status, 0) << made.err;
+  std::string ours;
+  for (const Login& one : logins) {
+    Credentials who{.access_key_id = "AKIDEXAMPLE",
+                    .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+                    .session_token = Secret(one.token),
+                    .expires_at = {},
+                    .source = "test"};
+    ours += rds_token(one.login, who, "us-east-1", *from_iso("2026-11-22T07:08:09Z")).reveal();
+    ours += '\n';
+  }
+  EXPECT_EQ(ours, made.out);
 }
 
 TEST_F(AwsClients, AWrongKeyIsRefused) {
