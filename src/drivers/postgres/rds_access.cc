@@ -38,12 +38,13 @@ Result<bool> take_one_provider_login(Connection& session, std::string_view of_wh
   std::string by = session.major() >= 16 && !rows.is_null(0, 2)
                        ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
                        : std::string();
-  YTB_TRY(in_transaction(session, [&]() -> Status {
+  Status done = in_transaction(session, [&]() -> Status {
     YTB_TRY(session.execute(fmt::format("REVOKE {} FROM {}{}", session.identifier(rows.at(0, 0)),
                                         session.identifier(rows.at(0, 1)), by)));
     return taken(fmt::format("taken from role {}: its membership in {}", printable(rows.at(0, 1)),
                              printable(rows.at(0, 0))));
-  }));
+  });
+  YTB_TRY(std::move(done));
   return true;
 }
 

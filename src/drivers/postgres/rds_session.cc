@@ -138,10 +138,11 @@ Result<ports::Claim> claim_rds_copy(const ports::SessionTarget& target) {
   YTB_ASSIGN(std::string us, session.value("SELECT session_user"));
   Mark made{
       .nonce = target.nonce, .master = us, .data_as_of = {}, .open = false, .borrowed = {}, .to_close = {}};
-  YTB_TRY(in_transaction(session, [&]() -> Status {
+  Status marked = in_transaction(session, [&]() -> Status {
     YTB_TRY(session.execute(fmt::format("CREATE ROLE {} NOLOGIN", kMarkRole)));
     return write_mark(session, made);
-  }));
+  });
+  YTB_TRY(std::move(marked));
   return ports::Claim::kOurs;
 }
 

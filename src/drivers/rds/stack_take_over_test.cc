@@ -123,7 +123,9 @@ TEST_F(StackTakeOver, stopped_at_every_moment_it_goes_on) {
         const bool on = !there.empty() && parse_json(there).value("IAMDatabaseAuthenticationEnabled", false);
         runs_that_found_it_on += on ? 1 : 0;
         status = host_->restore(asked(), progress_, stop);
-        if (!status.ok()) ASSERT_EQ(status.error().code, Code::kInterrupted) << to_string(status.error());
+        if (!status.ok()) {
+          ASSERT_EQ(status.error().code, Code::kInterrupted) << to_string(status.error());
+        }
         ASSERT_LT(++runs, 300);
       } while (!status.ok());
       clock_->on_sleep = nullptr;
