@@ -16,8 +16,8 @@ namespace {
 
 using fakes::aws::FakeAws;
 using fakes::aws::Fault;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Real time, but for the waiting between tries.
 class ImpatientClock final : public Clock {
@@ -26,7 +26,7 @@ class ImpatientClock final : public Clock {
   void sleep(Duration) override {}
 };
 
-class AwsClients : public testing::Test {
+class AwsClients : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!FakeAws::available().empty()) GTEST_SKIP() << FakeAws::available();

@@ -170,7 +170,8 @@ TEST_F(FakeAwsServers, AMemberOfRdsIamGetsInByATokenAloneAndOnlyWhileIamIsOn) {
       {token("copy-1", "master", {"AWS_ACCESS_KEY_ID=AKIAOTHER"}), "InvalidClientTokenId"},
       {token("copy-1", "master", {"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1"}), "scoped"},
       {good.substr(0, good.size() - 1) + (good.back() == '0' ? "1" : "0"), "SignatureDoesNotMatch"},
-      {good + "&DBUser=master", "twice"},
+      {good + "&DBUser=master", "not to connect as"},
+      {good + "&X-Amz-Expires=900", "twice"},
       {good + "&More=1", "no parameter More"}};
   for (const auto& [password, why] : wrong) {
     EXPECT_THAT(log_in(password), HasSubstr("LDAP authentication failed")) << why;
