@@ -283,7 +283,8 @@ std::vector<std::string> iam_story(AwsScenario& aws) {
   for (const fakes::aws::RecordedCall& call : aws.fake().calls()) {
     if (call.service == "rds-db" && call.operation == "connect" && call.error.empty())
       story.emplace_back("token");
-    if (call.operation != "ModifyDBInstance" || !call.error.empty()) continue;
+    const bool is_modify = call.operation == "ModifyDBInstance" || call.operation == "ModifyDBCluster";
+    if (!is_modify || !call.error.empty()) continue;
     const nlohmann::json input = parse_json(call.input);
     if (input.contains("EnableIAMDatabaseAuthentication"))
       story.emplace_back(input["EnableIAMDatabaseAuthentication"] == true ? "on" : "off");
@@ -380,6 +381,38 @@ TEST_F(AwsEndToEnd, AMasterWhomIamKeepsOutIsToldWithWhatToDo) {
   aws.must({"refresh"});
   EXPECT_THAT(iam_story(aws), ElementsAre("on", "off", "on", "token", "off"));
   aws.expect_production_untouched();
+}
+
+// A cluster's login is the cluster's, by its own resource id; and the deployment allows it where production
+// is named, and there never.
+TEST_F(AwsEndToEnd, AMasterInRdsIamOfAClusterGetsInByATokenToo) {
+  ScenarioOptions options;
+  options.productions.front().aurora = true;
+  options.admin_script = "GRANT rds_iam TO master";
+  AwsScenario& aws = begin(std::move(options));
+  aws.must({"refresh"});
+  EXPECT_THAT(iam_story(aws), ElementsAre("on", "token", "off"));
+  const nlohmann::json cluster = parse_json(aws.fake().cluster(kFirst));
+  EXPECT_EQ(cluster["IAMDatabaseAuthenticationEnabled"], false);
+  const std::string login = "dbuser:" + cluster["DbClusterResourceId"].get<std::string>() + "/master";
+  std::vector<std::string> targets;
+  for (const fakes::aws::RecordedCall& call : aws.fake().calls()) {
+    if (call.service == "rds-db" && call.error.empty()) targets.push_back(call.target);
+  }
+  EXPECT_THAT(targets, ElementsAre(login));
+  aws.expect_production_untouched();
+
+  const std::string id = parse_json(aws.fake().instance("shop"))["DbiResourceId"];
+  auto judged = [&](const std::string& target, const std::string& productions) {
+    return testing::run_program(
+               {"/usr/bin/python3", std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py", "-p",
+                "ProductionResourceIds=" + productions},
+               {}, R"({"service": "rds-db", "operation": "connect", "target": ")" + target + "\"}")
+        .out;
+  };
+  EXPECT_THAT(judged(login, id), HasSubstr("1 calls, 0 not allowed"));
+  EXPECT_THAT(judged(login, ""), HasSubstr("implicitDeny"));
+  EXPECT_THAT(judged("dbuser:" + id + "/master", id), HasSubstr("explicitDeny"));
 }
 
 // The original's stack, from its name to its end: it resolves all the while.
