@@ -74,9 +74,11 @@ class TakeOver {
   Result<bool> free_master() {
     if (!seen_.server->iam_authentication) {
       last_ = "its master's password is overruled, and IAM authentication is off still";
-      model::Evidence evidence;
-      evidence.notes.emplace_back(kOverruledNote);
-      YTB_TRY(parts_.add_evidence(seen_, std::move(evidence)));
+      if (asked_ != Ask::kIamOn) {
+        model::Evidence evidence;
+        evidence.notes.emplace_back(kOverruledNote);
+        YTB_TRY(parts_.add_evidence(seen_, std::move(evidence)));
+      }
       return ask(Ask::kIamOn);
     }
     ports::SessionTarget target = parts_.target(seen_);
@@ -99,7 +101,10 @@ class TakeOver {
     const Instant now = services_.clock.now();
     if (!first_refusal_) first_refusal_ = now;
     last_ = error.message;
-    if (error.code == Code::kConnection && now - *first_refusal_ < kTokenMax) return false;
+    // However often we were stopped meanwhile.
+    const bool in_time =
+        now - *first_refusal_ < kTokenMax && now - seen_.stack.created_at < parts_.options.copies.restore_max;
+    if (error.code == Code::kConnection && in_time) return false;
     // The copy does not go on: nobody waits for it, and why we gave up is what is told.
     (void)ask(Ask::kIamOff);
     if (error.code != Code::kConnection) return error;

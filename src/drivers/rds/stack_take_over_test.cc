@@ -167,6 +167,28 @@ TEST_F(StackTakeOver, without_the_right_it_says_what_to_do_and_switches_iam_off)
   EXPECT_EQ(door_->claims, 0);
 }
 
+TEST_F(StackTakeOver, without_the_right_it_ends_however_often_it_is_stopped) {
+  door_->tokens_refused = 100'000;
+  Status status;
+  int runs = 0;
+  do {
+    StackOptions given = options();
+    given.copies.restore_max = std::chrono::hours(1);
+    make_host(std::move(given));
+    StopFlag stop;
+    int sleeps = 0;
+    clock_->on_sleep = [&] {
+      if (++sleeps == 120) stop.request();
+    };
+    status = host_->restore(request(), progress_, stop);
+    ASSERT_FALSE(status.ok());
+    ASSERT_LT(++runs, 60);
+  } while (status.error().code == Code::kInterrupted);
+  clock_->on_sleep = nullptr;
+  EXPECT_THAT(status.error().hint, HasSubstr("ProductionResourceIds"));
+  EXPECT_EQ(switched().back(), "false");
+}
+
 TEST_F(StackTakeOver, what_somebody_else_switched_on_stops_the_copy) {
   int sleeps = 0;
   clock_->on_sleep = [&] {
