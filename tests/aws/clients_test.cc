@@ -3,19 +3,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
 #include "drivers/aws/cloudformation.h"
 #include "drivers/aws/fake_client_testing.h"
 #include "drivers/aws/rds.h"
 #include "drivers/aws/route53.h"
 #include "drivers/aws/sts.h"
+#include "tests/postgres_cluster.h"
 
 namespace ytb::aws {
 namespace {
 
 using fakes::aws::FakeAws;
 using fakes::aws::Fault;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Real time, but for the waiting between tries.
 class ImpatientClock final : public Clock {
@@ -24,7 +29,7 @@ class ImpatientClock final : public Clock {
   void sleep(Duration) override {}
 };
 
-class AwsClients : public testing::Test {
+class AwsClients : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!FakeAws::available().empty()) GTEST_SKIP() << FakeAws::available();
@@ -60,6 +65,58 @@ TEST_F(AwsClients, WeAreWhoWeSay) {
   FixedCredentials as_role(role->clone());
   Caller by_role(client_.transport(), as_role, clock_, caller_.endpoints());
   EXPECT_EQ(Sts(by_role).get_caller_identity()->arn, "arn:aws:sts::123456789012:assumed-role/keeper/s1");
+}
+
+// botocore's own, at a time of our choosing, for names that need encoding and a session's credentials.
+TEST_F(AwsClients, TheTokenOfALoginIsBotocores) {
+  constexpr const char* kScript = R"(
+import botocore.auth, botocore.session, datetime, json, sys
+class Then(datetime.datetime):
+    @classmethod
+    def utcnow(cls): return cls(2026, 11, 22, 7, 8, 9)
+    @classmethod
+    def now(cls, tz=None): return cls(2026, 11, 22, 7, 8, 9, tzinfo=tz)
+botocore.auth.datetime.datetime = Then
+if hasattr(botocore.auth, 'get_current_datetime'): botocore.auth.get_current_datetime = lambda *a, **k: Then.utcnow()
+for one in json.load(sys.stdin):
+    session = botocore.session.Session()
+    session.set_credentials('AKIDEXAMPLE', 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', one['token'] or None)
+    print(session.create_client('rds', region_name='us-east-1').generate_db_auth_token(one['host'], one['port'], one['user']))
+)";
+  struct Login {
+    RdsLogin login;
+    std::string token;
+  };
+  const std::vector<Login> logins = {
+      {{.host = "shop.c0ffee.us-east-1.rds.amazonaws.com", .port = 5432, .user = "master"}, ""},
+      {{.host = "shop.cluster-c0ffee.us-east-1.rds.amazonaws.com", .port = 443, .user = "a b/\xC3\xBC&\"x"},
+       "token+with/what=is=encoded"}};
+  nlohmann::json asked = nlohmann::json::array();
+  for (const Login& one : logins) {
+    asked.push_back(
+        {{"host", one.login.host}, {"port", one.login.port}, {"user", one.login.user}, {"token", one.token}});
+  }
+  const ytb::testing::RunResult made =
+      ytb::testing::run_program({"/usr/bin/python3", "-c", kScript}, "", asked.dump());
+  ASSERT_EQ(made.status, 0) << made.err;
+  // The order of parameters is none of the signature's, and differs from one botocore to the next.
+  auto in_order = [](const std::string& token) {
+    std::vector<std::string> parts = split(token, '&');
+    std::sort(parts.begin(), parts.end());
+    return join(parts, "&");
+  };
+  std::vector<std::string> theirs = split(made.out, '\n');
+  ASSERT_EQ(theirs.size(), logins.size() + 1) << made.out;
+  size_t next = 0;
+  for (const Login& one : logins) {
+    Credentials who{.access_key_id = "AKIDEXAMPLE",
+                    .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+                    .session_token = Secret(one.token),
+                    .expires_at = {},
+                    .source = "test"};
+    const Secret ours = rds_token(one.login, who, "us-east-1", *from_iso("2026-11-22T07:08:09Z"));
+    EXPECT_EQ(in_order(std::string(ours.reveal())), in_order(theirs[next++]));
+  }
 }
 
 TEST_F(AwsClients, AWrongKeyIsRefused) {

@@ -277,6 +277,21 @@ TEST_F(AwsProber, GetsInWhereTheDoorIsLeftOpenOnPurpose) {
   EXPECT_THAT(prober.got_in(), ::testing::Contains("app from 127.9.0.1 while restored"));
 }
 
+// What was done about IAM authentication, in order: "on", "off" as asked of RDS, "token" where one let in.
+std::vector<std::string> iam_story(AwsScenario& aws) {
+  std::vector<std::string> story;
+  for (const fakes::aws::RecordedCall& call : aws.fake().calls()) {
+    if (call.service == "rds-db" && call.operation == "connect" && call.error.empty())
+      story.emplace_back("token");
+    const bool is_modify = call.operation == "ModifyDBInstance" || call.operation == "ModifyDBCluster";
+    if (!is_modify || !call.error.empty()) continue;
+    const nlohmann::json input = parse_json(call.input);
+    if (input.contains("EnableIAMDatabaseAuthentication"))
+      story.emplace_back(input["EnableIAMDatabaseAuthentication"] == true ? "on" : "off");
+  }
+  return story;
+}
+
 // pg_cron is not installed here: a table of its name stands for its jobs, which is what defusing goes by.
 TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
   auto publisher = testing::PostgresCluster::make();
@@ -301,7 +316,9 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
       "');"
       "CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'postgres', password 'planted');"
       "RESET SESSION AUTHORIZATION; ALTER ROLE master "
-      "NOSUPERUSER; GRANT rds_iam TO master, app";
+      "NOSUPERUSER; CREATE ROLE \"the crew's\"; GRANT rds_iam TO master, app, \"the crew's\"; GRANT \"the "
+      "crew's\" TO "
+      "master";
   AwsScenario& aws = begin(std::move(options));
   bool fed = false;
   aws.at_every_event = [&] {
@@ -322,6 +339,14 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
                 "SELECT count(*) FROM pg_auth_members a JOIN pg_roles d ON d.oid = a.roleid JOIN pg_roles r "
                 "ON r.oid = a.member WHERE d.rolname = 'rds_iam' AND r.rolname IN ('master', 'app')"),
             "0");
+  // His password was of no use: he got in by a token, once, and by nothing but his password since.
+  EXPECT_THAT(iam_story(aws), ElementsAre("on", "token", "off"));
+  EXPECT_EQ(parse_json(aws.fake().instance(kFirst))["IAMDatabaseAuthenticationEnabled"], false);
+  EXPECT_EQ(ask(inside, "SELECT pg_has_role('master', 'rds_iam', 'MEMBER')"), "f");
+  const std::string proof = aws.must({"proof", "show"}).out;
+  EXPECT_THAT(proof, HasSubstr("overruled by its membership in rds_iam"));
+  EXPECT_THAT(proof, HasSubstr("taken from role master: its membership in rds_iam"));
+  EXPECT_THAT(proof, HasSubstr("taken from role the crew's: its membership in rds_iam"));
   EXPECT_EQ(parse_json(aws.fake().instance(kFirst))["BackupRetentionPeriod"], 0)
       << "production's 35 days of backups are not the copy's";
   // Production itself is as armed as it was: what was fed arrives there, and its slot is its own.
@@ -335,6 +360,59 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
   EXPECT_EQ(publisher->value("postgres", "SELECT string_agg(slot_name, ' ') FROM pg_replication_slots"),
             "feed");
   aws.expect_production_untouched();
+}
+
+// rds-db:connect is a right that the deployment does not have by itself.
+TEST_F(AwsEndToEnd, AMasterWhomIamKeepsOutIsToldWithWhatToDo) {
+  ScenarioOptions options;
+  options.admin_script = "GRANT rds_iam TO master";
+  AwsScenario& aws = begin(std::move(options));
+  aws.fake().iam().decide_by([](const std::string&, const std::string& action, const std::string&) {
+    return action != "rds-db:connect";
+  });
+  const testing::RunResult refused = aws.run({"refresh"});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.err, HasSubstr("IAM alone"));
+  EXPECT_THAT(refused.err, HasSubstr("REVOKE rds_iam FROM master"));
+  EXPECT_THAT(refused.err, HasSubstr("ProductionResourceIds"));
+  EXPECT_THAT(iam_story(aws), ElementsAre("on", "off"));
+  EXPECT_EQ(aws.resolved(), "0 values");
+  aws.fake().iam().decide_by(nullptr);
+  aws.must({"refresh"});
+  EXPECT_THAT(iam_story(aws), ElementsAre("on", "off", "on", "token", "off"));
+  aws.expect_production_untouched();
+}
+
+// A cluster's login is the cluster's, by its own resource id; and the deployment allows it where production
+// is named, and there never.
+TEST_F(AwsEndToEnd, AMasterInRdsIamOfAClusterGetsInByATokenToo) {
+  ScenarioOptions options;
+  options.productions.front().aurora = true;
+  options.admin_script = "GRANT rds_iam TO master";
+  AwsScenario& aws = begin(std::move(options));
+  aws.must({"refresh"});
+  EXPECT_THAT(iam_story(aws), ElementsAre("on", "token", "off"));
+  const nlohmann::json cluster = parse_json(aws.fake().cluster(kFirst));
+  EXPECT_EQ(cluster["IAMDatabaseAuthenticationEnabled"], false);
+  const std::string login = "dbuser:" + cluster["DbClusterResourceId"].get<std::string>() + "/master";
+  std::vector<std::string> targets;
+  for (const fakes::aws::RecordedCall& call : aws.fake().calls()) {
+    if (call.service == "rds-db" && call.error.empty()) targets.push_back(call.target);
+  }
+  EXPECT_THAT(targets, ElementsAre(login));
+  aws.expect_production_untouched();
+
+  const std::string id = parse_json(aws.fake().instance("shop"))["DbiResourceId"];
+  auto judged = [&](const std::string& target, const std::string& productions) {
+    return testing::run_program(
+               {"/usr/bin/python3", std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py", "-p",
+                "ProductionResourceIds=" + productions},
+               {}, R"({"service": "rds-db", "operation": "connect", "target": ")" + target + "\"}")
+        .out;
+  };
+  EXPECT_THAT(judged(login, id), HasSubstr("1 calls, 0 not allowed"));
+  EXPECT_THAT(judged(login, ""), HasSubstr("implicitDeny"));
+  EXPECT_THAT(judged("dbuser:" + id + "/master", id), HasSubstr("explicitDeny"));
 }
 
 // The original's stack, from its name to its end: it resolves all the while.

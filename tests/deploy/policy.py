@@ -126,7 +126,7 @@ class Policies:
             "parameter": f"{regional}:parameter/{name.lstrip('/')}",
             "task-definition": f"{regional}:task-definition/{name.split('/')[-1]}" + ("" if ":" in name else ":1"),
             "role": f"arn:aws:iam::{self.account}:role/{name.split('/')[-1]}",
-        }.get(kind, f"{regional}:{target}" if service == "rds" else "*")
+        }.get(kind, f"{regional}:{target}" if service in ("rds", "rds-db") else "*")
 
     @staticmethod
     def target_of(service, given):

@@ -122,7 +122,7 @@ class Template(unittest.TestCase):
             "PolicyReference": ["bucket", "none"],
             "AdoptOriginal": ["no", "yes"],
         }
-        rarer = {"AlarmEmail": "somebody@example.com", "RouteTableIds": "rtb-1", "Route53EndpointService": "com.amazonaws.route53"}
+        rarer = {"ProductionResourceIds": "db-A,cluster-B", "AlarmEmail": "somebody@example.com", "RouteTableIds": "rtb-1", "Route53EndpointService": "com.amazonaws.route53"}
         for values in itertools.product(*choices.values()):
             chosen = {**dict(zip(choices, values)), **(rarer if values[0] == "endpoints" else {})}
             resolver = cfn.Resolver(self.template, {**policy.DEFAULTS, **chosen})
@@ -197,7 +197,8 @@ class Template(unittest.TestCase):
     def test_policies_are_within_iams_limits_with_long_names(self):
         longest = {"DbName": "d" * 63, "Production": "p" * 25, "RecordName": "r" * 63 + ".example.com", "AdoptOriginal": "yes",
                    "FurtherSnapshots": ",".join(["arn:aws:rds:eu-west-1:123456789012:snapshot:" + "s" * 60] * 3),
-                   "SharedSnapshotKeyArn": "arn:aws:kms:eu-west-1:210987654321:key/" + "0" * 36}
+                   "SharedSnapshotKeyArn": "arn:aws:kms:eu-west-1:210987654321:key/" + "0" * 36,
+                   "ProductionResourceIds": ",".join(["cluster-" + "A" * 26] * 10)}
         resources = policy.Policies(longest).resources
         for name, resource in resources.items():
             if resource["Type"] == "AWS::IAM::ManagedPolicy":
@@ -210,7 +211,7 @@ class Template(unittest.TestCase):
     def test_actions_are_operations_that_there_are(self):
         # Rights that no operation of their service is named after.
         rights = {"iam:PassRole", "s3:ListBucket", "ecs:TagResource", "cloudformation:TagResource", "cloudformation:UntagResource",
-                  "ecr:GetAuthorizationToken", "lambda:InvokeFunction", "sts:AssumeRole", "s3:*",
+                  "ecr:GetAuthorizationToken", "lambda:InvokeFunction", "sts:AssumeRole", "s3:*", "rds-db:connect",
                   "rds:DeleteDBClusterAutomatedBackup"}  # newer than Debian's models
         models = {"lambda": "lambda", "ecr": "ecr", "logs": "logs", "kms": "kms"}
         known = {}
@@ -298,6 +299,30 @@ class Permissions(unittest.TestCase):
         for role in ("FunctionRole", "TaskRole", "ServiceRole"):
             self.assertEqual(policies.decide(role, "rds:DeleteDBInstance", arn), "explicitDeny")
             self.assertEqual(policies.decide(role, "rds:ModifyDBInstance", arn), "explicitDeny")
+
+    def test_logging_in_by_iam_is_allowed_where_productions_are_named_and_to_them_never(self):
+        def may(policies, role, resource):
+            return policies.decide(role, "rds-db:connect", f"arn:aws:rds-db:eu-west-1:123456789012:dbuser:{resource}/master")
+
+        copies, productions = ("db-COPY", "cluster-COPY", "db-PRODUCTIONS"), ("db-PRODUCTION", "cluster-OTHER")
+        named = policy.Policies({"ProductionResourceIds": ",".join(productions)})
+        for role in ("FunctionRole", "TaskRole", "ServiceRole"):
+            for one in productions:
+                self.assertEqual(may(named, role, one), "explicitDeny", role)
+                self.assertEqual(may(self.policies, role, one), "implicitDeny", role)
+            for one in copies:
+                self.assertEqual(may(named, role, one), "implicitDeny" if role == "ServiceRole" else "allowed", one)
+                self.assertEqual(may(self.policies, role, one), "implicitDeny", one)
+        call = {"service": "rds-db", "operation": "connect", "target": "dbuser:db-COPY/master"}
+        self.assertEqual(named.call(call), [])
+        self.assertNotEqual(named.call({**call, "target": "dbuser:db-PRODUCTION/master"}), [])
+        self.assertNotEqual(self.policies.call(call), [])
+        # Of a name instead of an id nothing would be denied.
+        pattern = cfn.load(policy.TEMPLATE)["Parameters"]["ProductionResourceIds"]["AllowedPattern"]
+        for good in ("", "db-ABCDEFGHIJKLMNOPQRSTUVWX01", "cluster-ABC"):
+            self.assertIsNotNone(re.fullmatch(pattern, good), good)
+        for bad in ("shop", "db-*", "arn:aws:rds:eu-west-1:1:db:shop", "db-abc", "prx-ABC"):
+            self.assertIsNone(re.fullmatch(pattern, bad), bad)
 
     def test_one_record_of_one_zone(self):
         def change(name, kind="CNAME", action="UPSERT"):

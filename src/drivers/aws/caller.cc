@@ -329,4 +329,11 @@ Result<Answer> Caller::call(const Call& call) {
   return Error{};
 }
 
+Result<Caller::Signer> Caller::signer() {
+  YTB_ASSIGN(std::shared_ptr<const Credentials> credentials, credentials_.get());
+  return Signer{.credentials = std::move(credentials),
+                .region = endpoints_.region,
+                .now = clock_.now() + clock_offset()};
+}
+
 }  // namespace ytb::aws

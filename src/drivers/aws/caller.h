@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -87,6 +88,14 @@ class Caller {
 
   // Any answer of 2xx, or an expected fault. Everything else is an Error.
   Result<Answer> call(const Call& call);
+
+  // For what is signed here and not sent by us, as a database's token: who we are, where, and AWS's time.
+  struct Signer {
+    std::shared_ptr<const Credentials> credentials;
+    std::string region;
+    Instant now;
+  };
+  Result<Signer> signer();
 
   [[nodiscard]] const EndpointOptions& endpoints() const { return endpoints_; }
   // By how much AWS's clock is ahead of ours, as learned from its answers.

@@ -382,6 +382,11 @@ Result<DbCluster> Rds::modify_db_cluster(const ModifyDb& change) {
   return modify<DbCluster>(caller_, params, "DBCluster", read_cluster);
 }
 
+Result<Secret> Rds::login_token(const RdsLogin& login) {
+  YTB_ASSIGN(const Caller::Signer signer, caller_.signer());
+  return rds_token(login, *signer.credentials, signer.region, signer.now);
+}
+
 Status Rds::add_tags_to_resource(const std::string& arn, const Tags& tags) {
   Params params = rds("AddTagsToResource", Effect::kRepeatable);
   params.set("ResourceName", arn).pairs("Tags.Tag", tags);

@@ -13,6 +13,7 @@
 
 #include "base/secret.h"
 #include "drivers/aws/caller.h"
+#include "drivers/aws/rds_token.h"
 
 namespace ytb::aws {
 
@@ -232,6 +233,9 @@ class Rds {
   // Asynchronous: what they return may be the state before.
   Result<DbInstance> modify_db_instance(const ModifyDb& change);
   Result<DbCluster> modify_db_cluster(const ModifyDb& change);
+
+  // A password for a role whose logins IAM decides (rds_token.h), by who we are. No call is made.
+  Result<Secret> login_token(const RdsLogin& login);
 
   Status add_tags_to_resource(const std::string& arn, const Tags& tags);
   Status remove_tags_from_resource(const std::string& arn, const std::vector<std::string>& keys);

@@ -200,6 +200,19 @@ Canonical canonicalize(const http::Request& request, std::string_view service,
 
 }  // namespace internal
 
+namespace {
+
+std::string signature_of(std::string_view canonical_request, const Credentials& credentials,
+                         std::string_view date, std::string_view region, std::string_view service) {
+  const std::string text = fmt::format("{}\n{}\n{}/{}/{}/aws4_request\n{}", kAlgorithm, date,
+                                       date.substr(0, 8), region, service, sha256_hex(canonical_request));
+  const Secret seed("AWS4" + std::string(credentials.secret_access_key.reveal()));
+  const Secret key(hmac(hmac(hmac(hmac(seed.reveal(), date.substr(0, 8)), region), service), "aws4_request"));
+  return to_hex(hmac(key.reveal(), text));
+}
+
+}  // namespace
+
 http::Request sign(http::Request request, const Credentials& credentials, std::string_view region,
                    std::string_view service, Instant now) {
   const std::string date = amz_date(now);
@@ -213,15 +226,32 @@ http::Request sign(http::Request request, const Credentials& credentials, std::s
 
   const internal::Canonical canonical = internal::canonicalize(request, service, payload_hash);
   const std::string scope = fmt::format("{}/{}/{}/aws4_request", date.substr(0, 8), region, service);
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}", kAlgorithm, date, scope, sha256_hex(canonical.request));
-  const Secret seed("AWS4" + std::string(credentials.secret_access_key.reveal()));
-  const Secret key(hmac(hmac(hmac(hmac(seed.reveal(), date.substr(0, 8)), region), service), "aws4_request"));
   replace_header(request.headers, "Authorization",
                  fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kAlgorithm,
                              credentials.access_key_id, scope, canonical.signed_headers,
-                             to_hex(hmac(key.reveal(), text))));
+                             signature_of(canonical.request, credentials, date, region, service)));
   return request;
+}
+
+std::string presign(std::string_view url, const Credentials& credentials, std::string_view region,
+                    std::string_view service, std::chrono::seconds lifetime, Instant now) {
+  const std::string date = amz_date(now);
+  const std::string scope = fmt::format("{}/{}/{}/aws4_request", date.substr(0, 8), region, service);
+  std::string whole(url);
+  auto add = [&](std::string_view name, std::string_view value) {
+    whole += whole.find('?') == std::string::npos ? '?' : '&';
+    whole += std::string(name) + "=" + uri_encode(value);
+  };
+  add("X-Amz-Algorithm", kAlgorithm);
+  add("X-Amz-Credential", credentials.access_key_id + "/" + scope);
+  add("X-Amz-Date", date);
+  add("X-Amz-Expires", std::to_string(lifetime.count()));
+  add("X-Amz-SignedHeaders", "host");
+  if (!credentials.session_token.empty()) add("X-Amz-Security-Token", credentials.session_token.reveal());
+  const http::Request request{.method = "GET", .url = whole, .headers = {{"Host", split_url(whole).host}}};
+  const internal::Canonical canonical = internal::canonicalize(request, service, sha256_hex(""));
+  add("X-Amz-Signature", signature_of(canonical.request, credentials, date, region, service));
+  return whole;
 }
 
 }  // namespace ytb::aws

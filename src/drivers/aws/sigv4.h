@@ -29,6 +29,11 @@ struct Credentials {
 http::Request sign(http::Request request, const Credentials& credentials, std::string_view region,
                    std::string_view service, Instant now);
 
+// The same in a URL's query ("presigned"), for a GET by whoever is given the URL within `lifetime` of `now`.
+// `url` is whole, with a path and a strictly encoded query; only its host is signed.
+std::string presign(std::string_view url, const Credentials& credentials, std::string_view region,
+                    std::string_view service, std::chrono::seconds lifetime, Instant now);
+
 // RFC 3986: letters, digits and -._~ stay, all else becomes %XX; '/' stays where `keep_slash`.
 std::string uri_encode(std::string_view text, bool keep_slash = false);
 // Lower-case hex of the SHA-256.

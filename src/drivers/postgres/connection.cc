@@ -225,6 +225,17 @@ Result<Connection> Connection::open(const ports::SessionTarget& target, const st
   return made;
 }
 
+// auth.c, auth_failed(): "%s authentication failed for user \"%s\"", where the method is "password" for MD5
+// and SCRAM alike, "PAM", "LDAP", … for the others. Of the startup libpq keeps no SQLSTATE.
+bool is_overruled(const Error& error) {
+  constexpr std::string_view kFailed = " authentication failed for user \"";
+  const size_t end = error.message.find(kFailed);
+  if (error.code != Code::kConnection || end == std::string::npos) return false;
+  const size_t space = error.message.rfind(' ', end - 1);
+  const size_t begin = space == std::string::npos ? 0 : space + 1;
+  return begin < end && error.message.substr(begin, end - begin) != "password";
+}
+
 Status Connection::prepare_session(SessionKind kind) {
   const char* encoding = PQparameterStatus(connection_.get(), "server_encoding");
   server_encoding_ = encoding != nullptr ? encoding : "UTF8";

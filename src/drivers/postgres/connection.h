@@ -121,6 +121,9 @@ class Connection {
   bool ascii_statements_ = false;  // the client encoding is not UTF8: names are written in ASCII escapes
 };
 
+// Of an error of Connection::open: whether the server asked something else than the password about this user.
+bool is_overruled(const Error& error);
+
 namespace internal {
 // What an SQLSTATE means for the caller; for tests.
 struct StateMeaning {

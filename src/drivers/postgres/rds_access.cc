@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "drivers/postgres/access_rights.h"
@@ -22,29 +24,59 @@ std::string others() {
       kMarkRole, provider_roles());
 }
 
-Status take_provider_logins(Connection& session) {
-  for (int round = 0; round < kRoundsMax; ++round) {
-    YTB_ASSIGN(Rows rows,
-               session.query(fmt::format(
-                   "SELECT d.rolname, r.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles d ON d.oid = "
-                   "a.roleid JOIN pg_roles r ON r.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor "
-                   "WHERE d.rolname IN ('rds_iam', 'rds_ad') AND r.rolname NOT IN ({}) ORDER BY 1, 2 LIMIT 1",
-                   provider_roles())));
-    if (rows.empty()) return {};
-    std::string by = session.major() >= 16 && !rows.is_null(0, 2)
-                         ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
-                         : std::string();
-    Status taken = in_transaction(session, [&]() -> Status {
-      YTB_TRY(session.execute(fmt::format("REVOKE {} FROM {}{}", session.identifier(rows.at(0, 0)),
-                                          session.identifier(rows.at(0, 1)), by)));
-      return record_deed(session, fmt::format("taken from role {}: its membership in {}",
-                                              printable(rows.at(0, 1)), printable(rows.at(0, 0))));
-    });
-    YTB_TRY(std::move(taken));
-  }
+// One membership in rds_iam or rds_ad of a role for which `of_whom` holds (alias r); false where there is
+// none left. `taken` gets its line, and is run in the transaction that takes it.
+Result<bool> take_one_provider_login(Connection& session, std::string_view of_whom,
+                                     const std::function<Status(std::string)>& taken) {
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format(
+                 "SELECT d.rolname, r.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles d ON d.oid = "
+                 "a.roleid JOIN pg_roles r ON r.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor "
+                 "WHERE d.rolname IN ('rds_iam', 'rds_ad') AND {} ORDER BY 1, 2 LIMIT 1",
+                 of_whom)));
+  if (rows.empty()) return false;
+  std::string by = session.major() >= 16 && !rows.is_null(0, 2)
+                       ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
+                       : std::string();
+  Status done = in_transaction(session, [&]() -> Status {
+    YTB_TRY(session.execute(fmt::format("REVOKE {} FROM {}{}", session.identifier(rows.at(0, 0)),
+                                        session.identifier(rows.at(0, 1)), by)));
+    return taken(fmt::format("taken from role {}: its membership in {}", printable(rows.at(0, 1)),
+                             printable(rows.at(0, 0))));
+  });
+  YTB_TRY(std::move(done));
+  return true;
+}
+
+Error too_many_memberships() {
   return Error{.code = Code::kUnsupported,
                .message = fmt::format("more than {} memberships in rds_iam and rds_ad", kRoundsMax),
                .hint = {}};
+}
+
+Status take_provider_logins(Connection& session) {
+  const std::string of_whom = fmt::format("r.rolname NOT IN ({})", provider_roles());
+  for (int round = 0; round < kRoundsMax; ++round) {
+    YTB_ASSIGN(bool one, take_one_provider_login(session, of_whom, [&](const std::string& line) {
+                 return record_deed(session, line);
+               }));
+    if (!one) return {};
+  }
+  return too_many_memberships();
+}
+
+// A token is a password that is sent as it is.
+Status check_verified(const ports::SessionTarget& target) {
+  auto value = [&](const char* key) {
+    auto found = target.parameters.find(key);
+    return found == target.parameters.end() ? std::string() : found->second;
+  };
+  const bool local = value("host").starts_with('/');
+  if (local || (value("sslmode") == "verify-full" && !value("sslrootcert").empty())) return {};
+  return Error{
+      .code = Code::kRefused,
+      .message = fmt::format("no token is sent to {}: its connection is not verified TLS", target.label),
+      .hint = {}};
 }
 
 // Functions of the provider's extensions that reach its other services; their schemas are fixed.
@@ -143,7 +175,32 @@ Result<std::vector<std::string>> rds_dangerous_rights(Connection& session,
   return found;
 }
 
-Status RdsDoor::claim(const ports::SessionTarget& target) { return claim_rds_copy(target); }
+Result<ports::Claim> RdsDoor::claim(const ports::SessionTarget& target) { return claim_rds_copy(target); }
+
+Result<std::vector<std::string>> RdsDoor::free_master(const ports::SessionTarget& target) {
+  YTB_TRY(check_verified(target));
+  YTB_ASSIGN(Connection session, open_unclaimed(target));
+  std::vector<std::string> lines;
+  auto keep = [&](std::string line) -> Status {
+    lines.push_back(std::move(line));
+    return {};
+  };
+  // The provider's groups, too: what rds_superuser is a member of, the master is.
+  for (int round = 0; round < kRoundsMax; ++round) {
+    Result<bool> one = take_one_provider_login(session, "pg_has_role(session_user, r.oid, 'MEMBER')", keep);
+    if (!one.ok() && session.last_state() == "42501") {
+      return Error{
+          .code = Code::kUnsupported,
+          .message = fmt::format("the master of {} may not take rds_iam or rds_ad from itself and its "
+                                 "groups",
+                                 target.label),
+          .hint = "in production: REVOKE both from them, by whoever granted them"};
+    }
+    if (!one.ok()) return std::move(one).error();
+    if (!*one) return lines;
+  }
+  return too_many_memberships();
+}
 
 Result<bool> RdsDoor::is_open(const ports::SessionTarget& target) {
   YTB_ASSIGN(Connection session, open_master_anywhere(target));

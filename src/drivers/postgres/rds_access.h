@@ -30,7 +30,9 @@ Result<std::vector<std::string>> rds_dangerous_rights(Connection& session,
 
 class RdsDoor final : public ports::Door {
  public:
-  Status claim(const ports::SessionTarget& target) override;
+  Result<ports::Claim> claim(const ports::SessionTarget& target) override;
+  // rds_iam and rds_ad, from the master and from every role that it is a member of.
+  Result<std::vector<std::string>> free_master(const ports::SessionTarget& target) override;
   // Passwords go as SCRAM verifiers, made here. All in one transaction. `data_as_of` is kept in the mark,
   // which everybody may read: shobj_description('yesterdaytabase_copy'::regrole, 'pg_authid').
   Status open(const ports::SessionTarget& target, const std::vector<ports::AccessGrant>& grants,

@@ -219,6 +219,76 @@ TEST_F(RdsTest, every_role_is_shut_and_iam_taken_from_all) {
   EXPECT_THAT(stopped.error().message, HasSubstr("root may log in"));
 }
 
+TEST_F(RdsTest, what_overrules_the_masters_password_is_taken_from_it_and_from_its_groups) {
+  make_copy();
+  cluster_->run("postgres", R"(
+    CREATE ROLE "Odd ""role"", with 'quotes'"; CREATE ROLE "rds_iam; DROP ROLE clerk"; CREATE ROLE clerk LOGIN;
+    GRANT rds_iam TO app_master, "Odd ""role"", with 'quotes'", clerk; GRANT rds_ad TO "rds_iam; DROP ROLE clerk";
+    GRANT "rds_iam; DROP ROLE clerk" TO "Odd ""role"", with 'quotes'";
+    GRANT "Odd ""role"", with 'quotes'" TO app_master; GRANT rds_iam TO rds_superuser)");
+  auto reach = [&] {
+    return cluster_->value("postgres",
+                           "SELECT count(*) FROM pg_roles d WHERE rolname IN ('rds_iam', 'rds_ad') AND "
+                           "pg_has_role('app_master', d.oid, 'MEMBER')");
+  };
+  ASSERT_EQ(reach(), "2");
+  // Not to whom a token must not go, and nowhere where we would claim nothing.
+  ports::SessionTarget open_wire{
+      .parameters = target_.parameters, .password = Secret("token"), .label = "copy", .nonce = target_.nonce};
+  open_wire.parameters["host"] = "127.0.0.1";
+  for (const char* mode : {"require", "verify-ca", "verify-full"}) {
+    open_wire.parameters["sslmode"] = mode;  // with verify-full it is the certificate that is missing
+    EXPECT_EQ(door_.free_master(open_wire).error().code, Code::kRefused) << mode;
+  }
+  ports::SessionTarget nameless{.parameters = target_.parameters, .password = {}, .label = "copy"};
+  EXPECT_EQ(door_.free_master(nameless).error().code, Code::kInternal);
+  {
+    cluster_->run("postgres", "CREATE ROLE customer LOGIN");
+    auto user =
+        Connection::open({.parameters = {{"connection", cluster_->connection("postgres", "customer")}},
+                          .password = {},
+                          .label = "user"},
+                         "", SessionKind::kProduction);
+    ASSERT_TRUE(user.ok());
+    EXPECT_THAT(door_.free_master(target_).error().message, HasSubstr("'customer' is connected"));
+  }
+  ASSERT_EQ(reach(), "2");
+  Result<std::vector<std::string>> taken = door_.free_master(target_);
+  for (int i = 0; i < 100 && !taken.ok(); ++i) {  // the customer is leaving
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    taken = door_.free_master(target_);
+  }
+  ASSERT_TRUE(taken.ok()) << to_string(taken.error());
+  EXPECT_THAT(*taken, ::testing::UnorderedElementsAre(
+                          "taken from role app_master: its membership in rds_iam",
+                          "taken from role Odd \"role\", with 'quotes': its membership in rds_iam",
+                          "taken from role rds_iam; DROP ROLE clerk: its membership in rds_ad",
+                          "taken from role rds_superuser: its membership in rds_iam"));
+  EXPECT_EQ(reach(), "0");
+  EXPECT_EQ(cluster_->value("postgres", "SELECT pg_has_role('clerk', 'rds_iam', 'MEMBER')"), "t")
+      << "others' are taken when the copy is defused";
+  // Again, and once it is marked, there is nothing to take; in another's copy nothing is looked for.
+  EXPECT_THAT(door_.free_master(target_).value(), ::testing::IsEmpty());
+  claim();
+  EXPECT_THAT(door_.free_master(target_).value(), ::testing::IsEmpty());
+  ports::SessionTarget other{
+      .parameters = target_.parameters, .password = {}, .label = "other", .nonce = "fedcba9876543210"};
+  EXPECT_EQ(door_.free_master(other).error().code, Code::kRefused);
+}
+
+TEST(Overruled, IsWhateverMethodIsNotThePassword) {
+  auto overruled = [](const std::string& said, Code code = Code::kConnection) {
+    return is_overruled(Error{.code = code, .message = "cannot connect to copy x: " + said, .hint = {}});
+  };
+  const std::string start = "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  ";
+  EXPECT_TRUE(overruled(start + "PAM authentication failed for user \"master\""));
+  EXPECT_TRUE(overruled(start + "LDAP authentication failed for user \"master\""));
+  EXPECT_FALSE(overruled(start + "password authentication failed for user \"master\""));
+  EXPECT_FALSE(overruled(start + "role \"master\" does not exist"));
+  EXPECT_FALSE(overruled(start + "PAM authentication failed for user \"master\"", Code::kBusy));
+  EXPECT_FALSE(overruled("SCRAM authentication failed"));
+}
+
 TEST_F(RdsTest, opening_lets_in_the_access_roles_and_ends_our_rights) {
   make_copy();
   cluster_->run("postgres",

@@ -93,15 +93,14 @@ std::string provider_roles() {
   return out;
 }
 
-Status claim_rds_copy(const ports::SessionTarget& target) {
-  if (target.nonce.size() < kNonceMin) {
-    return Error{.code = Code::kInternal, .message = "a copy's nonce is too short to name it", .hint = {}};
-  }
-  YTB_ASSIGN(Connection session, open_master_anywhere(target));
+namespace {
+
+// kRefused where it is somebody else's, open, or others work in it. Else whether it carries our mark already.
+Result<bool> is_claimed(Connection& session, const ports::SessionTarget& target) {
   YTB_ASSIGN(std::optional<Mark> mark, read_mark(session));
   YTB_ASSIGN(std::string us, session.value("SELECT session_user"));
   if (mark) {
-    if (mark->nonce == target.nonce && mark->master == us && !mark->open) return {};
+    if (mark->nonce == target.nonce && mark->master == us && !mark->open) return true;
     return not_ours(target, mark->open ? "it was opened" : "it is marked as another one");
   }
   // A production has users and perhaps replicas; a copy behind its closed door has neither yet.
@@ -110,15 +109,41 @@ Status claim_rds_copy(const ports::SessionTarget& target) {
                                        "(backend_type = 'client backend' AND usename <> session_user AND "
                                        "usename NOT IN ({})) OR backend_type = 'walsender' ORDER BY 1",
                                        provider_roles())));
-  if (!others.empty()) {
-    return not_ours(target, fmt::format("'{}' is connected to it", printable(others.at(0, 0))));
-  }
+  if (others.empty()) return false;
+  return not_ours(target, fmt::format("'{}' is connected to it", printable(others.at(0, 0))));
+}
+
+Status check_nonce(const ports::SessionTarget& target) {
+  if (target.nonce.size() >= kNonceMin) return {};
+  return Error{.code = Code::kInternal, .message = "a copy's nonce is too short to name it", .hint = {}};
+}
+
+}  // namespace
+
+Result<Connection> open_unclaimed(const ports::SessionTarget& target) {
+  YTB_TRY(check_nonce(target));
+  YTB_ASSIGN(Connection session, open_master_anywhere(target));
+  YTB_ASSIGN(bool claimed, is_claimed(session, target));
+  (void)claimed;
+  return session;
+}
+
+Result<ports::Claim> claim_rds_copy(const ports::SessionTarget& target) {
+  YTB_TRY(check_nonce(target));
+  Result<Connection> opened = open_master_anywhere(target);
+  if (!opened.ok() && is_overruled(opened.error())) return ports::Claim::kOverruled;
+  YTB_ASSIGN(Connection session, std::move(opened));
+  YTB_ASSIGN(bool claimed, is_claimed(session, target));
+  if (claimed) return ports::Claim::kOurs;
+  YTB_ASSIGN(std::string us, session.value("SELECT session_user"));
   Mark made{
       .nonce = target.nonce, .master = us, .data_as_of = {}, .open = false, .borrowed = {}, .to_close = {}};
-  return in_transaction(session, [&]() -> Status {
+  Status marked = in_transaction(session, [&]() -> Status {
     YTB_TRY(session.execute(fmt::format("CREATE ROLE {} NOLOGIN", kMarkRole)));
     return write_mark(session, made);
   });
+  YTB_TRY(std::move(marked));
+  return ports::Claim::kOurs;
 }
 
 Result<Connection> open_rds_copy(const ports::SessionTarget& target, const std::string& database,

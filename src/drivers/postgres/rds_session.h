@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "drivers/postgres/connection.h"
+#include "ports/door.h"
 #include "ports/instance.h"
 
 namespace ytb::postgres {
@@ -31,7 +32,9 @@ inline constexpr std::string_view kProviderDatabase = "rdsadmin";
 
 // Marks the copy at `target` (with its nonce) as ours and closed. kRefused where it is somebody else's, open,
 // or somebody is connected who is neither us nor the provider. Idempotent.
-Status claim_rds_copy(const ports::SessionTarget& target);
+Result<ports::Claim> claim_rds_copy(const ports::SessionTarget& target);
+// A master's session in a server that claim_rds_copy would not refuse, marked or not. For the door.
+Result<Connection> open_unclaimed(const ports::SessionTarget& target);
 
 // A master's session in whichever maintenance database there is, mark or not.
 Result<Connection> open_master_anywhere(const ports::SessionTarget& target);

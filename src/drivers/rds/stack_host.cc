@@ -124,6 +124,18 @@ Result<Seen> StackHost::Parts::find_server(const model::CopyId& copy) {
                .retry = Retry::kLater};
 }
 
+Result<Seen> StackHost::Parts::look_again(const std::string& name) {
+  YTB_ASSIGN(std::optional<Seen> seen, look.glance(name));
+  if (!seen || seen->stack.id.empty()) {
+    return Error{.code = Code::kExternal,
+                 .message = fmt::format("the stack {} is not shown any more", name),
+                 .hint = "it is looked at again",
+                 .retry = Retry::kLater};
+  }
+  if (!seen->ours()) return not_ours(name, seen->why);
+  return *std::move(seen);
+}
+
 model::Copy StackHost::Parts::to_copy(const Seen& seen) const {
   model::Copy copy;
   if (!seen.ours()) {
@@ -199,9 +211,7 @@ Result<ports::SpaceEstimate> StackHost::estimate(const model::Snapshot& snapshot
 
 Result<model::Evidence> StackHost::load_evidence(const model::CopyId& copy) {
   YTB_ASSIGN(Seen seen, parts_->find_server(copy));
-  YTB_ASSIGN(std::optional<std::string> text, parts_->store.evidence(seen.server->resource_id));
-  if (!text) return model::Evidence();
-  return model::evidence_from_json(*text);
+  return parts_->evidence_of(seen);
 }
 
 Result<model::SealedProof> StackHost::load_proof(const model::CopyId& copy) {

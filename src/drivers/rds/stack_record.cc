@@ -2,6 +2,8 @@
 // read always in S3.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "drivers/rds/stack_host.h"
 #include "drivers/rds/stack_parts.h"
 
@@ -44,6 +46,28 @@ Status StackHost::Parts::save(const Seen& seen, const State& state) {
   if (!seen.server) return {};
   Tags tags = changes(seen, state);
   return tags.empty() ? Status() : services.rds.add_tags_to_resource(seen.server->arn, tags);
+}
+
+Result<model::Evidence> StackHost::Parts::evidence_of(const Seen& seen) {
+  YTB_ASSIGN(std::optional<std::string> text, store.evidence(seen.server->resource_id));
+  if (!text) return model::Evidence();
+  return model::evidence_from_json(*text);
+}
+
+Status StackHost::Parts::add_evidence(const Seen& seen, model::Evidence more) {
+  YTB_ASSIGN(model::Evidence evidence, evidence_of(seen));
+  bool changed = false;
+  auto add = [&](std::vector<std::string>& lines, std::vector<std::string>& wanted) {
+    for (std::string& line : wanted) {
+      if (std::find(lines.begin(), lines.end(), line) != lines.end()) continue;
+      lines.push_back(std::move(line));
+      changed = true;
+    }
+  };
+  add(evidence.defused, more.defused);
+  add(evidence.notes, more.notes);
+  if (!changed) return {};
+  return store.store_evidence(seen.server->resource_id, model::to_json(evidence));
 }
 
 Status StackHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::string_view reason) {

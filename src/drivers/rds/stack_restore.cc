@@ -1,12 +1,11 @@
-// Making a copy: snapshot, stack, one modify, a login as the proof. Each step is looked for before it is
-// done.
+// Making a copy: snapshot, stack, and then stack_take_over.cc, whose login is the proof. Each step is looked
+// for before it is done.
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "drivers/rds/stack_host.h"
 #include "drivers/rds/stack_names.h"
 #include "drivers/rds/stack_parts.h"
-#include "drivers/rds/stack_secrets.h"
 #include "drivers/rds/stack_template.h"
 
 namespace ytb::rds {
@@ -17,10 +16,6 @@ namespace {
 
 // A stack that was just made and is not shown yet.
 constexpr Duration kShownMax = std::chrono::minutes(5);
-// From ModifyDB… to a login with the new password.
-constexpr Duration kLoginMax = std::chrono::minutes(30);
-// A modify that shows nothing of itself by then was lost: it is sent again (it is the same one).
-constexpr Duration kModifyShownMax = std::chrono::minutes(5);
 constexpr std::string_view kBackupWindow =
     "Aurora keeps one day of the cluster's own backups, its least: raw data lives on in them until a day "
     "after "
@@ -54,7 +49,7 @@ class Restorer {
     }
     YTB_TRY(wait_for_stack());
     YTB_TRY(check_closed());
-    YTB_TRY(take_over());
+    YTB_ASSIGN(seen_, parts_.take_over(seen_, progress_, wait_));
     YTB_TRY(parts_.snapshots.remove(snapshot_copy_name(name_), mark_));
     return record();
   }
@@ -86,19 +81,12 @@ class Restorer {
     if (seen.mark.snapshot != mark_.snapshot) return refused("it is there already, of another snapshot");
     if (seen.state.phase == Phase::kRestored) return true;
     if (seen.state.phase == Phase::kRestoring) return false;
-    if (seen.state.phase == Phase::kFailed) return failed(seen.state.message);
+    if (seen.state.phase == Phase::kFailed) return not_restored(mark_.copy, seen.state.message);
     return Error{.code = Code::kBusy,
                  .message = fmt::format("{} is {} already", mark_.copy, name_of(seen.state.phase)),
                  .hint = "someone else is at work on it; it is looked at again",
                  .retry = Retry::kLater};
   }
-  [[nodiscard]] Error failed(std::string_view why) const {
-    return Error{.code = Code::kExternal,
-                 .message = fmt::format("{} could not be restored: {}", mark_.copy, why),
-                 .hint = "it is deleted, and restored anew as another attempt",
-                 .retry = Retry::kLater};
-  }
-
   Status create() {
     YTB_ASSIGN(aws::DbSnapshot snapshot, parts_.snapshots.find(request_.snapshot));
     YTB_ASSIGN(Tags tags, to_tags(mark_));
@@ -137,26 +125,27 @@ class Restorer {
 
   // Until stack and server are complete, or one of them will never be.
   Status wait_for_stack() {
-    return wait_.until(fmt::format("the restore of {}", mark_.copy), parts_.options.copies.restore_max,
-                       [&]() -> Result<bool> {
-                         YTB_TRY(look());
-                         const StackStands stand = stands(seen_.stack.status);
-                         const std::string status = seen_.server ? seen_.server->status : seen_.stack.status;
-                         progress_.update({.stage = "restore", .item = status});
-                         if (stand == StackStands::kFailed) {
-                           YTB_ASSIGN(std::string why, parts_.look.reason(seen_.stack));
-                           return failed(fmt::format("its stack is {}: {}", seen_.stack.status, why));
-                         }
-                         if (seen_.server && is_fatal(status)) {
-                           return failed(fmt::format("its server is {}", printable(status)));
-                         }
-                         if (stand == StackStands::kUsable) {
-                           return seen_.server && !seen_.server->address.empty() && is_settled(status);
-                         }
-                         if (stand != StackStands::kBusy)
-                           return failed("its stack is " + printable(seen_.stack.status));
-                         return still_in_time();
-                       });
+    return wait_.until(
+        fmt::format("the restore of {}", mark_.copy), parts_.options.copies.restore_max,
+        [&]() -> Result<bool> {
+          YTB_TRY(look());
+          const StackStands stand = stands(seen_.stack.status);
+          const std::string status = seen_.server ? seen_.server->status : seen_.stack.status;
+          progress_.update({.stage = "restore", .item = status});
+          if (stand == StackStands::kFailed) {
+            YTB_ASSIGN(std::string why, parts_.look.reason(seen_.stack));
+            return not_restored(mark_.copy, fmt::format("its stack is {}: {}", seen_.stack.status, why));
+          }
+          if (seen_.server && is_fatal(status)) {
+            return not_restored(mark_.copy, fmt::format("its server is {}", printable(status)));
+          }
+          if (stand == StackStands::kUsable) {
+            return seen_.server && !seen_.server->address.empty() && is_settled(status);
+          }
+          if (stand != StackStands::kBusy)
+            return not_restored(mark_.copy, "its stack is " + printable(seen_.stack.status));
+          return still_in_time();
+        });
   }
   // From the stack's creation on, however many calls it takes.
   Result<bool> still_in_time() const {
@@ -168,25 +157,20 @@ class Restorer {
         .hint = "raise copies.restore_max if that is normal for its size"};
   }
   Status look() {
-    YTB_ASSIGN(std::optional<Seen> seen, parts_.look.glance(name_));
-    if (!seen || seen->stack.id.empty()) {
-      return Error{.code = Code::kExternal,
-                   .message = fmt::format("the stack {} is not shown any more", name_),
-                   .hint = "it is looked at again",
-                   .retry = Retry::kLater};
-    }
-    if (!seen->ours()) return not_ours(name_, seen->why);
-    seen_ = *std::move(seen);
+    YTB_ASSIGN(seen_, parts_.look_again(name_));
     return {};
   }
 
   // What was asked for is what there is, before anything is done in it.
-  Status check_closed() const {
+  Status check_closed() {
     const Server& server = *seen_.server;
     std::string why;
     if (!has_groups(server, parts_.groups(false))) why = "its security groups are not the quarantine's";
     if (server.public_access) why = "it is publicly accessible";
-    if (server.iam_authentication) why = "IAM authentication is on";
+    if (server.iam_authentication) {
+      YTB_ASSIGN(bool ours, parts_.is_iam_ours(seen_));
+      if (!ours) why = "IAM authentication is on";
+    }
     if (server.parameter_group != name_) why = "it has another parameter group";
     if (why.empty()) return {};
     return Error{.code = Code::kRefused,
@@ -194,63 +178,12 @@ class Restorer {
                  .hint = "somebody has changed it by hand, or the settings changed while it was restored"};
   }
 
-  // Password and retention by one modify; done when Describe shows it and we can log in. A status alone
-  // proves nothing: `available` is shown before a change begins, too.
-  Status take_over() {
-    std::optional<Instant> modified;
-    std::string last = "Describe shows changes that do not end";
-    const Instant begun = services_.clock.now();
-    Status done = wait_.until(fmt::format("the login to {}", mark_.copy), kLoginMax, [&]() -> Result<bool> {
-      YTB_TRY(look());
-      const bool complete = seen_.server && is_settled(seen_.server->status) && seen_.server->pending.empty();
-      if (seen_.server && is_fatal(seen_.server->status)) {
-        return failed("its server is " + printable(seen_.server->status));
-      }
-      progress_.update({.stage = "take over", .item = seen_.server ? seen_.server->status : ""});
-      if (!complete) return false;
-      const bool retention = seen_.server->retention_days == parts_.retention_days();
-      if (retention) {
-        Status claimed = services_.door.claim(parts_.target(seen_));
-        if (claimed.ok()) return true;
-        if (claimed.error().code != Code::kConnection) return std::move(claimed).error();
-        last = claimed.error().message;
-      } else {
-        last = fmt::format("its backups are kept for {} days", seen_.server->retention_days);
-      }
-      const Instant now = services_.clock.now();
-      if (modified && now - *modified < kModifyShownMax) return false;
-      YTB_TRY(modify());
-      modified = now;
-      return false;
-    });
-    if (done.ok() || services_.clock.now() - begun < kLoginMax) return done;
-    Error error = std::move(done).error();
-    error.message += ": " + last;
-    if (last.find("PAM") != std::string::npos) {
-      error.hint = "in production: REVOKE rds_iam FROM its master, whose password is of no use with it";
-    }
-    return error;
-  }
-  Status modify() {
-    const Secret password = master_password(parts_.options.master_seed, seen_.server->resource_id);
-    const aws::ModifyDb change{.id = seen_.server->id,
-                               .master_password = &password,
-                               .backup_retention_days = parts_.retention_days()};
-    if (parts_.aurora()) {
-      YTB_ASSIGN(aws::DbCluster cluster, services_.rds.modify_db_cluster(change));
-      return {};
-    }
-    YTB_ASSIGN(aws::DbInstance instance, services_.rds.modify_db_instance(change));
-    return {};
-  }
-
   Status record() {
     if (parts_.aurora()) {
       progress_.note(kBackupWindow);
-      YTB_ASSIGN(std::optional<std::string> there, parts_.store.evidence(seen_.server->resource_id));
       model::Evidence evidence;
       evidence.notes.emplace_back(kBackupWindow);
-      if (!there) YTB_TRY(parts_.store.store_evidence(seen_.server->resource_id, model::to_json(evidence)));
+      YTB_TRY(parts_.add_evidence(seen_, std::move(evidence)));
     }
     State state{.phase = Phase::kRestored, .since = services_.clock.now()};
     return parts_.save(seen_, state);
@@ -267,6 +200,13 @@ class Restorer {
 };
 
 }  // namespace
+
+Error not_restored(const model::CopyId& copy, std::string_view why) {
+  return Error{.code = Code::kExternal,
+               .message = fmt::format("{} could not be restored: {}", copy, why),
+               .hint = "it is deleted, and restored anew as another attempt",
+               .retry = Retry::kLater};
+}
 
 Status StackHost::Parts::restore(const ports::RestoreRequest& request, ports::Progress& progress,
                                  const StopFlag& stop) {

@@ -30,15 +30,35 @@ class FakesClock final : public Clock {
   fakes::aws::FakeAws& fake_;
 };
 
-// Lets in whoever has the password that was last set by us, once RDS has put it into force.
+// Lets in whoever has the password that was last set by us, once RDS has put it into force; where the master
+// is `overruled`, only who has a token, once IAM authentication is in force, until that was taken from it.
 class FakeDoor final : public ports::Door {
  public:
   explicit FakeDoor(fakes::aws::FakeAws& fake) : fake_(fake) {}
-  Status claim(const ports::SessionTarget& target) override {
+  Result<ports::Claim> claim(const ports::SessionTarget& target) override {
+    if (overruled) return ports::Claim::kOverruled;
     YTB_TRY(log_in(target));
     ++claims;
     nonce = target.nonce;
-    return {};
+    return ports::Claim::kOurs;
+  }
+  Result<std::vector<std::string>> free_master(const ports::SessionTarget& target) override {
+    EXPECT_EQ(target.parameters.at("sslmode"), "verify-full");
+    const std::string host = target.parameters.at("host");
+    const auto there = described(host);
+    EXPECT_EQ(there["IAMDatabaseAuthenticationEnabled"], true);
+    const std::string start =
+        host + ":" + target.parameters.at("port") + "/?Action=connect&DBUser=master&X-Amz-Algorithm=";
+    EXPECT_EQ(std::string(target.password.reveal()).substr(0, start.size()), start);
+    ++tokens;
+    if (tokens <= tokens_refused) {
+      return Error{.code = Code::kConnection,
+                   .message = "PAM authentication failed for user \"master\"",
+                   .hint = {},
+                   .retry = Retry::kNever};
+    }
+    overruled = false;
+    return std::vector<std::string>{"taken from role master: its membership in rds_iam"};
   }
   Status open(const ports::SessionTarget& target, const std::vector<ports::AccessGrant>& grants,
               std::string_view) override {
@@ -52,19 +72,21 @@ class FakeDoor final : public ports::Door {
     YTB_TRY(log_in(target));
     return is_open_;
   }
+  bool overruled = false;
+  int tokens = 0, tokens_refused = 0;
   int claims = 0, opened = 0;
   size_t roles = 0;
   std::string nonce;
 
  private:
   Status log_in(const ports::SessionTarget& target) {
-    const std::string host = target.parameters.at("host");
-    const std::string id = host.substr(0, host.find('.'));
+    const std::string id = id_of(target.parameters.at("host"));
     const bool is_cluster = !fake_.cluster(id).empty();
-    const auto there = parse_json(is_cluster ? fake_.cluster(id) : fake_.instance(id));
+    const auto there = described(target.parameters.at("host"));
     bool set = false;
     for (const auto& call : fake_.calls()) {
       set |= call.principal.ends_with("user/tester") &&
+             call.input.find("MasterUserPassword") != std::string::npos &&
              call.operation == (is_cluster ? "ModifyDBCluster" : "ModifyDBInstance") &&
              call.target == (is_cluster ? "cluster:" : "db:") + id;
     }
@@ -76,6 +98,11 @@ class FakeDoor final : public ports::Door {
                  .message = "password authentication failed for user \"master\"",
                  .hint = {},
                  .retry = Retry::kNever};
+  }
+  static std::string id_of(const std::string& host) { return host.substr(0, host.find('.')); }
+  [[nodiscard]] nlohmann::json described(const std::string& host) {
+    const std::string cluster = fake_.cluster(id_of(host));
+    return parse_json(cluster.empty() ? fake_.instance(id_of(host)) : cluster);
   }
   fakes::aws::FakeAws& fake_;
   bool is_open_ = false;

@@ -76,7 +76,8 @@ class OurClock final : public Clock {
 class StormDoor final : public ports::Door {
  public:
   explicit StormDoor(StormWorld& world) : world_(world) {}
-  Status claim(const ports::SessionTarget& target) override;
+  Result<ports::Claim> claim(const ports::SessionTarget& target) override;
+  Result<std::vector<std::string>> free_master(const ports::SessionTarget& target) override;
   Status open(const ports::SessionTarget& target, const std::vector<ports::AccessGrant>& grants,
               std::string_view data_as_of) override;
   Result<bool> is_open(const ports::SessionTarget& target) override;

@@ -28,9 +28,14 @@ FakeAws::FakeAws(Settings settings) : world_(std::make_unique<World>(std::move(s
   dns_ = std::make_unique<DnsResponder>(*world_, *route53);
   world_->add_service("route53", std::move(route53));
   server_ = std::make_unique<Server>(*world_);
+  if (world_->settings.backend == nullptr) return;
+  world_->settings.backend->set_token_judge(
+      [this](const TokenLogin& login) { return world_->service<Rds>("rds").accepts_token(login); });
 }
 
-FakeAws::~FakeAws() = default;
+FakeAws::~FakeAws() {
+  if (world_->settings.backend != nullptr) world_->settings.backend->set_token_judge({});
+}
 
 std::string FakeAws::available() {
   return models_folder().empty()

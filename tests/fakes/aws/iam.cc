@@ -22,7 +22,7 @@ Iam::Iam(World& world) {
     json results = json::array();
     for (const json& action : call.input["ActionNames"]) {
       for (const std::string& resource : resources) {
-        bool allowed = decide_ == nullptr || decide_(principal, action, resource);
+        bool allowed = allows(principal, action, resource);
         results.push_back({{"EvalActionName", action},
                            {"EvalResourceName", resource},
                            {"EvalDecision", allowed ? "allowed" : "implicitDeny"},

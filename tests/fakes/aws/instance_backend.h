@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,6 +28,13 @@ struct InstanceEndpoint {
   uint16_t port = 0;
 };
 
+// A login of a role that is a member of rds_iam.
+struct TokenLogin {
+  std::string instance, user;
+  std::string token;  // what it sent as its password
+};
+using TokenJudge = std::function<bool(const TokenLogin& login)>;
+
 class InstanceBackend {
  public:
   virtual ~InstanceBackend() = default;
@@ -37,6 +45,9 @@ class InstanceBackend {
   // A stopped copy of the instance's data; the path that a SnapshotSeed would name.
   virtual Result<std::string> snapshot(const std::string& id) = 0;
   virtual void remove(const std::string& id) = 0;
+  // Who says of tokens whether they let in; none: nobody gets in by one. Asked from the backend's own
+  // threads; once this has returned, the former one is not asked any more.
+  virtual void set_token_judge(TokenJudge judge) = 0;
 };
 
 }  // namespace ytb::fakes::aws

@@ -25,6 +25,9 @@ using testing::run_program;
 using testing::RunResult;
 
 constexpr int kPollMs = 50;
+// A bind's name: the user, and the instance that asks.
+constexpr const char* kNamePrefix = "cn=";
+constexpr const char* kNameSuffix = ",dc=";
 constexpr const char* kOpenssl = "/usr/bin/openssl";
 
 Error failure(const std::string& what, const std::string& detail) {
@@ -90,8 +93,8 @@ std::string PostgresBackend::make_data(const std::string& master, const std::str
       "REVOKE ALL ON DATABASE rdsadmin FROM PUBLIC;\n"
       "CREATE ROLE rds_superuser NOLOGIN;\nCREATE ROLE rds_replication NOLOGIN;\n"
       "CREATE ROLE rds_iam NOLOGIN;\nCREATE ROLE rds_ad NOLOGIN;\nCREATE ROLE rds_password NOLOGIN;\n"
-      "GRANT pg_monitor, pg_signal_backend, rds_replication, rds_iam, rds_password TO rds_superuser WITH "
-      "ADMIN OPTION;\n"
+      "GRANT pg_monitor, pg_signal_backend, rds_replication, rds_password TO rds_superuser WITH ADMIN "
+      "OPTION;\n"
       "CREATE ROLE \"{0}\" LOGIN NOSUPERUSER CREATEROLE CREATEDB NOREPLICATION PASSWORD {1};\n"
       "GRANT rds_superuser TO \"{0}\";\n"
       "ALTER DATABASE postgres OWNER TO \"{0}\";\n"
@@ -118,15 +121,34 @@ std::string PostgresBackend::admin_connection(const std::string& id, const std::
   return found == instances_.end() ? "" : found->second.server->connection(database, "rdsadmin");
 }
 
-std::string PostgresBackend::hba_of(const std::vector<std::string>& groups) const {
+void PostgresBackend::set_token_judge(TokenJudge judge) {
+  std::lock_guard lock(judge_mutex_);
+  judge_ = std::move(judge);
+}
+
+bool PostgresBackend::bind(const std::string& name, const std::string& password) {
+  const size_t suffix = name.rfind(kNameSuffix);
+  const size_t prefix = std::string(kNamePrefix).size();
+  if (name.rfind(kNamePrefix, 0) != 0 || suffix == std::string::npos || suffix < prefix) return false;
+  std::lock_guard lock(judge_mutex_);
+  return judge_ && judge_({.instance = name.substr(suffix + std::string(kNameSuffix).size()),
+                           .user = name.substr(prefix, suffix - prefix),
+                           .token = password});
+}
+
+std::string PostgresBackend::hba_of(const std::string& id, const std::vector<std::string>& groups) const {
   std::string out =
       "local all rdsadmin trust\nlocal replication rdsadmin trust\nlocal all all reject\n"
       "host all rdsadmin all reject\nhost rdsadmin all all reject\n";
   for (const std::string& group : groups) {
     auto found = sources_.find(group);
     if (found == sources_.end()) continue;
-    for (const std::string& source : found->second)
-      out += "hostssl all all " + source + "/32 scram-sha-256\n";
+    for (const std::string& source : found->second) {
+      out += fmt::format(
+          "hostssl all +rds_iam {0}/32 ldap ldapserver=127.0.0.1 ldapport={1} ldapprefix=\"{2}\" "
+          "ldapsuffix=\"{3}{4}\"\nhostssl all all {0}/32 scram-sha-256\n",
+          source, binds_.port(), kNamePrefix, kNameSuffix, id);
+    }
   }
   return out;
 }
@@ -157,7 +179,7 @@ Status PostgresBackend::write_files(const Instance& instance, const InstanceSpec
   }
   put(instance.data + "/postgresql.conf", conf);
   put(instance.data + "/postgresql.auto.conf", "");
-  put(instance.data + "/pg_hba.conf", hba_of(spec.security_groups));
+  put(instance.data + "/pg_hba.conf", hba_of(spec.id, spec.security_groups));
   return make_certificate(instance.data, instance.address);
 }
 
@@ -197,7 +219,7 @@ Status PostgresBackend::set_password(const std::string& id, const std::string& m
 Status PostgresBackend::set_security_groups(const std::string& id, const std::vector<std::string>& groups) {
   auto found = instances_.find(id);
   if (found == instances_.end()) return failure(id, "no such instance");
-  put(found->second.data + "/pg_hba.conf", hba_of(groups));
+  put(found->second.data + "/pg_hba.conf", hba_of(id, groups));
   return run_sql(id, "SELECT pg_reload_conf()");
 }
 

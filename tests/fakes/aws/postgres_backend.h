@@ -4,8 +4,11 @@
 //   port. The endpoint's Address is that address: clients need no resolver, and a CNAME may point at it.
 // - TLS only, by a certificate for the address from a test CA (ca_bundle()).
 // - The superuser is `rdsadmin`, whom nobody can log in as; its database `rdsadmin` refuses everybody. The
-//   master is NOSUPERUSER, CREATEROLE, CREATEDB, a member of rds_superuser. What rds_superuser may do on RDS
-//   by patches to PostgreSQL (untrusted extensions, subscriptions) it may not do here.
+//   master is NOSUPERUSER, CREATEROLE, CREATEDB, a member of rds_superuser. That he may give and take rds_iam
+//   is CREATEROLE's doing up to PostgreSQL 15; from 16 on only a member of it may, here. What rds_superuser
+//   may do on RDS by patches to PostgreSQL (untrusted extensions, subscriptions) it may not do here.
+// - A member of rds_iam, directly or by a group, gets in by a token alone, and nobody else by one: what RDS's
+//   PAM module is asked there, an LDAP bind is asked here ("LDAP authentication failed for user …").
 // - A security group is a set of source addresses (allow()); others are refused by pg_hba.conf, also when
 //   groups change; connections that are open stay, as on AWS. Clients on this machine come from 127.0.0.1; a
 //   Door makes them come from elsewhere.
@@ -15,11 +18,13 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/fakes/aws/instance_backend.h"
+#include "tests/fakes/aws/ldap_binds.h"
 #include "tests/postgres_cluster.h"
 
 namespace ytb::fakes::aws {
@@ -48,6 +53,7 @@ class PostgresBackend final : public InstanceBackend {
   Status set_security_groups(const std::string& id, const std::vector<std::string>& groups) override;
   Result<std::string> snapshot(const std::string& id) override;
   void remove(const std::string& id) override;
+  void set_token_judge(TokenJudge judge) override;
 
  private:
   struct Instance {
@@ -56,12 +62,17 @@ class PostgresBackend final : public InstanceBackend {
   };
   Status write_files(const Instance& instance, const InstanceSpec& spec);
   Status make_certificate(const std::string& data, const std::string& address);
-  [[nodiscard]] std::string hba_of(const std::vector<std::string>& groups) const;
+  [[nodiscard]] std::string hba_of(const std::string& id, const std::vector<std::string>& groups) const;
+  bool bind(const std::string& name, const std::string& password);
   Status run_sql(const std::string& id, const std::string& sql);
   std::string fresh_folder(const std::string& prefix);
 
   testing::TempFolder files_;
   std::map<std::string, std::vector<std::string>> sources_;
+  std::mutex judge_mutex_;
+  TokenJudge judge_;
+  LdapBinds binds_{
+      [this](const std::string& name, const std::string& password) { return bind(name, password); }};
   std::map<std::string, Instance> instances_;
   int made_ = 0;
 };

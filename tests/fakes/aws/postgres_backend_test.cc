@@ -1,9 +1,11 @@
 // Instances that are real servers: TLS, the master's rights, security groups, passwords, snapshots.
 #include "tests/fakes/aws/postgres_backend.h"
 
+#include <gmock/gmock.h>
 #include <libpq-fe.h>
 
 #include "tests/fakes/aws/awscli.h"
+#include "tests/fakes/aws/small_services.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -115,6 +117,121 @@ TEST_F(FakeAwsServers, PasswordsChangeAndSnapshotsHoldWhatWasThere) {
                 .status,
             0);
   EXPECT_THAT(ask(gone, "SELECT 1"), HasSubstr("Connection refused"));
+}
+
+// Tokens as Debian's awscli makes them; the group is a role of its own, as a grown production has them.
+TEST_F(FakeAwsServers, AMemberOfRdsIamGetsInByATokenAloneAndOnlyWhileIamIsOn) {
+  restore("copy-1", "yesterday", "sg-worker");
+  restore("copy-2", "yesterday", "sg-worker");
+  const std::string admin = backend_->admin_connection("copy-1", "shop");
+  ask(admin, "CREATE ROLE people; GRANT rds_iam TO people; GRANT people TO master");
+  const std::string by_password = target("copy-1", "production-password");
+  EXPECT_THAT(ask(by_password, "SELECT 1"),
+              HasSubstr("FATAL:  LDAP authentication failed for user \"master\""));
+  auto token = [&](const std::string& id, const std::string& user, const std::vector<std::string>& who = {}) {
+    std::vector<std::string> environment = fake_->environment();
+    environment.insert(environment.end(), who.begin(), who.end());
+    testing::RunResult made = testing::run_program(
+        {kAwsProgram, "rds", "generate-db-auth-token", "--hostname", endpoint(id)["Address"], "--port",
+         std::to_string(endpoint(id)["Port"].get<int>()), "--username", user},
+        "", "", environment);
+    EXPECT_EQ(made.status, 0) << made.err;
+    return made.out.substr(0, made.out.find('\n'));
+  };
+  auto log_in = [&](const std::string& password) {
+    return ask(target("copy-1", "'" + password + "'"), "SELECT session_user");
+  };
+  auto last_refusal = [&] { return fake_->calls().back().error; };
+  const std::string good = token("copy-1", "master");
+  EXPECT_THAT(log_in(good), HasSubstr("LDAP authentication failed"));
+  EXPECT_THAT(last_refusal(), HasSubstr("authentication is off"));
+  auto switch_iam = [&](const char* id, const char* how) {
+    ASSERT_EQ(
+        aws(*fake_, {"rds", "modify-db-instance", "--db-instance-identifier", id, how, "--apply-immediately"})
+            .status,
+        0);
+  };
+  switch_iam("copy-2", "--enable-iam-database-authentication");
+  EXPECT_THAT(log_in(good), HasSubstr("LDAP authentication failed")) << "it is another's that is on";
+  switch_iam("copy-1", "--enable-iam-database-authentication");
+  EXPECT_EQ(log_in(good), "master");
+  EXPECT_EQ(fake_->calls().back().operation, "connect");
+  EXPECT_EQ(fake_->calls().back().principal, "arn:aws:iam::123456789012:user/tester");
+  EXPECT_EQ(
+      fake_->calls().back().target,
+      "dbuser:" + parse_json(fake_->instance("copy-1"))["DbiResourceId"].get<std::string>() + "/master");
+  EXPECT_THAT(ask(by_password, "SELECT 1"), HasSubstr("LDAP authentication failed"));
+
+  // What was signed is what counts, and for whom and where.
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {token("copy-2", "master"), "it is of"},
+      {token("copy-1", "rdsadmin"), "not to connect as"},
+      {token("copy-1", "master", {"AWS_SECRET_ACCESS_KEY=other"}), "SignatureDoesNotMatch"},
+      {token("copy-1", "master", {"AWS_ACCESS_KEY_ID=AKIAOTHER"}), "InvalidClientTokenId"},
+      {token("copy-1", "master", {"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1"}), "scoped"},
+      {good.substr(0, good.size() - 1) + (good.back() == '0' ? "1" : "0"), "SignatureDoesNotMatch"},
+      {good + "&DBUser=master", "not to connect as"},
+      {good + "&X-Amz-Expires=900", "twice"},
+      {good + "&More=1", "no parameter More"}};
+  for (const auto& [password, why] : wrong) {
+    EXPECT_THAT(log_in(password), HasSubstr("LDAP authentication failed")) << why;
+    EXPECT_THAT(last_refusal(), HasSubstr(why));
+  }
+  fake_->iam().decide_by([](const std::string&, const std::string& action, const std::string& resource) {
+    return action != "rds-db:connect" || resource.find("dbuser:db-") == std::string::npos;
+  });
+  EXPECT_THAT(log_in(good), HasSubstr("LDAP authentication failed"));
+  EXPECT_THAT(last_refusal(), HasSubstr("AccessDenied"));
+  fake_->iam().decide_by(nullptr);
+  fake_->skew(std::chrono::minutes(16));
+  EXPECT_THAT(log_in(good), HasSubstr("LDAP authentication failed"));
+  EXPECT_THAT(last_refusal(), HasSubstr("ExpiredToken"));
+  fake_->skew({});
+
+  // The master may end it himself, and then it is his password that counts.
+  EXPECT_EQ(ask(target("copy-1", "'" + good + "'"), "REVOKE rds_iam FROM people; SELECT 'done'"), "done");
+  EXPECT_EQ(ask(by_password, "SELECT 1"), "1");
+  EXPECT_THAT(log_in(good), HasSubstr("password authentication failed"));
+}
+
+// Whatever is not exactly a simple bind is no request.
+TEST(LdapBinds, ReadsSimpleBindsAndNothingElse) {
+  auto tlv = [](char tag, const std::string& value) {
+    std::string length(1, static_cast<char>(value.size()));
+    if (value.size() >= 0x80) {
+      length = std::string("\x82") + static_cast<char>(value.size() >> 8U) +
+               static_cast<char>(value.size() & 0xffU);
+    }
+    return std::string(1, tag) + length + value;
+  };
+  auto bind = [&](const std::string& version, const std::string& name, char how,
+                  const std::string& password) {
+    return tlv(0x30,
+               tlv(0x02, "\x01") + tlv(0x60, tlv(0x02, version) + tlv(0x04, name) + tlv(how, password)));
+  };
+  const char simple = static_cast<char>(0x80);
+  const std::string token(2000, 't');
+  auto good = read_ldap(bind("\x03", "cn=master,dc=copy-1", simple, token));
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->id, "\x01");
+  EXPECT_EQ(good->name, "cn=master,dc=copy-1");
+  EXPECT_EQ(good->password, token);
+  auto unbind = read_ldap(tlv(0x30, tlv(0x02, "\x02") + tlv(0x42, "")));
+  ASSERT_TRUE(unbind);
+  EXPECT_TRUE(unbind->unbind);
+  const std::string whole = bind("\x03", "cn=a", simple, "p");
+  const std::string wrong[] = {"",
+                               bind("\x02", "cn=a", simple, "p"),
+                               bind("\x03", "", simple, "p"),
+                               bind("\x03", "cn=a", simple, ""),
+                               bind("\x03", "cn=a", static_cast<char>(0xa3), "p"),
+                               whole + "x",
+                               whole.substr(0, whole.size() - 1),
+                               tlv(0x30, tlv(0x02, "") + tlv(0x42, "")),
+                               std::string("\x30\x80\x02\x01\x01\x42\x00\x00\x00", 9),
+                               tlv(0x30, tlv(0x02, "\x01") + tlv(0x4a, "cn=a"))};
+  for (const std::string& each : wrong) EXPECT_FALSE(read_ldap(each)) << each.size();
+  for (size_t i = 0; i < whole.size(); ++i) EXPECT_FALSE(read_ldap(whole.substr(0, i))) << i;
 }
 
 }  // namespace

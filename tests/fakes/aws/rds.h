@@ -22,6 +22,8 @@ class Rds final : public Service {
   json* cluster(const std::string& id) { return clusters_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
   void set_status(const std::string& id, const std::string& status);
+  // Of whoever sends a token as his password. Takes the lock itself: a server asks, and no call.
+  bool accepts_token(const TokenLogin& login);
 
  private:
   // What a describe does not show.

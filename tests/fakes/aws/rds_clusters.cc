@@ -312,6 +312,11 @@ json Rds::modify_cluster(Call& call) {
     cluster["PendingModifiedValues"] = {{"MasterUserPassword", "****"}};
     *clusters_.find(id) = cluster;
   }
+  if (call.has("EnableIAMDatabaseAuthentication")) {
+    cluster["PendingModifiedValues"]["IAMDatabaseAuthenticationEnabled"] =
+        call.flag("EnableIAMDatabaseAuthentication");
+    *clusters_.find(id) = cluster;
+  }
   std::string resource_id = cluster["DbClusterResourceId"];
   world_.later(world_.settings.delays.modify_notice, [this, id, changes, resource_id] {
     set_cluster_status(id,

@@ -356,6 +356,11 @@ json Rds::modify_instance(Call& call) {
     // Without ApplyImmediately it waits for the maintenance window, which never comes here.
     if (!call.flag("ApplyImmediately")) changes.erase(waiting);
   }
+  if (call.has("EnableIAMDatabaseAuthentication")) {
+    const bool wanted = call.flag("EnableIAMDatabaseAuthentication");
+    if (wanted != instance.value("IAMDatabaseAuthenticationEnabled", false))
+      pending["IAMDatabaseAuthenticationEnabled"] = wanted;
+  }
   *instances_.find(id) = instance;
   if (changes.empty()) return {{"DBInstance", instance}};
   std::string resource_id = instance["DbiResourceId"];
@@ -384,6 +389,7 @@ void Rds::apply(const std::string& id, const json& changes) {
       instance["VpcSecurityGroups"] = memberships(value);
     } else if (name == "EnableIAMDatabaseAuthentication") {
       instance["IAMDatabaseAuthenticationEnabled"] = value;
+      instance["PendingModifiedValues"].erase("IAMDatabaseAuthenticationEnabled");
     } else if (name == "DBParameterGroupName") {
       bool same = instance["DBParameterGroups"][0]["DBParameterGroupName"] == value;
       if (!same) {

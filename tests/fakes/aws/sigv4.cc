@@ -119,6 +119,28 @@ void check_signed_headers(const HttpRequest& request, const std::vector<std::str
   }
 }
 
+// Its parameters, decoded; refused where one is there twice.
+std::map<std::string, std::string> query_of(const std::string& query) {
+  std::map<std::string, std::string> out;
+  for (const std::string& part : split(query, '&')) {
+    size_t equals = part.find('=');
+    if (equals == std::string::npos) refuse("IncompleteSignature", "a parameter without a value: " + part);
+    bool is_new =
+        out.emplace(percent_decode(part.substr(0, equals)), percent_decode(part.substr(equals + 1))).second;
+    if (!is_new) refuse("IncompleteSignature", "a parameter is there twice: " + part.substr(0, equals));
+  }
+  return out;
+}
+
+// What is left of a presigned query without its signature, as it came.
+std::string without_signature(const std::string& query) {
+  std::string out;
+  for (const std::string& part : split(query, '&')) {
+    if (part.rfind("X-Amz-Signature=", 0) != 0) out += (out.empty() ? "" : "&") + part;
+  }
+  return out;
+}
+
 std::string signing_key(const std::string& secret, const Scope& scope) {
   std::string key = hmac_sha256("AWS4" + secret, scope.date);
   key = hmac_sha256(key, scope.region);
@@ -237,6 +259,56 @@ Identity verify(const HttpRequest& request, const Scope& scope, Dialect dialect,
     refuse_signature(dialect, SignatureFault::kExpired,
                      "The security token included in the request is expired");
   }
+  return *identity;
+}
+
+Identity verify_presigned(const HttpRequest& request, const std::string& service, const std::string& region,
+                          Duration longest, Instant now, const FindIdentity& find) {
+  std::map<std::string, std::string> given = query_of(request.query);
+  std::map<std::string, std::string> amz;
+  for (const auto& [name, value] : given) {
+    if (to_lower_ascii(name).rfind("x-amz-", 0) == 0) amz[name] = value;
+  }
+  for (const char* needed : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
+                             "X-Amz-SignedHeaders", "X-Amz-Signature"}) {
+    if (!amz.contains(needed)) refuse("IncompleteSignature", std::string("it has no ") + needed);
+  }
+  if (amz.size() != (amz.contains("X-Amz-Security-Token") ? 7U : 6U))
+    refuse("IncompleteSignature", "it has more parameters of a signature than there are");
+  std::vector<std::string> parts = split(amz["X-Amz-Credential"], '/');
+  const std::string& date = amz["X-Amz-Date"];
+  std::optional<Instant> made = parse_amz_date(date);
+  if (amz["X-Amz-Algorithm"] != kAlgorithm || amz["X-Amz-SignedHeaders"] != "host" || parts.size() != 5 ||
+      !made || parts[1] != date.substr(0, 8) || parts[4] != "aws4_request") {
+    refuse("IncompleteSignature", "its parameters do not belong together");
+  }
+  if (parts[2] != region || parts[3] != service)
+    refuse_signature(Dialect::kQuery, SignatureFault::kScope, "Credential should be scoped to " + service);
+  std::optional<Identity> identity = find(parts[0]);
+  if (!identity || amz["X-Amz-Security-Token"] != identity->session_token)
+    refuse_signature(Dialect::kQuery, SignatureFault::kUnknownKey, "The security token is invalid.");
+  Scope scope{.access_key = parts[0],
+              .date = parts[1],
+              .region = parts[2],
+              .service = parts[3],
+              .signed_headers = "host",
+              .signature = amz["X-Amz-Signature"]};
+  std::string canonical = request.method + "\n" + canonical_path(request, Dialect::kQuery) + "\n" +
+                          canonical_query(without_signature(request.query)) + "\n" +
+                          canonical_headers(request, {"host"}) + "\nhost\n" + sha256_hex(request.body);
+  std::string to_sign = fmt::format("{}\n{}\n{}/{}/{}/aws4_request\n{}", kAlgorithm, date, scope.date,
+                                    scope.region, scope.service, sha256_hex(canonical));
+  if (to_hex(hmac_sha256(signing_key(identity->secret_key, scope), to_sign)) != scope.signature)
+    refuse_signature(Dialect::kQuery, SignatureFault::kMismatch, "The signature does not match.");
+  const std::string& expires = amz["X-Amz-Expires"];
+  bool is_number = !expires.empty() && expires.size() <= 6 &&
+                   std::all_of(expires.begin(), expires.end(), [](char c) { return c >= '0' && c <= '9'; });
+  Duration lifetime = std::chrono::seconds(is_number ? std::stoi(expires) : 0);
+  if (lifetime <= Duration::zero() || lifetime > longest)
+    refuse("IncompleteSignature", "X-Amz-Expires is out of bounds: " + expires);
+  if (now < *made - kSkewMax || now >= *made + lifetime || (identity->expires && now >= *identity->expires))
+    refuse_signature(Dialect::kQuery, SignatureFault::kExpired,
+                     "made " + date + ", and it is " + to_iso(now));
   return *identity;
 }
 

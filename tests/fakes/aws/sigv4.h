@@ -41,4 +41,10 @@ using FindIdentity = std::function<std::optional<Identity>(const std::string& ac
 Identity verify(const HttpRequest& request, const Scope& scope, Dialect dialect, const std::string& region,
                 Instant now, const FindIdentity& find);
 
+// Of a GET whose signature is in its query ("presigned") and covers its Host alone: who made it. Throws
+// Refusal unless all is right: every parameter of the signature once and no other of its kind, made for this
+// service and region, and `now` within its time, of which there is at most `longest`.
+Identity verify_presigned(const HttpRequest& request, const std::string& service, const std::string& region,
+                          Duration longest, Instant now, const FindIdentity& find);
+
 }  // namespace ytb::fakes::aws

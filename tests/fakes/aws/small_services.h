@@ -82,8 +82,13 @@ class Iam final : public Service {
   using Decide = std::function<bool(const std::string& principal, const std::string& action,
                                     const std::string& resource)>;
   explicit Iam(World& world);
-  // What SimulatePrincipalPolicy answers; without it everything is allowed. It does not bind other services.
+  // What SimulatePrincipalPolicy answers; without it everything is allowed. Of what is done it binds logins
+  // to databases alone (rds-db:connect).
   void decide_by(Decide decide) { decide_ = std::move(decide); }
+  [[nodiscard]] bool allows(const std::string& principal, const std::string& action,
+                            const std::string& resource) const {
+    return decide_ == nullptr || decide_(principal, action, resource);
+  }
   void seed_role(const std::string& name) { roles_.insert(name); }
 
  private:
