@@ -217,13 +217,14 @@ void AwsScenario::accept_policy() {
 
 void AwsScenario::search_for_secrets(const RunResult& result) {
   for (const char* secret :
-       {kMaskingKey, kSigningText, kStagingPassword, kMasterPassword, kAppPassword, "fake-secret-key"}) {
+       {kMaskingKey, kSigningText, kStagingPassword, kMasterPassword, kAppPassword, "planted-secret-key"}) {
     EXPECT_THAT(result.out + result.err, Not(HasSubstr(secret))) << "a secret was printed";
   }
 }
 
 std::vector<std::string> AwsScenario::command(const std::vector<std::string>& words) const {
-  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config", config_};
+  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--verbose", "--config",
+                                config_};
   argv.insert(argv.end(), words.begin(), words.end());
   return argv;
 }
@@ -248,7 +249,7 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
     const size_t equals = pair.find('=');
     ::setenv(pair.substr(0, equals).c_str(), pair.substr(equals + 1).c_str(), 1);
   }
-  words.insert(words.begin(), {"--config", config_});
+  words.insert(words.begin(), {"--verbose", "--config", config_});
   rds::FakesClock clock(*fake_);
   clock.on_sleep = at_every_wait;
   AwsSessions sessions(clock, *stop);
@@ -294,6 +295,7 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
   result.status = cli::run_command_line(words, services, cli::Output{.out = out, .err = err});
   result.out = out.str();
   result.err = err.str();
+  testing::keep_output(result);
   search_for_secrets(result);
   return result;
 }

@@ -148,7 +148,8 @@ productions:
   }
 
   RunResult ytb(std::vector<std::string> arguments) {
-    std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config", config_};
+    std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--verbose",
+                                  "--config", config_};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     std::vector<std::string> environment;
     for (std::string& each : fake_->environment()) {
@@ -158,7 +159,7 @@ productions:
     }
     RunResult result = run_program(argv, {}, {}, environment);
     for (const char* secret :
-         {kMaskingKey, kSigningText, kStagingPassword, kMasterPassword, "fake-secret-key"}) {
+         {kMaskingKey, kSigningText, kStagingPassword, kMasterPassword, "planted-secret-key"}) {
       EXPECT_THAT(result.out + result.err, Not(HasSubstr(secret))) << "a secret was printed";
     }
     return result;

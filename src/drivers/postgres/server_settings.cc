@@ -14,7 +14,8 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr int kLocksMin = 256;  // a partitioned table with some hundred leaves in one statement
+constexpr int kLocksMin = 256;     // a partitioned table with some hundred leaves in one statement
+constexpr int kOriginsMax = 1000;  // about 300 bytes of shared memory each
 constexpr int kPreparedMin = 16;
 constexpr size_t kValueBytesMax = 1000;
 
@@ -288,7 +289,12 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   // No senders, workers or archiving: a copy talks to nobody.
   set("wal_level", "minimal");
   set("max_wal_senders", "0");
-  set("max_replication_slots", "0");
+  // No slots either (neutralise empties pg_replslot); but what a subscription applied while the snapshot was
+  // taken is replayed with its replication origin, each of which takes a place here, as many as production
+  // may have.
+  set("max_replication_slots", closed ? std::to_string(kOriginsMax) : "0");
+  if (spec.engine_major >= 18)
+    set("max_active_replication_origins", closed ? std::to_string(kOriginsMax) : "0");
   set("max_logical_replication_workers", "0");
   set("archive_mode", "off");
   set("archive_command", "");

@@ -47,7 +47,7 @@ using Tags = std::map<std::string, std::string>;
 // Who signs. `session_token` is empty for a user's long-lived key.
 struct Identity {
   std::string access_key = "AKIAFAKEFAKEFAKE0001";
-  std::string secret_key = "fake-secret-key";
+  std::string secret_key = "planted-secret-key";
   std::string session_token;
   std::string arn = "arn:aws:iam::123456789012:user/tester";
   std::optional<Instant> expires;
