@@ -511,18 +511,13 @@ TEST_F(StackHostTest, whatever_call_fails_and_however_the_next_run_goes_on) {
 TEST_F(StackHostTest, an_opening_that_is_rolled_back_is_told_and_tried_again) {
   must(restore());
   model::PassedProof proof = prove();
-  bool broke = false;
-  clock_->on_sleep = [&] {
-    if (broke || fake_->stack_status(kName) != "UPDATE_IN_PROGRESS") return;
-    fake_->set_instance_status(kName, "incompatible-network");
-    broke = true;
-  };
+  fake_->fail_next_change("AWS::RDS::DBInstance", "the group sg-staging is in another VPC");
   Status status = host_->open(owned(), proof, {}, progress_);
-  clock_->on_sleep = nullptr;
   ASSERT_FALSE(status.ok());
-  EXPECT_THAT(status.error().message, HasSubstr("UPDATE_ROLLBACK_COMPLETE: Instance: "));
+  EXPECT_THAT(status.error().message,
+              HasSubstr("UPDATE_ROLLBACK_COMPLETE: Instance: the group sg-staging is in another VPC"));
   EXPECT_EQ(status.error().retry, Retry::kLater);
-  fake_->set_instance_status(kName, "available");
+  EXPECT_THAT(groups(), ElementsAre("sg-quarantine"));
   fake_->advance(std::chrono::minutes(5));
   must(persist([&] { return host_->open(owned(), proof, {}, progress_); }));
   EXPECT_THAT(groups(), UnorderedElementsAre("sg-quarantine", "sg-staging"));

@@ -194,11 +194,14 @@ class FakeAws {
   [[nodiscard]] std::string instance(const std::string& id);
   [[nodiscard]] std::string snapshot(const std::string& id);
   [[nodiscard]] std::string cluster(const std::string& id);
+  [[nodiscard]] std::string cluster_snapshot(const std::string& id);
   [[nodiscard]] std::vector<std::string> instance_ids();
   // "CREATE_COMPLETE"; "" where there is no such stack.
   [[nodiscard]] std::string stack_status(const std::string& name);
   // The next creation of a resource by a stack, e.g. of an "AWS::RDS::DBInstance", fails with the reason.
   void fail_next_resource(const std::string& type, const std::string& reason);
+  // The next change of one that is there, by a stack's update or by its rollback, fails before it is done.
+  void fail_next_change(const std::string& type, const std::string& reason);
   // Something of this id changes behind everybody's back, e.g. to "incompatible-restore".
   void set_instance_status(const std::string& id, const std::string& status);
 

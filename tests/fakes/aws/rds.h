@@ -20,6 +20,7 @@ class Rds final : public Service {
   void unseed_snapshot(const std::string& id) { snapshots_.erase(id); }
   json* snapshot(const std::string& id) { return snapshots_.find(id); }
   json* cluster(const std::string& id) { return clusters_.find(id); }
+  json* cluster_snapshot(const std::string& id) { return cluster_snapshots_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
   void set_status(const std::string& id, const std::string& status);
   // Of whoever sends a token as his password. Takes the lock itself: a server asks, and no call.
