@@ -106,7 +106,6 @@ TEST_F(FakeAwsInstances, RetentionWaitsForTheWindowUnlessImmediate) {
 
 TEST_F(FakeAwsInstances, AVolumeOnlyGrowsAndNotTwiceInSixHours) {
   Settings settings;
-  settings.start_at = *from_iso("2026-11-21T07:00:00Z");
   settings.delays.storage_optimization = std::chrono::hours(2);
   FakeAws fake(settings);
   fake.seed(snapshot());
