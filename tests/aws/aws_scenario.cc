@@ -65,6 +65,7 @@ fakes::aws::Delays as_slow_as_aws() {
           .instance_backup = std::chrono::minutes(5),
           .modify_notice = std::chrono::seconds(30),
           .modify = std::chrono::minutes(1),
+          .storage_optimization = std::chrono::hours(8),
           .instance_delete = std::chrono::minutes(5),
           .stack_step = std::chrono::seconds(2),
           .dns = std::chrono::seconds(30)};

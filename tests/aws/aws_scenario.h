@@ -69,6 +69,8 @@ class AwsScenario {
   [[nodiscard]] fakes::aws::PostgresBackend& backend() { return *backend_; }
   [[nodiscard]] const std::string& config() const { return config_; }
   [[nodiscard]] std::string state_directory() const { return folder_ / "state"; }
+  // A file beside the config: "schema.sql" is what the policy was accepted for.
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ / name; }
   [[nodiscard]] const std::string& zone() const { return zone_; }  // the id of mysite.com's
   // Of the data that every snapshot is of.
   [[nodiscard]] const std::string& data() const { return data_; }

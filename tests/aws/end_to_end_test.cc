@@ -82,6 +82,53 @@ TEST_F(AwsEndToEnd, DayAfterDay) {
   aws.expect_nothing_left_over();
 }
 
+TEST_F(AwsEndToEnd, AGrownVolumeIsWarmedUpBeforeItOpens) {
+  ScenarioOptions options;
+  options.productions.front().copies = "        warm_up: true\n        storage_gb: 30\n";
+  options.schema = "CREATE TABLE public.orders (id integer, note text);\n";
+  options.script =
+      options.schema + "INSERT INTO orders SELECT g, 'note ' || g FROM generate_series(1, 20000) g;\n";
+  options.policy = "      public.orders: {\"*\": keep}\n";
+  AwsScenario& aws = begin(std::move(options));
+  aws.must({"refresh"});
+  expect_serves(kFirst);
+  const auto instance = parse_json(aws.fake().instance(kFirst));
+  EXPECT_EQ(instance["AllocatedStorage"], 30);
+  EXPECT_EQ(instance["DBInstanceStatus"], "storage-optimization") << "nobody waited for its end";
+  // Both come from the same data directory, counters included.
+  auto reads = [&](const std::string& id, const std::string& table) {
+    return std::stoi(ask(
+        aws.backend().admin_connection(id, "shop"),
+        "SELECT heap_blks_read + heap_blks_hit FROM pg_statio_user_tables WHERE relname = '" + table + "'"));
+  };
+  const int blocks = std::stoi(
+      ask(aws.backend().admin_connection(kFirst, "shop"), "SELECT pg_relation_size('orders') / 8192"));
+  ASSERT_GT(blocks, 50);
+  EXPECT_EQ(reads(kFirst, "orders"), reads("shop", "orders") + blocks);
+  EXPECT_EQ(ask(aws.backend().admin_connection(kFirst, "shop"),
+                "SELECT count(*) FROM pg_extension WHERE extname = 'pg_prewarm'"),
+            "0");
+  EXPECT_THAT(aws.must({"proof", "show"}).out, HasSubstr("that masking did not write anew were read"));
+
+  // Production has grown beyond what is asked for: yesterday's copy serves on, and nothing is begun.
+  aws.fake().advance(std::chrono::hours(24));
+  fakes::aws::SnapshotSeed grown;
+  grown.id = "rds:shop-2026-11-22-06-00";
+  grown.type = "automated";
+  grown.created = *from_iso("2026-11-22T06:00:00Z");
+  grown.engine_version = aws.version();
+  grown.allocated_gib = 40;
+  grown.data = aws.data();
+  aws.fake().seed(grown);
+  const size_t changes = aws.fake().mutations().size();
+  testing::RunResult refused = aws.run({"refresh"});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.err, HasSubstr("storage_gb is 30, and the snapshot's volume has 40 GiB"));
+  for (size_t i = changes; i < aws.fake().mutations().size(); ++i)
+    EXPECT_EQ(aws.fake().mutations()[i].operation, "PutObject") << "a tombstone, and nothing else";
+  expect_serves(kFirst);
+}
+
 TEST_F(AwsEndToEnd, GoesBackAndDeletesWhatIsAsked) {
   AwsScenario& aws = begin();
   aws.write_config("    spare_copies: 1\n");

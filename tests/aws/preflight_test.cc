@@ -156,6 +156,7 @@ TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
         "✓ quota DBInstances: 0 of 10 used, up to 2 more needed",
         "✓ quota AllocatedStorage: 0 of 100000 used, up to 40",
         "larger ones go to the Fargate task",
+        "✓ copies' storage: 20 GiB, as the snapshot's",
         "answered [read]",
         "✓ may read: cloudformation:DescribeStacks, ec2:",
         "✓ may cloudformation:CreateStack: on "
@@ -373,6 +374,15 @@ TEST_F(Preflight, a_denied_read_names_the_permission_and_the_rest_goes_on) {
   // Who we are is not known: what follows is looked at all the same.
   fake_.fail("GetCallerIdentity", 1, {.kind = Fault::Kind::kAccessDenied});
   EXPECT_THAT(report(), HasSubstr("✓ newest snapshot"));
+}
+
+TEST_F(Preflight, a_volume_is_judged_by_the_newest_snapshot) {
+  production_.copies.rds.storage_gb = 10;
+  EXPECT_THAT(report(),
+              HasSubstr("✗ copies' storage: copies.storage_gb is 10, and the snapshot's volume has 20 GiB"));
+  production_.copies.rds.storage_gb = 100;
+  EXPECT_THAT(report(), HasSubstr("✓ copies' storage: 100 GiB, and the snapshot's 20"));
+  EXPECT_THAT(report(), HasSubstr("✓ quota AllocatedStorage: 0 of 100000 used, up to 200"));
 }
 
 TEST_F(Preflight, sizes_are_numbers_and_refused_without_fargate) {

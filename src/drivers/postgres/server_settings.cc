@@ -122,14 +122,6 @@ constexpr std::string_view kAllowed[] = {
     "xmloption",
 };
 
-bool fits(std::string_view name, std::string_view pattern) {
-  size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return name == pattern;
-  std::string_view head = pattern.substr(0, star);
-  std::string_view tail = pattern.substr(star + 1);
-  return name.size() >= head.size() + tail.size() && name.starts_with(head) && name.ends_with(tail);
-}
-
 bool is_name(std::string_view name) {
   if (name.empty() || name.size() > 63 || !((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_'))
     return false;
@@ -215,7 +207,7 @@ Status check_settings(const std::map<std::string, std::string>& settings,
                         is_name(name.substr(dot + 1)) && name.substr(0, dot) != "yesterdaytabase";
     bool allowed =
         of_extension || (is_name(name) && std::any_of(std::begin(kAllowed), std::end(kAllowed),
-                                                      [&, &n = name](auto p) { return fits(n, p); }));
+                                                      [&, &n = name](auto p) { return fits_pattern(n, p); }));
     if (!allowed) {
       return Error{
           .code = Code::kConfig,
@@ -264,8 +256,9 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
     static constexpr std::string_view kWhileClosed[] = {
         "shared_buffers", "max_wal_size", "work_mem",    "maintenance_work_mem",
         "max_parallel_*", "wal_buffers",  "effective_*", "huge_pages"};
-    bool wanted = !closed || std::any_of(std::begin(kWhileClosed), std::end(kWhileClosed),
-                                         [&, n = std::string_view(name)](auto p) { return fits(n, p); });
+    bool wanted =
+        !closed || std::any_of(std::begin(kWhileClosed), std::end(kWhileClosed),
+                               [&, n = std::string_view(name)](auto p) { return fits_pattern(n, p); });
     if (wanted) set(name, value);
   }
   set("max_connections", std::to_string(number_in(spec.settings, "max_connections", limits.max_connections)));

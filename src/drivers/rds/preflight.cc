@@ -9,6 +9,7 @@
 #include "drivers/rds/old_stack.h"
 #include "drivers/rds/preflight_look.h"
 #include "drivers/rds/snapshot_source.h"
+#include "drivers/rds/stack_template.h"
 #include "model/copy.h"
 
 namespace ytb::rds {
@@ -186,7 +187,9 @@ int64_t needed(const PreflightLook& look, const std::string& quota) {
   if (look.is_aurora())
     return quota == "DBClusters" ? copies : quota == "ManualClusterSnapshots" ? snapshots : 0;
   if (quota == "ManualSnapshots") return snapshots;
-  if (quota == "AllocatedStorage" && look.newest) return copies * look.newest->allocated_gib;
+  if (quota == "AllocatedStorage" && look.newest) {
+    return copies * std::max(look.newest->allocated_gib, look.production.copies.rds.storage_gb);
+  }
   return 0;
 }
 
@@ -248,6 +251,24 @@ void check_sizes(PreflightLook& look) {
   look.failed(what, Code::kSpace, message, hint);
 }
 
+void check_volume(PreflightLook& look) {
+  const int64_t asked = look.production.copies.rds.storage_gb;
+  if (!look.newest || look.is_aurora()) return;
+  const std::string what = "copies' storage";
+  const int64_t snapshot = look.newest->allocated_gib;
+  Status fits = check_storage(asked, snapshot);
+  if (!fits.ok()) {
+    const Error& error = fits.error();
+    return look.failed(what, error.code, error.message, error.hint);
+  }
+  if (asked == 0) {
+    return look.fine(what, fmt::format("{} GiB, as the snapshot's; masking looks whether that suffices, and "
+                                       "copies.storage_gb makes it more",
+                                       snapshot));
+  }
+  look.fine(what, fmt::format("{} GiB, and the snapshot's {}", asked, snapshot));
+}
+
 void check_endpoints(PreflightLook& look) {
   const auto stack =
       look.clients.stacks.describe_stack(model::copy_id(look.production.name, look.options.now, 1).str());
@@ -292,6 +313,7 @@ std::vector<PreflightLine> preflight(const PreflightClients& clients,
   check_place(look);
   check_quotas(look);
   check_sizes(look);
+  check_volume(look);
   check_endpoints(look);
   check_rights(look);
   return std::move(look.lines);

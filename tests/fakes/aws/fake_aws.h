@@ -54,11 +54,12 @@ struct Identity {
 };
 
 struct Delays {
-  Duration snapshot{};         // creating → available
-  Duration instance_create{};  // creating → backing-up
-  Duration instance_backup{};  // backing-up → available
-  Duration modify_notice{};    // the stale `available` after ModifyDBInstance was answered
-  Duration modify{};           // modifying, resetting-master-credentials → available
+  Duration snapshot{};              // creating → available
+  Duration instance_create{};       // creating → backing-up
+  Duration instance_backup{};       // backing-up → available
+  Duration modify_notice{};         // the stale `available` after ModifyDBInstance was answered
+  Duration modify{};                // modifying, resetting-master-credentials → available
+  Duration storage_optimization{};  // storage-optimization → available, after a volume has grown
   Duration instance_delete{};
   Duration stack_step{};  // each stack resource that has no delay of its own
   Duration dns{};         // PENDING → INSYNC

@@ -30,6 +30,8 @@ class Rds final : public Service {
   // What a describe does not show.
   struct Hidden {
     std::string password, data;
+    std::optional<Instant> grown_at = {};  // its volume
+    bool optimizing = false;
   };
   void add_instance_operations();
   void add_group_operations();
@@ -46,6 +48,9 @@ class Rds final : public Service {
   void begin_instance(const std::string& id, json instance, Hidden hidden);
   void come_up(const std::string& id);
   void apply(const std::string& id, const json& changes);
+  // Refuses what RDS refuses of a volume: to shrink, to grow by little, to grow again within hours.
+  void check_growth(const std::string& id, int64_t now_gib, int64_t wanted_gib) const;
+  void optimize_storage(const std::string& id);
   void vanish(const std::string& id);
   void take_snapshot(const std::string& snapshot, const std::string& instance, const std::string& type,
                      const json& tags);
