@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 
 namespace ytb::testing {
@@ -134,6 +135,16 @@ std::string server_user() {
   return getpwnam("postgres") != nullptr ? "postgres" : "nobody";
 }
 
+void keep_output(const RunResult& result) {
+  static std::mutex one_at_a_time;
+  std::lock_guard lock(one_at_a_time);
+  const fs::path folder = fs::path(YTB_BINARY_DIR) / "Testing" / "output";
+  fs::create_directories(folder);
+  std::ofstream kept(folder / (std::to_string(getpid()) + ".txt"), std::ios::binary | std::ios::app);
+  kept << result.out << result.err;
+  if (!kept.flush()) ADD_FAILURE() << "cannot keep the program's output in " << folder;
+}
+
 RunResult run_program(const std::vector<std::string>& argv, const std::string& user, const std::string& input,
                       const std::vector<std::string>& environment) {
   RunResult result;
@@ -168,6 +179,10 @@ RunResult run_program(const std::vector<std::string>& argv, const std::string& u
     fclose(file);
   }
   fclose(in);
+  const bool ours = std::any_of(argv.begin(), argv.end(), [](const std::string& word) {
+    return word.ends_with("/yesterdaytabase") || word.ends_with("/crashing_ytb");
+  });
+  if (ours) keep_output(result);
   return result;
 }
 

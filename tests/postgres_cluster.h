@@ -25,7 +25,11 @@ struct RunResult {
   std::string out;
   std::string err;
 };
-// Runs a program and waits, as `user` where that is not "" (needs root). Never through a shell.
+// Keeps what our program printed in a test, for the last test of a run (tests/support/secrets_test.py), which
+// searches all of it for the secrets that tests plant.
+void keep_output(const RunResult& result);
+// Runs a program and waits, as `user` where that is not "" (needs root). Never through a shell. Keeps our own
+// output.
 RunResult run_program(const std::vector<std::string>& argv, const std::string& user = {},
                       const std::string& input = {}, const std::vector<std::string>& environment = {});
 

@@ -75,6 +75,18 @@ TEST(Text, Numbers) {
   EXPECT_EQ(with_commas(123456), "123,456");
 }
 
+TEST(Text, FitsPattern) {
+  EXPECT_TRUE(fits_pattern("work_mem", "work_mem"));
+  EXPECT_FALSE(fits_pattern("work_mem2", "work_mem"));
+  EXPECT_TRUE(fits_pattern("track_io_timing", "track_*"));
+  EXPECT_TRUE(fits_pattern("track_", "track_*"));
+  EXPECT_FALSE(fits_pattern("backtrack_x", "track_*"));
+  EXPECT_TRUE(fits_pattern("jit_above_cost", "jit_*_cost"));
+  EXPECT_FALSE(fits_pattern("jit_cost", "jit_*_cost")) << "head and tail do not overlap";
+  EXPECT_FALSE(fits_pattern("jit_above_costs", "jit_*_cost"));
+  EXPECT_FALSE(fits_pattern("", "jit"));
+}
+
 TEST(Text, PrintableHidesControlCharacters) { EXPECT_EQ(printable("a\nb\x1b[31m\\"), "a\\nb\\x1b[31m\\\\"); }
 
 TEST(Error, EveryCodeHasItsOwnNameAndStatus) {

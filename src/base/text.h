@@ -19,6 +19,8 @@ std::string human_bytes(uint64_t bytes);
 std::string with_commas(uint64_t number);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
+// Whether `name` is `pattern`, in which one * stands for any text: "jit_*_cost", "track_*".
+bool fits_pattern(std::string_view name, std::string_view pattern);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string to_lower_ascii(std::string_view text);
 std::string to_hex(std::string_view bytes);

@@ -44,6 +44,7 @@ struct RdsCopiesConfig {
   std::vector<std::string> staging_groups;  // added at opening
   std::string option_group;
   std::string storage_type = "gp3";
+  int64_t storage_gb = 0;  // GiB of a copy's volume, as RDS counts; 0: as large as production's. Only rds
   std::map<std::string, std::string>
       parameters;              // of the copy's own parameter group, checked like `settings`
   std::string ca_certificate;  // CACertificateIdentifier; "" : the account's default
@@ -54,6 +55,9 @@ struct RdsCopiesConfig {
   std::string bucket;        // S3: evidence and proofs
   std::string bucket_prefix = "yesterdaytabase";
   Duration restore_max = std::chrono::hours(12);
+  // Only rds: whether what masking leaves untouched is read once before opening, for a restored volume loads
+  // from S3 as it is first read.
+  bool warm_up = false;
 };
 
 // Alias kind `route53`. Exactly one of `zone_id` and `domain` is given.

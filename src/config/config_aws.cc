@@ -20,6 +20,8 @@ constexpr size_t kTagValueMax = 256;
 constexpr size_t kTagsMax = 30;  // of 50: ours come beside them
 constexpr Duration kRestoreLeast = std::chrono::minutes(10);
 constexpr Duration kRestoreMost = std::chrono::hours(72);
+constexpr int64_t kStorageLeast = 20;  // GiB, of a volume for PostgreSQL: CreateDBInstance, AllocatedStorage
+constexpr int64_t kStorageMost = 65'536;
 constexpr std::string_view kOurTags = "yesterdaytabase";
 
 bool is_letter_or_digit(char c) {
@@ -247,7 +249,26 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   if (rds.restore_max < kRestoreLeast || rds.restore_max > kRestoreMost) {
     values_.complain(kind, "restore_max", "'restore_max' takes 10min to 72h");
   }
+  read_volume(kind, aurora, rds);
   kind.finish();
+}
+
+void AwsReader::read_volume(MapReader& kind, bool aurora, RdsCopiesConfig& rds) const {
+  if (!aurora) {
+    rds.warm_up = kind.boolean("warm_up", rds.warm_up);
+    rds.storage_gb = kind.integer("storage_gb", rds.storage_gb, kStorageLeast, kStorageMost);
+    return;
+  }
+  if (kind.take("storage_gb") != nullptr) {
+    values_.complain(kind, "storage_gb",
+                     "'storage_gb' is for copies of kind rds: Aurora's storage grows by itself");
+  }
+  if (kind.take("warm_up") != nullptr) {
+    values_.complain(
+        kind, "warm_up",
+        "'warm_up' is for copies of kind rds, whose volume loads from S3 as it is first read: an "
+        "Aurora cluster has no such volume");
+  }
 }
 
 void AwsReader::read_name(MapReader& reader, const std::string& production, Route53AliasConfig& alias) const {

@@ -28,6 +28,8 @@ class AwsReader {
  private:
   void read_groups(MapReader& reader, RdsCopiesConfig& rds) const;
   void read_tags(MapReader& reader, RdsCopiesConfig& rds) const;
+  // What only an instance has: a volume of its own.
+  void read_volume(MapReader& kind, bool aurora, RdsCopiesConfig& rds) const;
   void read_name(MapReader& reader, const std::string& production, Route53AliasConfig& alias) const;
   // A required list of ids that begin with `prefix`, e.g. "sg-".
   std::vector<std::string> ids(MapReader& reader, std::string_view key, std::string_view prefix,

@@ -49,6 +49,8 @@ TEST(ConfigAwsTest, TheShortestHasDefaultsForTheRest) {
   EXPECT_EQ(shop.copies.directory, "");
   EXPECT_EQ(shop.copies.rds.instance_class, "db.t4g.medium");
   EXPECT_EQ(shop.copies.rds.storage_type, "gp3");
+  EXPECT_EQ(shop.copies.rds.storage_gb, 0);
+  EXPECT_FALSE(shop.copies.rds.warm_up);
   EXPECT_EQ(shop.copies.rds.ca_bundle, "/etc/ytb/rds.pem");
   EXPECT_EQ(shop.copies.rds.bucket_prefix, "yesterdaytabase");
   EXPECT_EQ(shop.copies.rds.restore_max, std::chrono::hours(12));
@@ -83,6 +85,8 @@ productions:
         staging_groups: [sg-0b]
         option_group: opts
         storage_type: io2
+        storage_gb: 120
+        warm_up: true
         parameters: {work_mem: "65536"}
         ca_certificate: rds-ca-rsa2048-g1
         ca_bundle: /etc/rds.pem
@@ -126,6 +130,8 @@ productions:
   EXPECT_THAT(rds.staging_groups, ElementsAre("sg-0b"));
   EXPECT_EQ(rds.option_group, "opts");
   EXPECT_EQ(rds.storage_type, "io2");
+  EXPECT_EQ(rds.storage_gb, 120);
+  EXPECT_TRUE(rds.warm_up);
   EXPECT_EQ(rds.parameters.at("work_mem"), "65536");
   EXPECT_EQ(rds.ca_certificate, "rds-ca-rsa2048-g1");
   EXPECT_EQ(rds.ca_bundle, "/etc/rds.pem");
@@ -197,6 +203,12 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
     text.insert(text.size() - 1, ", " + std::string(more));
     return text_of(kSource, text, kAlias);
   };
+  auto cluster = [](std::string_view more) {
+    std::string text(kCopies);
+    text.replace(0, 3, "aurora");
+    text.insert(text.size() - 1, ", " + std::string(more));
+    return text_of("aurora: {cluster: c}", text, kAlias);
+  };
   auto alias = [](std::string_view of) {
     return text_of(kSource, kCopies, fmt::format("route53: {{{}}}", of));
   };
@@ -224,6 +236,12 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
        "staging would reach a copy before it is masked"},
       {copies("instance_class: t3.small"), "'instance_class' takes a class of RDS"},
       {copies("storage_type: gp4"), "'storage_type' takes gp2, gp3, io1, io2, not 'gp4'"},
+      {copies("storage_gb: 10"), "'storage_gb' takes a whole number from 20 to 65536"},
+      {copies("storage_gb: 1TB"), "'storage_gb' takes a whole number"},
+      {copies("warm_up: slowly"), "'warm_up' takes true or false"},
+      {copies("warmup: true"), "unknown key 'warmup' in 'rds' (did you mean 'warm_up'?)"},
+      {cluster("storage_gb: 100"), "Aurora's storage grows by itself"},
+      {cluster("warm_up: true"), "an Aurora cluster has no such volume"},
       {copies("tags: {\"aws:x\": y}"), "the tag 'aws:x' is not yours to set"},
       {copies("tags: {\"Yesterdaytabase:owner\": y}"), "is not yours to set"},
       {copies("tags: {x: \"a;b\"}"), "a tag's value has"},

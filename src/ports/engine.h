@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/stop.h"
+#include "base/time.h"
 #include "masking/catalog.h"
 #include "masking/hmac.h"
 #include "masking/plan.h"
@@ -37,6 +38,12 @@ struct VerifyRequest {
   std::string admin_role;
 };
 
+struct WarmUpRequest {
+  int workers = 2;                     // parallel streams
+  Duration longest{};                  // from the first call for this copy on, however many there are
+  uint64_t range_bytes = 64ULL << 20;  // of one statement
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -60,6 +67,11 @@ class Engine {
   // a killed run goes on; the evidence covers all tables, earlier runs' included.
   virtual Result<model::Evidence> mask(const SessionTarget& target, const MaskRequest& request,
                                        Progress& progress, const StopFlag& stop) = 0;
+  // Reads what masking did not write anew, so that people do not wait for storage that loads as it is first
+  // read. Goes on where an earlier call stopped. What fails is in the notes that it returns: the only errors
+  // are a stop (kInterrupted) and another run at work (kBusy). Does nothing where storage needs none.
+  virtual Result<std::vector<std::string>> warm_up(const SessionTarget& target, const WarmUpRequest& request,
+                                                   Progress& progress, const StopFlag& stop) = 0;
   // The checks of the proof. Removes our own traces from the copy first (progress tables). A check that
   // cannot run is an outcome, not an error.
   virtual Result<std::vector<model::Check>> verify(const SessionTarget& target, const VerifyRequest& request,

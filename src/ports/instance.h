@@ -50,6 +50,8 @@ struct SessionTarget {
   // Of a copy on a host that is not ours: what the host marked it with when it was restored. Empty for
   // productions and for local copies, which are known by their own configuration.
   std::string nonce{};
+  // Of the volume that all of its databases share; 0: not known, or it grows by itself.
+  uint64_t storage_bytes = 0;
 };
 
 enum class InstanceState { kStopped, kStarting, kReady };

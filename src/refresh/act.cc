@@ -18,6 +18,9 @@ using model::Phase;
 
 namespace {
 
+// A refresh waits no longer for what only makes first reads faster.
+constexpr Duration kWarmUpMax = std::chrono::hours(2);
+
 Error changed_meanwhile(const model::CopyId& copy, std::string_view what) {
   return Error{.code = Code::kBusy,
                .message = fmt::format("{}: {}", copy, what),
@@ -130,7 +133,22 @@ Status Actor::mask(const OwnedCopy& copy) {
   }
   evidence.inputs = settings_.desired.inputs;
   YTB_TRY(add_evidence(copy, std::move(evidence)));
+  YTB_TRY(warm_up(copy, target));
   return ports_.host.record_phase(copy, Phase::kMasked, {});
+}
+
+// Before the door opens: afterwards nobody of us may work inside, and people would compete with it, while
+// until then the copy of the day before serves. A stop leaves the phase as it is: masking, which is over and
+// recorded, and this go on with the next run.
+Status Actor::warm_up(const OwnedCopy& copy, const ports::SessionTarget& target) {
+  if (!inputs_.warm_up) return {};
+  ports::WarmUpRequest request{.workers = inputs_.workers, .longest = kWarmUpMax};
+  YTB_ASSIGN(std::vector<std::string> notes, ports_.engine.warm_up(target, request, progress_, stop_));
+  if (notes.empty()) return {};
+  for (const std::string& note : notes) progress_.note(note);
+  model::Evidence evidence;
+  evidence.notes = std::move(notes);
+  return add_evidence(copy, std::move(evidence));
 }
 
 Status Actor::prove(const OwnedCopy& copy) {

@@ -26,6 +26,7 @@ class Actor {
   Status look_again(const model::Action& action, const model::Observed& observed);
   Status defuse(const model::OwnedCopy& copy);
   Status mask(const model::OwnedCopy& copy);
+  Status warm_up(const model::OwnedCopy& copy, const ports::SessionTarget& target);
   Status prove(const model::OwnedCopy& copy);
   Status open(const model::OwnedCopy& copy);
   Status repoint(const model::OwnedCopy& copy);

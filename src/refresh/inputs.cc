@@ -146,6 +146,7 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Va
   inputs.sql_checks = production.checks;
   int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   inputs.workers = production.masking.workers > 0 ? production.masking.workers : std::min(cores, kWorkersMax);
+  inputs.warm_up = production.copies.rds.warm_up;
   inputs.digest = digest_of(inputs);
   return inputs;
 }

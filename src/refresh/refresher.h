@@ -49,7 +49,8 @@ struct Inputs {
   std::vector<ports::AccessGrant> access;
   std::vector<model::SqlCheck> sql_checks;
   int workers = 2;
-  std::string digest;  // of all of the above but secrets (those by key id); goes into Desired::inputs
+  bool warm_up = false;  // read what masking leaves untouched; no part of the digest, as no row depends on it
+  std::string digest;  // of all that shapes the copy but secrets (those by key id); goes into Desired::inputs
 };
 
 // What a listener (terminal, JSON lines, journal) is told. The strings are valid during the call only.

@@ -36,7 +36,17 @@ constexpr const char* kPolicy =
     "version: 1\ndatabases:\n  postgres: keep\n  template1: keep\n  shop:\n    tables:\n"
     "      public.users: {id: keep, email: email, \"*\": keep}\n";
 
-// As the program's own wiring has it, on the clock that is given.
+constexpr const char* kFromWorker =
+    R"([{"IpProtocol":"tcp","FromPort":5432,"ToPort":5432,"UserIdGroupPairs":[{"GroupId":"sg-worker"}]}])";
+constexpr const char* kNowhere = R"([{"IpProtocol":"-1","IpRanges":[{"CidrIp":"127.0.0.1/32"}]}])";
+
+// Aurora has no smaller one.
+std::string class_of(const ScenarioProduction& production) {
+  return production.aurora ? "db.t3.medium" : "db.t3.small";
+}
+
+}  // namespace
+
 Result<refresh::Drivers> drivers_on(const AwsWiring& wiring, const config::Config& config,
                                     const config::ProductionConfig& production) {
   YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
@@ -49,7 +59,30 @@ Result<refresh::Drivers> drivers_on(const AwsWiring& wiring, const config::Confi
   return drivers;
 }
 
-}  // namespace
+fakes::aws::Delays as_slow_as_aws() {
+  return {.snapshot = std::chrono::minutes(10),
+          .instance_create = std::chrono::minutes(20),
+          .instance_backup = std::chrono::minutes(5),
+          .modify_notice = std::chrono::seconds(30),
+          .modify = std::chrono::minutes(1),
+          .storage_optimization = std::chrono::hours(8),
+          .instance_delete = std::chrono::minutes(5),
+          .stack_step = std::chrono::seconds(2),
+          .dns = std::chrono::seconds(30)};
+}
+
+fakes::aws::SnapshotSeed shared_by_others(const AwsScenario& aws) {
+  fakes::aws::SnapshotSeed shared;
+  shared.id = "theirs";
+  shared.type = "shared";
+  shared.owner = "210987654321";
+  shared.encrypted = true;
+  shared.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
+  shared.created = *from_iso("2026-11-21T06:30:00Z");
+  shared.engine_version = aws.version();
+  shared.data = aws.data();
+  return shared;
+}
 
 std::string ask(const std::string& target, const std::string& sql) {
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(target.c_str()), &PQfinish);
@@ -91,6 +124,8 @@ void AwsScenario::seed() {
                           options_.admin_script);
   for (const ScenarioProduction& production : options_.productions) seed_production(production);
   fake_->seed_subnet_group("staging-db");
+  for (const char* group : {"sg-worker", "sg-staging"})
+    fake_->ec2().seed_group(group, group, kFromWorker, kNowhere);
   zone_ = fake_->seed_zone("mysite.com");
   fake_->secrets().seed("ytb/keys",
                         fmt::format(R"({{"masking":"{}","signing":"{}"}})", kMaskingKey, kSigningText));
@@ -138,7 +173,7 @@ std::string AwsScenario::block_of(const ScenarioProduction& production, const st
     source: {{{1}: {{{2}: {0}{3}}}}}
     copies:
       {1}:
-        instance_class: db.t3.small
+        instance_class: {11}
         subnet_group: staging-db
         quarantine_groups: [sg-worker]
         staging_groups: [sg-staging]
@@ -151,8 +186,8 @@ std::string AwsScenario::block_of(const ScenarioProduction& production, const st
 {8})",
       production.name, kind, production.aurora ? "cluster" : "instance", production.source,
       backend_->ca_bundle(), production.copies, fake_->dns_port(),
-      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, more, production.ttl_s,
-      production.drain);
+      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, more, production.ttl_s, production.drain,
+      class_of(production));
 }
 
 void AwsScenario::write_config(const std::string& more, const std::string& policy) {
@@ -183,13 +218,14 @@ void AwsScenario::accept_policy() {
 
 void AwsScenario::search_for_secrets(const RunResult& result) {
   for (const char* secret :
-       {kMaskingKey, kSigningText, kStagingPassword, kMasterPassword, kAppPassword, "fake-secret-key"}) {
+       {kMaskingKey, kSigningText, kStagingPassword, kMasterPassword, kAppPassword, "planted-secret-key"}) {
     EXPECT_THAT(result.out + result.err, Not(HasSubstr(secret))) << "a secret was printed";
   }
 }
 
 std::vector<std::string> AwsScenario::command(const std::vector<std::string>& words) const {
-  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config", config_};
+  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--verbose", "--config",
+                                config_};
   argv.insert(argv.end(), words.begin(), words.end());
   return argv;
 }
@@ -214,7 +250,7 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
     const size_t equals = pair.find('=');
     ::setenv(pair.substr(0, equals).c_str(), pair.substr(equals + 1).c_str(), 1);
   }
-  words.insert(words.begin(), {"--config", config_});
+  words.insert(words.begin(), {"--verbose", "--config", config_});
   rds::FakesClock clock(*fake_);
   clock.on_sleep = at_every_wait;
   AwsSessions sessions(clock, *stop);
@@ -260,6 +296,7 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
   result.status = cli::run_command_line(words, services, cli::Output{.out = out, .err = err});
   result.out = out.str();
   result.err = err.str();
+  testing::keep_output(result);
   search_for_secrets(result);
   return result;
 }
@@ -342,6 +379,8 @@ void AwsScenario::expect_nothing_left_over() {
     EXPECT_TRUE(!call.target.starts_with("stack:") || fake_->stack_status(name).empty()) << name;
     EXPECT_TRUE(!call.target.starts_with("cluster:") || fake_->cluster(name).empty()) << name;
     EXPECT_TRUE(!call.target.starts_with("snapshot:") || fake_->snapshot(name).empty()) << name;
+    EXPECT_TRUE(!call.target.starts_with("cluster-snapshot:") || fake_->cluster_snapshot(name).empty())
+        << name;
   }
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "app_aws.h"
 #include "base/json.h"
 #include "base/stop.h"
 #include "cli/progress.h"
@@ -27,6 +28,13 @@ inline constexpr const char* kAppPassword = "planted-app-password";
 
 // The first value, or "<error: …>".
 std::string ask(const std::string& target, const std::string& sql);
+
+// As the program's own wiring has them, on the clock that is given.
+Result<refresh::Drivers> drivers_on(const AwsWiring& wiring, const config::Config& config,
+                                    const config::ProductionConfig& production);
+
+// Of Settings: it goes by on the fake's own clock.
+fakes::aws::Delays as_slow_as_aws();
 
 struct ScenarioProduction {
   std::string name = "shop";
@@ -60,6 +68,9 @@ class AwsScenario {
   [[nodiscard]] fakes::aws::FakeAws& fake() { return *fake_; }
   [[nodiscard]] fakes::aws::PostgresBackend& backend() { return *backend_; }
   [[nodiscard]] const std::string& config() const { return config_; }
+  [[nodiscard]] std::string state_directory() const { return folder_ / "state"; }
+  // A file beside the config: "schema.sql" is what the policy was accepted for.
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ / name; }
   [[nodiscard]] const std::string& zone() const { return zone_; }  // the id of mysite.com's
   // Of the data that every snapshot is of.
   [[nodiscard]] const std::string& data() const { return data_; }
@@ -115,5 +126,8 @@ class AwsScenario {
   std::shared_ptr<fakes::aws::PostgresBackend> backend_;
   std::unique_ptr<fakes::aws::FakeAws> fake_;
 };
+
+// An encrypted snapshot of the same data, half an hour after the first, that another account shares with us.
+fakes::aws::SnapshotSeed shared_by_others(const AwsScenario& aws);
 
 }  // namespace ytb::tests

@@ -7,113 +7,29 @@
 #include <unistd.h>
 
 #include <array>
-#include <condition_variable>
 #include <csignal>
-#include <deque>
-#include <mutex>
 #include <thread>
 
 #include "app_due_marks.h"
 #include "app_lambda.h"
+#include "aws/runtime_api.h"
 #include "base/text.h"
 #include "drivers/aws/fake_client_testing.h"
 #include "drivers/http/curl_client.h"
 #include "lambda/lambda_testing.h"
 #include "lambda/runtime.h"
-#include "tests/fakes/aws/http.h"
 #include "tests/fakes/aws/small_services.h"
 
 namespace ytb {
 namespace {
 
 using fakes::aws::FakeAws;
-using fakes::aws::HttpRequest;
-using fakes::aws::HttpResponse;
-using fakes::aws::HttpServer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using tests::Answer;
+using tests::RuntimeApi;
 using Tree = nlohmann::json;
-
-struct Answer {
-  std::string id;
-  std::string kind;  // "response", "error", "init"
-  std::string error_type;
-  std::string body;
-};
-
-// Lambda's side: hands out invocations one by one, as they are answered, and keeps what is posted.
-class RuntimeApi {
- public:
-  explicit RuntimeApi(const Clock& clock)
-      : clock_(clock), server_(0, [this](const HttpRequest& request) { return handle(request); }) {}
-  ~RuntimeApi() { close(); }
-
-  void invoke(std::string event) {
-    std::lock_guard lock(mutex_);
-    events_.push_back(std::move(event));
-    changed_.notify_all();
-  }
-  // Nothing more comes: whoever waits for `next` is sent away.
-  void close() {
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-    changed_.notify_all();
-  }
-  [[nodiscard]] std::string authority() const { return "127.0.0.1:" + std::to_string(server_.port()); }
-  // Once `next` was asked `times` times.
-  void await_next(int times) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return nexts_ >= times; });
-  }
-  std::vector<Answer> answers() {
-    std::lock_guard lock(mutex_);
-    return answers_;
-  }
-
- private:
-  HttpResponse handle(const HttpRequest& request) {
-    std::unique_lock lock(mutex_);
-    constexpr std::string_view kInvocation = "/2018-06-01/runtime/invocation/";
-    if (request.method == "GET" && request.path == std::string(kInvocation) + "next") {
-      ++nexts_;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return closed_ || !events_.empty(); });
-      if (events_.empty()) return {.status = 500, .headers = {}, .body = "the sandbox ends"};
-      std::string event = std::move(events_.front());
-      events_.pop_front();
-      Instant deadline = clock_.now() + lambda::testing_support::kInvocation;
-      auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.time_since_epoch());
-      return {.status = 200,
-              .headers = {{"Lambda-Runtime-Aws-Request-Id", "id-" + std::to_string(++given_)},
-                          {"Lambda-Runtime-Deadline-Ms", std::to_string(milliseconds.count())},
-                          {"Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:1:function:ytb"},
-                          {"Content-Type", "application/json"}},
-              .body = event};
-    }
-    if (request.method == "POST" && request.path.starts_with(kInvocation)) {
-      std::vector<std::string> parts = split(request.path.substr(kInvocation.size()), '/');
-      answers_.push_back(
-          {parts.at(0), parts.at(1), request.header("lambda-runtime-function-error-type"), request.body});
-      return {.status = 202, .headers = {}, .body = "{\"status\":\"OK\"}"};
-    }
-    if (request.path == "/2018-06-01/runtime/init/error") {
-      answers_.push_back({"", "init", request.header("lambda-runtime-function-error-type"), request.body});
-      return {.status = 202, .headers = {}, .body = "{}"};
-    }
-    return {.status = 404, .headers = {}, .body = request.path};
-  }
-
-  const Clock& clock_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> events_;
-  std::vector<Answer> answers_;
-  int nexts_ = 0;
-  int given_ = 0;
-  bool closed_ = false;
-  HttpServer server_;
-};
 
 class LambdaOverHttp : public ::testing::Test {
  protected:

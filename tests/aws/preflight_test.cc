@@ -156,6 +156,7 @@ TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
         "✓ quota DBInstances: 0 of 10 used, up to 2 more needed",
         "✓ quota AllocatedStorage: 0 of 100000 used, up to 40",
         "larger ones go to the Fargate task",
+        "✓ copies' storage: 20 GiB, as the snapshot's",
         "answered [read]",
         "✓ may read: cloudformation:DescribeStacks, ec2:",
         "✓ may cloudformation:CreateStack: on "
@@ -234,6 +235,62 @@ TEST_F(Preflight, each_fault_is_one_failed_line_with_what_to_do) {
       EXPECT_THAT(complaints(), ::testing::Contains(HasSubstr(each.said)));
     }
   }
+}
+
+class PreflightAurora : public Preflight {
+ protected:
+  void SetUp() override {
+    Preflight::SetUp();
+    fakes::aws::SnapshotSeed snapshot;
+    snapshot.id = "rds:shop-cluster-2026-11-22-06-00";
+    snapshot.instance = "shop-cluster";
+    snapshot.engine = "aurora-postgresql";
+    snapshot.type = "automated";
+    snapshot.created = *from_iso("2026-11-22T06:00:00Z");
+    fake_.seed(snapshot);
+    production_.source.kind = production_.copies.kind = "aurora";
+    production_.source.rds.id = "shop-cluster";
+    production_.source.rds.kms_key = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+    production_.copies.rds.option_group = "";
+  }
+};
+
+TEST_F(PreflightAurora, everything_in_order_is_about_clusters) {
+  EXPECT_THAT(complaints(), ::testing::IsEmpty());
+  const std::string said = report();
+  for (const char* part :
+       {"✓ newest snapshot: 1 of 1 usable; rds:shop-cluster-2026-11-22-06-00, 5 h 0 min old, "
+        "aurora-postgresql "
+        "15.4 [",
+        "✓ engine version: aurora-postgresql 15.4, parameters of aurora-postgresql15",
+        "✓ instance class: db.t4g.medium for aurora-postgresql 15.4, in eu-west-1a, eu-west-1b",
+        "✓ quota DBInstances: 0 of 10 used, up to 2 more needed",
+        "✓ quota DBClusters: 0 of 10 used, up to 2 more needed",
+        "✓ quota ManualClusterSnapshots: 0 of 100 used, up to 2 more needed",
+        "✓ masking's size: the snapshot of a cluster does not say how large it is [cannot be known]",
+        "✓ may rds:ModifyDBCluster",
+        "✓ may rds:CreateDBInstance: on "
+        "arn:aws:rds:eu-west-1:123456789012:db:shop-yesterday-20261122-110000-1-w",
+        "✓ may rds:CreateDBClusterParameterGroup", "✓ may cloudformation:ContinueUpdateRollback",
+        "rds:DescribeDBClusterSnapshots"}) {
+    EXPECT_THAT(said, HasSubstr(part));
+  }
+  for (const char* part : {"gp3", "AllocatedStorage", "quota ManualSnapshots"})
+    EXPECT_THAT(said, ::testing::Not(HasSubstr(part)));
+}
+
+TEST_F(PreflightAurora, what_aurora_does_not_have_is_refused) {
+  production_.copies.rds.instance_class = "db.t3.small";
+  EXPECT_THAT(complaints(),
+              ::testing::ElementsAre(
+                  HasSubstr("✗ instance class: db.t3.small for aurora-postgresql 15.4 cannot be ordered")));
+  production_.copies.rds.instance_class = "db.r6g.large";
+  options_.function = FunctionLimits{};
+  EXPECT_THAT(complaints(), ::testing::ElementsAre(HasSubstr("! masking's size: the snapshot of a cluster")));
+  options_.fargate = fargate();
+  EXPECT_THAT(complaints(), ::testing::IsEmpty());
+  production_.source.rds.id = "shop";
+  EXPECT_THAT(report(), HasSubstr("✗ newest snapshot: shop has no snapshots")) << "an instance is no cluster";
 }
 
 TEST_F(Preflight, snapshots_that_cannot_be_restored_are_named) {
@@ -317,6 +374,15 @@ TEST_F(Preflight, a_denied_read_names_the_permission_and_the_rest_goes_on) {
   // Who we are is not known: what follows is looked at all the same.
   fake_.fail("GetCallerIdentity", 1, {.kind = Fault::Kind::kAccessDenied});
   EXPECT_THAT(report(), HasSubstr("✓ newest snapshot"));
+}
+
+TEST_F(Preflight, a_volume_is_judged_by_the_newest_snapshot) {
+  production_.copies.rds.storage_gb = 10;
+  EXPECT_THAT(report(),
+              HasSubstr("✗ copies' storage: copies.storage_gb is 10, and the snapshot's volume has 20 GiB"));
+  production_.copies.rds.storage_gb = 100;
+  EXPECT_THAT(report(), HasSubstr("✓ copies' storage: 100 GiB, and the snapshot's 20"));
+  EXPECT_THAT(report(), HasSubstr("✓ quota AllocatedStorage: 0 of 100000 used, up to 200"));
 }
 
 TEST_F(Preflight, sizes_are_numbers_and_refused_without_fargate) {

@@ -29,7 +29,7 @@ class CommandsTest : public testing::Test {
     world_.clock.set(from_iso("2026-11-22T06:00:00Z").value());
     tests::put(folder_ / "state/signing.key", to_hex(world_.settings().signing_key.reveal()) + "\n");
     ASSERT_EQ(chmod((folder_ / "state/signing.key").c_str(), 0600), 0);
-    tests::put(folder_ / "pw", "secret\n");
+    tests::put(folder_ / "pw", "planted-secret\n");
     ASSERT_EQ(chmod((folder_ / "pw").c_str(), 0600), 0);
     config("spare_copies: 1\n    drain: 1min\n");
     add_snapshot("base-1", "2026-11-22T04:00:00Z");

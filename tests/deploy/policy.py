@@ -180,6 +180,9 @@ class Policies:
                              ("DBSubnetGroupName", "subgrp"), ("OptionGroupName", "og")):
             if operation.startswith("Restore") and given.get(member):
                 arns.append(self.arn("rds", given[member] if given[member].startswith("arn:") else f"{kind}:{given[member]}"))
+        for member, kind in (("SourceDBSnapshotIdentifier", "snapshot"), ("SourceDBClusterSnapshotIdentifier", "cluster-snapshot")):
+            if operation.startswith("Copy") and given.get(member):
+                arns.append(self.arn("rds", given[member] if given[member].startswith("arn:") else f"{kind}:{given[member]}"))
         context = self.context(service, operation, given, target)
         context.update(call.get("context") or {})
         found = []

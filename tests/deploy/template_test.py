@@ -387,6 +387,9 @@ class Permissions(unittest.TestCase):
             self.assertNotEqual(self.policies.call({**call, "principal": "TaskRole"}), [], operation)
         for operation in ("ModifyDBInstance", "AddTagsToResource"):
             self.assertEqual(self.policies.call({"service": "rds", "operation": operation, "target": COPY, "principal": "TaskRole"}), [])
+        # Where the name points is unknown to who may not look, and then nothing is done at all.
+        for operation, target in (("ListHostedZonesByName", ""), ("ListResourceRecordSets", "zone:Z1EXAMPLE")):
+            self.assertEqual(self.policies.call({"service": "route53", "operation": operation, "target": target, "principal": "TaskRole"}), [])
 
     def test_the_originals_copy_may_go_only_when_it_is_adopted(self):
         arn = "arn:aws:rds:eu-west-1:123456789012:db:shop-2026-11-23-0208"

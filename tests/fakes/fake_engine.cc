@@ -128,6 +128,14 @@ Result<model::Evidence> FakeEngine::mask(const ports::SessionTarget& target,
   return evidence;
 }
 
+Result<std::vector<std::string>> FakeEngine::warm_up(const ports::SessionTarget& target,
+                                                     const ports::WarmUpRequest&, ports::Progress&,
+                                                     const StopFlag&) {
+  YTB_ASSIGN(FakeCopy * copy, reach(target));
+  if (copy->masked_with.empty()) world_.violate("forward_only", "warming up a copy that is not masked");
+  return std::vector<std::string>{"warm-up: 1 GB was read"};
+}
+
 Result<std::vector<model::Check>> FakeEngine::verify(const ports::SessionTarget& target,
                                                      const ports::VerifyRequest& request, ports::Progress&,
                                                      const StopFlag&) {

@@ -74,6 +74,9 @@ class FakeEngine : public ports::Engine {
                                  const std::vector<model::AccessRole>& access) override;
   Result<model::Evidence> mask(const ports::SessionTarget& target, const ports::MaskRequest& request,
                                ports::Progress& progress, const StopFlag& stop) override;
+  Result<std::vector<std::string>> warm_up(const ports::SessionTarget& target,
+                                           const ports::WarmUpRequest& request, ports::Progress& progress,
+                                           const StopFlag& stop) override;
   Result<std::vector<model::Check>> verify(const ports::SessionTarget& target,
                                            const ports::VerifyRequest& request, ports::Progress& progress,
                                            const StopFlag& stop) override;

@@ -25,10 +25,10 @@ class Access : public ::testing::Test {
     scenario_.options().access = access_yaml(scenario_.home(), roles);
     scenario_.write_config();
     scenario_.production().run("shop", R"(
-      CREATE ROLE app LOGIN PASSWORD 'production-password';
+      CREATE ROLE app LOGIN PASSWORD 'planted-production';
       CREATE ROLE reader; CREATE ROLE file_reader IN ROLE pg_read_server_files;
       CREATE ROLE programs IN ROLE pg_execute_server_program;
-      CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'boss-password';
+      CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'planted-boss';
       CREATE TABLE users (id int PRIMARY KEY, email text);
       INSERT INTO users VALUES (1, 'eve@real.test');
       ALTER TABLE users OWNER TO app; GRANT SELECT ON users TO reader;
@@ -37,7 +37,7 @@ class Access : public ::testing::Test {
       GRANT EXECUTE ON FUNCTION slurp(text) TO PUBLIC;
       CREATE EXTENSION postgres_fdw;
       CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1');
-      CREATE USER MAPPING FOR app SERVER elsewhere OPTIONS (user 'u', password 'mapping-secret');)");
+      CREATE USER MAPPING FOR app SERVER elsewhere OPTIONS (user 'u', password 'planted-mapping');)");
     scenario_.write_policy("    public.users: {id: keep, email: email}\n");
     scenario_.accept();
     scenario_.take_snapshot("monday");
@@ -50,7 +50,7 @@ TEST_F(Access, ProductionsOwnRolesStayShut) {
   scenario_.refresh();
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM users"), "1");
   for (const char* role : {"app", "boss", "postgres"}) {
-    for (const char* password : {"production-password", "boss-password", "staging-password-for-tests"}) {
+    for (const char* password : {"planted-production", "planted-boss", "planted-staging"}) {
       EXPECT_FALSE(can_log_in(
           fmt::format("host={} user={} dbname=shop password={}", scenario_.alias(), role, password)));
     }
@@ -64,8 +64,8 @@ TEST_F(Access, AnExistingRoleKeepsItsGrantsAndGetsItsStagingPassword) {
   scenario_.refresh();
   const std::string as_app = scenario_.staging("shop", "app");
   EXPECT_TRUE(can_log_in(as_app));
-  EXPECT_FALSE(can_log_in(
-      fmt::format("host={} user=app dbname=shop password=production-password", scenario_.alias())));
+  EXPECT_FALSE(
+      can_log_in(fmt::format("host={} user=app dbname=shop password=planted-production", scenario_.alias())));
   EXPECT_EQ(run_program({postgres_bin_dir() + "/psql", "-XAt", "-d", as_app, "-c",
                          "UPDATE users SET email = 'changed@example.com' RETURNING id"})
                 .out,
@@ -110,7 +110,7 @@ TEST_F(Access, DangerousRightsAreRefusedOrTakenAway) {
     }
   }
   EXPECT_EQ(scenario_.staging_value(
-                "SELECT count(*) FROM pg_user_mappings WHERE umoptions::text LIKE '%mapping-secret%'"),
+                "SELECT count(*) FROM pg_user_mappings WHERE umoptions::text LIKE '%planted-mapping%'"),
             "0");
 }
 

@@ -91,8 +91,8 @@ TEST_F(Armed, NothingOfItActs) {
                              publisher_->port()));
   production.run("shop", fmt::format(R"(
     CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '{}', dbname 'postgres');
-    CREATE USER MAPPING FOR postgres SERVER far OPTIONS (user 'postgres', password 'remote-secret');
-    CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'postgres', password 'remote-secret');
+    CREATE USER MAPPING FOR postgres SERVER far OPTIONS (user 'postgres', password 'planted-remote');
+    CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user 'postgres', password 'planted-remote');
     CREATE TABLE mails (id int, region text, mail text) PARTITION BY LIST (region);
     CREATE TABLE mails_near PARTITION OF mails FOR VALUES IN ('near');
     CREATE FOREIGN TABLE mails_far PARTITION OF mails FOR VALUES IN ('far')
@@ -166,7 +166,7 @@ TEST_F(Armed, NothingOfItActs) {
   EXPECT_EQ(staged("SELECT count(*) FROM pg_prepared_xacts"), "0");
   EXPECT_EQ(staged("SELECT evtenabled FROM pg_event_trigger WHERE evtname = 'on_ddl'"), "A");
   EXPECT_EQ(staged("SELECT tgenabled FROM pg_trigger WHERE tgname = 'always'"), "A");
-  EXPECT_EQ(staged("SELECT count(*) FROM pg_user_mappings WHERE umoptions::text LIKE '%remote-secret%'"),
+  EXPECT_EQ(staged("SELECT count(*) FROM pg_user_mappings WHERE umoptions::text LIKE '%planted-remote%'"),
             "0");
   EXPECT_EQ(staged("SELECT setting FROM pg_settings WHERE name = 'archive_mode'"), "off");
   EXPECT_EQ(staged("SELECT pg_is_in_recovery()"), "f");

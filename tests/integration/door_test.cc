@@ -112,7 +112,7 @@ TEST(Door, ClosedToEveryRoleOfProductionUntilTheProof) {
   PostgresCluster& production = scenario.production();
   production.run("shop", R"(
     CREATE ROLE app LOGIN PASSWORD 'app-password';
-    CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'boss-password';
+    CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'planted-boss';
     ALTER ROLE postgres PASSWORD 'postgres-password';
     CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE, bio text);
     INSERT INTO users SELECT g, 'user' || g || '@real.test', repeat(md5(g::text), 8) FROM generate_series(1, 150000) g;)");
@@ -122,7 +122,7 @@ TEST(Door, ClosedToEveryRoleOfProductionUntilTheProof) {
   const std::string before = digest_of_tree(scenario.snapshots());
 
   const std::vector<Prober::Login> logins = {{"app", "app-password"},
-                                             {"boss", "boss-password"},
+                                             {"boss", "planted-boss"},
                                              {"postgres", "postgres-password"},
                                              {"staging", "wrong"}};
   Prober prober(scenario.copies(), scenario.first_port(), scenario.last_port(), logins);

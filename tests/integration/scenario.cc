@@ -76,7 +76,7 @@ Scenario::Scenario(Options options) : options_(std::move(options)) {
   }
   // A range of its own for every test that runs at the same time.
   first_port_ = static_cast<uint16_t>(20000 + (getpid() % 2000) * 20);
-  write_file(home_ + "/masking.key", "0123456789abcdef0123456789abcdef\n", 0600);
+  write_file(home_ + "/masking.key", "planted-masking-0123456789abcdef\n", 0600);
   write_file(home_ + "/staging.password", password_ + "\n", 0600);
   write_config();
 }
@@ -142,15 +142,15 @@ productions:
 }
 
 RunResult Scenario::ytb(std::vector<std::string> arguments) {
-  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config",
+  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--verbose", "--config",
                                 config_file()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return run_program(argv);
 }
 
 RunResult Scenario::crashing_ytb(const std::string& at, std::vector<std::string> arguments) {
-  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/tests/integration/crashing_ytb", "--config",
-                                config_file()};
+  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/tests/integration/crashing_ytb", "--verbose",
+                                "--config", config_file()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return run_program(argv, {}, {}, {"YTB_TEST_CRASH_AT=" + at});
 }

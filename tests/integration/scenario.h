@@ -79,7 +79,7 @@ class Scenario {
   Options options_;
   TempFolder temp_;
   std::string home_;
-  std::string password_ = "staging-password-for-tests";
+  std::string password_ = "planted-staging";
   std::unique_ptr<PostgresCluster> production_;
   uint16_t first_port_ = 0;
 };

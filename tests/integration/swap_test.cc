@@ -172,7 +172,7 @@ TEST_F(Swap, AWrongPasswordOfProductionIsSaidClearly) {
     hba << "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
   }
   scenario_->production().run("postgres", "SELECT pg_reload_conf()");
-  std::ofstream(scenario_->home() + "/wrong") << "not-the-password\n";
+  std::ofstream(scenario_->home() + "/wrong") << "planted-wrong\n";
   run_program({"chmod", "600", scenario_->home() + "/wrong"});
   std::ifstream in(scenario_->config_file());
   std::string config((std::istreambuf_iterator<char>(in)), {});
@@ -189,7 +189,7 @@ TEST_F(Swap, AWrongPasswordOfProductionIsSaidClearly) {
   RunResult result = scenario_->ytb({"policy", "propose"});
   EXPECT_EQ(result.status, 11) << result.out << result.err;
   EXPECT_THAT(result.err, HasSubstr("password authentication failed"));
-  EXPECT_THAT(result.err, ::testing::Not(HasSubstr("not-the-password")));
+  EXPECT_THAT(result.err, ::testing::Not(HasSubstr("planted-wrong")));
   // The refresh itself does not need production's login.
   next_day();
   scenario_->refresh();

@@ -250,6 +250,57 @@ TEST_F(RefresherTest, AStopIsNoFailure) {
   EXPECT_TRUE(notifier_.told.empty());
 }
 
+// Its warm-up is stopped the first time it is asked.
+class SlowToWarm final : public fakes::FakeEngine {
+ public:
+  SlowToWarm(World& world, StopFlag& stop) : FakeEngine(world), stop_(stop) {}
+  Result<std::vector<std::string>> warm_up(const ports::SessionTarget& target,
+                                           const ports::WarmUpRequest& request, ports::Progress& progress,
+                                           const StopFlag& stop) override {
+    longest = request.longest;
+    if (++calls > 1) return FakeEngine::warm_up(target, request, progress, stop);
+    stop_.request();
+    return stop_.check().error();
+  }
+  int calls = 0;
+  Duration longest{};
+
+ private:
+  StopFlag& stop_;
+};
+
+TEST_F(RefresherTest, AWarmUpIsGoneOnWithAndMayBeSkipped) {
+  auto engine = std::make_unique<SlowToWarm>(world_, stop_);
+  SlowToWarm& slow = *engine;
+  engine_ = std::move(engine);
+  add_snapshot();
+  auto run_with = [&](bool warm_up, const StopFlag& stop) {
+    Inputs inputs = world_.inputs();
+    inputs.warm_up = warm_up;
+    return Refresher(ports(), world_.settings(), std::move(inputs), listener_, stop).run({});
+  };
+  Result<RunResult> stopped = run_with(true, stop_);
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, Code::kInterrupted);
+  EXPECT_EQ(slow.longest, hours(2)) << "a refresh is not held up for ever";
+  ASSERT_EQ(world_.copies.size(), 1U);
+  const fakes::FakeCopy& copy = world_.copies.begin()->second;
+  EXPECT_EQ(copy.record.phase, Phase::kDefused) << "it is not masked and warm yet";
+  EXPECT_EQ(copy.record.tries, 0) << "a stop is no failure";
+
+  StopFlag go;
+  Result<RunResult> done = run_with(true, go);
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  EXPECT_EQ(slow.calls, 2);
+  const std::vector<std::string>& notes = world_.find(done->live->id)->evidence.notes;
+  EXPECT_THAT(notes, testing::Contains("warm-up: 1 GB was read"));
+
+  world_.clock.advance(hours(24));
+  add_snapshot();
+  ASSERT_TRUE(run_with(false, go).ok());
+  EXPECT_EQ(slow.calls, 2) << "it is not asked for";
+}
+
 // Its defuse fails a given number of times.
 class FailingEngine final : public fakes::FakeEngine {
  public:

@@ -122,6 +122,26 @@ TEST(Secrets, AreReadOrNotThere) {
   EXPECT_FALSE(ssm.get_parameter("n").ok());
 }
 
+TEST(S3, WritesOnlyWhatIsStillAsItWasRead) {
+  Bench bench;
+  bench.transport.answer(200, "content", {{"ETag", "\"e\""}})
+      .answer(200, "", {{"ETag", "\"f\""}})
+      .answer(412, "<Error><Code>PreconditionFailed</Code></Error>")
+      .answer(409, "<Error><Code>ConditionalRequestConflict</Code></Error>")
+      .answer(404, "<Error><Code>NoSuchKey</Code></Error>")
+      .answer(403, "<Error><Code>AccessDenied</Code></Error>");
+  S3 s3(bench.caller);
+  const PutObject put{.bucket = "bucket", .key = "k", .body = "x"};
+  EXPECT_EQ(s3.read_object("bucket", "k")->value().etag, "\"e\"");
+  EXPECT_TRUE(s3.put_object_if(put, "\"e\"").value());
+  EXPECT_EQ(http::find_header(bench.transport.requests.at(1).headers, "If-Match"), "\"e\"");
+  EXPECT_FALSE(s3.put_object_if(put, {}).value());
+  EXPECT_EQ(http::find_header(bench.transport.requests.at(2).headers, "If-None-Match"), "*");
+  EXPECT_FALSE(s3.put_object_if(put, "\"e\"").value());
+  EXPECT_FALSE(s3.put_object_if(put, "\"e\"").value());
+  EXPECT_FALSE(s3.put_object_if(put, "\"e\"").ok()) << "denied is no condition";
+}
+
 TEST(S3, ObjectsAndWhereTheyLie) {
   Bench bench;
   bench.transport.answer(200, "content")

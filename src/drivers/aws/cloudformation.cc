@@ -11,6 +11,7 @@ Params cloudformation(const std::string& action, Effect effect) {
   return {Service::kCloudFormation, action, effect};
 }
 
+constexpr const char* kTokenUsed = "TokenAlreadyExistsException";
 // CloudFormation says both with the code ValidationError; these are its sentences.
 constexpr const char* kValidation = "ValidationError";
 constexpr const char* kNoUpdates = "No updates are to be performed";
@@ -128,7 +129,10 @@ Status CloudFormation::delete_stack(const std::string& name, const std::string& 
 Status CloudFormation::continue_update_rollback(const std::string& name, const std::string& client_token,
                                                 const std::string& role_arn) {
   Params params = cloudformation("ContinueUpdateRollback", Effect::kRepeatable);
-  params.set("StackName", name).set_if("ClientRequestToken", client_token).set_if("RoleARN", role_arn);
+  params.set("StackName", name)
+      .set_if("ClientRequestToken", client_token)
+      .set_if("RoleARN", role_arn)
+      .expect(kTokenUsed);
   YTB_ASSIGN(const XmlAnswer answer, run(caller_, params));
   return {};
 }

@@ -103,6 +103,7 @@ class CloudFormation {
   // By name or id. A stack that is not there is success, as CloudFormation has it.
   Status delete_stack(const std::string& name, const std::string& client_token = "",
                       const std::string& role_arn = "");
+  // Only from UPDATE_ROLLBACK_FAILED. A token that was used is success: it was asked for already.
   Status continue_update_rollback(const std::string& name, const std::string& client_token = "",
                                   const std::string& role_arn = "");
   Status set_stack_policy(const std::string& name, const std::string& policy_json);

@@ -141,6 +141,7 @@ TEST(CloudFormation, TheRest) {
   Bench bench;
   bench.transport.answer(200, "<DeleteStackResponse/>")
       .answer(200, "<ContinueUpdateRollbackResponse/>")
+      .answer(400, "<ErrorResponse><Error><Code>TokenAlreadyExistsException</Code></Error></ErrorResponse>")
       .answer(200, "<SetStackPolicyResponse/>")
       .answer(200,
               wrapped("DescribeStackResources",
@@ -154,6 +155,7 @@ TEST(CloudFormation, TheRest) {
   EXPECT_THAT(bench.transport.requests.at(0).body,
               HasSubstr("StackName=s&ClientRequestToken=token&RoleARN=arn%3Arole"));
   EXPECT_TRUE(cloudformation.continue_update_rollback("s").ok());
+  EXPECT_TRUE(cloudformation.continue_update_rollback("s", "token").ok()) << "it was asked for already";
   EXPECT_TRUE(cloudformation.set_stack_policy("s", "{}").ok());
   EXPECT_EQ(cloudformation.describe_stack_resources("s")->value().at(0).type, "AWS::RDS::DBInstance");
   EXPECT_EQ(cloudformation.get_template("s")->value(), "{\"a\":1}");

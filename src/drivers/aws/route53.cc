@@ -95,6 +95,11 @@ std::string change_document(RecordAction action, const RecordSet& record, const 
   return writer.text;
 }
 
+// Whether there is more than this page. Emulators leave it out: a full page may be a part.
+bool may_go_on(const Fields& root, size_t count) {
+  return root.flag_or("IsTruncated", count >= std::stoul(kItemsMax));
+}
+
 Error too_many(const Call& call, const XmlAnswer& answer, const std::string& name) {
   return malformed(call, answer.answer(),
                    fmt::format("'{}' has more than {} entries", printable(name), kItemsMax));
@@ -126,12 +131,13 @@ Result<std::vector<HostedZone>> Route53::list_hosted_zones_by_name(const std::st
   const Fields root = answer.root(problem);
   std::vector<HostedZone> zones;
   bool past = false;  // zones come sorted by name, from the wanted one on
-  for (const Fields& element : root.list("HostedZones", "HostedZone")) {
+  const std::vector<Fields> elements = root.list("HostedZones", "HostedZone");
+  for (const Fields& element : elements) {
     HostedZone zone = read_zone(element);
     past = past || zone.name != wanted;
     if (zone.name == wanted) zones.push_back(std::move(zone));
   }
-  const bool is_truncated = root.flag("IsTruncated");
+  const bool is_truncated = may_go_on(root, elements.size());
   YTB_TRY(check(call, answer, problem));
   if (is_truncated && !past) return too_many(call, answer, wanted);
   return zones;
@@ -164,13 +170,14 @@ Result<std::vector<RecordSet>> Route53::list_resource_record_sets(const std::str
   const Fields root = answer.root(problem);
   std::vector<RecordSet> records;
   bool past = false;  // the list begins at the wanted name and type and goes on past them
-  for (const Fields& element : root.list("ResourceRecordSets", "ResourceRecordSet")) {
+  const std::vector<Fields> elements = root.list("ResourceRecordSets", "ResourceRecordSet");
+  for (const Fields& element : elements) {
     RecordSet record = read_record_set(element);
     const bool is_wanted = record.name == wanted && (type.empty() || record.type == type);
     past = past || !is_wanted;
     if (is_wanted) records.push_back(std::move(record));
   }
-  const bool is_truncated = root.flag("IsTruncated");
+  const bool is_truncated = may_go_on(root, elements.size());
   YTB_TRY(check(call, answer, problem));
   if (is_truncated && !past) return too_many(call, answer, wanted);
   return records;

@@ -61,14 +61,30 @@ Result<BucketState> S3::head_bucket(const std::string& bucket) {
   return answer.fault->http_status == 403 ? BucketState::kDenied : BucketState::kNotThere;
 }
 
-Result<std::optional<std::string>> S3::get_object(const std::string& bucket, const std::string& key,
-                                                  size_t size_max) {
+Result<Call> S3::get_call(const std::string& bucket, const std::string& key, size_t size_max) const {
   YTB_ASSIGN(Call call, object_call("GetObject", "GET", Effect::kReads, bucket, key));
   call.expected = {{.code = "NoSuchKey"}};
   call.answer_bytes_max = size_max;
+  return call;
+}
+
+Result<std::optional<std::string>> S3::get_object(const std::string& bucket, const std::string& key,
+                                                  size_t size_max) {
+  YTB_ASSIGN(const Call call, get_call(bucket, key, size_max));
   YTB_ASSIGN(Answer answer, caller_.call(call));
   if (answer.fault) return std::optional<std::string>();
   return std::optional<std::string>(std::move(answer.response.body));
+}
+
+Result<std::optional<StoredObject>> S3::read_object(const std::string& bucket, const std::string& key,
+                                                    size_t size_max) {
+  YTB_ASSIGN(const Call call, get_call(bucket, key, size_max));
+  YTB_ASSIGN(Answer answer, caller_.call(call));
+  if (answer.fault) return std::optional<StoredObject>();
+  YTB_TRY(require(call, answer, "etag"));
+  StoredObject object{.body = {}, .etag = header_or_empty(answer, "etag")};
+  object.body = std::move(answer.response.body);
+  return std::optional<StoredObject>(std::move(object));
 }
 
 Result<std::optional<ObjectInfo>> S3::head_object(const std::string& bucket, const std::string& key) {
@@ -90,7 +106,7 @@ Result<std::optional<ObjectInfo>> S3::head_object(const std::string& bucket, con
   return std::optional<ObjectInfo>(std::move(info));
 }
 
-Result<std::string> S3::put_object(const PutObject& put) {
+Result<Call> S3::put_call(const PutObject& put) const {
   YTB_ASSIGN(Call call, object_call("PutObject", "PUT", Effect::kRepeatable, put.bucket, put.key));
   call.headers = {{"Content-Type", put.content_type}};
   if (!put.kms_key_id.empty()) {
@@ -98,9 +114,24 @@ Result<std::string> S3::put_object(const PutObject& put) {
     call.headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", put.kms_key_id);
   }
   call.body = put.body;
+  return call;
+}
+
+Result<std::string> S3::put_object(const PutObject& put) {
+  YTB_ASSIGN(const Call call, put_call(put));
   YTB_ASSIGN(const Answer answer, caller_.call(call));
   YTB_TRY(require(call, answer, "etag"));
   return header_or_empty(answer, "etag");
+}
+
+Result<bool> S3::put_object_if(const PutObject& put, const std::optional<std::string>& etag) {
+  YTB_ASSIGN(Call call, put_call(put));
+  call.headers.emplace_back(etag ? "If-Match" : "If-None-Match", etag.value_or("*"));
+  // S3 user guide, "Conditional writes": changed; being changed at this moment; gone.
+  call.expected = {
+      {.code = "PreconditionFailed"}, {.code = "ConditionalRequestConflict"}, {.code = "NoSuchKey"}};
+  YTB_ASSIGN(const Answer answer, caller_.call(call));
+  return !answer.fault;
 }
 
 Result<std::vector<std::string>> S3::list_keys(const std::string& bucket, const std::string& prefix,

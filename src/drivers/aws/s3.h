@@ -26,6 +26,11 @@ struct PutObject {
   std::string kms_key_id = {};  // "": the bucket's own encryption
 };
 
+struct StoredObject {
+  std::string body;
+  std::string etag;  // with its quotes
+};
+
 // What an answer to HEAD, which has no body, says by its status.
 enum class BucketState { kThere, kNotThere, kDenied };
 
@@ -37,10 +42,16 @@ class S3 {
   // None: there is no such object (a bucket that is not there is an error).
   Result<std::optional<std::string>> get_object(const std::string& bucket, const std::string& key,
                                                 size_t size_max = 16 << 20);
+  // The same with what put_object_if() wants.
+  Result<std::optional<StoredObject>> read_object(const std::string& bucket, const std::string& key,
+                                                  size_t size_max = 16 << 20);
   // None: there is no such object, or no such bucket: an answer to HEAD does not say which.
   Result<std::optional<ObjectInfo>> head_object(const std::string& bucket, const std::string& key);
   // Replaces what is there. Returns the ETag.
   Result<std::string> put_object(const PutObject& put);
+  // Writes only where the object still is the one of this ETag, or with none where there is none. False:
+  // somebody else has written it (or, where an answer was lost, perhaps we ourselves): read it again.
+  Result<bool> put_object_if(const PutObject& put, const std::optional<std::string>& etag);
   // Keys that begin with `prefix`, in order; more than `keys_max` is an error.
   Result<std::vector<std::string>> list_keys(const std::string& bucket, const std::string& prefix,
                                              size_t keys_max = 1000);
@@ -50,6 +61,8 @@ class S3 {
  private:
   Result<Call> object_call(std::string operation, std::string method, Effect effect,
                            const std::string& bucket, const std::string& key) const;
+  Result<Call> get_call(const std::string& bucket, const std::string& key, size_t size_max) const;
+  Result<Call> put_call(const PutObject& put) const;
   Caller& caller_;
 };
 

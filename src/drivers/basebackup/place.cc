@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/text.h"
@@ -74,6 +75,31 @@ Status Place::finish() {
     YTB_TRY(os::make_folder(os::join_path(data(), folder), kFolderMode, owner_));
   }
   return {};
+}
+
+bool Placer::is_left_out_of_data(std::string_view path) {
+  return is_left_out(path) || path.starts_with("pg_tblspc/");
+}
+
+Status Placer::each_tablespace(
+    const std::function<Status(const Tablespace&, const std::string&, const std::string&)>& put) {
+  for (const Tablespace& tablespace : backup_.tablespaces) {
+    YTB_ASSIGN(std::string to, place_.tablespace(tablespace.oid));
+    YTB_TRY(put(tablespace, to, tablespace_path(tablespace.oid, "")));
+  }
+  return {};
+}
+
+bool Placer::is_left_out_of_tablespace(std::string_view path) const {
+  const std::string_view name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  return !path.starts_with(tablespace_prefix(backup_.major)) || name.starts_with("pgsql_tmp");
+}
+
+void Placer::tell(std::string_view stage, uint64_t done_bytes) {
+  progress_.update({.stage = stage,
+                    .item = {},
+                    .done_bytes = done_bytes,
+                    .total_bytes = std::max(backup_.size_bytes, done_bytes)});
 }
 
 const ManifestFile* Verifier::arrived(const std::string& path) {

@@ -17,23 +17,22 @@
 namespace ytb::basebackup {
 namespace {
 
-class PlainPlacer {
+class PlainPlacer : private Placer {
  public:
-  PlainPlacer(const Backup& backup, Place place, ports::Progress& progress, const StopFlag& stop)
-      : backup_(backup),
-        place_(std::move(place)),
-        verifier_(backup.manifest),
-        progress_(progress),
-        stop_(stop) {}
+  using Placer::Placer;
 
   Status run() {
     YTB_TRY(place_.prepare());
     YTB_ASSIGN(os::CloneReport data,
-               clone(backup_.folder, place_.data(), "", [](std::string_view path, bool) {
-                 return is_left_out(path) || path.starts_with("pg_tblspc/");
-               }));
+               clone(backup_.folder, place_.data(), "",
+                     [](std::string_view path, bool) { return is_left_out_of_data(path); }));
     YTB_TRY(place_wal(data));
-    for (const Tablespace& tablespace : backup_.tablespaces) YTB_TRY(place_tablespace(tablespace));
+    YTB_TRY(each_tablespace([this](const auto& tablespace, const auto& to, const auto& prefix) -> Status {
+      YTB_ASSIGN(os::CloneReport report,
+                 clone(tablespace.place, to, prefix,
+                       [this](std::string_view path, bool) { return is_left_out_of_tablespace(path); }));
+      return {};
+    }));
     for (const os::ClonedLink& link : data.links) {
       if (link.relative != "pg_wal")
         progress_.note(fmt::format("left out the link {}", printable(link.relative)));
@@ -52,12 +51,7 @@ class PlainPlacer {
       return verifier_.check_file(prefix + relative, fd);
     };
     uint64_t before = done_bytes_;
-    options.on_progress = [this, before](uint64_t done, uint64_t) {
-      progress_.update({.stage = "clone",
-                        .item = {},
-                        .done_bytes = before + done,
-                        .total_bytes = std::max(backup_.size_bytes, before + done)});
-    };
+    options.on_progress = [this, before](uint64_t done, uint64_t) { tell("clone", before + done); };
     YTB_ASSIGN(os::CloneReport report, os::clone_tree(from, to, options, stop_));
     done_bytes_ += report.bytes;
     return report;
@@ -73,26 +67,6 @@ class PlainPlacer {
                                           }));
     return {};
   }
-
-  Status place_tablespace(const Tablespace& tablespace) {
-    YTB_ASSIGN(std::string to, place_.tablespace(tablespace.oid));
-    // Several versions may share one location: only ours is wanted.
-    std::string wanted = tablespace_prefix(backup_.major);
-    YTB_ASSIGN(
-        os::CloneReport report,
-        clone(tablespace.place, to, tablespace_path(tablespace.oid, ""), [&](std::string_view path, bool) {
-          std::string_view name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
-          return !path.starts_with(wanted) || name.starts_with("pgsql_tmp");
-        }));
-    return {};
-  }
-
-  const Backup& backup_;
-  Place place_;
-  Verifier verifier_;
-  ports::Progress& progress_;
-  const StopFlag& stop_;
-  uint64_t done_bytes_ = 0;
 };
 
 }  // namespace

@@ -18,28 +18,17 @@
 namespace ytb::basebackup {
 namespace {
 
-class TarPlacer {
+class TarPlacer : private Placer {
  public:
-  TarPlacer(const Backup& backup, Place place, ports::Progress& progress, const StopFlag& stop)
-      : backup_(backup),
-        place_(std::move(place)),
-        verifier_(backup.manifest),
-        progress_(progress),
-        stop_(stop) {}
+  using Placer::Placer;
 
   Status run() {
     YTB_TRY(place_.prepare());
-    // The links to tablespaces are ours alone: the archive's point at production's.
-    YTB_TRY(unpack(backup_.base_archive, place_.data(), "", [](const std::string& path) {
-      return is_left_out(path) || path.starts_with("pg_tblspc/");
+    YTB_TRY(unpack(backup_.base_archive, place_.data(), "", is_left_out_of_data));
+    YTB_TRY(each_tablespace([this](const auto& tablespace, const auto& to, const auto& prefix) {
+      return unpack(tablespace.place, to, prefix,
+                    [this](const std::string& path) { return is_left_out_of_tablespace(path); });
     }));
-    for (const Tablespace& tablespace : backup_.tablespaces) {
-      YTB_ASSIGN(std::string to, place_.tablespace(tablespace.oid));
-      std::string wanted = tablespace_prefix(backup_.major);
-      YTB_TRY(unpack(tablespace.place, to, tablespace_path(tablespace.oid, ""), [&](const std::string& path) {
-        return !path.starts_with(wanted) || os::name_in(path).starts_with("pgsql_tmp");
-      }));
-    }
     YTB_TRY(place_.finish());
     if (!backup_.wal.empty()) {
       YTB_TRY(unpack(backup_.wal, place_.data() + "/pg_wal", "pg_wal/",
@@ -101,10 +90,7 @@ class TarPlacer {
       checksum.add(bytes);
       YTB_TRY(write_all(file.get(), bytes, path));
       done_bytes_ += bytes.size();
-      progress_.update({.stage = "unpack",
-                        .item = {},
-                        .done_bytes = done_bytes_,
-                        .total_bytes = std::max(backup_.size_bytes, done_bytes_)});
+      tell("unpack", done_bytes_);
       return {};
     });
     YTB_TRY(std::move(unpacked));
@@ -123,14 +109,8 @@ class TarPlacer {
     return {};
   }
 
-  const Backup& backup_;
-  Place place_;
-  Verifier verifier_;
-  ports::Progress& progress_;
-  const StopFlag& stop_;
   std::unordered_set<std::string> made_;
   std::vector<WalFile> wal_;
-  uint64_t done_bytes_ = 0;
 };
 
 }  // namespace

@@ -209,7 +209,11 @@ Status LocalHost::record_phase(const model::OwnedCopy& copy, Phase phase, std::s
   } else if (phase == Phase::kDraining) {
     record.copy.phase_since = clock_.now();  // a drain that begins anew: the clock had been set back
   }
-  if (phase == Phase::kFailed && !reason.empty()) record.copy.failure = std::string(reason);
+  if (phase == Phase::kFailed && !reason.empty()) {
+    record.copy.failure = std::string(reason);
+    // Given up for what was seen, without a try that failed: no bug of ours.
+    if (record.copy.failure_code == Code::kInternal) record.copy.failure_code = Code::kExternal;
+  }
   return save(record);
 }
 

@@ -313,6 +313,15 @@ TEST_F(LocalHostTest, GivenUpAfterSomeTriesItMayBeBegunAnew) {
   EXPECT_EQ(attempts->front().retry, Retry::kLater);
 }
 
+TEST_F(LocalHostTest, GivenUpWithoutAFailedTryIsNoBugOfOurs) {
+  ASSERT_TRUE(restore().ok());
+  ASSERT_TRUE(host().record_phase(owned(), Phase::kFailed, "the policy changed").ok());
+  EXPECT_EQ(only().failure, "the policy changed");
+  EXPECT_EQ(only().failure_code, Code::kExternal);
+  ASSERT_TRUE(host().remove(owned(), std::nullopt, progress_).ok());
+  EXPECT_EQ(host().attempts()->front().code, Code::kExternal);
+}
+
 TEST_F(LocalHostTest, InputsAreRecordedOnce) {
   ASSERT_TRUE(restore().ok());
   ASSERT_TRUE(host().record_inputs(owned(), "a").ok());

@@ -14,6 +14,7 @@
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/rds_defuse.h"
 #include "drivers/postgres/rds_session.h"
+#include "drivers/postgres/rds_warm_up.h"
 #include "drivers/postgres/verify.h"
 
 namespace ytb::postgres {
@@ -237,6 +238,19 @@ Result<model::Evidence> PostgresEngine::mask(const ports::SessionTarget& target,
                                              const StopFlag& stop) {
   YTB_ASSIGN(std::optional<CopyLock> lock, lock_for(profile_, target));
   return mask_copy(target, request, progress, stop);
+}
+
+Result<std::vector<std::string>> PostgresEngine::warm_up(const ports::SessionTarget& target,
+                                                         const ports::WarmUpRequest& request,
+                                                         ports::Progress& progress, const StopFlag& stop) {
+  if (profile_ == Profile::kSuperuser) return std::vector<std::string>{};
+  auto lock = lock_for(profile_, target);
+  if (!lock.ok()) {
+    Error error = std::move(lock).error();
+    if (error.code == Code::kBusy || stop.requested()) return error;
+    return std::vector<std::string>{"warm-up: it was not begun: " + error.message};
+  }
+  return warm_up_copy(target, request, progress, stop);
 }
 
 Result<std::vector<model::Check>> PostgresEngine::verify(const ports::SessionTarget& target,

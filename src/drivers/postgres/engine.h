@@ -35,6 +35,10 @@ class PostgresEngine final : public ports::Engine {
                                  const std::vector<model::AccessRole>& access) override;
   Result<model::Evidence> mask(const ports::SessionTarget& target, const ports::MaskRequest& request,
                                ports::Progress& progress, const StopFlag& stop) override;
+  // Local storage needs none.
+  Result<std::vector<std::string>> warm_up(const ports::SessionTarget& target,
+                                           const ports::WarmUpRequest& request, ports::Progress& progress,
+                                           const StopFlag& stop) override;
   Result<std::vector<model::Check>> verify(const ports::SessionTarget& target,
                                            const ports::VerifyRequest& request, ports::Progress& progress,
                                            const StopFlag& stop) override;

@@ -1,6 +1,7 @@
 // PostgresInstance against a real server: the door, the links, the restart, the opening.
 #include "drivers/postgres/instance.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
@@ -194,6 +195,41 @@ TEST_F(Instance, goes_from_backup_to_open_door) {
   EXPECT_EQ(*kind_.state(spec_), ports::InstanceState::kStopped);
   ASSERT_TRUE(kind_.stop(spec_).ok());
   EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "app", "new"));
+}
+
+// A subscription that applies a change while the snapshot is taken marks its commit in the WAL.
+TEST_F(Instance, changes_of_a_publisher_are_replayed) {
+  production_->run("postgres", "CREATE TABLE t (a int)");
+  restore();
+  const std::string applied = [] {
+    std::string script;
+    for (int i = 1; i <= 3; ++i) {
+      script += fmt::format(
+          "SELECT pg_replication_origin_create('publisher {0}');"
+          "SELECT pg_replication_origin_session_setup('publisher {0}');"
+          "BEGIN; SELECT pg_replication_origin_xact_setup('0/{0}0', now()); INSERT INTO t VALUES ({0}); "
+          "COMMIT;"
+          "SELECT pg_replication_origin_session_reset();",
+          i);
+    }
+    return script;
+  }();
+  production_->run("postgres", applied);
+  // All WAL that there is gets replayed; so much of it as if the backup had lasted until now.
+  ASSERT_EQ(testing::run_program({"sh", "-c", "cp -a \"$1\"/pg_wal/0* \"$2\"/pg_wal/", "sh",
+                                  production_->data(), spec_.data()})
+                .status,
+            0);
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  Status recovered = kind_.recover(spec_, progress_, stop_);
+  ASSERT_TRUE(recovered.ok()) << to_string(recovered.error());
+  Status started = kind_.start_closed(spec_);
+  ASSERT_TRUE(started.ok()) << to_string(started.error());
+  auto session = Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok()) << to_string(session.error());
+  Result<std::string> count = session->value("SELECT count(*) FROM public.t");
+  ASSERT_TRUE(count.ok()) << to_string(count.error());
+  EXPECT_EQ(*count, "3");
 }
 
 TEST_F(Instance, a_link_out_of_the_copy_refuses_the_start) {

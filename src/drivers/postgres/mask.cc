@@ -21,6 +21,7 @@
 #include "drivers/postgres/rds_aside.h"
 #include "drivers/postgres/rds_mask.h"
 #include "drivers/postgres/rds_session.h"
+#include "drivers/postgres/rds_space.h"
 #include "drivers/postgres/rds_table.h"
 #include "drivers/postgres/spool.h"
 #include "drivers/postgres/table_checks.h"
@@ -86,6 +87,11 @@ class MaskRun {
     YTB_TRY(clean_spool());
     databases_.reserve(request_.plan.databases.size());
     for (const masking::DatabasePlan& plan : request_.plan.databases) YTB_TRY(prepare(plan));
+    YTB_TRY(check_space(session,
+                        {.volume_bytes = target_.storage_bytes,
+                         .table_bytes = std::move(written_anew_),
+                         .tables_at_once = request_.workers},
+                        progress_));
     YTB_TRY(pool_.run([this] { tell("mask"); }));
     for (DatabaseJob& database : databases_) YTB_TRY(finish(database));
     std::vector<std::string> omitted;
@@ -107,6 +113,7 @@ class MaskRun {
   Status prepare(const masking::DatabasePlan& plan);
   Status add_table(Connection& session, DatabaseJob& database, const TablePlan& plan,
                    const std::map<int64_t, TableProgress>& done);
+  Status add_size(Connection& session, int64_t table);
   void add_reads(TableJob& job);
   void add_empty(TableJob& job);
   void add_indexes(TableJob& job, const std::vector<int64_t>& indexes);
@@ -133,8 +140,9 @@ class MaskRun {
   WorkerPool pool_;
   std::vector<DatabaseJob> databases_;
   std::vector<std::unique_ptr<TableJob>> tables_;
-  std::vector<std::string> changed_;  // definitions that are not what they were
-  std::vector<std::string> moved_;    // kept tables whose files changed though nothing should have
+  std::vector<std::string> changed_;    // definitions that are not what they were
+  std::vector<std::string> moved_;      // kept tables whose files changed though nothing should have
+  std::vector<uint64_t> written_anew_;  // sizes, with indexes, of tables that are still to be written
   std::atomic<uint64_t> bytes_done_{0};
   std::atomic<uint64_t> widest_{0};
   uint64_t bytes_total_ = 0;
@@ -187,6 +195,9 @@ Status MaskRun::prepare(const masking::DatabasePlan& plan) {
     YTB_ASSIGN(std::vector<int64_t> more, with_missing_values(session, database.touched));
     database.rewrite.insert(database.rewrite.end(), more.begin(), more.end());
     YTB_TRY(must_own(session, database.rewrite));
+    YTB_ASSIGN(bool finished, step_done(session, kFinishedStep));
+    for (size_t i = 0; i < database.rewrite.size() && !finished; ++i)
+      YTB_TRY(add_size(session, database.rewrite[i]));
   }
   YTB_ASSIGN(Rows files,
              session.query("SELECT oid, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND oid "
@@ -241,6 +252,7 @@ Status MaskRun::add_table(Connection& session, DatabaseJob& database, const Tabl
         fmt::format("{}-{}-{}-{}{}", databases_.size(), job.facts.oid, i, ::getpid(), kSpoolSuffix)));
   }
   bytes_total_ += job.facts.size_bytes;
+  if (rds_) YTB_TRY(add_size(session, job.facts.oid));
   if (!rds_ && job.facts.pages * kPageBytes >= request_.pages_bytes_min) {
     YTB_ASSIGN(job.pages, fit_for_pages(session, plan, *job.program, job.facts));
   }
@@ -249,6 +261,13 @@ Status MaskRun::add_table(Connection& session, DatabaseJob& database, const Tabl
   } else {
     add_reads(job);
   }
+  return {};
+}
+
+Status MaskRun::add_size(Connection& session, int64_t table) {
+  YTB_ASSIGN(std::string bytes,
+             session.value(fmt::format("SELECT pg_catalog.pg_total_relation_size({}::oid)", table)));
+  written_anew_.push_back(std::stoull(bytes));
   return {};
 }
 
@@ -465,12 +484,11 @@ Status MaskRun::finish(DatabaseJob& database) {
   const std::string& name = database.plan->database.name;
   YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
   progress_.update({.stage = "finish", .item = name});
-  constexpr std::string_view kStep = "finished";
-  YTB_ASSIGN(bool done, step_done(session, kStep));
+  YTB_ASSIGN(bool done, step_done(session, kFinishedStep));
   if (done) return {};
   YTB_TRY(rds_ ? clean_up_rds(session, database) : clean_up(session, database));
   YTB_TRY(check_kept(session, database));
-  return record_step(session, kStep);
+  return record_step(session, kFinishedStep);
 }
 
 Status MaskRun::clean_up(Connection& session, DatabaseJob& database) {

@@ -24,6 +24,8 @@ Status remove_progress(Connection& session);
 Status record_deed(Connection& session, std::string_view line);
 Result<std::vector<std::string>> recorded_deeds(Connection& session);
 
+// Of masking, where all of it is done in this database.
+inline constexpr std::string_view kFinishedStep = "finished";
 // A step of the whole database: "statistics".
 Result<bool> step_done(Connection& session, std::string_view step);
 Status record_step(Connection& session, std::string_view step);

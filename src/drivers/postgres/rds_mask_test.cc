@@ -458,6 +458,40 @@ TEST_F(RdsMask, what_cannot_be_owned_is_told) {
   EXPECT_THAT(refused.error().message, HasSubstr("theirs"));
 }
 
+TEST_F(RdsMask, a_volume_that_is_too_small_is_told_before_anything_is_touched) {
+  make_copy({{"max_wal_size", "'1GB'"}});
+  cluster_->run("postgres",
+                "CREATE TABLE big (id int PRIMARY KEY, email text); INSERT INTO big SELECT i, 'raw' || i || "
+                "'@corp.example' FROM generate_series(1, 300000) i; CREATE TABLE small (email text); INSERT "
+                "INTO small VALUES ('raw@corp.example'); CREATE TABLE kept AS SELECT * FROM big; ALTER TABLE "
+                "big OWNER TO app_owner; ALTER TABLE small OWNER TO app_owner");
+  claim();
+  defuse();
+  auto catalog = engine_.catalog(target_);
+  auto plan = plan_for(*catalog, {{"public.big.email", "email"}, {"public.small.email", "email"}});
+  const uint64_t used =
+      std::stoull(cluster_->value("postgres", "SELECT sum(pg_database_size(oid)) FROM pg_database"));
+  const uint64_t big = std::stoull(cluster_->value("postgres", "SELECT pg_total_relation_size('big')"));
+  ASSERT_GT(big, 10U << 20);
+  const uint64_t wal = 1ULL << 30;
+  target_.storage_bytes = used + wal + big / 2;
+  auto refused = mask(plan);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kSpace);
+  EXPECT_EQ(refused.error().retry, Retry::kNever) << "the volume of this copy stays as it is";
+  EXPECT_THAT(refused.error().message, HasSubstr("up to 1.1 GB in WAL"));
+  EXPECT_THAT(refused.error().message, HasSubstr("the largest table with its indexes being"));
+  EXPECT_THAT(refused.error().hint, HasSubstr("storage_gb: 2;"));
+  EXPECT_EQ(cluster_->value("postgres", "SELECT email FROM small"), "raw@corp.example");
+  target_.storage_bytes = used + wal + big + (64U << 20);
+  auto evidence = mask(plan);
+  ASSERT_TRUE(evidence.ok()) << to_string(evidence.error());
+  // What is written already needs no room any more.
+  target_.storage_bytes = used + wal;
+  EXPECT_TRUE(mask(plan).ok());
+  EXPECT_EQ(bad(verify(&plan, *evidence)), "");
+}
+
 TEST_F(RdsMask, values_that_are_no_longer_unique_are_told) {
   make_copy();
   cluster_->run("postgres",

@@ -14,7 +14,8 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr int kLocksMin = 256;  // a partitioned table with some hundred leaves in one statement
+constexpr int kLocksMin = 256;     // a partitioned table with some hundred leaves in one statement
+constexpr int kOriginsMax = 1000;  // about 300 bytes of shared memory each
 constexpr int kPreparedMin = 16;
 constexpr size_t kValueBytesMax = 1000;
 
@@ -121,14 +122,6 @@ constexpr std::string_view kAllowed[] = {
     "xmloption",
 };
 
-bool fits(std::string_view name, std::string_view pattern) {
-  size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return name == pattern;
-  std::string_view head = pattern.substr(0, star);
-  std::string_view tail = pattern.substr(star + 1);
-  return name.size() >= head.size() + tail.size() && name.starts_with(head) && name.ends_with(tail);
-}
-
 bool is_name(std::string_view name) {
   if (name.empty() || name.size() > 63 || !((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_'))
     return false;
@@ -214,7 +207,7 @@ Status check_settings(const std::map<std::string, std::string>& settings,
                         is_name(name.substr(dot + 1)) && name.substr(0, dot) != "yesterdaytabase";
     bool allowed =
         of_extension || (is_name(name) && std::any_of(std::begin(kAllowed), std::end(kAllowed),
-                                                      [&, &n = name](auto p) { return fits(n, p); }));
+                                                      [&, &n = name](auto p) { return fits_pattern(n, p); }));
     if (!allowed) {
       return Error{
           .code = Code::kConfig,
@@ -263,8 +256,9 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
     static constexpr std::string_view kWhileClosed[] = {
         "shared_buffers", "max_wal_size", "work_mem",    "maintenance_work_mem",
         "max_parallel_*", "wal_buffers",  "effective_*", "huge_pages"};
-    bool wanted = !closed || std::any_of(std::begin(kWhileClosed), std::end(kWhileClosed),
-                                         [&, n = std::string_view(name)](auto p) { return fits(n, p); });
+    bool wanted =
+        !closed || std::any_of(std::begin(kWhileClosed), std::end(kWhileClosed),
+                               [&, n = std::string_view(name)](auto p) { return fits_pattern(n, p); });
     if (wanted) set(name, value);
   }
   set("max_connections", std::to_string(number_in(spec.settings, "max_connections", limits.max_connections)));
@@ -288,7 +282,12 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   // No senders, workers or archiving: a copy talks to nobody.
   set("wal_level", "minimal");
   set("max_wal_senders", "0");
-  set("max_replication_slots", "0");
+  // No slots either (neutralise empties pg_replslot); but what a subscription applied while the snapshot was
+  // taken is replayed with its replication origin, each of which takes a place here, as many as production
+  // may have.
+  set("max_replication_slots", closed ? std::to_string(kOriginsMax) : "0");
+  if (spec.engine_major >= 18)
+    set("max_active_replication_origins", closed ? std::to_string(kOriginsMax) : "0");
   set("max_logical_replication_workers", "0");
   set("archive_mode", "off");
   set("archive_command", "");

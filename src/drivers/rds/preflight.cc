@@ -9,6 +9,7 @@
 #include "drivers/rds/old_stack.h"
 #include "drivers/rds/preflight_look.h"
 #include "drivers/rds/snapshot_source.h"
+#include "drivers/rds/stack_template.h"
 #include "model/copy.h"
 
 namespace ytb::rds {
@@ -104,10 +105,12 @@ void check_snapshots(PreflightLook& look) {
                                    look.newest->engine, look.newest->engine_version,
                                    look.options.engine_major_min, look.options.engine_major_max));
   }
-  look.fine(what, fmt::format("{} of {} usable; {}, {} old, {} {}, {} GiB{}",
+  const std::string size =
+      look.is_aurora() ? std::string() : fmt::format(", {} GiB", look.newest->allocated_gib);
+  look.fine(what, fmt::format("{} of {} usable; {}, {} old, {} {}{}{}",
                               std::count_if(list->begin(), list->end(), usable), list->size(), newest->id,
                               to_human(std::max(look.options.now - newest->data_as_of, Duration{})),
-                              look.newest->engine, look.newest->engine_version, look.newest->allocated_gib,
+                              look.newest->engine, look.newest->engine_version, size,
                               look.newest->encrypted ? ", encrypted" : ""));
 }
 
@@ -178,9 +181,15 @@ void check_name(PreflightLook& look) {
 // What a refresh needs at most at one time, by quota.
 int64_t needed(const PreflightLook& look, const std::string& quota) {
   const int copies = look.production.spare_copies + 2;  // live, spares, one in flight
+  const int snapshots = look.production.source.rds.kms_key.empty() ? 0 : 2;
   if (quota == "DBInstances") return copies;
-  if (quota == "ManualSnapshots") return look.production.source.rds.kms_key.empty() ? 0 : 2;
-  if (quota == "AllocatedStorage" && look.newest) return copies * look.newest->allocated_gib;
+  // A cluster's storage grows by itself and is in no quota; its snapshots have one of their own.
+  if (look.is_aurora())
+    return quota == "DBClusters" ? copies : quota == "ManualClusterSnapshots" ? snapshots : 0;
+  if (quota == "ManualSnapshots") return snapshots;
+  if (quota == "AllocatedStorage" && look.newest) {
+    return copies * std::max(look.newest->allocated_gib, look.production.copies.rds.storage_gb);
+  }
   return 0;
 }
 
@@ -217,6 +226,12 @@ void check_sizes(PreflightLook& look) {
   if (look.options.sizes) return look.lines.push_back(*look.options.sizes);
   if (!look.newest) return;
   const std::string what = "masking's size";
+  if (look.is_aurora()) {
+    const std::string unsaid = "the snapshot of a cluster does not say how large it is";
+    if (!look.options.function || look.options.fargate) return look.fine(what, unsaid, How::kUnknowable);
+    return look.warn(what, unsaid, "add fargate: to the config, or mask outside a function",
+                     How::kUnknowable);
+  }
   const uint64_t bytes =
       static_cast<uint64_t>(std::max<int64_t>(0, look.newest->allocated_gib)) * kBytesOfGib;
   if (!look.options.function)
@@ -234,6 +249,24 @@ void check_sizes(PreflightLook& look) {
   const std::string hint = "add fargate: to the config, or mask outside a function";
   if (!look.options.function_is_needed) return look.warn(what, message, hint);
   look.failed(what, Code::kSpace, message, hint);
+}
+
+void check_volume(PreflightLook& look) {
+  const int64_t asked = look.production.copies.rds.storage_gb;
+  if (!look.newest || look.is_aurora()) return;
+  const std::string what = "copies' storage";
+  const int64_t snapshot = look.newest->allocated_gib;
+  Status fits = check_storage(asked, snapshot);
+  if (!fits.ok()) {
+    const Error& error = fits.error();
+    return look.failed(what, error.code, error.message, error.hint);
+  }
+  if (asked == 0) {
+    return look.fine(what, fmt::format("{} GiB, as the snapshot's; masking looks whether that suffices, and "
+                                       "copies.storage_gb makes it more",
+                                       snapshot));
+  }
+  look.fine(what, fmt::format("{} GiB, and the snapshot's {}", asked, snapshot));
 }
 
 void check_endpoints(PreflightLook& look) {
@@ -280,6 +313,7 @@ std::vector<PreflightLine> preflight(const PreflightClients& clients,
   check_place(look);
   check_quotas(look);
   check_sizes(look);
+  check_volume(look);
   check_endpoints(look);
   check_rights(look);
   return std::move(look.lines);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "drivers/rds/preflight_look.h"
+#include "drivers/rds/stack_names.h"
 #include "model/copy.h"
 
 namespace ytb::rds {
@@ -21,7 +22,8 @@ std::vector<Wanted> wanted_of(const PreflightLook& look) {
   const bool aurora = look.is_aurora();
   const std::string instance = look.arn("rds", (aurora ? "cluster:" : "db:") + copy);
   std::vector<Wanted> wanted = {
-      {{"cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:DeleteStack"},
+      {{"cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:DeleteStack",
+        "cloudformation:ContinueUpdateRollback"},
        look.arn("cloudformation", fmt::format("stack/{}/00000000-0000-0000-0000-000000000000", copy))},
       {{aurora ? "rds:ModifyDBCluster" : "rds:ModifyDBInstance", "rds:AddTagsToResource"}, instance},
       {{aurora ? "rds:RestoreDBClusterFromSnapshot" : "rds:RestoreDBInstanceFromDBSnapshot",
@@ -33,6 +35,14 @@ std::vector<Wanted> wanted_of(const PreflightLook& look) {
        true},
       {{"s3:PutObject", "s3:GetObject"},
        fmt::format("arn:aws:s3:::{}/{}/proof", look.copies().bucket, look.copies().bucket_prefix)}};
+  if (aurora) {
+    wanted.push_back(
+        {{"rds:CreateDBInstance", "rds:DeleteDBInstance"}, look.arn("rds", "db:" + writer_name(copy)), true});
+    wanted.push_back({{"rds:CreateDBClusterParameterGroup", "rds:ModifyDBClusterParameterGroup",
+                       "rds:DeleteDBClusterParameterGroup"},
+                      look.arn("rds", "cluster-pg:" + copy),
+                      true});
+  }
   if (!look.zone_id.empty())
     wanted.push_back(
         {{"route53:ChangeResourceRecordSets"}, fmt::format("arn:aws:route53:::hostedzone/{}", look.zone_id)});

@@ -235,7 +235,8 @@ ports::SessionTarget StackHost::Parts::target(const Seen& seen) const {
                          {"sslrootcert", options.copies.ca_bundle}},
           .password = master_password(options.master_seed, server.resource_id),
           .label = fmt::format("copy {}", seen.mark.copy),
-          .nonce = copy_nonce(options.master_seed, server.resource_id)};
+          .nonce = copy_nonce(options.master_seed, server.resource_id),
+          .storage_bytes = static_cast<uint64_t>(std::max<int64_t>(0, server.allocated_gib)) << 30};
 }
 
 Result<ports::SessionTarget> StackHost::session(const model::OwnedCopy& copy) {

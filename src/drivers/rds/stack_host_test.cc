@@ -153,6 +153,49 @@ TEST_F(StackHostTest, what_takes_too_long_ends) {
   EXPECT_THAT(the_copy().failure, HasSubstr("more than 10 min"));
 }
 
+TEST_F(StackHostTest, a_volume_grows_where_that_is_asked_and_is_of_use_at_once) {
+  fakes::aws::Settings settings = slow();
+  settings.delays.storage_optimization = std::chrono::hours(8);
+  start(settings);
+  StackOptions given = options();
+  given.copies.storage_gb = 30;
+  make_host(std::move(given));
+  must(restore());
+  EXPECT_EQ(instance()["AllocatedStorage"], 30);
+  EXPECT_EQ(instance()["DBInstanceStatus"], "storage-optimization");
+  EXPECT_EQ(instance()["BackupRetentionPeriod"], 0);
+  EXPECT_EQ(instance("shop")["AllocatedStorage"], 20);
+  EXPECT_EQ(host_->session(owned())->storage_bytes, 30ULL << 30);
+  model::PassedProof proof = prove();
+  must(host_->open(owned(), proof, {}, progress_));
+  EXPECT_THAT(groups(), UnorderedElementsAre("sg-quarantine", "sg-staging"));
+  EXPECT_EQ(instance()["DBInstanceStatus"], "storage-optimization") << "opened meanwhile";
+  expect_production_untouched();
+}
+
+TEST_F(StackHostTest, a_volume_that_cannot_be_is_refused_before_the_first_call) {
+  for (int64_t gib : {10, 19, 21}) {
+    StackOptions given = options();
+    given.copies.storage_gb = gib;
+    make_host(std::move(given));
+    Status status = restore();
+    ASSERT_FALSE(status.ok()) << gib;
+    EXPECT_EQ(status.error().code, Code::kConfig);
+    EXPECT_EQ(status.error().retry, Retry::kNever);
+    EXPECT_THAT(status.error().message,
+                HasSubstr(fmt::format("storage_gb is {}, and the snapshot's volume has "
+                                      "20 GiB",
+                                      gib)));
+    EXPECT_THAT(status.error().hint, HasSubstr("storage_gb: 22"));
+  }
+  EXPECT_TRUE(fake_->mutations().empty());
+  StackOptions given = options();
+  given.copies.storage_gb = 20;
+  make_host(std::move(given));
+  must(restore());
+  EXPECT_EQ(instance()["AllocatedStorage"], 20);
+}
+
 TEST_F(StackHostTest, others_things_of_the_name_are_listed_and_left_alone) {
   must([&]() -> Status {
     YTB_ASSIGN(auto made, stacks_->create_stack(
@@ -511,18 +554,13 @@ TEST_F(StackHostTest, whatever_call_fails_and_however_the_next_run_goes_on) {
 TEST_F(StackHostTest, an_opening_that_is_rolled_back_is_told_and_tried_again) {
   must(restore());
   model::PassedProof proof = prove();
-  bool broke = false;
-  clock_->on_sleep = [&] {
-    if (broke || fake_->stack_status(kName) != "UPDATE_IN_PROGRESS") return;
-    fake_->set_instance_status(kName, "incompatible-network");
-    broke = true;
-  };
+  fake_->fail_next_change("AWS::RDS::DBInstance", "the group sg-staging is in another VPC");
   Status status = host_->open(owned(), proof, {}, progress_);
-  clock_->on_sleep = nullptr;
   ASSERT_FALSE(status.ok());
-  EXPECT_THAT(status.error().message, HasSubstr("UPDATE_ROLLBACK_COMPLETE: Instance: "));
+  EXPECT_THAT(status.error().message,
+              HasSubstr("UPDATE_ROLLBACK_COMPLETE: Instance: the group sg-staging is in another VPC"));
   EXPECT_EQ(status.error().retry, Retry::kLater);
-  fake_->set_instance_status(kName, "available");
+  EXPECT_THAT(groups(), ElementsAre("sg-quarantine"));
   fake_->advance(std::chrono::minutes(5));
   must(persist([&] { return host_->open(owned(), proof, {}, progress_); }));
   EXPECT_THAT(groups(), UnorderedElementsAre("sg-quarantine", "sg-staging"));

@@ -27,6 +27,7 @@ Server to_server(aws::DbInstance instance) {
                 .own_status = std::move(instance.status),
                 .master = std::move(instance.master_username),
                 .retention_days = instance.backup_retention_days,
+                .allocated_gib = instance.allocated_gib,
                 .public_access = instance.publicly_accessible,
                 .iam_authentication = instance.iam_authentication,
                 .deletion_protection = instance.deletion_protection,

@@ -29,6 +29,7 @@ struct Server {
   std::string address = {};  // "" until it has one
   int port = 0;
   int retention_days = 0;
+  int64_t allocated_gib = 0;  // 0: a cluster's, which has no limit of ours
   bool public_access = false;
   bool iam_authentication = false;
   bool deletion_protection = false;

@@ -18,6 +18,7 @@ namespace {
 constexpr Duration kUpdateMax = std::chrono::hours(1);
 constexpr Duration kGroupsMax = std::chrono::minutes(15);
 constexpr int kRollbacksMax = 2;  // continued in one call
+constexpr int kEventsMax = 500;
 
 class Opener {
  public:
@@ -61,6 +62,7 @@ class Opener {
   // Until the stack may be updated. A rollback that failed is continued: nothing else may be done with it.
   Status settle() {
     int continued = 0;
+    std::string after;
     return wait_.until(fmt::format("the stack {}", seen_.name), kUpdateMax, [&]() -> Result<bool> {
       YTB_TRY(look());
       switch (stands(seen_.stack.status)) {
@@ -73,13 +75,27 @@ class Opener {
         default:
           return failed();
       }
+      YTB_ASSIGN(std::string failure, failed_rollback());
+      // Looks that were late: it is being continued, or its failure is not told yet.
+      if (failure.empty() || failure == after) return false;
       if (continued++ == kRollbacksMax) return failed();
-      YTB_TRY(stacks_.continue_update_rollback(
-          seen_.name,
-          request_token(seen_.name, "continue", fmt::format("{}/{}", to_iso(asked_at(), true), continued)),
-          parts_.options.copies.service_role));
+      YTB_TRY(stacks_.continue_update_rollback(seen_.name, request_token(seen_.name, "continue", failure),
+                                               parts_.options.copies.service_role));
+      after = std::move(failure);
       return false;
     });
+  }
+  // The latest failed rollback, by its event: a token made of it is the same for every try to go on after
+  // this failure, and another one after the next, though the stack's own times tell the two not apart.
+  Result<std::string> failed_rollback() {
+    std::string event;
+    int looked_at = 0;
+    YTB_TRY(stacks_.describe_stack_events(seen_.stack.id, [&](const aws::StackEvent& one) -> Result<bool> {
+      const bool is_it = one.physical_id == seen_.stack.id && one.status == "UPDATE_ROLLBACK_FAILED";
+      if (is_it) event = one.id;
+      return !is_it && ++looked_at < kEventsMax;
+    }));
+    return event;
   }
   Result<bool> failed() {
     YTB_ASSIGN(std::string why, parts_.look.reason(seen_.stack));

@@ -89,6 +89,7 @@ class Restorer {
   }
   Status create() {
     YTB_ASSIGN(aws::DbSnapshot snapshot, parts_.snapshots.find(request_.snapshot));
+    YTB_TRY(check_storage(parts_.options.copies.storage_gb, snapshot.allocated_gib));
     YTB_ASSIGN(Tags tags, to_tags(mark_));
     YTB_ASSIGN(std::string body, stack_template({.name = name_,
                                                  .aurora = parts_.aurora(),
@@ -179,6 +180,11 @@ class Restorer {
   }
 
   Status record() {
+    const int64_t asked = parts_.options.copies.storage_gb;
+    if (!parts_.aurora() && seen_.server->allocated_gib < asked) {  // masking looks whether it suffices
+      progress_.note(fmt::format("the volume of {} has {} GiB, not the {} of copies.storage_gb", mark_.copy,
+                                 seen_.server->allocated_gib, asked));
+    }
     if (parts_.aurora()) {
       progress_.note(kBackupWindow);
       model::Evidence evidence;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kStateBytesMax = 64 << 10;
 constexpr size_t kAttemptsBytesMax = 4 << 20;
+constexpr int kWritesMax = 2;  // of one attempt: the second, where somebody else wrote in between
 constexpr size_t kEvidenceBytesMax = 64 << 20;
 
 // "arn:aws:cloudformation:…:stack/<name>/<uuid>" → "<name>/<uuid>": readable, and never that of another
@@ -47,9 +48,25 @@ Result<std::vector<model::Attempt>> StackStore::attempts() {
 }
 
 Status StackStore::add(const model::Attempt& attempt) {
-  YTB_ASSIGN(std::vector<model::Attempt> all, attempts());
-  add_attempt(all, attempt);
-  return put(root_ + "/attempts.json", to_json(all));
+  const std::string key = root_ + "/attempts.json";
+  for (int write = 0; write < kWritesMax; ++write) {
+    YTB_ASSIGN(std::optional<aws::StoredObject> there, s3_.read_object(bucket_, key, kAttemptsBytesMax));
+    std::vector<model::Attempt> all;
+    if (there) {
+      YTB_ASSIGN(all, attempts_from_json(there->body));
+    }
+    add_attempt(all, attempt);
+    YTB_ASSIGN(bool written,
+               s3_.put_object_if(
+                   {.bucket = bucket_, .key = key, .body = to_json(all), .content_type = "application/json"},
+                   there ? std::optional(there->etag) : std::nullopt));
+    if (written) return {};
+  }
+  return Error{
+      .code = Code::kBusy,
+      .message = fmt::format("s3://{}/{} is written by somebody else at the same time", bucket_, key),
+      .hint = "it is tried again",
+      .retry = Retry::kLater};
 }
 
 Result<std::optional<State>> StackStore::state(const std::string& stack_id) {

@@ -1,6 +1,6 @@
 // StackStore: what is kept of copies in S3. Small JSON objects under <prefix>/<production>/. Not there is a
-// known state; a bucket that does not answer is an error. Two who write attempts.json at once: the last one
-// wins.
+// known state; a bucket that does not answer is an error. attempts.json, which several may write, is written
+// only where it is still what was read.
 #pragma once
 
 #include <optional>
@@ -20,6 +20,7 @@ class StackStore {
   StackStore(aws::S3& s3, std::string bucket, std::string prefix, const model::ProductionName& production);
 
   Result<std::vector<model::Attempt>> attempts();
+  // Once more where somebody else has written meanwhile; then kBusy.
   Status add(const model::Attempt& attempt);
 
   // By the stack's id (an ARN that never comes back).

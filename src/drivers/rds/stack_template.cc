@@ -96,9 +96,8 @@ constexpr std::string_view kAllowed[] = {"auto_explain.*",
                                          "work_mem"};
 
 bool is_allowed(std::string_view name) {
-  return std::any_of(std::begin(kAllowed), std::end(kAllowed), [&](std::string_view pattern) {
-    return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
-  });
+  return std::any_of(std::begin(kAllowed), std::end(kAllowed),
+                     [&](std::string_view pattern) { return fits_pattern(name, pattern); });
 }
 
 Status check_preload(const std::string& libraries) {
@@ -210,6 +209,8 @@ class Builder {
                     {"DeletionProtection", false},
                     {"AutoMinorVersionUpgrade", false}};
     if (!copies.option_group.empty()) properties["OptionGroupName"] = copies.option_group;
+    // CloudFormation grows the volume after the restore, by the modify that the parameter group asks for.
+    if (copies.storage_gb > 0) properties["AllocatedStorage"] = std::to_string(copies.storage_gb);
     add_common(properties);
     return deleted_with_stack("AWS::RDS::DBInstance", std::move(properties));
   }
@@ -280,6 +281,27 @@ Status check_parameters(const std::map<std::string, std::string>& parameters) {
     }
   }
   return {};
+}
+
+int64_t storage_least(int64_t allocated_gib) { return (allocated_gib * 11 + 9) / 10; }
+
+Status check_storage(int64_t storage_gb, int64_t snapshot_gib) {
+  if (storage_gb == 0 || storage_gb == snapshot_gib || storage_gb >= storage_least(snapshot_gib)) return {};
+  const std::string hint = fmt::format("storage_gb: {}, or more; or leave it out: {} GiB then",
+                                       storage_least(snapshot_gib), snapshot_gib);
+  if (storage_gb < snapshot_gib) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("copies.storage_gb is {}, and the snapshot's volume has {} GiB: a "
+                                        "restored volume cannot be smaller",
+                                        storage_gb, snapshot_gib),
+                 .hint = hint};
+  }
+  return Error{
+      .code = Code::kConfig,
+      .message = fmt::format("copies.storage_gb is {}, and the snapshot's volume has {} GiB: RDS grows "
+                             "a volume by a tenth at least",
+                             storage_gb, snapshot_gib),
+      .hint = hint};
 }
 
 Result<std::string> stack_template(const TemplateInputs& inputs) {

@@ -34,6 +34,10 @@ struct TemplateInputs {
 Result<std::string> stack_template(const TemplateInputs& inputs);
 // Denies replacing and deleting by an update.
 std::string stack_policy();
+// GiB that a volume of this size may be grown to at least: a tenth more.
+int64_t storage_least(int64_t allocated_gib);
+// kConfig where a volume restored from a snapshot of `snapshot_gib` cannot have `storage_gb` (0: not asked).
+Status check_storage(int64_t storage_gb, int64_t snapshot_gib);
 // kConfig where one would break a promise: replication, jobs, libraries, doors, logs that leave.
 Status check_parameters(const std::map<std::string, std::string>& parameters);
 

@@ -38,6 +38,7 @@ config::RdsCopiesConfig settings() {
   copies.ca_certificate = "rds-ca-rsa2048-g1";
   copies.log_exports = {"postgresql"};
   copies.tags = {{"team", "data"}};
+  copies.storage_gb = 120;
   copies.bucket = "proofs";
   return copies;
 }
@@ -57,6 +58,7 @@ TEST(StackTemplate, original_defects_5_and_8_closed_unprotected_and_nothing_inhe
   EXPECT_EQ(instance["DeletionProtection"], false);
   EXPECT_EQ(instance["EnableIAMDatabaseAuthentication"], false);
   EXPECT_EQ(instance["BackupRetentionPeriod"], 0);
+  EXPECT_EQ(instance["AllocatedStorage"], "120");
   EXPECT_EQ(instance["DeleteAutomatedBackups"], true);
   EXPECT_EQ(instance["CopyTagsToSnapshot"], false);
   EXPECT_EQ(instance["MultiAZ"], false);

@@ -23,6 +23,7 @@ constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
 constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
 constexpr size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;  // 107
 constexpr size_t kServiceFileMax = 1 << 20;
+constexpr size_t kPidFileMax = 64 << 10;
 constexpr Duration kAnswerTimeout = std::chrono::seconds(2);
 
 uint16_t port_in_name(std::string_view name) {
@@ -41,7 +42,7 @@ Result<std::string> read_service_file(const std::string& path) {
 
 }  // namespace
 
-bool server_answers(const std::string& socket_path, Duration timeout) {
+bool server_answers(const std::string& socket_path, pid_t server, Duration timeout) {
   sockaddr_un address{};
   if (socket_path.size() > kSocketPathMax) return false;
   address.sun_family = AF_UNIX;
@@ -49,6 +50,11 @@ bool server_answers(const std::string& socket_path, Duration timeout) {
   os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return false;
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+  // Of whoever called listen(): unix(7), SO_PEERCRED.
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0 || listener.pid != server)
+    return false;
   // SSLRequest: length 8, code 1234·5679 (PostgreSQL documentation, Message Formats).
   constexpr std::array<unsigned char, 8> kSslRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
   if (send(socket.get(), kSslRequest.data(), kSslRequest.size(), MSG_NOSIGNAL) !=
@@ -94,6 +100,17 @@ Result<uint16_t> SocketAlias::port_in(const std::string& run_directory) const {
                .retry = Retry::kLater};
 }
 
+// Layout of a copy's folder: ports/instance.h; of the file: miscinit.c, CreateDataDirLockFile.
+pid_t SocketAlias::server_of(const model::CopyId& copy) const {
+  const std::string folder = os::join_path(options_.copies_directory, copy.str());
+  auto text = os::read_file(os::join_path(folder, "data/postmaster.pid"), kPidFileMax);
+  if (!text.ok()) return 0;
+  const std::string line = text->substr(0, text->find('\n'));
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), pid);
+  return error == std::errc() && end == line.data() + line.size() && pid > 0 ? pid : 0;
+}
+
 Result<model::AliasState> SocketAlias::read() {
   model::AliasState state;
   const std::string name = os::name_in(options_.directory);
@@ -123,8 +140,9 @@ Result<model::AliasState> SocketAlias::read() {
                                                                  .port = *port,
                                                                  .dbname = options_.dbname,
                                                                  .user = options_.user});
-  state.seen =
-      state.consistent && server_answers(os::join_path(options_.directory, kDefaultSocket), kAnswerTimeout);
+  const pid_t server = server_of(*state.target);
+  state.seen = state.consistent && server > 0 &&
+               server_answers(os::join_path(options_.directory, kDefaultSocket), server, kAnswerTimeout);
   return state;
 }
 

@@ -5,8 +5,11 @@
 // The socket's file is named after the port, which differs from copy to copy; a link `.s.PGSQL.5432` beside
 // it lets `host=alias` work without a port. The same name is kept in a service file. Link and service file
 // cannot change in one step: read() compares both, and where they disagree the alias is not consistent:
-// repoint again.
+// repoint again. Seen is a copy whose own server, by its process id, answers at the alias: whatever else
+// listens there is not.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <string>
@@ -39,11 +42,15 @@ class SocketAlias final : public ports::AliasStore {
   [[nodiscard]] std::string run_directory(const model::CopyId& copy) const;
   // The port in the name of the one socket in a run directory; kConnection where there is none.
   [[nodiscard]] Result<uint16_t> port_in(const std::string& run_directory) const;
+  // The process id of a copy's server, as the server has written it into its data directory; 0: none, or not
+  // ours to read.
+  [[nodiscard]] pid_t server_of(const model::CopyId& copy) const;
 
   SocketAliasOptions options_;
 };
 
-// Whether a PostgreSQL server answers at a unix socket: asks for TLS and wants the one byte of an answer.
-bool server_answers(const std::string& socket_path, Duration timeout);
+// Whether the PostgreSQL server with this process id answers at a unix socket: the kernel says who listens
+// there, and the answer to a request for TLS is one byte.
+bool server_answers(const std::string& socket_path, pid_t server, Duration timeout);
 
 }  // namespace ytb::socket_alias

@@ -1,9 +1,13 @@
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -135,6 +139,10 @@ class Alias : public ::testing::Test {
     for (const char* id :
          {"/copies/shop-yesterday-20261122-060000-1", "/copies/shop-yesterday-20261123-060000-1"}) {
       ASSERT_TRUE(os::make_folders(home_ + id + "/run").ok());
+      ASSERT_TRUE(os::make_folders(home_ + id + "/data").ok());
+      // The listeners of these tests are of this process.
+      ASSERT_TRUE(
+          os::write_file(home_ + id + "/data/postmaster.pid", fmt::format("{}\n/data\n", getpid())).ok());
     }
     ASSERT_TRUE(os::make_folders(home_ + "/alias").ok());
     key_ = model::new_signing_key();
@@ -190,6 +198,37 @@ TEST_F(Alias, MovesAndIsSeen) {
   ASSERT_TRUE(alias.remove().ok());
   EXPECT_FALSE(alias.read()->target.has_value());
   EXPECT_FALSE(os::exists(home_ + "/alias/services"));
+}
+
+TEST_F(Alias, AnotherServerAtItsPathIsNotSeen) {
+  const std::string elsewhere = home_ + "/.s.PGSQL.6501";
+  const pid_t other = fork();
+  if (other == 0) {
+    Listener listener(elsewhere);
+    for (;;) pause();
+  }
+  const Duration patience = std::chrono::seconds(2);
+  bool answers = false;
+  for (int look = 0; look < 10'000'000 && !answers; ++look) {
+    sched_yield();
+    answers = server_answers(elsewhere, other, patience);
+  }
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  SocketAlias alias = make();
+  ASSERT_TRUE(alias.repoint(proof_of(one_), copy_of(one_)).ok());
+  EXPECT_TRUE(alias.read()->seen);
+  // It answers, and is not the copy's.
+  ASSERT_TRUE(os::write_link(run_of(one_) + "/.s.PGSQL.5432", elsewhere).ok());
+  EXPECT_TRUE(answers) << "the other one answers as itself";
+  EXPECT_TRUE(alias.read()->consistent);
+  EXPECT_FALSE(alias.read()->seen);
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+  ASSERT_TRUE(os::write_link(run_of(one_) + "/.s.PGSQL.5432", ".s.PGSQL.6501").ok());
+  EXPECT_TRUE(alias.read()->seen);
+  // Without the word of the copy's own server nothing is proven.
+  ASSERT_TRUE(os::remove_file(home_ + "/copies/" + one_ + "/data/postmaster.pid").ok());
+  EXPECT_FALSE(alias.read()->seen);
 }
 
 TEST_F(Alias, DemandsTheProofOfThatCopy) {

@@ -250,6 +250,14 @@ CloudFormation::Step CloudFormation::update_step(const StackPtr& stack, const st
   return step;
 }
 
+void CloudFormation::fail_if_planned(const std::string& type) {
+  auto& planned = failing_changes_[type];
+  if (planned.empty()) return;
+  std::string reason = planned.front();
+  planned.pop_front();
+  refuse("NotStabilized", reason);
+}
+
 Stages CloudFormation::begin_update(const StackPtr& stack, const std::string& logical, Step& step) {
   const ResourceDefinition& definition = stack->next_source.resources.at(logical);
   json properties = resolve(definition.properties, scope_of(stack, stack->next_parameters));
@@ -266,7 +274,8 @@ Stages CloudFormation::begin_update(const StackPtr& stack, const std::string& lo
       if (same) return {};
       step.verb = "UPDATE";
       check_policy(*stack, logical, fresh->type, "Update:Modify");
-      stack->undo.push_back({nullptr, std::make_shared<StackResource>(*existing)});
+      stack->undo.push_back({nullptr, std::make_shared<StackResource>(*existing), properties});
+      fail_if_planned(fresh->type);
       return kinds_.modify(existing, properties, fresh->tags, stack->name);
     }
     step.verb = "UPDATE";
@@ -283,11 +292,11 @@ Stages CloudFormation::begin_update(const StackPtr& stack, const std::string& lo
           "Requested update requires the creation of a new physical resource; hence creating one.");
     // What replaced it is judged by the new template's policy.
     existing->update_replace_policy = fresh->update_replace_policy;
-    stack->undo.push_back({fresh, existing});
+    stack->undo.push_back({fresh, existing, {}});
     stack->cleanup.push_back(existing);
   } else {
     step.verb = "CREATE";
-    stack->undo.push_back({fresh, nullptr});
+    stack->undo.push_back({fresh, nullptr, {}});
   }
   step.resource = fresh;
   Stages stages = kinds_.create(fresh, stack->name);
@@ -346,11 +355,15 @@ void CloudFormation::queue_rollback(const StackPtr& stack) {
       continue;
     }
     ResourcePtr before = undo->before;
+    json tried = undo->tried;
     Step step;
     step.logical = before->logical;
     step.verb = "UPDATE";
     step.resource = stack->resources.at(before->logical);
-    step.begin = [this, stack, before](Step& self) {
+    step.begin = [this, stack, before, tried](Step& self) {
+      fail_if_planned(before->type);
+      // However far the update came with it, all of it is undone.
+      self.resource->properties = tried;
       return kinds_.modify(self.resource, before->properties, before->tags, stack->name);
     };
     stack->steps.push_back(std::move(step));

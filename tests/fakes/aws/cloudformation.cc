@@ -128,11 +128,21 @@ json CloudFormation::create(Call& call) {
   return {{"StackId", stack->id}};
 }
 
+bool CloudFormation::is_repeat(Stack& stack, const Call& call) {
+  const std::string token = call.text("ClientRequestToken");
+  if (token.empty()) return false;
+  auto [found, is_new] = stack.tokens.emplace(token, call.operation);
+  if (!is_new && found->second != call.operation)
+    refuse("TokenAlreadyExistsException", "A client request token already exists.");
+  return !is_new;
+}
+
 json CloudFormation::update(Call& call) {
   std::string name = call.text("StackName");
   call.target = "stack:" + name;
   StackPtr stack = stack_named(name);
   if (stack == nullptr) invalid("Stack [" + name + "] does not exist");
+  if (is_repeat(*stack, call)) return {{"StackId", stack->id}};
   if (!is_updatable(stack->status)) {
     invalid(fmt::format("Stack:{} is in {} state and can not be updated.", stack->id, stack->status));
   }
@@ -214,9 +224,12 @@ json CloudFormation::continue_rollback(Call& call) {
   call.target = "stack:" + name;
   StackPtr stack = stack_named(name);
   if (stack == nullptr) invalid("Stack [" + name + "] does not exist");
+  if (is_repeat(*stack, call)) return json::object();
   if (stack->status != "UPDATE_ROLLBACK_FAILED") {
     invalid(fmt::format("Stack:{} is in {} state and can not continue rollback.", stack->id, stack->status));
   }
+  if (call.has("RoleARN")) stack->role_arn = call.text("RoleARN");
+  stack->token = call.text("ClientRequestToken");
   begin_work(stack, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated");
   return json::object();
 }

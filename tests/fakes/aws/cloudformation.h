@@ -17,6 +17,10 @@ class CloudFormation final : public Service {
   explicit CloudFormation(World& world);
   // The next creation of a resource of this type fails with the reason, once begun.
   void fail_next(const std::string& type, const std::string& reason) { failing_[type].push_back(reason); }
+  // The next change of one, by an update or by its undoing, before anything of it is done.
+  void fail_next_change(const std::string& type, const std::string& reason) {
+    failing_changes_[type].push_back(reason);
+  }
   // The truth: "" where there is no stack of the name.
   [[nodiscard]] std::string status(const std::string& name) const;
 
@@ -31,6 +35,7 @@ class CloudFormation final : public Service {
   struct Undo {
     ResourcePtr made;    // null where an existing one was modified
     ResourcePtr before;  // null where it is new
+    json tried;          // properties of a modified one, as the update wanted them
   };
   struct Stack {
     std::string id, name, status, reason;
@@ -40,6 +45,7 @@ class CloudFormation final : public Service {
     json outputs = json::array();
     json policy;
     std::string role_arn, token;
+    std::map<std::string, std::string> tokens;  // all that came, by the operation they came with
     bool disable_rollback = false, protected_ = false;
     std::string on_failure;
     std::map<std::string, ResourcePtr> resources;
@@ -58,6 +64,8 @@ class CloudFormation final : public Service {
   json update(Call& call);
   json remove(Call& call);
   json continue_rollback(Call& call);
+  // Whether this very request came before: it is answered and not done. Refuses another operation's token.
+  static bool is_repeat(Stack& stack, const Call& call);
   json describe(Call& call);
   json describe_events(Call& call);
   json describe_resources(Call& call);
@@ -81,6 +89,7 @@ class CloudFormation final : public Service {
   Step create_step(const StackPtr& stack, const std::string& logical);
   Step update_step(const StackPtr& stack, const std::string& logical);
   Step remove_step(const StackPtr& stack, const ResourcePtr& resource, const std::string& policy);
+  void fail_if_planned(const std::string& type);
   Stages begin_update(const StackPtr& stack, const std::string& logical, Step& step);
   void queue_cleanup(const StackPtr& stack);
   void queue_rollback(const StackPtr& stack);
@@ -96,7 +105,7 @@ class CloudFormation final : public Service {
   StackResources kinds_;
   std::vector<StackPtr> stacks_;  // deleted ones too
   Shelf shown_;
-  std::map<std::string, std::deque<std::string>> failing_;
+  std::map<std::string, std::deque<std::string>> failing_, failing_changes_;
 };
 
 }  // namespace ytb::fakes::aws

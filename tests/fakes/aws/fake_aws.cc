@@ -149,6 +149,13 @@ std::string FakeAws::snapshot(const std::string& id) {
   return found == nullptr ? "" : found->dump();
 }
 
+std::string FakeAws::cluster_snapshot(const std::string& id) {
+  world_->run_due();
+  std::lock_guard lock(world_->mutex);
+  json* found = world_->service<Rds>("rds").cluster_snapshot(id);
+  return found == nullptr ? "" : found->dump();
+}
+
 std::vector<std::string> FakeAws::instance_ids() {
   world_->run_due();
   std::lock_guard lock(world_->mutex);
@@ -164,6 +171,11 @@ std::string FakeAws::stack_status(const std::string& name) {
 void FakeAws::fail_next_resource(const std::string& type, const std::string& reason) {
   std::lock_guard lock(world_->mutex);
   world_->service<CloudFormation>("cloudformation").fail_next(type, reason);
+}
+
+void FakeAws::fail_next_change(const std::string& type, const std::string& reason) {
+  std::lock_guard lock(world_->mutex);
+  world_->service<CloudFormation>("cloudformation").fail_next_change(type, reason);
 }
 
 void FakeAws::set_instance_status(const std::string& id, const std::string& status) {

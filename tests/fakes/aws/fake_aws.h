@@ -47,18 +47,19 @@ using Tags = std::map<std::string, std::string>;
 // Who signs. `session_token` is empty for a user's long-lived key.
 struct Identity {
   std::string access_key = "AKIAFAKEFAKEFAKE0001";
-  std::string secret_key = "fake-secret-key";
+  std::string secret_key = "planted-secret-key";
   std::string session_token;
   std::string arn = "arn:aws:iam::123456789012:user/tester";
   std::optional<Instant> expires;
 };
 
 struct Delays {
-  Duration snapshot{};         // creating → available
-  Duration instance_create{};  // creating → backing-up
-  Duration instance_backup{};  // backing-up → available
-  Duration modify_notice{};    // the stale `available` after ModifyDBInstance was answered
-  Duration modify{};           // modifying, resetting-master-credentials → available
+  Duration snapshot{};              // creating → available
+  Duration instance_create{};       // creating → backing-up
+  Duration instance_backup{};       // backing-up → available
+  Duration modify_notice{};         // the stale `available` after ModifyDBInstance was answered
+  Duration modify{};                // modifying, resetting-master-credentials → available
+  Duration storage_optimization{};  // storage-optimization → available, after a volume has grown
   Duration instance_delete{};
   Duration stack_step{};  // each stack resource that has no delay of its own
   Duration dns{};         // PENDING → INSYNC
@@ -194,11 +195,14 @@ class FakeAws {
   [[nodiscard]] std::string instance(const std::string& id);
   [[nodiscard]] std::string snapshot(const std::string& id);
   [[nodiscard]] std::string cluster(const std::string& id);
+  [[nodiscard]] std::string cluster_snapshot(const std::string& id);
   [[nodiscard]] std::vector<std::string> instance_ids();
   // "CREATE_COMPLETE"; "" where there is no such stack.
   [[nodiscard]] std::string stack_status(const std::string& name);
   // The next creation of a resource by a stack, e.g. of an "AWS::RDS::DBInstance", fails with the reason.
   void fail_next_resource(const std::string& type, const std::string& reason);
+  // The next change of one that is there, by a stack's update or by its rollback, fails before it is done.
+  void fail_next_change(const std::string& type, const std::string& reason);
   // Something of this id changes behind everybody's back, e.g. to "incompatible-restore".
   void set_instance_status(const std::string& id, const std::string& status);
 

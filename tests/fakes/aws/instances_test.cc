@@ -104,6 +104,41 @@ TEST_F(FakeAwsInstances, RetentionWaitsForTheWindowUnlessImmediate) {
   EXPECT_EQ(parse_json(fake.instance("copy-1"))["BackupRetentionPeriod"], 7);
 }
 
+TEST_F(FakeAwsInstances, AVolumeOnlyGrowsAndNotTwiceInSixHours) {
+  Settings settings;
+  settings.delays.storage_optimization = std::chrono::hours(2);
+  FakeAws fake(settings);
+  fake.seed(snapshot());
+  ASSERT_EQ(aws(fake, restore("copy-1")).status, 0);
+  fake.advance(std::chrono::minutes(1));
+  auto grow = [&](const std::string& gib) {
+    AwsRun run = aws(fake, {"rds", "modify-db-instance", "--db-instance-identifier", "copy-1",
+                            "--allocated-storage", gib, "--apply-immediately"});
+    fake.advance(std::chrono::minutes(1));
+    return run;
+  };
+  EXPECT_THAT(grow("19").err, HasSubstr("cannot be made smaller"));
+  EXPECT_THAT(grow("21").err, HasSubstr("at least 10 percent"));
+  ASSERT_EQ(grow("30").status, 0);
+  EXPECT_EQ(parse_json(fake.instance("copy-1"))["AllocatedStorage"], 30);
+  EXPECT_EQ(status(fake, "copy-1"), "storage-optimization");
+  EXPECT_EQ(grow("30").status, 0) << "what is there already is no growth";
+  EXPECT_THAT(grow("40").err, HasSubstr("previous storage change is being optimized"));
+  // Other changes go on meanwhile.
+  ASSERT_EQ(aws(fake, {"rds", "modify-db-instance", "--db-instance-identifier", "copy-1",
+                       "--backup-retention-period", "0", "--apply-immediately"})
+                .status,
+            0);
+  fake.advance(std::chrono::minutes(1));
+  EXPECT_EQ(status(fake, "copy-1"), "storage-optimization");
+  fake.advance(std::chrono::hours(3));
+  EXPECT_EQ(status(fake, "copy-1"), "available");
+  EXPECT_THAT(grow("40").err, HasSubstr("previous storage change is being optimized")) << "six hours";
+  fake.advance(std::chrono::hours(4));
+  ASSERT_EQ(grow("40").status, 0);
+  EXPECT_EQ(parse_json(fake.instance("copy-1"))["AllocatedStorage"], 40);
+}
+
 TEST_F(FakeAwsInstances, DeletionIsGuarded) {
   FakeAws fake;
   InstanceSeed production;

@@ -103,6 +103,14 @@ Model::Protocol protocol_of(const std::string& name) {
 
 // What AWS has added since the models that are installed. Taken from the API reference.
 void add_newer(const std::string& service, json& source) {
+  if (service == "s3") {
+    json& put = source["shapes"]["PutObjectRequest"]["members"];
+    for (const char* name : {"IfMatch", "IfNoneMatch"}) {
+      const std::string header = name == std::string("IfMatch") ? "If-Match" : "If-None-Match";
+      if (!put.contains(name))
+        put[name] = {{"shape", name}, {"location", "header"}, {"locationName", header}};
+    }
+  }
   if (service != "ecs") return;
   // Up to 64 characters in the range of 33 to 126.
   json& members = source["shapes"]["RunTaskRequest"]["members"];

@@ -20,6 +20,7 @@ class Rds final : public Service {
   void unseed_snapshot(const std::string& id) { snapshots_.erase(id); }
   json* snapshot(const std::string& id) { return snapshots_.find(id); }
   json* cluster(const std::string& id) { return clusters_.find(id); }
+  json* cluster_snapshot(const std::string& id) { return cluster_snapshots_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
   void set_status(const std::string& id, const std::string& status);
   // Of whoever sends a token as his password. Takes the lock itself: a server asks, and no call.
@@ -29,6 +30,8 @@ class Rds final : public Service {
   // What a describe does not show.
   struct Hidden {
     std::string password, data;
+    std::optional<Instant> grown_at = {};  // its volume
+    bool optimizing = false;
   };
   void add_instance_operations();
   void add_group_operations();
@@ -45,6 +48,9 @@ class Rds final : public Service {
   void begin_instance(const std::string& id, json instance, Hidden hidden);
   void come_up(const std::string& id);
   void apply(const std::string& id, const json& changes);
+  // Refuses what RDS refuses of a volume: to shrink, to grow by little, to grow again within hours.
+  void check_growth(const std::string& id, int64_t now_gib, int64_t wanted_gib) const;
+  void optimize_storage(const std::string& id);
   void vanish(const std::string& id);
   void take_snapshot(const std::string& snapshot, const std::string& instance, const std::string& type,
                      const json& tags);

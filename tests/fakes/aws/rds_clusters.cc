@@ -141,7 +141,7 @@ json Rds::copy_cluster_snapshot(Call& call) {
   json copy = *cluster_snapshots_.find(source);
   if (copy["Status"] != "available")
     refuse("InvalidDBClusterSnapshotStateFault", source + " is not in the available state.");
-  if (copy["SnapshotType"] == "shared" && copy["StorageEncrypted"] && !call.has("KmsKeyId"))
+  if (copy["SnapshotType"] == "shared" && copy["StorageEncrypted"] == true && !call.has("KmsKeyId"))
     refuse("KMSKeyNotAccessibleFault", "The source snapshot's KMS key is not accessible.");
   json tags = call.input.value("Tags", json::array());
   check_tags(call, tags);
@@ -198,6 +198,8 @@ json Rds::restore_cluster(Call& call) {
   const json& snapshot = *cluster_snapshots_.find(name);
   if (snapshot["Status"] != "available")
     refuse("InvalidDBClusterSnapshotStateFault", "The snapshot " + name + " is not available.");
+  if (snapshot["SnapshotType"] == "shared" && snapshot["StorageEncrypted"] == true)
+    refuse("KMSKeyNotAccessibleFault", "An encrypted shared snapshot must be copied before it is restored.");
   if (call.text("Engine") != snapshot["Engine"])
     refuse("InvalidParameterCombination",
            "The engine of the snapshot is " + snapshot["Engine"].get<std::string>());
@@ -230,6 +232,7 @@ json Rds::restore_cluster(Call& call) {
       {"DBClusterMembers", json::array()},
       {"ClusterCreateTime", to_iso(world_.now(), true)},
       {"TagList", call.has("Tags") ? call.input["Tags"] : snapshot.value("TagList", json::array())}};
+  if (snapshot.contains("KmsKeyId")) cluster["KmsKeyId"] = snapshot["KmsKeyId"];
   clusters_.put(id, cluster);
   hidden_["cluster " + id] = {"", seed.data};
   world_.later(world_.settings.delays.instance_create, [this, id] { set_cluster_status(id, "available"); });

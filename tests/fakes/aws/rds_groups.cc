@@ -12,6 +12,20 @@ namespace {
 const std::vector<std::string> kVersions = {"13.11", "14.8", "15.4", "16.1"};
 const std::vector<std::string> kClasses = {"db.t3.micro",   "db.t3.small", "db.t3.medium",
                                            "db.t4g.medium", "db.m5.large", "db.r5.large"};
+const std::vector<std::string> kAuroraVersions = {"13.12", "14.9", "15.4", "16.1"};
+const std::vector<std::string> kAuroraClasses = {"db.t3.medium", "db.t4g.medium", "db.r5.large",
+                                                 "db.r6g.large"};
+
+// What there is of an engine, as far as the fake knows.
+struct Offer {
+  std::vector<std::string> versions, classes, storage;
+};
+const std::map<std::string, Offer>& offers() {
+  static const std::map<std::string, Offer> kOffers = {
+      {"postgres", {kVersions, kClasses, {"gp2", "gp3"}}},
+      {"aurora-postgresql", {kAuroraVersions, kAuroraClasses, {"aurora", "aurora-iopt1"}}}};
+  return kOffers;
+}
 
 }  // namespace
 
@@ -131,32 +145,40 @@ void Rds::add_catalog_operations() {
     return rds_page(call, std::move(found), "Certificates");
   });
   on("DescribeAccountAttributes", [this](Call&) {
-    auto names = snapshots_.names();
-    auto manual = std::count_if(names.begin(), names.end(), [this](const std::string& name) {
-      return (*snapshots_.find(name))["SnapshotType"] == "manual";
-    });
+    auto manual_in = [](Shelf& shelf) {
+      auto names = shelf.names();
+      return std::count_if(names.begin(), names.end(), [&shelf](const std::string& name) {
+        return (*shelf.find(name))["SnapshotType"] == "manual";
+      });
+    };
+    auto manual = manual_in(snapshots_);
+    auto manual_of_clusters = manual_in(cluster_snapshots_);
     int64_t allocated = 0;
     for (const std::string& id : instances_.names())
       allocated += instances_.find(id)->value("AllocatedStorage", int64_t{0});
     auto quota = [](const char* name, int64_t used, int64_t max) {
       return json{{"AccountQuotaName", name}, {"Used", used}, {"Max", max}};
     };
-    return json{{"AccountQuotas",
-                 {quota("DBInstances", static_cast<int64_t>(instances_.names().size()),
-                        world_.settings.instance_quota),
-                  quota("ManualSnapshots", manual, world_.settings.snapshot_quota),
-                  quota("AllocatedStorage", allocated, world_.settings.storage_quota_gib)}}};
+    return json{
+        {"AccountQuotas",
+         {quota("DBInstances", static_cast<int64_t>(instances_.names().size()),
+                world_.settings.instance_quota),
+          quota("DBClusters", static_cast<int64_t>(clusters_.names().size()), world_.settings.instance_quota),
+          quota("ManualSnapshots", manual, world_.settings.snapshot_quota),
+          quota("ManualClusterSnapshots", manual_of_clusters, world_.settings.snapshot_quota),
+          quota("AllocatedStorage", allocated, world_.settings.storage_quota_gib)}}};
   });
   on("DescribeDBEngineVersions", [](Call& call) {
     std::vector<json> found;
-    for (const std::string& version : kVersions) {
-      std::string major = split(version, '.')[0];
-      std::string wanted = call.text("EngineVersion");
-      bool fits = wanted.empty() || wanted == version || wanted == major;
-      if (fits && (!call.has("Engine") || call.text("Engine") == "postgres")) {
-        found.push_back({{"Engine", "postgres"},
+    for (const auto& [engine, offer] : offers()) {
+      if (call.has("Engine") && call.text("Engine") != engine) continue;
+      for (const std::string& version : offer.versions) {
+        std::string major = split(version, '.')[0];
+        std::string wanted = call.text("EngineVersion");
+        if (!wanted.empty() && wanted != version && wanted != major) continue;
+        found.push_back({{"Engine", engine},
                          {"EngineVersion", version},
-                         {"DBParameterGroupFamily", "postgres" + major},
+                         {"DBParameterGroupFamily", engine + major},
                          {"Status", "available"}});
       }
     }
@@ -164,15 +186,16 @@ void Rds::add_catalog_operations() {
   });
   on("DescribeOrderableDBInstanceOptions", [region = world_.settings.region](Call& call) {
     std::vector<json> found;
-    for (const std::string& version : kVersions) {
-      for (const std::string& size : kClasses) {
-        bool fits = call.text("Engine") == "postgres" &&
-                    (!call.has("EngineVersion") || call.text("EngineVersion") == version) &&
+    auto offer = offers().find(call.text("Engine"));
+    if (offer == offers().end()) return rds_page(call, std::move(found), "OrderableDBInstanceOptions");
+    for (const std::string& version : offer->second.versions) {
+      for (const std::string& size : offer->second.classes) {
+        bool fits = (!call.has("EngineVersion") || call.text("EngineVersion") == version) &&
                     (!call.has("DBInstanceClass") || call.text("DBInstanceClass") == size);
-        for (const char* storage : {"gp2", "gp3"}) {
+        for (const std::string& storage : offer->second.storage) {
           if (!fits) continue;
           found.push_back(
-              {{"Engine", "postgres"},
+              {{"Engine", offer->first},
                {"EngineVersion", version},
                {"DBInstanceClass", size},
                {"StorageType", storage},

@@ -336,10 +336,8 @@ json Rds::modify_instance(Call& call) {
   }
   if (call.has("MasterUserPassword")) check_password(instance["Engine"], call.text("MasterUserPassword"));
   check_groups(call.input.value("VpcSecurityGroupIds", std::vector<std::string>{}));
-  if (call.has("AllocatedStorage") &&
-      call.number("AllocatedStorage", 0) < instance["AllocatedStorage"].get<int>()) {
-    refuse("InvalidParameterCombination", "Invalid storage size: storage cannot be made smaller.");
-  }
+  if (call.has("AllocatedStorage"))
+    check_growth(id, instance["AllocatedStorage"], call.number("AllocatedStorage", 0));
   std::string group = call.text("DBParameterGroupName");
   if (!group.empty() && group.rfind("default.", 0) != 0 && !parameter_groups_.has(group)) {
     refuse("DBParameterGroupNotFoundFault", "DBParameterGroup not found: " + group);
@@ -379,8 +377,39 @@ json Rds::modify_instance(Call& call) {
   return {{"DBInstance", instance}};
 }
 
+void Rds::check_growth(const std::string& id, int64_t now_gib, int64_t wanted_gib) const {
+  if (wanted_gib == now_gib) return;
+  if (wanted_gib < now_gib)
+    refuse("InvalidParameterCombination", "Invalid storage size: storage cannot be made smaller.");
+  if (wanted_gib * 10 < now_gib * 11) {
+    refuse("InvalidParameterCombination",
+           "Invalid storage size for engine name postgres: it must be increased by at least 10 percent.");
+  }
+  const Hidden& hidden = hidden_.at(id);
+  if (hidden.optimizing || (hidden.grown_at && world_.now() - *hidden.grown_at < std::chrono::hours(6))) {
+    refuse(
+        "InvalidParameterCombination",
+        "You can't currently modify the storage of this DB instance because the previous storage change is "
+        "being optimized.");
+  }
+}
+
+void Rds::optimize_storage(const std::string& id) {
+  hidden_[id].grown_at = world_.now();
+  hidden_[id].optimizing = true;
+  std::string resource_id = (*instances_.find(id))["DbiResourceId"];
+  world_.later(world_.settings.delays.storage_optimization, [this, id, resource_id] {
+    json* found = instances_.find(id);
+    if (found == nullptr || (*found)["DbiResourceId"] != resource_id) return;
+    hidden_[id].optimizing = false;
+    if ((*found)["DBInstanceStatus"] == "storage-optimization") set_status(id, "available");
+  });
+}
+
 void Rds::apply(const std::string& id, const json& changes) {
   json instance = *instances_.find(id);
+  const bool grows =
+      changes.contains("AllocatedStorage") && changes["AllocatedStorage"] != instance["AllocatedStorage"];
   for (const auto& [name, value] : changes.items()) {
     instance["PendingModifiedValues"].erase(name);
     if (name == "MasterUserPassword") {
@@ -400,8 +429,9 @@ void Rds::apply(const std::string& id, const json& changes) {
       instance[name] = value;
     }
   }
-  instance["DBInstanceStatus"] = "available";
+  instance["DBInstanceStatus"] = grows || hidden_[id].optimizing ? "storage-optimization" : "available";
   instances_.put(id, instance);
+  if (grows) optimize_storage(id);
   if (world_.settings.backend == nullptr) return;
   Status done = ok_status();
   if (changes.contains("MasterUserPassword")) {

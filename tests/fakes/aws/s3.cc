@@ -41,8 +41,9 @@ S3::S3(World& world) : world_(world) {
   });
   on("PutObject", [this](Call& call) {
     allow_only(call, {"Bucket", "Key", "Body", "ContentType", "ContentLength", "ContentMD5", "Metadata",
-                      "ServerSideEncryption", "SSEKMSKeyId"});
+                      "ServerSideEncryption", "SSEKMSKeyId", "IfMatch", "IfNoneMatch"});
     Bucket& bucket = bucket_of(call);
+    check_condition(call, bucket);
     std::string body = call.text("Body");
     if (call.has("ContentMD5") && call.text("ContentMD5") != base64_encode(md5(body))) {
       refuse("BadDigest", "The Content-MD5 you specified did not match what we received.");
@@ -96,6 +97,21 @@ S3::Bucket& S3::bucket_of(Call& call) {
   auto found = buckets_.find(name);
   if (found == buckets_.end()) refuse("NoSuchBucket", "The specified bucket does not exist", 404);
   return found->second;
+}
+
+void S3::check_condition(const Call& call, const Bucket& bucket) {
+  auto there = bucket.find(call.text("Key"));
+  if (call.has("IfNoneMatch")) {
+    if (call.has("IfMatch") || call.text("IfNoneMatch") != "*") {
+      refuse("NotImplemented", "A header you provided implies functionality that is not implemented", 501);
+    }
+    if (there == bucket.end()) return;
+    refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412);
+  }
+  if (!call.has("IfMatch")) return;
+  if (there == bucket.end()) refuse("NoSuchKey", "The specified key does not exist.", 404);
+  if (call.text("IfMatch") != there->second.etag)
+    refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412);
 }
 
 json S3::head(Call& call) {

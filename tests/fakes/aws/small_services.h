@@ -57,6 +57,8 @@ class S3 final : public Service {
   };
   using Bucket = std::map<std::string, Object>;
   Bucket& bucket_of(Call& call);
+  // If-Match and If-None-Match of a write, as S3 has them since 2024.
+  static void check_condition(const Call& call, const Bucket& bucket);
   json head(Call& call);
   json list(Call& call);
   World& world_;

@@ -1,0 +1,242 @@
+// What the roles of deploy/aws/template.yaml may do, against every call of whole lives on the fake AWS, by
+// IAM's logic as tests/deploy/policy.py has it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "aws/lambda_function.h"
+#include "aws/original_stack.h"
+#include "base/text.h"
+#include "drivers/rds/stack_testing.h"
+#include "lambda/deadline.h"
+#include "tests/fakes/aws/ecs.h"
+
+namespace ytb::tests {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
+constexpr const char* kSecond = "shop-yesterday-20261122-060000-1";
+constexpr const char* kServiceRole = "        service_role: arn:aws:iam::123456789012:role/ServiceRole\n";
+// What the template's own cluster and task are called where tests/deploy/cfn.py makes it.
+constexpr const char* kCluster = "cluster-id";
+constexpr const char* kTask = "ytb";
+
+class AwsPolicies : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
+  }
+  AwsScenario& begin(ScenarioProduction production, const std::string& more = "") {
+    ScenarioOptions options;
+    options.aws.delays = as_slow_as_aws();
+    production.copies += kServiceRole;
+    options.productions = {std::move(production)};
+    scenario_ = std::make_unique<AwsScenario>(std::move(options));
+    scenario_->write_config(more);
+    from_ = scenario_->fake().calls().size();
+    return *scenario_;
+  }
+  // Of the scenario, from `from_` on.
+  std::string lines() {
+    std::string out;
+    for (const fakes::aws::RecordedCall& call : scenario_->fake().calls(from_)) {
+      const bool of_task = call.principal.find("assumed-role/TaskRole/") != std::string::npos;
+      operations_[of_task ? "TaskRole" : call.principal].insert(call.operation);
+      out += json{{"service", call.service},
+                  {"operation", call.operation},
+                  {"principal", of_task ? "TaskRole" : call.principal},
+                  {"target", call.target},
+                  {"input", call.input}}
+                 .dump() +
+             "\n";
+    }
+    return out;
+  }
+  testing::RunResult judged(const std::string& calls, const std::vector<std::string>& parameters = {}) {
+    std::vector<std::string> argv = {"/usr/bin/python3",
+                                     std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py"};
+    for (const std::string& fixed :
+         {std::string("AWS::StackName=ytb"), std::string("InstanceClasses=db.t3.small,db.t3.medium"),
+          "HostedZoneId=" + scenario_->zone(), std::string("RecordName=shop-yesterday.mysite.com"),
+          std::string("ExistingBucket=my-proofs")})
+      argv.insert(argv.end(), {"-p", fixed});
+    for (const std::string& one : parameters) argv.insert(argv.end(), {"-p", one});
+    return testing::run_program(argv, {}, calls);
+  }
+  // Every call of the life was allowed, and these were among them.
+  void expect_allowed(const std::vector<std::string>& operations,
+                      const std::vector<std::string>& parameters = {}) {
+    const std::string calls = lines();
+    std::set<std::string> all;
+    for (const auto& [principal, used] : operations_) all.insert(used.begin(), used.end());
+    EXPECT_THAT(all, IsSupersetOf(operations));
+    const testing::RunResult allowed = judged(calls, parameters);
+    EXPECT_EQ(allowed.status, 0) << allowed.out << allowed.err;
+    EXPECT_THAT(allowed.out, HasSubstr(" calls, 0 not allowed"));
+    scenario_->expect_production_untouched();
+  }
+  void next_day() {
+    scenario_->fake().advance(std::chrono::hours(24));
+    scenario_->add_snapshot("2026-11-22T06:00:00Z");
+  }
+
+  std::unique_ptr<AwsScenario> scenario_;
+  size_t from_ = 0;
+  std::map<std::string, std::set<std::string>> operations_;  // by principal
+};
+
+// With an opening whose rollback fails, a way back, and a copy deleted when asked.
+TEST_F(AwsPolicies, AllowAWholeLife) {
+  AwsScenario& aws = begin({}, "    spare_copies: 1\n");
+  for (const char* what : {"the update", "its rollback"})
+    aws.fake().fail_next_change("AWS::RDS::DBInstance", what);
+  aws.must({"refresh"});
+  next_day();
+  aws.must({"refresh", "--wait-drain"});
+  EXPECT_EQ(aws.resolved(), aws.address_of(kSecond));
+  aws.must({"rollback", "--yes"});
+  EXPECT_EQ(aws.resolved(), aws.address_of(kFirst));
+  aws.must({"refresh", "--if-due", "--wait-drain"});
+  aws.must({"delete", kSecond, "--yes"});
+  aws.must({"teardown", "--yes"});
+  expect_allowed({"CreateStack", "RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance", "UpdateStack",
+                  "ContinueUpdateRollback", "ChangeResourceRecordSets", "DeleteStack", "DeleteDBInstance",
+                  "PutObject", "GetSecretValue", "GetParameter"});
+}
+
+TEST_F(AwsPolicies, AllowAnAuroraClusterFromASnapshotThatOthersShare) {
+  const std::string ours = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+  const std::string theirs = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
+  AwsScenario& aws = begin({.aurora = true, .source = ", include_shared: true, kms_key: \"" + ours + "\""});
+  aws.must({"refresh"});
+  fakes::aws::SnapshotSeed shared = shared_by_others(aws);
+  shared.engine = "aurora-postgresql";
+  aws.fake().seed(shared);
+  aws.must({"refresh", "--wait-drain"});
+  aws.must({"teardown", "--yes"});
+  expect_allowed({"RestoreDBClusterFromSnapshot", "CreateDBInstance", "ModifyDBCluster", "DeleteDBCluster",
+                  "CopyDBClusterSnapshot", "DeleteDBClusterSnapshot", "DescribeDBClusters"},
+                 {"SharedSnapshotKeyArn=" + theirs});
+}
+
+TEST_F(AwsPolicies, AllowToTakeTheOriginalsStackOver) {
+  AwsScenario& aws = begin({});
+  rds::FakesClock clock(aws.fake());
+  aws::FakeAwsClient client(aws.fake(), clock);
+  aws::CloudFormation stacks(client.caller());
+  ASSERT_TRUE(stacks
+                  .create_stack({.name = "shop-yesterdaytabase",
+                                 .template_body = kOriginalTemplate,
+                                 .parameters = {{"DBName", "shop-2026-11-20-1100"},
+                                                {"HostName", "shop-yesterday"},
+                                                {"DomainRoot", "mysite.com"},
+                                                {"SnapshotID", "rds:shop-2026-11-21-06-00"},
+                                                {"DiskSize", "20"},
+                                                {"SecurityGroup", "sg-0000000000000default"},
+                                                {"SubnetGroup", "staging-db"}}})
+                  .ok());
+  aws.fake().advance(std::chrono::hours(1));
+  from_ = aws.fake().calls().size();  // what it did was the original's to be allowed
+  aws.must({"adopt", "--yes"});
+  aws.must({"refresh"});
+  aws.fake().advance(std::chrono::minutes(30));
+  aws.must({"adopt", "--delete-old", "--yes"});
+  EXPECT_EQ(aws.fake().stack_status("shop-yesterdaytabase"), "");
+  const std::string calls = lines();
+  EXPECT_THAT(operations_["cloudformation.amazonaws.com/shop-yesterdaytabase"],
+              IsSupersetOf({"DeleteDBInstance"}));
+  const testing::RunResult allowed = judged(calls, {"AdoptOriginal=yes"});
+  EXPECT_EQ(allowed.status, 0) << allowed.out << allowed.err;
+  // Only who says so at deployment gives these rights.
+  const testing::RunResult denied = judged(calls);
+  EXPECT_EQ(denied.status, 1);
+  EXPECT_THAT(denied.out,
+              HasSubstr("ServiceRole: rds:DeleteDBInstance on "
+                        "arn:aws:rds:eu-west-1:123456789012:db:shop-2026-11-20-1100: explicitDeny"));
+}
+
+// The function hands the masking over to the task, which has a role of its own.
+TEST_F(AwsPolicies, AllowTheFunctionAndItsTask) {
+  AwsScenario& aws = begin({}, fmt::format("    fargate: {{cluster: {}, task_definition: {}, subnets: "
+                                           "[subnet-1], security_groups: [sg-worker]}}\n",
+                                           kCluster, kTask));
+  aws.fake().ecs().seed_cluster(kCluster);
+  aws.fake().ecs().seed_definition(kTask, "yesterdaytabase");
+  const Variables variables = {{"YTB_CONFIG", aws.config()}};
+  LambdaTask task(aws, variables, "arn:aws:sts::123456789012:assumed-role/TaskRole/task");
+  aws.fake().ecs().run_with(
+      [&](const fakes::aws::TaskRequest& request) { return task.run(request.command); });
+  LambdaFunction function(aws, variables);
+  InvocationClock& clock = function.clock();
+  auto phase = [&](const char* wanted) {
+    return aws.fake().instance(kFirst).find(fmt::format("\"{}\"", wanted)) != std::string::npos;
+  };
+  clock.at_every_look = [&] {
+    if (phase("defused")) clock.jump(clock.stop_at() - std::chrono::milliseconds(1));
+  };
+  (void)function.ask(R"({"action":"update"})");
+  for (int i = 0; i < 10 && !phase("defused"); ++i) (void)function.ask(R"({"action":"tick"})");
+  clock.at_every_look = nullptr;
+  ASSERT_TRUE(phase("defused")) << function.log();
+  // A function of next to no time: masking fits in no invocation of it.
+  const Duration no_time = lambda::DeadlineWatch::kMargin + std::chrono::milliseconds(1);
+  const json handed = function.ask(R"({"action":"tick"})", no_time);
+  EXPECT_EQ(handed["handover"]["place"], "worker") << handed;
+  json ticked;
+  for (int i = 0; i < 200 && (!ticked.is_object() || ticked["live"].is_null()); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ticked = function.ask(R"({"action":"tick"})");
+  }
+  EXPECT_EQ(ticked["live"]["copy"], kFirst) << ticked << task.log();
+  EXPECT_EQ(aws.resolved(), aws.address_of(kFirst));
+  (void)function.ask(R"({"action":"delete"})");
+  for (int i = 0; i < 5 && !aws.fake().instance(kFirst).empty(); ++i)
+    (void)function.ask(R"({"action":"tick"})");
+  expect_allowed({"RunTask", "ListTasks", "DescribeTasks", "ListObjectsV2", "DeleteObject", "DeleteStack"});
+  EXPECT_EQ(aws.fake().count("RunTask"), 1);
+  EXPECT_THAT(operations_["TaskRole"], IsSupersetOf({"DescribeDBInstances", "PutObject", "GetSecretValue"}));
+  for (const char* not_its :
+       {"CreateStack", "UpdateStack", "DeleteStack", "ChangeResourceRecordSets", "RunTask"})
+    EXPECT_EQ(operations_["TaskRole"].count(not_its), 0U) << not_its;
+}
+
+TEST_F(AwsPolicies, DenyProductionToEveryRoleExplicitly) {
+  (void)begin({});
+  std::string calls;
+  const std::vector<std::pair<std::string, std::string>> wanted = {
+      {"DeleteDBInstance", "db:shop"},
+      {"ModifyDBInstance", "db:shop"},
+      {"AddTagsToResource", "db:shop"},
+      {"DeleteDBCluster", "cluster:shop"},
+      {"ModifyDBCluster", "cluster:shop"},
+      {"DeleteDBSnapshot", "snapshot:rds:shop-2026-11-21-06-00"},
+      {"DeleteDBClusterSnapshot", "cluster-snapshot:rds:shop-2026-11-21-06-00"},
+      {"DeleteDBInstance", "db:another"}};
+  int count = 0;
+  for (const char* role : {"FunctionRole", "ServiceRole", "TaskRole"}) {
+    for (const auto& [operation, target] : wanted) {
+      calls +=
+          json{{"service", "rds"}, {"operation", operation}, {"target", target}, {"principal", role}}.dump() +
+          "\n";
+      ++count;
+    }
+  }
+  for (const char* adopts : {"AdoptOriginal=no", "AdoptOriginal=yes"}) {
+    const testing::RunResult denied = judged(calls, {adopts});
+    EXPECT_EQ(denied.status, 1);
+    int explicitly = 0;
+    for (const std::string& line : split(denied.out, '\n'))
+      explicitly += line.ends_with(": explicitDeny") ? 1 : 0;
+    EXPECT_EQ(explicitly, count) << denied.out;
+    EXPECT_THAT(denied.out, HasSubstr(fmt::format("{} calls, {} not allowed", count, count)));
+  }
+}
+
+}  // namespace
+}  // namespace ytb::tests
