@@ -17,9 +17,6 @@ using ::testing::HasSubstr;
 using testing::RunResult;
 
 constexpr const char* kName = "shop-yesterday.mysite.com";
-constexpr const char* kFromWorker =
-    R"([{"IpProtocol":"tcp","FromPort":5432,"ToPort":5432,"UserIdGroupPairs":[{"GroupId":"sg-worker"}]}])";
-constexpr const char* kNowhere = R"([{"IpProtocol":"-1","IpRanges":[{"CidrIp":"127.0.0.1/32"}]}])";
 
 class AwsCommandLine : public ::testing::Test {
  protected:
@@ -29,8 +26,6 @@ class AwsCommandLine : public ::testing::Test {
     options.own_time = false;
     aws_ = std::make_unique<AwsScenario>(std::move(options));
     fake_ = &aws_->fake();
-    fake_->ec2().seed_group("sg-worker", "worker", kFromWorker, kNowhere);
-    fake_->ec2().seed_group("sg-staging", "staging", kFromWorker, kNowhere);
   }
   RunResult must(const std::vector<std::string>& words) { return aws_->must(words); }
 
