@@ -341,40 +341,6 @@ cli::Output make_output() {
           .verbose = false};
 }
 
-// What the room lambda is given: the same drivers, with waits that end with an invocation.
-LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock) {
-  return {
-      .drivers = [&sessions, &clock](const StopFlag& stop) -> refresh::DriverFactory {
-        return [&sessions, &clock, &stop](const config::Config& config,
-                                          const config::ProductionConfig& production) {
-          return make_drivers({.sessions = sessions, .clock = clock, .stop = stop}, config, production);
-        };
-      },
-      .load_config =
-          [&sessions](const std::string& place) {
-            return refresh::load_config(place, *open_aws_vault(sessions, {}));
-          },
-      .load_inputs =
-          [&sessions](const config::Config& config, const config::ProductionConfig& production) {
-            return refresh::load_inputs(production, *open_aws_vault(sessions, config.aws));
-          },
-      .make_settings = [&sessions](const config::Config& config, const config::ProductionConfig& production,
-                                   std::string digest) -> Result<refresh::Settings> {
-        YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-        return refresh::make_settings(config, production, state, *open_aws_vault(sessions, config.aws),
-                                      std::move(digest), std::string("yesterdaytabase ") + YTB_VERSION);
-      },
-      .stack_args =
-          [&sessions](const config::Config& config, const config::ProductionConfig& production,
-                      const model::Action& restore) {
-            return aws_stack_args(sessions, config.aws, production, restore);
-          },
-      .caller = [&sessions] { return caller_of(sessions, {}); },
-      .environment = environment,
-      .clock = clock,
-      .log = std::cout};
-}
-
 }  // namespace
 
 int run_app(int argc, char** argv, const AppHooks& hooks) {
@@ -384,7 +350,8 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
   SystemClock clock;
   AwsSessions sessions(clock, stop_flag);
   AwsWiring wiring{.sessions = sessions, .clock = clock, .stop = stop_flag};
-  LambdaWiring function = lambda_wiring(sessions, clock);
+  LambdaWiring function = lambda_wiring(sessions, clock, make_drivers, environment,
+                                        std::string("yesterdaytabase ") + YTB_VERSION, std::cout);
   cli::Services services{
       .clock = clock,
       .stop = stop_flag,

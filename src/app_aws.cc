@@ -166,6 +166,41 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
   return {};
 }
 
+LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make_drivers,
+                           lambda::Environment environment, std::string version, std::ostream& log) {
+  return {.drivers = [&sessions, &clock, make_drivers = std::move(make_drivers)](
+                         const StopFlag& stop) -> refresh::DriverFactory {
+            return [&sessions, &clock, &stop, make_drivers](const config::Config& config,
+                                                            const config::ProductionConfig& production) {
+              return make_drivers({.sessions = sessions, .clock = clock, .stop = stop}, config, production);
+            };
+          },
+          .load_config =
+              [&sessions](const std::string& place) {
+                return refresh::load_config(place, *open_aws_vault(sessions, {}));
+              },
+          .load_inputs =
+              [&sessions](const config::Config& config, const config::ProductionConfig& production) {
+                return refresh::load_inputs(production, *open_aws_vault(sessions, config.aws));
+              },
+          .make_settings = [&sessions, version = std::move(version)](
+                               const config::Config& config, const config::ProductionConfig& production,
+                               std::string digest) -> Result<refresh::Settings> {
+            YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+            return refresh::make_settings(config, production, state, *open_aws_vault(sessions, config.aws),
+                                          std::move(digest), version);
+          },
+          .stack_args =
+              [&sessions](const config::Config& config, const config::ProductionConfig& production,
+                          const model::Action& restore) {
+                return aws_stack_args(sessions, config.aws, production, restore);
+              },
+          .caller = [&sessions] { return caller_of(sessions, {}); },
+          .environment = std::move(environment),
+          .clock = clock,
+          .log = log};
+}
+
 Result<std::string> aws_stack_args(AwsSessions& sessions, const config::AwsConfig& aws,
                                    const config::ProductionConfig& production, const model::Action& restore) {
   YTB_ASSIGN(aws::Caller * caller, caller_of(sessions, aws));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "app_lambda.h"
 #include "base/clock.h"
 #include "base/stop.h"
 #include "cli/services.h"
@@ -57,6 +58,13 @@ struct AwsWiring {
 Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                        const config::ProductionConfig& production, const Secret& signing_key,
                        refresh::Drivers& drivers);
+
+// What the room lambda is given: drivers by `make_drivers`, whose waits end with an invocation; all else by
+// the secrets, buckets and clients of `sessions`, which outlive it. `version`: what proofs say made them.
+using MakeDrivers = std::function<Result<refresh::Drivers>(const AwsWiring&, const config::Config&,
+                                                           const config::ProductionConfig&)>;
+LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make_drivers,
+                           lambda::Environment environment, std::string version, std::ostream& log);
 
 // What the stack of this restore is made of, as the original's answer has it. Only looks.
 Result<std::string> aws_stack_args(AwsSessions& sessions, const config::AwsConfig& aws,

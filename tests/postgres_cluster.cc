@@ -143,6 +143,7 @@ void keep_output(const RunResult& result) {
   std::ofstream kept(folder / (std::to_string(getpid()) + ".txt"), std::ios::binary | std::ios::app);
   kept << result.out << result.err;
   if (!kept.flush()) ADD_FAILURE() << "cannot keep the program's output in " << folder;
+  EXPECT_EQ((result.out + result.err).find("planted-"), std::string::npos) << "a secret was printed";
 }
 
 RunResult run_program(const std::vector<std::string>& argv, const std::string& user, const std::string& input,

@@ -25,8 +25,8 @@ struct RunResult {
   std::string out;
   std::string err;
 };
-// Keeps what our program printed in a test, for the last test of a run (tests/support/secrets_test.py), which
-// searches all of it for the secrets that tests plant.
+// Keeps what our program printed in a test, for the last test of a run (tests/support/secrets_test), which
+// searches all of it for the secrets that tests plant. A test failure at once where one is in it.
 void keep_output(const RunResult& result);
 // Runs a program and waits, as `user` where that is not "" (needs root). Never through a shell. Keeps our own
 // output.

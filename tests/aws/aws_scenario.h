@@ -7,6 +7,8 @@
 // thread-safe but for program(). For tests only.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -68,8 +70,7 @@ class AwsScenario {
   [[nodiscard]] fakes::aws::FakeAws& fake() { return *fake_; }
   [[nodiscard]] fakes::aws::PostgresBackend& backend() { return *backend_; }
   [[nodiscard]] const std::string& config() const { return config_; }
-  [[nodiscard]] std::string state_directory() const { return folder_ / "state"; }
-  // A file beside the config: "schema.sql" is what the policy was accepted for.
+  // A file beside the config: "schema.sql" is what the policy was accepted for, "state" the state directory.
   [[nodiscard]] std::string file(const std::string& name) const { return folder_ / name; }
   [[nodiscard]] const std::string& zone() const { return zone_; }  // the id of mysite.com's
   // Of the data that every snapshot is of.
@@ -114,7 +115,6 @@ class AwsScenario {
   void seed();
   void seed_production(const ScenarioProduction& production);
   void accept_policy();
-  void search_for_secrets(const testing::RunResult& result);
   [[nodiscard]] std::string block_of(const ScenarioProduction& production, const std::string& more,
                                      const std::string& policy) const;
 
@@ -125,6 +125,24 @@ class AwsScenario {
   std::vector<std::string> snapshots_;
   std::shared_ptr<fakes::aws::PostgresBackend> backend_;
   std::unique_ptr<fakes::aws::FakeAws> fake_;
+};
+
+// Copies of the scenario's first snapshot, and of the next day's.
+inline constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
+inline constexpr const char* kSecond = "shop-yesterday-20261122-060000-1";
+
+// A test of whole runs. Skipped, by what is missing, where it cannot run; a SetUp of its own asks
+// IsSkipped().
+class AwsRuns : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
+  }
+  AwsScenario& begin(ScenarioOptions options = {}) {
+    scenario_ = std::make_unique<AwsScenario>(std::move(options));
+    return *scenario_;
+  }
+  std::unique_ptr<AwsScenario> scenario_;
 };
 
 // An encrypted snapshot of the same data, half an hour after the first, that another account shares with us.

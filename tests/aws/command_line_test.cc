@@ -18,18 +18,19 @@ using testing::RunResult;
 
 constexpr const char* kName = "shop-yesterday.mysite.com";
 
-class AwsCommandLine : public ::testing::Test {
+class AwsCommandLine : public AwsRuns {
  protected:
   void SetUp() override {
-    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
+    AwsRuns::SetUp();
+    if (IsSkipped()) return;
     ScenarioOptions options;
     options.own_time = false;
-    aws_ = std::make_unique<AwsScenario>(std::move(options));
+    aws_ = &begin(std::move(options));
     fake_ = &aws_->fake();
   }
   RunResult must(const std::vector<std::string>& words) { return aws_->must(words); }
 
-  std::unique_ptr<AwsScenario> aws_;
+  AwsScenario* aws_ = nullptr;
   FakeAws* fake_ = nullptr;
 };
 

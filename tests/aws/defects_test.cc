@@ -208,12 +208,7 @@ TEST_F(Defects, TwoZonesOfOneName) {
 }
 
 // The others need whole runs, with servers.
-class DefectsOfRuns : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
-  }
-};
+class DefectsOfRuns : public tests::AwsRuns {};
 
 // 6. No check that the copy works; no notice when it fails; staging silently ages.
 TEST_F(DefectsOfRuns, NoCheckNoNotice) {

@@ -17,19 +17,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
-constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
 constexpr const char* kOurKey = "arn:aws:kms:eu-west-1:123456789012:key/ours";
-constexpr const char* kSecond = "shop-yesterday-20261122-060000-1";
 
-class AwsEndToEnd : public ::testing::Test {
+class AwsEndToEnd : public AwsRuns {
  protected:
-  void SetUp() override {
-    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
-  }
   AwsScenario& begin(ScenarioOptions options = {}) {
     options.aws.delays = as_slow_as_aws();
-    scenario_ = std::make_unique<AwsScenario>(std::move(options));
-    return *scenario_;
+    return AwsRuns::begin(std::move(options));
   }
   void expect_serves(const std::string& copy) {
     EXPECT_EQ(scenario_->resolved(), scenario_->address_of(copy));
@@ -50,7 +44,6 @@ class AwsEndToEnd : public ::testing::Test {
     for (const auto& call : scenario_->fake().mutations()) made += call.operation == "CreateStack" ? 1 : 0;
     return made;
   }
-  std::unique_ptr<AwsScenario> scenario_;
 };
 
 TEST_F(AwsEndToEnd, DayAfterDay) {

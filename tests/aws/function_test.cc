@@ -20,7 +20,6 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
 constexpr const char* kTick = R"({"action":"tick"})";
 constexpr int kPeople = 12;  // tables of them
 
@@ -46,15 +45,8 @@ ScenarioOptions with_people() {
   return options;
 }
 
-class AwsFunction : public ::testing::Test {
+class AwsFunction : public AwsRuns {
  protected:
-  void SetUp() override {
-    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
-  }
-  AwsScenario& begin(ScenarioOptions options) {
-    scenario_ = std::make_unique<AwsScenario>(std::move(options));
-    return *scenario_;
-  }
   [[nodiscard]] std::string phase_of(const std::string& copy) const {
     const std::string found = scenario_->fake().instance(copy);
     const json instance = found.empty() ? json::object() : parse_json(found);
@@ -77,7 +69,6 @@ class AwsFunction : public ::testing::Test {
         "SELECT string_agg(relname || ' ' || relfilenode, ', ' ORDER BY relname) FROM pg_class JOIN "
         "yesterdaytabase_progress.tables ON relation = pg_class.oid");
   }
-  std::unique_ptr<AwsScenario> scenario_;
 };
 
 TEST_F(AwsFunction, TheOriginalsEventsFromCreateToDelete) {

@@ -17,48 +17,30 @@ constexpr Duration kFirstAction = std::chrono::seconds(20);
 constexpr Duration kHeldBack = std::chrono::seconds(40);
 constexpr auto kPace = std::chrono::milliseconds(10);
 
-// As the program's own wiring has it, but for the state directory, which is the scenario's.
+// The program's own wiring, but for the state directory, which is the scenario's.
 LambdaWiring wiring_of(AwsScenario& aws, AwsSessions& sessions, Clock& clock, const Variables& variables,
                        std::ostream& log) {
-  auto at_home = [&aws](config::Config config) {
-    config.state_directory = aws.state_directory();
+  auto at_home = [home = aws.file("state")](config::Config config) {
+    config.state_directory = home;
     return config;
   };
-  return {.drivers = [&sessions, &clock, at_home](const StopFlag& stop) -> refresh::DriverFactory {
-            return [&sessions, &clock, &stop, at_home](const config::Config& config,
-                                                       const config::ProductionConfig& production) {
-              return drivers_on({.sessions = sessions, .clock = clock, .stop = stop}, at_home(config),
-                                production);
-            };
-          },
-          .load_config =
-              [&sessions](const std::string& place) {
-                return refresh::load_config(place, *open_aws_vault(sessions, {}));
-              },
-          .load_inputs =
-              [&sessions](const config::Config& config, const config::ProductionConfig& production) {
-                return refresh::load_inputs(production, *open_aws_vault(sessions, config.aws));
-              },
-          .make_settings = [&sessions, at_home](const config::Config& config,
-                                                const config::ProductionConfig& production,
-                                                std::string digest) -> Result<refresh::Settings> {
-            YTB_ASSIGN(refresh::StateDirectory state,
-                       refresh::StateDirectory::open(at_home(config).state_directory));
-            return refresh::make_settings(config, production, state, *open_aws_vault(sessions, config.aws),
-                                          std::move(digest), "yesterdaytabase of a test");
-          },
-          .stack_args =
-              [&sessions](const config::Config& config, const config::ProductionConfig& production,
-                          const model::Action& restore) {
-                return aws_stack_args(sessions, config.aws, production, restore);
-              },
-          .caller = [&sessions] { return caller_of(sessions, {}); },
-          .environment = [&variables](const std::string& name) -> std::optional<std::string> {
-            auto found = variables.find(name);
-            return found == variables.end() ? std::nullopt : std::optional(found->second);
-          },
-          .clock = clock,
-          .log = log};
+  LambdaWiring wiring = lambda_wiring(
+      sessions, clock,
+      [at_home](const AwsWiring& parts, const config::Config& config,
+                const config::ProductionConfig& production) {
+        return drivers_on(parts, at_home(config), production);
+      },
+      [&variables](const std::string& name) -> std::optional<std::string> {
+        auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+      },
+      "yesterdaytabase of a test", log);
+  wiring.make_settings = [made = std::move(wiring.make_settings), at_home](
+                             const config::Config& config, const config::ProductionConfig& production,
+                             std::string digest) {
+    return made(at_home(config), production, std::move(digest));
+  };
+  return wiring;
 }
 
 // What the process of a function finds around it, where the SDKs look for it.
@@ -165,7 +147,7 @@ LambdaTask::LambdaTask(AwsScenario& aws, Variables variables, const std::string&
       wiring_(wiring_of(aws, sessions_, clock_, variables_, log_)) {
   fakes::aws::Identity identity;
   identity.access_key = "AKIAFAKEFAKEFAKETASK";
-  identity.secret_key = "fake-secret-key-of-the-task";
+  identity.secret_key = "planted-secret-key-of-the-task";
   identity.arn = principal;
   aws_.fake().add_identity(identity);
   export_environment(aws_.fake());

@@ -32,13 +32,14 @@ struct Measured {
   double processor_ms = 0;
 };
 
-class LargeAccount : public ::testing::Test {
+class LargeAccount : public AwsRuns {
  protected:
   void SetUp() override {
-    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
+    AwsRuns::SetUp();
+    if (IsSkipped()) return;
     ScenarioOptions options;
     options.own_time = false;
-    scenario_ = std::make_unique<AwsScenario>(std::move(options));
+    begin(std::move(options));
     const Instant first = *from_iso("2024-01-01T00:00:00Z");
     for (int i = 0; i < kSnapshots - 1; ++i) {
       // Neither order of names nor of seeding says which is newest.
@@ -67,7 +68,6 @@ class LargeAccount : public ::testing::Test {
     EXPECT_GT(measured.memory_kib, 0) << result.out << result.err;
     return measured;
   }
-  std::unique_ptr<AwsScenario> scenario_;
 };
 
 TEST_F(LargeAccount, TheNewestIsFoundInLittleMemory) {

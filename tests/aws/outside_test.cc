@@ -18,6 +18,7 @@
 #include "drivers/aws/sts.h"
 #include "drivers/http/curl_client.h"
 #include "drivers/rds/stack_template.h"
+#include "drivers/rds/stack_template_testing.h"
 #include "support/temporary.h"
 #include "tests/postgres_cluster.h"
 
@@ -219,21 +220,12 @@ TEST_F(Moto, WhoWeAreBySts) {
 TEST(CfnLint, HasNothingToSayOfTheTemplatesOfCopies) {
   if (testing::run_program({kEnv, "cfn-lint", "--version"}).status != 0)
     GTEST_SKIP() << "cfn-lint is not installed (pip install cfn-lint)";
-  config::RdsCopiesConfig copies;
-  copies.subnet_group = "private";
-  copies.quarantine_groups = {"sg-quarantine"};
-  copies.staging_groups = {"sg-staging"};
-  copies.parameters = {{"work_mem", "65536"}};
-  copies.ca_certificate = "rds-ca-rsa2048-g1";
-  copies.log_exports = {"postgresql"};
-  copies.tags = {{"team", "data"}};
-  copies.bucket = "proofs";
   tests::TemporaryFolder folder;
   for (const bool aurora : {false, true}) {
     Result<std::string> text = rds::stack_template({.name = "shop-yesterday-20261122-060000-1",
                                                     .aurora = aurora,
                                                     .engine_version = "17.4",
-                                                    .copies = copies,
+                                                    .copies = rds::every_setting(),
                                                     .tags = {{"yesterdaytabase:production", "shop"}}});
     ASSERT_TRUE(text.ok()) << to_string(text.error());
     const std::string file = folder / (aurora ? "aurora.json" : "rds.json");

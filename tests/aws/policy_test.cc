@@ -20,24 +20,19 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
-constexpr const char* kFirst = "shop-yesterday-20261121-060000-1";
-constexpr const char* kSecond = "shop-yesterday-20261122-060000-1";
 constexpr const char* kServiceRole = "        service_role: arn:aws:iam::123456789012:role/ServiceRole\n";
 // What the template's own cluster and task are called where tests/deploy/cfn.py makes it.
 constexpr const char* kCluster = "cluster-id";
 constexpr const char* kTask = "ytb";
 
-class AwsPolicies : public ::testing::Test {
+class AwsPolicies : public AwsRuns {
  protected:
-  void SetUp() override {
-    if (!AwsScenario::unavailable().empty()) GTEST_SKIP() << AwsScenario::unavailable();
-  }
   AwsScenario& begin(ScenarioProduction production, const std::string& more = "") {
     ScenarioOptions options;
     options.aws.delays = as_slow_as_aws();
     production.copies += kServiceRole;
     options.productions = {std::move(production)};
-    scenario_ = std::make_unique<AwsScenario>(std::move(options));
+    AwsRuns::begin(std::move(options));
     scenario_->write_config(more);
     from_ = scenario_->fake().calls().size();
     return *scenario_;
@@ -86,7 +81,6 @@ class AwsPolicies : public ::testing::Test {
     scenario_->add_snapshot("2026-11-22T06:00:00Z");
   }
 
-  std::unique_ptr<AwsScenario> scenario_;
   size_t from_ = 0;
   std::map<std::string, std::set<std::string>> operations_;  // by principal
 };

@@ -43,6 +43,15 @@ class ScriptedTransport final : public http::Transport {
   std::deque<Result<http::Response>> script_;
 };
 
+// Whoever signs AWS's published examples.
+inline Credentials published_credentials(const std::string& token = "") {
+  return {.access_key_id = "AKIDEXAMPLE",
+          .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+          .session_token = Secret(token),
+          .expires_at = {},
+          .source = "test"};
+}
+
 inline Credentials example_credentials(const std::string& token = "") {
   return {.access_key_id = "AKIDEXAMPLE",
           .secret_access_key = Secret("verysecretkey"),

@@ -9,14 +9,7 @@ namespace ytb::aws {
 namespace {
 
 using testing_support::Bench;
-
-Credentials example(const std::string& token = "") {
-  return {.access_key_id = "AKIDEXAMPLE",
-          .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-          .session_token = Secret(token),
-          .expires_at = {},
-          .source = "test"};
-}
+using testing_support::published_credentials;
 
 std::string token_of(const RdsLogin& login, const Credentials& who) {
   return std::string(rds_token(login, who, "us-east-1", from_iso("2026-11-22T07:08:09Z").value()).reveal());
@@ -27,14 +20,14 @@ std::string token_of(const RdsLogin& login, const Credentials& who) {
 TEST(RdsToken, BotocoresVectors) {
   EXPECT_EQ(
       token_of({.host = "shop.c0ffee.us-east-1.rds.amazonaws.com", .port = 5432, .user = "master"},
-               example()),
+               published_credentials()),
       "shop.c0ffee.us-east-1.rds.amazonaws.com:5432/"
       "?Action=connect&DBUser=master&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%"
       "2F20261122%2Fus-east-1%2Frds-db%2Faws4_request&X-Amz-Date=20261122T070809Z&X-Amz-Expires=900&X-Amz-"
       "SignedHeaders=host&X-Amz-Signature=9264466f125320e48ed35ed2e994e975263cc0e6858f2193ff5795f1faffc02e");
   EXPECT_EQ(
       token_of({.host = "shop.cluster-c0ffee.us-east-1.rds.amazonaws.com", .port = 443, .user = "a b/ü&\"x"},
-               example("token+with/what=is=encoded")),
+               published_credentials("token+with/what=is=encoded")),
       "shop.cluster-c0ffee.us-east-1.rds.amazonaws.com:443/"
       "?Action=connect&DBUser=a%20b%2F%C3%BC%26%22x&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="
       "AKIDEXAMPLE%2F20261122%2Fus-east-1%2Frds-db%2Faws4_request&X-Amz-Date=20261122T070809Z&X-Amz-Expires="

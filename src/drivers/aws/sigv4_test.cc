@@ -3,23 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "drivers/aws/aws_testing.h"
+
 namespace ytb::aws {
 namespace {
 
-using testing::HasSubstr;
-
-Credentials example(const std::string& token = "") {
-  return {.access_key_id = "AKIDEXAMPLE",
-          .secret_access_key = Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-          .session_token = Secret(token),
-          .expires_at = {},
-          .source = "test"};
-}
+using ::testing::HasSubstr;
+using testing_support::published_credentials;
 
 std::string signature(const http::Request& request, const std::string& service = "service",
                       const std::string& token = "") {
-  const http::Request done =
-      sign(request, example(token), "us-east-1", service, from_iso("2015-08-30T12:36:00Z").value());
+  const http::Request done = sign(request, published_credentials(token), "us-east-1", service,
+                                  from_iso("2015-08-30T12:36:00Z").value());
   const std::string header(http::find_header(done.headers, "authorization").value());
   return header.substr(header.find("Signature=") + 10);
 }
@@ -110,8 +105,8 @@ TEST(SigV4, S3CarriesItsHashAndStaleHeadersAreReplaced) {
       .url = "https://b.s3.eu-west-1.amazonaws.com/k",
       .headers = {{"x-amz-date", "old"}, {"Authorization", "old"}, {"X-Amz-Security-Token", "old"}},
       .body = ""};
-  request =
-      sign(std::move(request), example("new"), "eu-west-1", "s3", from_iso("2026-11-22T06:00:00Z").value());
+  request = sign(std::move(request), published_credentials("new"), "eu-west-1", "s3",
+                 from_iso("2026-11-22T06:00:00Z").value());
   EXPECT_EQ(http::find_header(request.headers, "X-Amz-Content-Sha256"), sha256_hex(""));
   EXPECT_EQ(http::find_header(request.headers, "X-Amz-Date"), "20261122T060000Z");
   EXPECT_EQ(http::find_header(request.headers, "X-Amz-Security-Token"), "new");

@@ -32,12 +32,7 @@ TEST_F(RdsTest, nothing_is_changed_without_the_mark_of_this_very_copy) {
 
   // A server that others use is not claimed.
   {
-    cluster_->run("postgres", "CREATE ROLE customer LOGIN");
-    auto user =
-        Connection::open({.parameters = {{"connection", cluster_->connection("postgres", "customer")}},
-                          .password = {},
-                          .label = "user"},
-                         "", SessionKind::kProduction);
+    const Result<Connection> user = customer();
     ASSERT_TRUE(user.ok());
     EXPECT_THAT(door_.claim(target_).error().message, HasSubstr("'customer' is connected"));
   }
@@ -243,12 +238,7 @@ TEST_F(RdsTest, what_overrules_the_masters_password_is_taken_from_it_and_from_it
   ports::SessionTarget nameless{.parameters = target_.parameters, .password = {}, .label = "copy"};
   EXPECT_EQ(door_.free_master(nameless).error().code, Code::kInternal);
   {
-    cluster_->run("postgres", "CREATE ROLE customer LOGIN");
-    auto user =
-        Connection::open({.parameters = {{"connection", cluster_->connection("postgres", "customer")}},
-                          .password = {},
-                          .label = "user"},
-                         "", SessionKind::kProduction);
+    const Result<Connection> user = customer();
     ASSERT_TRUE(user.ok());
     EXPECT_THAT(door_.free_master(target_).error().message, HasSubstr("'customer' is connected"));
   }

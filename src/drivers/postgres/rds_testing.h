@@ -35,6 +35,14 @@ class RdsTest : public EngineCalls {
                .label = "copy",
                .nonce = "0123456789abcdef"};
   }
+  // A session of somebody else's.
+  Result<Connection> customer() {
+    cluster_->run("postgres", "CREATE ROLE customer LOGIN");
+    return Connection::open({.parameters = {{"connection", cluster_->connection("postgres", "customer")}},
+                             .password = {},
+                             .label = "user"},
+                            "", SessionKind::kProduction);
+  }
   void claim() {
     Result<ports::Claim> claimed = door_.claim(target_);
     ASSERT_TRUE(claimed.ok()) << to_string(claimed.error());

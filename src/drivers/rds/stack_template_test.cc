@@ -3,10 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-
 #include "base/json.h"
+#include "drivers/rds/stack_template_testing.h"
 
 namespace ytb::rds {
 namespace {
@@ -23,29 +21,12 @@ json made(bool aurora, const config::RdsCopiesConfig& copies) {
   EXPECT_TRUE(text.ok()) << (text.ok() ? "" : to_string(text.error()));
   if (!text.ok()) return {};
   EXPECT_LT(text->size(), kTemplateBytesMax);
-  // To run cfn-lint over them: YTB_TEMPLATES=/tmp/templates drivers_rds_test --gtest_filter='StackTemplate*'
-  if (const char* folder = std::getenv("YTB_TEMPLATES"); folder != nullptr)
-    std::ofstream(std::string(folder) + (aurora ? "/aurora.json" : "/rds.json")) << *text;
   return parse_json(*text);
-}
-
-config::RdsCopiesConfig settings() {
-  config::RdsCopiesConfig copies;
-  copies.subnet_group = "private";
-  copies.quarantine_groups = {"sg-quarantine"};
-  copies.staging_groups = {"sg-staging"};
-  copies.parameters = {{"work_mem", "65536"}};
-  copies.ca_certificate = "rds-ca-rsa2048-g1";
-  copies.log_exports = {"postgresql"};
-  copies.tags = {{"team", "data"}};
-  copies.storage_gb = 120;
-  copies.bucket = "proofs";
-  return copies;
 }
 
 // The original left all of these at what production or AWS has.
 TEST(StackTemplate, original_defects_5_and_8_closed_unprotected_and_nothing_inherited) {
-  json found = made(false, settings());
+  json found = made(false, every_setting());
   const json& resources = found["Resources"];
   for (const auto& [name, resource] : resources.items()) {
     EXPECT_EQ(resource["DeletionPolicy"], "Delete") << name;
@@ -77,7 +58,7 @@ TEST(StackTemplate, original_defects_5_and_8_closed_unprotected_and_nothing_inhe
 }
 
 TEST(StackTemplate, a_cluster_keeps_its_version_and_carries_what_is_the_clusters) {
-  json resources = made(true, settings())["Resources"];
+  json resources = made(true, every_setting())["Resources"];
   const json& cluster = resources["Cluster"]["Properties"];
   EXPECT_EQ(cluster["SnapshotIdentifier"]["Ref"], "Snapshot");
   EXPECT_EQ(cluster["EngineVersion"], "15.4");
@@ -107,7 +88,7 @@ TEST(StackTemplate, parameters_that_would_break_a_promise_are_refused) {
                                 {"rds.logical_replication", "0"},
                                 {"autovacuum_max_workers", "5"}})
                   .ok());
-  config::RdsCopiesConfig copies = settings();
+  config::RdsCopiesConfig copies = every_setting();
   copies.tags = {{"yesterdaytabase:phase", "proven"}};
   EXPECT_FALSE(
       stack_template({.name = "n", .aurora = false, .engine_version = "15.4", .copies = copies, .tags = {}})

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/check.h"
+#include "tests/fakes/aws/loopback.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -67,14 +68,9 @@ bool fill(ldns_pkt* packet, const Route53& zones, std::string name, const std::s
 }  // namespace
 
 DnsResponder::DnsResponder(World& world, Route53& zones) : world_(world), zones_(zones) {
-  fd_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  YTB_CHECK(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port_ = ntohs(address.sin_port);
+  const Loopback bound = bind_loopback(SOCK_DGRAM);
+  fd_ = bound.fd;
+  port_ = bound.port;
   thread_ = std::thread([this] { serve(); });
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "tests/fakes/aws/loopback.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -145,18 +146,9 @@ bool HttpRequest::has(std::string_view name) const {
 }
 
 HttpServer::HttpServer(uint16_t port, Handler handler) : handler_(std::move(handler)) {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int one = 1;
-  setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  YTB_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  YTB_CHECK(listen(listener_, 64) == 0);
-  YTB_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port_ = ntohs(address.sin_port);
+  const Loopback bound = bind_loopback(SOCK_STREAM, port);
+  listener_ = bound.fd;
+  port_ = bound.port;
   acceptor_ = std::thread([this] { accept_loop(); });
 }
 

@@ -1,7 +1,5 @@
 #include "tests/fakes/aws/ldap_binds.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tests/fakes/aws/loopback.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -88,14 +87,9 @@ std::optional<LdapRequest> read_ldap(std::string_view message) {
 }
 
 LdapBinds::LdapBinds(Judge judge) : judge_(std::move(judge)) {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in here{};
-  here.sin_family = AF_INET;
-  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof here;
-  YTB_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&here), size) == 0 && listen(listener_, 16) == 0);
-  YTB_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size) == 0);
-  port_ = ntohs(here.sin_port);
+  const Loopback bound = bind_loopback(SOCK_STREAM);
+  listener_ = bound.fd;
+  port_ = bound.port;
   thread_ = std::thread([this] { serve(); });
 }
 

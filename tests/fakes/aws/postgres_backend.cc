@@ -15,6 +15,7 @@
 #include <fstream>
 
 #include "base/check.h"
+#include "tests/fakes/aws/loopback.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -247,14 +248,9 @@ void PostgresBackend::remove(const std::string& id) {
 
 Door::Door(std::string source, std::string address, uint16_t port)
     : source_(std::move(source)), address_(std::move(address)), target_port_(port) {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in here{};
-  here.sin_family = AF_INET;
-  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof here;
-  YTB_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&here), size) == 0 && listen(listener_, 16) == 0);
-  YTB_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size) == 0);
-  port_ = ntohs(here.sin_port);
+  const Loopback bound = bind_loopback(SOCK_STREAM);
+  listener_ = bound.fd;
+  port_ = bound.port;
   thread_ = std::thread([this] { serve(); });
 }
 

@@ -67,7 +67,13 @@ class Rds final : public Service {
   static void check_tags(const Call& call, const json& tags);
   // The thing that a tag operation is about.
   json& tagged(Call& call, std::string& kind, std::string& name);
+  // `copy`, which is the source's, becomes a manual snapshot that is being made; who and what it is says the
+  // caller.
+  static void begin_copy(const Call& call, json& copy, const char* encrypted);
   void finish_snapshot(const std::string& name);
+  // The snapshot as it is once it is made. None where it is gone, or was made already.
+  std::optional<json> finished(Shelf& shelf, const std::string& name);
+  static int64_t manual_in(Shelf& shelf);
   // Aurora.
   void add_cluster_operations();
   void seed_cluster_snapshot(const SnapshotSeed& snapshot);

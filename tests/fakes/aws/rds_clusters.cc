@@ -143,30 +143,15 @@ json Rds::copy_cluster_snapshot(Call& call) {
     refuse("InvalidDBClusterSnapshotStateFault", source + " is not in the available state.");
   if (copy["SnapshotType"] == "shared" && copy["StorageEncrypted"] == true && !call.has("KmsKeyId"))
     refuse("KMSKeyNotAccessibleFault", "The source snapshot's KMS key is not accessible.");
-  json tags = call.input.value("Tags", json::array());
-  check_tags(call, tags);
+  begin_copy(call, copy, "StorageEncrypted");
   copy["SourceDBClusterSnapshotArn"] = copy["DBClusterSnapshotArn"];
-  copy["TagList"] = tags.empty() && call.flag("CopyTags") ? copy["TagList"] : tags;
   copy["DBClusterSnapshotIdentifier"] = target;
   copy["DBClusterSnapshotArn"] = world_.arn("rds", "cluster-snapshot:" + target);
-  copy["SnapshotType"] = "manual";
-  copy["Status"] = "creating";
-  copy["PercentProgress"] = 0;
-  copy.erase("SnapshotCreateTime");
-  if (call.has("KmsKeyId")) {
-    copy["KmsKeyId"] = call.text("KmsKeyId");
-    copy["StorageEncrypted"] = true;
-  }
   cluster_snapshots_.put(target, copy);
   snapshot_seeds_["cluster " + target] = snapshot_seeds_["cluster " + source];
   world_.later(world_.settings.delays.snapshot, [this, target] {
-    json* found = cluster_snapshots_.find(target);
-    if (found == nullptr || (*found)["Status"] != "creating") return;
-    json done = *found;
-    done["Status"] = "available";
-    done["PercentProgress"] = 100;
-    done["SnapshotCreateTime"] = to_iso(world_.now(), true);
-    cluster_snapshots_.put(target, done);
+    if (std::optional<json> done = finished(cluster_snapshots_, target))
+      cluster_snapshots_.put(target, *done);
   });
   return {{"DBClusterSnapshot", copy}};
 }

@@ -145,14 +145,6 @@ void Rds::add_catalog_operations() {
     return rds_page(call, std::move(found), "Certificates");
   });
   on("DescribeAccountAttributes", [this](Call&) {
-    auto manual_in = [](Shelf& shelf) {
-      auto names = shelf.names();
-      return std::count_if(names.begin(), names.end(), [&shelf](const std::string& name) {
-        return (*shelf.find(name))["SnapshotType"] == "manual";
-      });
-    };
-    auto manual = manual_in(snapshots_);
-    auto manual_of_clusters = manual_in(cluster_snapshots_);
     int64_t allocated = 0;
     for (const std::string& id : instances_.names())
       allocated += instances_.find(id)->value("AllocatedStorage", int64_t{0});
@@ -164,8 +156,8 @@ void Rds::add_catalog_operations() {
          {quota("DBInstances", static_cast<int64_t>(instances_.names().size()),
                 world_.settings.instance_quota),
           quota("DBClusters", static_cast<int64_t>(clusters_.names().size()), world_.settings.instance_quota),
-          quota("ManualSnapshots", manual, world_.settings.snapshot_quota),
-          quota("ManualClusterSnapshots", manual_of_clusters, world_.settings.snapshot_quota),
+          quota("ManualSnapshots", manual_in(snapshots_), world_.settings.snapshot_quota),
+          quota("ManualClusterSnapshots", manual_in(cluster_snapshots_), world_.settings.snapshot_quota),
           quota("AllocatedStorage", allocated, world_.settings.storage_quota_gib)}}};
   });
   on("DescribeDBEngineVersions", [](Call& call) {

@@ -214,43 +214,56 @@ json Rds::copy_snapshot(Call& call) {
            "The source snapshot KMS key [" + copy["KmsKeyId"].get<std::string>() +
                "] does not exist, is not enabled or you do not have permissions.");
   }
-  auto names = snapshots_.names();
-  auto manual = std::count_if(names.begin(), names.end(), [this](const std::string& name) {
-    return (*snapshots_.find(name))["SnapshotType"] == "manual";
-  });
-  if (manual >= world_.settings.snapshot_quota) {
+  if (manual_in(snapshots_) >= world_.settings.snapshot_quota) {
     refuse("SnapshotQuotaExceededFault", "Cannot create more than the allowed manual snapshots");
   }
-  json tags = call.input.value("Tags", json::array());
-  check_tags(call, tags);
-  copy["TagList"] = tags.empty() && call.flag("CopyTags") ? copy["TagList"] : tags;
+  begin_copy(call, copy, "Encrypted");
   copy["DBSnapshotIdentifier"] = target;
   copy["DBSnapshotArn"] = world_.arn("rds", "snapshot:" + target);
   copy["SourceDBSnapshotIdentifier"] = (*snapshots_.find(source))["DBSnapshotArn"];
-  copy["SnapshotType"] = "manual";
-  copy["Status"] = "creating";
-  copy["PercentProgress"] = 0;
-  copy.erase("SnapshotCreateTime");
-  if (call.has("KmsKeyId")) {
-    copy["KmsKeyId"] = call.text("KmsKeyId");
-    copy["Encrypted"] = true;
-  }
   snapshots_.put(target, copy);
   snapshot_seeds_[target] = snapshot_seeds_[source];
   world_.later(world_.settings.delays.snapshot, [this, target] { finish_snapshot(target); });
   return {{"DBSnapshot", copy}};
 }
 
-void Rds::finish_snapshot(const std::string& name) {
-  json* snapshot = snapshots_.find(name);
-  if (snapshot == nullptr || (*snapshot)["Status"] != "creating") return;
+void Rds::begin_copy(const Call& call, json& copy, const char* encrypted) {
+  const json tags = call.input.value("Tags", json::array());
+  check_tags(call, tags);
+  if (!tags.empty() || !call.flag("CopyTags")) copy["TagList"] = tags;
+  copy["SnapshotType"] = "manual";
+  copy["Status"] = "creating";
+  copy["PercentProgress"] = 0;
+  copy.erase("SnapshotCreateTime");
+  if (call.has("KmsKeyId")) {
+    copy["KmsKeyId"] = call.text("KmsKeyId");
+    copy[encrypted] = true;
+  }
+}
+
+int64_t Rds::manual_in(Shelf& shelf) {
+  const auto names = shelf.names();
+  return std::count_if(names.begin(), names.end(), [&shelf](const std::string& name) {
+    return (*shelf.find(name))["SnapshotType"] == "manual";
+  });
+}
+
+std::optional<json> Rds::finished(Shelf& shelf, const std::string& name) {
+  const json* snapshot = shelf.find(name);
+  if (snapshot == nullptr || snapshot->at("Status") != "creating") return std::nullopt;
   json done = *snapshot;
   done["Status"] = "available";
   done["PercentProgress"] = 100;
   done["SnapshotCreateTime"] = to_iso(world_.now(), true);
-  if (!done.contains("OriginalSnapshotCreateTime"))
-    done["OriginalSnapshotCreateTime"] = done["SnapshotCreateTime"];
-  snapshots_.put(name, done);
+  return done;
+}
+
+void Rds::finish_snapshot(const std::string& name) {
+  std::optional<json> done = finished(snapshots_, name);
+  if (!done) return;
+  if (!done->contains("OriginalSnapshotCreateTime"))
+    (*done)["OriginalSnapshotCreateTime"] = (*done)["SnapshotCreateTime"];
+  snapshots_.put(name, *done);
 }
 
 json Rds::delete_snapshot(Call& call) {

@@ -1,0 +1,23 @@
+// What tests of templates share. For tests only.
+#pragma once
+
+#include "config/config.h"
+
+namespace ytb::rds {
+
+// Every setting that a template has a place for.
+inline config::RdsCopiesConfig every_setting() {
+  config::RdsCopiesConfig copies;
+  copies.subnet_group = "private";
+  copies.quarantine_groups = {"sg-quarantine"};
+  copies.staging_groups = {"sg-staging"};
+  copies.parameters = {{"work_mem", "65536"}};
+  copies.ca_certificate = "rds-ca-rsa2048-g1";
+  copies.log_exports = {"postgresql"};
+  copies.tags = {{"team", "data"}};
+  copies.storage_gb = 120;
+  copies.bucket = "proofs";
+  return copies;
+}
+
+}  // namespace ytb::rds
