@@ -124,7 +124,8 @@ std::optional<Action> go_on(View& view) {
     return remove_in_flight(view, *chosen,
                             "policy, key or access changed after it was begun: it is begun anew");
   }
-  if (chosen->tries >= kTriesMax) {
+  const bool serves = chosen->opened && view.alias().target == chosen->id;  // it is promoted, however often
+  if (chosen->tries >= kTriesMax && !serves) {
     return give_up(view, *chosen,
                    fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));
   }

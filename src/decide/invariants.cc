@@ -142,7 +142,8 @@ class ActionCheck {
                    action_.kind != ActionKind::kPromote;
     bool in_flight = one_of(
         copy_->phase, {Phase::kRestoring, Phase::kRestored, Phase::kDefused, Phase::kMasked, Phase::kProven});
-    demand(!fragile || !in_flight || copy_->tries < kTriesMax, Invariant::kPatience,
+    const bool serves = observed_.alias.known() && observed_.alias->target == copy_->id;
+    demand(!fragile || !in_flight || serves || copy_->tries < kTriesMax, Invariant::kPatience,
            fmt::format("{} tries failed", copy_->tries));
   }
 

@@ -32,6 +32,13 @@ bool is_left_open(const Error& error) {
   return error.retry == Retry::kInDoubt || error.code == Code::kInterrupted || error.code == Code::kBusy;
 }
 
+// At the name, or at the note that it has moved: what failed is the way there, not the copy, which may have
+// cost hours and may even serve already. Only a proof that does not hold is of the copy.
+bool is_of_the_name(const Action& action, const Error& error) {
+  return (action.kind == ActionKind::kRepoint || action.kind == ActionKind::kPromote) &&
+         error.code != Code::kProof;
+}
+
 bool is_in_flight(Phase phase) {
   return phase == Phase::kRestoring || phase == Phase::kRestored || phase == Phase::kDefused ||
          phase == Phase::kMasked || phase == Phase::kProven;
@@ -161,7 +168,7 @@ void Refresher::record_failure(const Action& action, const Error& error) {
   if (!owned.ok()) return lost(owned.error());
   Error recorded = error;
   // Only a copy on its way is given up at once; what serves or is being cleared away is tried again.
-  if (!is_in_flight(copy->phase)) recorded.retry = Retry::kLater;
+  if (!is_in_flight(copy->phase) || is_of_the_name(action, error)) recorded.retry = Retry::kLater;
   Status status = ports_.host.record_failure(*owned, recorded);
   if (!status.ok()) lost(status.error());
 }
@@ -201,6 +208,9 @@ Status Refresher::settle_action(const Action& action, RunResult& result) {
   if (last_failure_->code == Code::kInterrupted || last_failure_->code == Code::kSpace) return *last_failure_;
   if (!is_left_open(*last_failure_)) {
     in_doubt_ = 0;
+    // The copy waits for the next run; a person is told now what to mend meanwhile.
+    if (last_failure_->retry == Retry::kNever && is_of_the_name(action, *last_failure_))
+      return *last_failure_;
     return {};
   }
   if (++in_doubt_ >= kInDoubtMax) return *last_failure_;

@@ -47,11 +47,28 @@ constexpr auto kHang = std::chrono::milliseconds(80);
 constexpr const char* kFirst = "rds:shop-2026-11-22-06-00";
 constexpr const char* kSecond = "rds:shop-2026-11-23-06-00";
 
-class Quiet final : public refresh::Listener {
+// "all", or one moment to look at closely, as "GetObject 6"; else what a day's test has time for.
+std::string walk_wanted() {
+  const char* wanted = std::getenv("YTB_WALK");
+  return wanted == nullptr ? "" : wanted;
+}
+
+// Says nothing, but of one moment everything.
+class Teller final : public refresh::Listener {
  public:
-  void on_event(const refresh::Event&) override {}
+  void on_event(const refresh::Event& event) override {
+    if (!tells_) return;
+    if (event.kind == refresh::Event::Kind::kDecided)
+      fmt::print("{} {}\n", to_iso(event.at), to_string(*event.decision));
+    if (event.error != nullptr) fmt::print("  failed: {}\n", to_string(*event.error));
+  }
   void update(const ports::ProgressUpdate&) override {}
-  void note(std::string_view) override {}
+  void note(std::string_view text) override {
+    if (tells_) fmt::print("  {}\n", text);
+  }
+
+ private:
+  bool tells_ = walk_wanted().find(' ') != std::string::npos;
 };
 
 // What one life went through.
@@ -107,7 +124,7 @@ class Walk {
         }
         return {};
       };
-      refresh::Refresher refresher(process.ports(), world_.settings(), world_.mind.inputs(), quiet_,
+      refresh::Refresher refresher(process.ports(), world_.settings(), world_.mind.inputs(), teller_,
                                    process.stop);
       // Half of the runs by themselves; then a person does as they were told.
       const bool asked = run >= kRunsMax / 2 && !life_.errors.empty();
@@ -142,7 +159,7 @@ class Walk {
 
   StormWorld world_;
   http::CurlClient curl_;
-  Quiet quiet_;
+  Teller teller_;
   const Way* way_;
   std::string operation_;
   int at_;
@@ -195,15 +212,16 @@ TEST_P(FaultFree, ArrivesWithoutAnError) {
 }
 INSTANTIATE_TEST_SUITE_P(Calm, FaultFree, testing::Values(kWays[0]), [](const auto&) { return "calm"; });
 
-// Which calls of each operation: one of them, another for each way to fail; all with YTB_WALK_ALL.
+// Which calls of each operation: one of them, another for each way to fail; see walk_wanted().
 std::vector<std::pair<std::string, int>> moments(const std::vector<std::string>& script, int turn) {
   std::map<std::string, int> times;
   for (const std::string& operation : script) ++times[operation];
   std::vector<std::pair<std::string, int>> chosen;
-  const bool all = std::getenv("YTB_WALK_ALL") != nullptr;
+  const std::string wanted = walk_wanted();
   for (const auto& [operation, count] : times) {
     for (int at = 1; at <= count; ++at) {
-      if (all || at == 1 + turn * 7 % count) chosen.emplace_back(operation, at);
+      const bool is_wanted = wanted == "all" || wanted == fmt::format("{} {}", operation, at);
+      if (is_wanted || (wanted.empty() && at == 1 + turn * 7 % count)) chosen.emplace_back(operation, at);
     }
   }
   return chosen;

@@ -49,7 +49,7 @@ class RefresherTest : public testing::Test {
     return refresher.run(options);
   }
 
-  Ports ports() { return {source_, *host_, *engine_, alias_, notifier_, journal_, world_.clock}; }
+  Ports ports() { return {source_, *host_, *engine_, *alias_, notifier_, journal_, world_.clock}; }
 
   // Refreshes and lets a day pass.
   model::CopyId refreshed() {
@@ -64,7 +64,7 @@ class RefresherTest : public testing::Test {
   fakes::FakeSource source_{world_};
   std::unique_ptr<fakes::FakeHost> host_ = std::make_unique<fakes::FakeHost>(world_);
   std::unique_ptr<fakes::FakeEngine> engine_ = std::make_unique<fakes::FakeEngine>(world_);
-  fakes::FakeAliasStore alias_{world_};
+  std::unique_ptr<fakes::FakeAliasStore> alias_ = std::make_unique<fakes::FakeAliasStore>(world_);
   fakes::FakeJournal journal_{world_};
   fakes::FakeNotifier notifier_{world_};
   Quiet listener_;
@@ -343,6 +343,75 @@ TEST_F(RefresherTest, TriesAndAttemptsAreBounded) {
   EXPECT_EQ(result.error().code, Code::kConnection);
   EXPECT_EQ(world_.attempts.size(), 5U);
   EXPECT_TRUE(world_.copies.empty());
+}
+
+// A right is missing at the name, before it moves or after.
+class DeniedAlias final : public fakes::FakeAliasStore {
+ public:
+  using FakeAliasStore::FakeAliasStore;
+  Status repoint(const model::PassedProof& proof, const model::Copy& copy) override {
+    if (moves) YTB_TRY(FakeAliasStore::repoint(proof, copy));
+    if (denied)
+      return Error{.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = Retry::kNever};
+    return FakeAliasStore::repoint(proof, copy);
+  }
+  bool moves = false;
+  bool denied = true;
+};
+
+// Or at the note that it has moved.
+class DeniedHost final : public fakes::FakeHost {
+ public:
+  using FakeHost::FakeHost;
+  Status record_phase(const model::OwnedCopy& copy, Phase phase, std::string_view reason) override {
+    if (phase == Phase::kLive && denied)
+      return Error{.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = Retry::kNever};
+    return FakeHost::record_phase(copy, phase, reason);
+  }
+  bool denied = true;
+};
+
+TEST_F(RefresherTest, ARightThatIsMissingAtTheNameCostsNoCopy) {
+  for (bool moves : {false, true}) {
+    auto alias = std::make_unique<DeniedAlias>(world_);
+    DeniedAlias& name = *alias;
+    alias_ = std::move(alias);
+    name.moves = moves;
+    add_snapshot();
+    Result<RunResult> result = run({.wait_drain = true});
+    // Where the name has moved, the copy is live with the next turn: nothing is left to be mended.
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().message, "denied") << "a person is told at once";
+    const model::CopyId waiting = world_.copies.rbegin()->first;
+    EXPECT_EQ(world_.find(waiting)->record.phase, Phase::kProven);
+    name.denied = false;
+    result = run({.refresh_now = false, .wait_drain = true});
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_EQ(result->live->id, waiting) << "nothing was restored again";
+    EXPECT_TRUE(world_.attempts.empty());
+    world_.clock.advance(hours(24));
+  }
+}
+
+TEST_F(RefresherTest, WhatServesIsNotGivenUpForItsRecord) {
+  auto host = std::make_unique<DeniedHost>(world_);
+  DeniedHost& records = *host;
+  host_ = std::move(host);
+  const model::SnapshotId snapshot = add_snapshot();
+  for (int again = 0; again < 8; ++again) {  // more than the tries that a copy has on its way
+    Result<RunResult> result = run();
+    ASSERT_FALSE(result.ok()) << again;
+    EXPECT_EQ(result.error().message, "denied") << again;
+    world_.clock.advance(hours(1));
+  }
+  ASSERT_EQ(world_.copies.size(), 1U);
+  EXPECT_EQ(world_.alias.link, world_.copies.begin()->first);
+  records.denied = false;
+  Result<RunResult> result = run();
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->live->snapshot, snapshot);
+  EXPECT_EQ(result->live->attempt, 1);
+  EXPECT_TRUE(world_.violations.empty());
 }
 
 TEST_F(RefresherTest, InDoubtNothingIsRecordedAndItIsLookedAtAgain) {

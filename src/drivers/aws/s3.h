@@ -1,5 +1,6 @@
 // S3: small objects, whole, in buckets of the caller's region. A bucket of another region is an error that
-// names it. Thread-safe as its Caller is.
+// names it. Each is written with its SHA-256, which S3 checks and keeps, and what is read is held against it
+// (S3 user guide, "Checking object integrity"). Thread-safe as its Caller is.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +62,6 @@ class S3 {
  private:
   Result<Call> object_call(std::string operation, std::string method, Effect effect,
                            const std::string& bucket, const std::string& key) const;
-  Result<Call> get_call(const std::string& bucket, const std::string& key, size_t size_max) const;
   Result<Call> put_call(const PutObject& put) const;
   Caller& caller_;
 };

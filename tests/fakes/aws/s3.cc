@@ -11,12 +11,14 @@ namespace {
 
 constexpr int64_t kKeysMax = 1000;
 
-std::string md5(std::string_view text) {
+std::string digest_of(std::string_view text, const EVP_MD* function) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), digest, &size, EVP_md5(), nullptr);
+  EVP_Digest(text.data(), text.size(), digest, &size, function, nullptr);
   return {reinterpret_cast<const char*>(digest), size};
 }
+
+std::string md5(std::string_view text) { return digest_of(text, EVP_md5()); }
 
 // Members that would change the meaning of a request are not passed over.
 void allow_only(const Call& call, std::vector<std::string> known) {
@@ -41,22 +43,34 @@ S3::S3(World& world) : world_(world) {
   });
   on("PutObject", [this](Call& call) {
     allow_only(call, {"Bucket", "Key", "Body", "ContentType", "ContentLength", "ContentMD5", "Metadata",
-                      "ServerSideEncryption", "SSEKMSKeyId", "IfMatch", "IfNoneMatch"});
+                      "ServerSideEncryption", "SSEKMSKeyId", "IfMatch", "IfNoneMatch", "ChecksumSHA256"});
     Bucket& bucket = bucket_of(call);
     check_condition(call, bucket);
     std::string body = call.text("Body");
     if (call.has("ContentMD5") && call.text("ContentMD5") != base64_encode(md5(body))) {
       refuse("BadDigest", "The Content-MD5 you specified did not match what we received.");
     }
-    bucket[call.text("Key")] = {body, "\"" + to_hex(md5(body)) + "\"",
-                                call.has("ContentType") ? call.text("ContentType") : "binary/octet-stream",
-                                call.input.value("Metadata", json::object()), world_.now()};
-    return json{{"ETag", bucket[call.text("Key")].etag}};
+    const std::string sha256 = call.text("ChecksumSHA256");
+    if (!sha256.empty() && sha256 != base64_encode(digest_of(body, EVP_sha256()))) {
+      refuse("BadDigest", "The SHA256 you specified did not match the calculated checksum.");
+    }
+    bucket[call.text("Key")] = {
+        .body = body,
+        .etag = "\"" + to_hex(md5(body)) + "\"",
+        .type = call.has("ContentType") ? call.text("ContentType") : "binary/octet-stream",
+        .sha256 = sha256,
+        .metadata = call.input.value("Metadata", json::object()),
+        .modified = world_.now()};
+    json out = {{"ETag", bucket[call.text("Key")].etag}};
+    if (!sha256.empty()) out["ChecksumSHA256"] = sha256;
+    return out;
   });
   on("GetObject", [this](Call& call) {
-    allow_only(call, {"Bucket", "Key"});
+    allow_only(call, {"Bucket", "Key", "ChecksumMode"});
     json out = head(call);
-    out["Body"] = bucket_of(call).at(call.text("Key")).body;
+    const Object& object = bucket_of(call).at(call.text("Key"));
+    out["Body"] = object.body;
+    if (call.has("ChecksumMode") && !object.sha256.empty()) out["ChecksumSHA256"] = object.sha256;
     out.erase("ContentLength");  // the server counts
     return out;
   });
@@ -73,8 +87,12 @@ S3::S3(World& world) : world_(world) {
 }
 
 void S3::put(const std::string& bucket, const std::string& key, const std::string& body) {
-  buckets_[bucket][key] = {body, "\"" + to_hex(md5(body)) + "\"", "binary/octet-stream", json::object(),
-                           world_.now()};
+  buckets_[bucket][key] = {.body = body,
+                           .etag = "\"" + to_hex(md5(body)) + "\"",
+                           .type = "binary/octet-stream",
+                           .sha256 = "",
+                           .metadata = json::object(),
+                           .modified = world_.now()};
 }
 
 std::optional<std::string> S3::get(const std::string& bucket, const std::string& key) const {

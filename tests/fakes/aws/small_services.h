@@ -52,6 +52,7 @@ class S3 final : public Service {
  private:
   struct Object {
     std::string body, etag, type;
+    std::string sha256;  // base64; "": it was written without
     json metadata;
     Instant modified;
   };
