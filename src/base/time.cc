@@ -1,5 +1,6 @@
 #include "base/time.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <cctype>
@@ -42,16 +43,17 @@ bool digits_at(std::string_view text, size_t position, size_t count, int& out) {
 
 std::string to_iso(Instant instant, bool exact) {
   Civil c = civil_of(instant);
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(c.date.year()),
-                                 static_cast<unsigned>(c.date.month()), static_cast<unsigned>(c.date.day()),
-                                 c.time.hours().count(), c.time.minutes().count(), c.time.seconds().count());
+  std::string text =
+      fmt::format(FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}"), static_cast<int>(c.date.year()),
+                  static_cast<unsigned>(c.date.month()), static_cast<unsigned>(c.date.day()),
+                  c.time.hours().count(), c.time.minutes().count(), c.time.seconds().count());
   if (exact) text += fmt::format(".{:06}", c.time.subseconds().count());
   return text + "Z";
 }
 
 std::string to_compact(Instant instant) {
   Civil c = civil_of(instant);
-  return fmt::format("{:04}{:02}{:02}-{:02}{:02}{:02}", static_cast<int>(c.date.year()),
+  return fmt::format(FMT_COMPILE("{:04}{:02}{:02}-{:02}{:02}{:02}"), static_cast<int>(c.date.year()),
                      static_cast<unsigned>(c.date.month()), static_cast<unsigned>(c.date.day()),
                      c.time.hours().count(), c.time.minutes().count(), c.time.seconds().count());
 }

@@ -1,5 +1,6 @@
 #include "model/copy.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,8 +59,8 @@ bool all_digits(std::string_view text) {
 bool is_compact_instant(std::string_view text) {
   if (text.size() != kCompactLength || text[8] != '-') return false;
   if (!all_digits(text.substr(0, 8)) || !all_digits(text.substr(9))) return false;
-  std::string iso = fmt::format("{}-{}-{}T{}:{}:{}Z", text.substr(0, 4), text.substr(4, 2), text.substr(6, 2),
-                                text.substr(9, 2), text.substr(11, 2), text.substr(13, 2));
+  std::string iso = fmt::format(FMT_COMPILE("{}-{}-{}T{}:{}:{}Z"), text.substr(0, 4), text.substr(4, 2),
+                                text.substr(6, 2), text.substr(9, 2), text.substr(11, 2), text.substr(13, 2));
   std::optional<Instant> instant = from_iso(iso);
   return instant && to_compact(*instant) == text;
 }

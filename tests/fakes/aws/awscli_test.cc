@@ -1,10 +1,11 @@
 // Debian's awscli performs the operations that we call and that no other test of the fake has, and
-// understands the answers, errors included: all in one process, which is quicker.
+// understands the answers, errors included.
 #include "tests/fakes/aws/awscli.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/fakes/aws/ecs.h"
@@ -15,26 +16,6 @@ namespace ytb::fakes::aws {
 namespace {
 
 using nlohmann::json;
-
-// Runs each line of arguments, where THE-TASK stands for the task that was started last; prints
-// [[status, out, err], …].
-constexpr const char* kLoop = R"(
-import contextlib, io, json, sys
-from awscli.clidriver import create_clidriver
-answers, task = [], ""
-for arguments in json.load(sys.stdin):
-    arguments = [task if one == "THE-TASK" else one for one in arguments]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            status = create_clidriver().main(arguments)
-        except SystemExit as end:
-            status = end.code
-    answers.append([status, out.getvalue(), err.getvalue()])
-    if "run-task" in arguments and status == 0:
-        task = json.loads(out.getvalue())["tasks"][0]["taskArn"]
-json.dump(answers, sys.stdout)
-)";
 
 // Nothing of the kind is there.
 const std::set<std::string> kMayBeEmpty = {"OptionGroupsList", "DBParameterGroups"};
@@ -168,33 +149,25 @@ TEST(FakeAwsCli, EveryOtherOperation) {
   std::vector<Line> lines;
   for (const std::vector<Line>& some : {rds_lines(), stack_lines(), other_lines(zone)})
     lines.insert(lines.end(), some.begin(), some.end());
-  json asked = json::array();
-  for (const Line& line : lines) {
-    json arguments = {"--endpoint-url", fake.endpoint(), "--output", "json", "--no-cli-auto-prompt"};
-    for (const std::string& word : line.arguments) arguments.push_back(word);
-    asked.push_back(arguments);
-  }
-  std::vector<std::string> environment = fake.environment();
-  environment.insert(environment.end(), {"AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "HOME=/nonexistent"});
-  testing::RunResult run =
-      testing::run_program({"/usr/bin/python3", "-c", kLoop}, "", asked.dump(), environment);
-  const json answers = parse_json(run.out);
-  ASSERT_TRUE(answers.is_array() && answers.size() == lines.size()) << run.out << run.err;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const auto& [arguments, expected] = lines[i];
-    const std::string out = answers[i][1];
-    const std::string err = answers[i][2];
-    SCOPED_TRACE(arguments[0] + " " + arguments[1] + ": " + out + err);
+  std::string task;  // the one that was started last
+  for (auto& [arguments, expected] : lines) {
+    std::replace(arguments.begin(), arguments.end(), std::string("THE-TASK"), task);
+    const AwsRun run = aws(fake, arguments);
+    SCOPED_TRACE(arguments[0] + " " + arguments[1] + ": " + run.out.dump() + run.err);
     if (expected.starts_with('(')) {
-      EXPECT_THAT(err, ::testing::HasSubstr(expected));
+      EXPECT_THAT(run.err, ::testing::HasSubstr(expected));
       continue;
     }
-    EXPECT_EQ(answers[i][0], 0);
-    EXPECT_TRUE(expected.empty() ? out.empty() : parse_json(out).contains(expected)) << expected;
+    EXPECT_EQ(run.status, 0);
+    if (expected.empty()) {
+      EXPECT_TRUE(run.out.is_null());
+      continue;
+    }
+    ASSERT_TRUE(run.out.contains(expected)) << expected;
+    if (arguments[1] == "run-task") task = run.out["tasks"][0]["taskArn"];
     // A list that was asked for is not an empty one.
-    if (expected.empty() || kMayBeEmpty.contains(expected)) continue;
-    const json answer = parse_json(out);
-    EXPECT_FALSE(answer.contains(expected) && answer[expected].is_array() && answer[expected].empty());
+    EXPECT_TRUE(kMayBeEmpty.contains(expected) || !run.out[expected].is_array() ||
+                !run.out[expected].empty());
   }
   EXPECT_EQ(fake.stack_status("s"), "UPDATE_ROLLBACK_COMPLETE") << "its rollback was continued";
   EXPECT_EQ(parse_json(fake.cluster("restored"))["BackupRetentionPeriod"], 1);
