@@ -3,6 +3,9 @@
 // tests only.
 #pragma once
 
+#include <chrono>
+#include <thread>
+
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/engine_testing.h"
 #include "drivers/postgres/rds_access.h"
@@ -44,6 +47,14 @@ class RdsTest : public EngineCalls {
                             "", SessionKind::kProduction);
   }
   void claim() {
+    // A session that its client has left may stay for a moment, and would be taken for somebody inside.
+    for (int i = 0;
+         i < 100 && cluster_->value("postgres",
+                                    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = "
+                                    "'client backend' AND usename NOT IN ('rdsadmin', 'app_master')") != "0";
+         ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
     Result<ports::Claim> claimed = door_.claim(target_);
     ASSERT_TRUE(claimed.ok()) << to_string(claimed.error());
     EXPECT_EQ(*claimed, ports::Claim::kOurs);
