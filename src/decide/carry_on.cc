@@ -124,8 +124,10 @@ std::optional<Action> go_on(View& view) {
     return remove_in_flight(view, *chosen,
                             "policy, key or access changed after it was begun: it is begun anew");
   }
-  const bool serves = chosen->opened && view.alias().target == chosen->id;  // it is promoted, however often
-  if (chosen->tries >= kTriesMax && !serves) {
+  // What is open lacks its name only, and so would another one; what serves is not given up for anything.
+  const bool lacks_the_name = chosen->proven && chosen->opened && chosen->running;
+  const bool serves = chosen->opened && view.alias().target == chosen->id;
+  if (chosen->tries >= kTriesMax && !lacks_the_name && !serves) {
     return give_up(view, *chosen,
                    fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));
   }

@@ -139,7 +139,7 @@ class ActionCheck {
     demand(!retry_at(copy_->tries, copy_->last_try, now_), Invariant::kPatience,
            fmt::format("try {} before the back-off is over", copy_->tries + 1));
     bool fragile = action_.kind != ActionKind::kDelete && action_.kind != ActionKind::kFail &&
-                   action_.kind != ActionKind::kPromote;
+                   action_.kind != ActionKind::kRepoint && action_.kind != ActionKind::kPromote;
     bool in_flight = one_of(
         copy_->phase, {Phase::kRestoring, Phase::kRestored, Phase::kDefused, Phase::kMasked, Phase::kProven});
     const bool serves = observed_.alias.known() && observed_.alias->target == copy_->id;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "decide/backoff.h"
 #include "decide/invariants.h"
 #include "refresh/act.h"
 
@@ -209,8 +210,10 @@ Status Refresher::settle_action(const Action& action, RunResult& result) {
   if (!is_left_open(*last_failure_)) {
     in_doubt_ = 0;
     // The copy waits for the next run; a person is told now what to mend meanwhile.
-    if (last_failure_->retry == Retry::kNever && is_of_the_name(action, *last_failure_))
+    if (is_of_the_name(action, *last_failure_) &&
+        (last_failure_->retry == Retry::kNever || ++name_tries_ >= decide::kTriesMax)) {
       return *last_failure_;
+    }
     return {};
   }
   if (++in_doubt_ >= kInDoubtMax) return *last_failure_;
@@ -287,6 +290,7 @@ Result<RunResult> Refresher::run(const RunOptions& asked) {
   if (!options.asked_at) options.asked_at = ports_.clock.now();
   goal_reached_ = false;
   in_doubt_ = 0;
+  name_tries_ = 0;
   unknown_ = 0;
   Result<RunResult> result = run_to_the_end(options);
   if (!result.ok()) {

@@ -352,11 +352,12 @@ class DeniedAlias final : public fakes::FakeAliasStore {
   Status repoint(const model::PassedProof& proof, const model::Copy& copy) override {
     if (moves) YTB_TRY(FakeAliasStore::repoint(proof, copy));
     if (denied)
-      return Error{.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = Retry::kNever};
+      return Error{.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = retry};
     return FakeAliasStore::repoint(proof, copy);
   }
   bool moves = false;
   bool denied = true;
+  Retry retry = Retry::kNever;
 };
 
 // Or at the note that it has moved.
@@ -378,11 +379,21 @@ TEST_F(RefresherTest, ARightThatIsMissingAtTheNameCostsNoCopy) {
     alias_ = std::move(alias);
     name.moves = moves;
     add_snapshot();
+    listener_.kinds.clear();
     Result<RunResult> result = run({.wait_drain = true});
-    // Where the name has moved, the copy is live with the next turn: nothing is left to be mended.
     ASSERT_FALSE(result.ok());
-    EXPECT_EQ(result.error().message, "denied") << "a person is told at once";
+    EXPECT_EQ(result.error().message, "denied");
+    EXPECT_EQ(std::count(listener_.kinds.begin(), listener_.kinds.end(), Event::Kind::kWaiting), 0)
+        << "a person is told at once";
     const model::CopyId waiting = world_.copies.rbegin()->first;
+    for (int again = 0; again < 8 && !moves; ++again) {  // more than the tries that a copy has on its way
+      world_.clock.advance(hours(1));
+      EXPECT_EQ(run({.refresh_now = false}).error().message, "denied") << again;
+    }
+    name.retry = Retry::kLater;
+    if (!moves) {
+      EXPECT_EQ(run({.refresh_now = false}).error().message, "denied") << "a run ends";
+    }
     EXPECT_EQ(world_.find(waiting)->record.phase, Phase::kProven);
     name.denied = false;
     result = run({.refresh_now = false, .wait_drain = true});
