@@ -62,14 +62,16 @@ TEST_F(Storm, Seeds) {
   for (const auto& [seed, what] : failed)
     ADD_FAILURE() << "seed " << seed << ": " << what << "\nreplay: " << replay_command(seed);
   if (!failed.empty()) return;
-  // A storm that never blows proves nothing.
+  // A storm that never blows proves nothing; a short one, as under a sanitizer, does not blow from
+  // everywhere.
+  EXPECT_GT(actions, seeds * 8);
+  if (seeds < 100) return;
   for (const char* what : {"crash", "stop", "two_at_once", "creating", "snapshot_gone", "clock",
                            "tag_written", "name_taken", "rollback", "delete", "check"}) {
     EXPECT_GT(reached[what], static_cast<int>(seeds / 200)) << what;
   }
   for (int kind = 0; kind < 11; ++kind)
     EXPECT_GT(reached[fmt::format("fault_{}", kind)], static_cast<int>(seeds / 8)) << kind;
-  EXPECT_GT(actions, seeds * 8);
 }
 
 TEST_F(Storm, SameSeedSameLife) {

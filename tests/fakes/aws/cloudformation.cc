@@ -63,6 +63,11 @@ CloudFormation::CloudFormation(World& world)
   add_small_operations();
 }
 
+// A step that is still to be done holds its stack, which holds the step.
+CloudFormation::~CloudFormation() {
+  for (const StackPtr& stack : stacks_) stack->steps.clear();
+}
+
 std::string CloudFormation::status(const std::string& name) const {
   for (const StackPtr& stack : stacks_) {
     if (stack->name == name && !stack->deleted) return stack->status;

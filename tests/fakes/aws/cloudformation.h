@@ -15,6 +15,9 @@ namespace ytb::fakes::aws {
 class CloudFormation final : public Service {
  public:
   explicit CloudFormation(World& world);
+  CloudFormation(const CloudFormation&) = delete;
+  CloudFormation& operator=(const CloudFormation&) = delete;
+  ~CloudFormation() override;
   // The next creation of a resource of this type fails with the reason, once begun.
   void fail_next(const std::string& type, const std::string& reason) { failing_[type].push_back(reason); }
   // The next change of one, by an update or by its undoing, before anything of it is done.
