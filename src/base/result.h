@@ -97,8 +97,9 @@ inline Status ok_status() { return {}; }
 // Declares or assigns `target` from `expression` (a Result<T>); returns its error from the enclosing
 // function.
 #define YTB_ASSIGN(target, expression) YTB_ASSIGN_IMPL(YTB_CONCAT(ytb_result_, __LINE__), target, expression)
-// NOLINTNEXTLINE(bugprone-macro-parentheses): the target may be a declaration.
+// NOLINTBEGIN(bugprone-macro-parentheses): the target may be a declaration.
 #define YTB_ASSIGN_IMPL(temporary, target, expression)        \
   auto temporary = (expression);                              \
   if (!(temporary).ok()) return std::move(temporary).error(); \
   target = std::move(temporary).value()
+// NOLINTEND(bugprone-macro-parentheses)

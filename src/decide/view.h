@@ -28,7 +28,7 @@ struct Hold {
 struct Rank {
   Instant data_as_of;
   int attempt = 0;
-  friend auto operator<=>(const Rank&, const Rank&) = default;
+  friend auto operator<=>(const Rank&, const Rank&) = default;  // NOLINT(modernize-use-nullptr)
 };
 inline Rank rank_of(const model::Copy& copy) { return {copy.data_as_of, copy.attempt}; }
 
