@@ -87,6 +87,15 @@ TEST(Text, FitsPattern) {
   EXPECT_FALSE(fits_pattern("", "jit"));
 }
 
+// RFC 4648, section 10.
+TEST(Text, Base64) {
+  EXPECT_EQ(to_base64(""), "");
+  EXPECT_EQ(to_base64("f"), "Zg==");
+  EXPECT_EQ(to_base64("fo"), "Zm8=");
+  EXPECT_EQ(to_base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(to_base64(std::string("\xfb\xff\0", 3)), "+/8A");
+}
+
 TEST(Text, PrintableHidesControlCharacters) { EXPECT_EQ(printable("a\nb\x1b[31m\\"), "a\\nb\\x1b[31m\\\\"); }
 
 TEST(Error, EveryCodeHasItsOwnNameAndStatus) {

@@ -35,7 +35,7 @@ std::optional<Action> remove_in_flight(View& view, const Copy& copy, std::string
 }
 
 std::optional<Action> give_up(View& view, const Copy& copy, std::string reason) {
-  if (copy.opened && view.alias().target == copy.id) {
+  if (serves(view, copy)) {
     view.in_the_way = Hold{.waiting = Waiting::kUnknown,
                            .reason = fmt::format("{} would be given up, but the alias points at it", copy.id),
                            .until = view.now + kLookAgain,
@@ -126,8 +126,7 @@ std::optional<Action> go_on(View& view) {
   }
   // What is open lacks its name only, and so would another one; what serves is not given up for anything.
   const bool lacks_the_name = chosen->proven && chosen->opened && chosen->running;
-  const bool serves = chosen->opened && view.alias().target == chosen->id;
-  if (chosen->tries >= kTriesMax && !lacks_the_name && !serves) {
+  if (chosen->tries >= kTriesMax && !lacks_the_name && !serves(view, *chosen)) {
     return give_up(view, *chosen,
                    fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));
   }

@@ -54,10 +54,12 @@ bool can_serve(const Copy& copy) {
   return served && copy.opened && copy.proven;
 }
 
+bool serves(const View& view, const Copy& copy) { return copy.opened && view.alias().target == copy.id; }
+
 bool may_delete(const View& view, const Copy& copy) {
   if (copy.phase == Phase::kLive) return false;
   // A closed copy serves nobody, even where a dangling alias happens to lead to it.
-  return view.alias().target != copy.id || !copy.opened;
+  return !serves(view, copy);
 }
 
 Action action_on(ActionKind kind, const Copy& copy, std::string reason) {

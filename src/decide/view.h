@@ -54,6 +54,8 @@ struct View {
 bool is_in_flight(model::Phase phase);
 // Open and proven, so that the alias may point at it.
 bool can_serve(const model::Copy& copy);
+// The alias points at it, and its door is open.
+bool serves(const View& view, const model::Copy& copy);
 // Whether deleting it takes nothing away from anybody.
 bool may_delete(const View& view, const model::Copy& copy);
 

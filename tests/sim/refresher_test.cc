@@ -345,14 +345,17 @@ TEST_F(RefresherTest, TriesAndAttemptsAreBounded) {
   EXPECT_TRUE(world_.copies.empty());
 }
 
+Error denied_as(Retry retry) {
+  return {.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = retry};
+}
+
 // A right is missing at the name, before it moves or after.
 class DeniedAlias final : public fakes::FakeAliasStore {
  public:
   using FakeAliasStore::FakeAliasStore;
   Status repoint(const model::PassedProof& proof, const model::Copy& copy) override {
     if (moves) YTB_TRY(FakeAliasStore::repoint(proof, copy));
-    if (denied)
-      return Error{.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = retry};
+    if (denied) return denied_as(retry);
     return FakeAliasStore::repoint(proof, copy);
   }
   bool moves = false;
@@ -365,8 +368,7 @@ class DeniedHost final : public fakes::FakeHost {
  public:
   using FakeHost::FakeHost;
   Status record_phase(const model::OwnedCopy& copy, Phase phase, std::string_view reason) override {
-    if (phase == Phase::kLive && denied)
-      return Error{.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = Retry::kNever};
+    if (phase == Phase::kLive && denied) return denied_as(Retry::kNever);
     return FakeHost::record_phase(copy, phase, reason);
   }
   bool denied = true;

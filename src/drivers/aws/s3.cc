@@ -1,12 +1,10 @@
 #include "drivers/aws/s3.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <charconv>
 #include <utility>
 
 #include "base/text.h"
+#include "drivers/aws/sigv4.h"
 #include "drivers/aws/xml.h"
 
 namespace ytb::aws {
@@ -32,14 +30,8 @@ Status check_bucket(const std::string& bucket) {
                .hint = "3 to 63 lower-case letters, digits, dots and hyphens"};
 }
 
-// As S3 keeps it beside an object: base64 of the SHA-256.
-std::string checksum_of(std::string_view body) {
-  std::array<unsigned char, 32> digest{};
-  std::array<unsigned char, 4 * (32 + 2) / 3 + 2> text{};  // its zero at the end, too
-  YTB_CHECK(EVP_Digest(body.data(), body.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1);
-  const int length = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
-  return {reinterpret_cast<const char*>(text.data()), static_cast<size_t>(length)};
-}
+// As S3 keeps it beside an object.
+std::string checksum_of(std::string_view body) { return to_base64(sha256(body)); }
 
 Status require(const Call& call, const Answer& answer, std::string_view name) {
   if (answer.response.header(name)) return {};

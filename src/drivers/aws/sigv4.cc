@@ -155,12 +155,14 @@ std::string uri_encode(std::string_view text, bool keep_slash) {
   return encoded;
 }
 
-std::string sha256_hex(std::string_view bytes) {
+std::string sha256(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   YTB_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
-  return to_hex(std::string_view(reinterpret_cast<const char*>(digest.data()), size));
+  return {reinterpret_cast<const char*>(digest.data()), size};
 }
+
+std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
 
 std::string amz_date(Instant instant) {
   const std::string iso = to_iso(std::chrono::floor<std::chrono::seconds>(instant));

@@ -36,6 +36,7 @@ std::string presign(std::string_view url, const Credentials& credentials, std::s
 
 // RFC 3986: letters, digits and -._~ stay, all else becomes %XX; '/' stays where `keep_slash`.
 std::string uri_encode(std::string_view text, bool keep_slash = false);
+std::string sha256(std::string_view bytes);  // its 32 bytes
 // Lower-case hex of the SHA-256.
 std::string sha256_hex(std::string_view bytes);
 // "20150830T123600Z".

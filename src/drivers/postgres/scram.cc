@@ -7,6 +7,8 @@
 
 #include <array>
 
+#include "base/text.h"
+
 namespace ytb::postgres {
 namespace {
 
@@ -21,11 +23,8 @@ Key hmac(const Key& key, std::string_view text) {
   return out;
 }
 
-std::string base64(const unsigned char* data, size_t size) {
-  std::string out(4 * ((size + 2) / 3) + 1, '\0');
-  int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), data, static_cast<int>(size));
-  out.resize(static_cast<size_t>(length));
-  return out;
+std::string base64(const Key& key) {
+  return to_base64({reinterpret_cast<const char*>(key.data()), key.size()});
 }
 
 }  // namespace
@@ -54,8 +53,8 @@ Result<std::string> scram_verifier(const Secret& password, std::string_view salt
   Key server = hmac(salted, "Server Key");
   Key stored{};
   SHA256(client.data(), client.size(), stored.data());
-  return fmt::format("SCRAM-SHA-256${}:{}${}:{}", iterations, base64(salt_bytes, salt.size()),
-                     base64(stored.data(), stored.size()), base64(server.data(), server.size()));
+  return fmt::format("SCRAM-SHA-256${}:{}${}:{}", iterations, to_base64(salt), base64(stored),
+                     base64(server));
 }
 
 Result<std::string> scram_verifier(const Secret& password) {

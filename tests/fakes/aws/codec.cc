@@ -249,15 +249,6 @@ json scalar_from_text(const Model& model, const Shape& shape, const std::string&
   return nullptr;
 }
 
-std::string base64_encode(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
-}
-
 std::string scalar_to_text(const Shape& shape, const json& value, bool in_header) {
   switch (shape.type) {
     case Shape::Type::kInteger:
@@ -274,7 +265,7 @@ std::string scalar_to_text(const Shape& shape, const json& value, bool in_header
       return text.substr(0, 23) + "Z";  // AWS writes milliseconds
     }
     case Shape::Type::kBlob:
-      return base64_encode(value.get<std::string>());
+      return to_base64(value.get<std::string>());
     default:
       return value.get<std::string>();
   }

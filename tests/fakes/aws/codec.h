@@ -50,7 +50,6 @@ void validate(const Model& model, const Shape& shape, const json& value, const s
 json scalar_from_text(const Model& model, const Shape& shape, const std::string& text,
                       const std::string& path);
 std::string scalar_to_text(const Shape& shape, const json& value, bool in_header = false);
-std::string base64_encode(std::string_view bytes);
 std::string xml_escape(std::string_view text);
 // Appends <name>…</name> by the shape.
 void write_xml(const Model& model, const Member& member, const std::string& name, const json& value,

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "tests/fakes/aws/codec.h"
 
@@ -97,7 +98,7 @@ json to_json_wire(const Shape& shape, const json& value) {
       return static_cast<double>(instant->time_since_epoch().count()) / 1e6;
     }
     case Shape::Type::kBlob:
-      return base64_encode(value.get<std::string>());
+      return to_base64(value.get<std::string>());
     default:
       return value;
   }

@@ -47,21 +47,19 @@ S3::S3(World& world) : world_(world) {
     Bucket& bucket = bucket_of(call);
     check_condition(call, bucket);
     std::string body = call.text("Body");
-    if (call.has("ContentMD5") && call.text("ContentMD5") != base64_encode(md5(body))) {
+    if (call.has("ContentMD5") && call.text("ContentMD5") != to_base64(md5(body))) {
       refuse("BadDigest", "The Content-MD5 you specified did not match what we received.");
     }
     const std::string sha256 = call.text("ChecksumSHA256");
-    if (!sha256.empty() && sha256 != base64_encode(digest_of(body, EVP_sha256()))) {
+    if (!sha256.empty() && sha256 != to_base64(digest_of(body, EVP_sha256()))) {
       refuse("BadDigest", "The SHA256 you specified did not match the calculated checksum.");
     }
-    bucket[call.text("Key")] = {
-        .body = body,
-        .etag = "\"" + to_hex(md5(body)) + "\"",
-        .type = call.has("ContentType") ? call.text("ContentType") : "binary/octet-stream",
-        .sha256 = sha256,
-        .metadata = call.input.value("Metadata", json::object()),
-        .modified = world_.now()};
-    json out = {{"ETag", bucket[call.text("Key")].etag}};
+    Object object = object_of(std::move(body));
+    object.sha256 = sha256;
+    object.metadata = call.input.value("Metadata", json::object());
+    if (call.has("ContentType")) object.type = call.text("ContentType");
+    json out = {{"ETag", object.etag}};
+    bucket[call.text("Key")] = std::move(object);
     if (!sha256.empty()) out["ChecksumSHA256"] = sha256;
     return out;
   });
@@ -87,12 +85,16 @@ S3::S3(World& world) : world_(world) {
 }
 
 void S3::put(const std::string& bucket, const std::string& key, const std::string& body) {
-  buckets_[bucket][key] = {.body = body,
-                           .etag = "\"" + to_hex(md5(body)) + "\"",
-                           .type = "binary/octet-stream",
-                           .sha256 = "",
-                           .metadata = json::object(),
-                           .modified = world_.now()};
+  buckets_[bucket][key] = object_of(body);
+}
+
+S3::Object S3::object_of(std::string body) const {
+  return {.body = body,
+          .etag = "\"" + to_hex(md5(body)) + "\"",
+          .type = "binary/octet-stream",
+          .sha256 = "",
+          .metadata = json::object(),
+          .modified = world_.now()};
 }
 
 std::optional<std::string> S3::get(const std::string& bucket, const std::string& key) const {
