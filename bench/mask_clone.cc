@@ -1,9 +1,11 @@
 // mask_clone: one step of a benchmark, on a clone of a stopped data directory that bench/run made.
 //
 //   mask_clone start ROOT MAJOR PORT USER ADMIN     neutralise, recover and start it closed, as a copy is
-//   mask_clone ours ROOT MAJOR PORT USER ADMIN DATABASE POLICY KEY WORKERS   mask it; prints JSON with times
-//   and memory mask_clone stop ROOT MAJOR PORT USER ADMIN mask_clone sql KEY COLUMN                       the
-//   SQL expression that gives what `{hash: {format: hex}}` gives
+//   mask_clone ours ROOT MAJOR PORT USER ADMIN DATABASE POLICY KEY WORKERS
+//                                                   mask it; prints JSON with times and memory
+//   mask_clone stop ROOT MAJOR PORT USER ADMIN
+//   mask_clone sql KEY COLUMN                       the SQL expression of `{hash: {format: hex}}`
+//
 // USER is the operating system's user that the server runs as, "-" for ourselves; ADMIN the superuser's name.
 #include <fmt/format.h>
 #include <sodium.h>
@@ -43,8 +45,8 @@ ytb::ports::InstanceSpec spec_of(const std::vector<std::string>& arguments) {
   spec.root = arguments[0];
   spec.copy_id = "bench";
   spec.data_as_of = "2026-01-01T00:00:00Z";
-  spec.engine_major = std::atoi(arguments[1].c_str());
-  spec.port = static_cast<uint16_t>(std::atoi(arguments[2].c_str()));
+  spec.engine_major = std::stoi(arguments[1]);
+  spec.port = static_cast<uint16_t>(std::stoi(arguments[2]));
   spec.run_as = arguments[3] == "-" ? "" : arguments[3];
   spec.admin_role = arguments[4];
   return spec;
@@ -132,7 +134,7 @@ int main(int argc, char** argv) {
   if (command == "start") status = start(spec);
   if (command == "stop") status = ytb::postgres::PostgresInstance().stop(spec);
   if (command == "ours" && arguments.size() == 10) {
-    status = mask(spec, arguments[6], arguments[7], arguments[8], std::atoi(arguments[9].c_str()));
+    status = mask(spec, arguments[6], arguments[7], arguments[8], std::stoi(arguments[9]));
   }
   return status.ok() ? 0 : fail(status.error());
 }

@@ -80,8 +80,8 @@ std::string describe_progress(const ports::ProgressUpdate& update, Duration elap
   return join(parts, "  ");
 }
 
-ProgressView::ProgressView(Output output, const Clock& clock, AppHooks hooks)
-    : output_(std::move(output)), clock_(clock), hooks_(std::move(hooks)) {}
+ProgressView::ProgressView(const Output& output, const Clock& clock, AppHooks hooks)
+    : output_(output), clock_(clock), hooks_(std::move(hooks)) {}
 
 ProgressView::~ProgressView() { finish(); }
 

@@ -31,7 +31,7 @@ class ProgressView final : public refresh::Listener {
   static constexpr Duration kLineEvery = std::chrono::seconds(10);
   static constexpr Duration kJsonEvery = std::chrono::seconds(1);
 
-  ProgressView(Output output, const Clock& clock, AppHooks hooks = {});
+  ProgressView(const Output& output, const Clock& clock, AppHooks hooks = {});
   ~ProgressView() override;
 
   void on_event(const refresh::Event& event) override;

@@ -322,15 +322,21 @@ TEST(ConfigTest, BombsAndGarbageEndQuickly) {
 
 TEST(ConfigTest, ErrorsAsPeopleSeeThem) {
   const std::vector<std::string> texts = {
-      "version: 1\nproductions:\n  shop:\n    sorce: {basebackup: {directory: /b}}\n    masking: {polcy: "
-      "p.yaml}\n"
-      "    access: {staging: {password: \"${P}\", from: [10.0.0.0/40]}}\n    drain: soon\n",
+      R"(version: 1
+productions:
+  shop:
+    sorce: {basebackup: {directory: /b}}
+    masking: {polcy: p.yaml}
+    access: {staging: {password: "${P}", from: [10.0.0.0/40]}}
+    drain: soon
+)",
       "version: 1\nproductions:\n  Shop: {}\n",
       "version: 1\nproductions:\n  müller: {}\n  shop: {größe: 1, access: x}\n",
       "version: 1\nproductions:\n  shop:\n   - a\n  b: [\n",
       "version: 1\nproductions:\n  shop:\n    access: {staging: {password: letmein}}\n",
-      "version: 1\nproductions: {a: {u1: 1, u2: 2, u3: 3, u4: 4, u5: 5, u6: 6, u7: 7, u8: 8, u9: 9, ua: "
-      "10}}\n",
+      R"(version: 1
+productions: {a: {u1: 1, u2: 2, u3: 3, u4: 4, u5: 5, u6: 6, u7: 7, u8: 8, u9: 9, ua: 10}}
+)",
   };
   std::string golden;
   for (const std::string& text : texts) {

@@ -14,7 +14,6 @@ namespace {
 using masking::DatabasePolicy;
 using masking::LargeObjects;
 using masking::Policy;
-using masking::QualifiedName;
 using masking::TablePolicy;
 using ::testing::HasSubstr;
 

@@ -21,7 +21,6 @@ namespace ytb::config {
 namespace {
 
 using masking::Catalog;
-using masking::MaskerSpec;
 using masking::Policy;
 using masking::Proposal;
 using masking::Samples;

@@ -15,7 +15,6 @@ namespace {
 
 using masking::Catalog;
 using masking::Column;
-using masking::Index;
 using masking::RelationKind;
 using masking::Table;
 using masking::TypeClass;

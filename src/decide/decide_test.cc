@@ -15,10 +15,8 @@
 namespace ytb::decide {
 namespace {
 
-using model::ActionKind;
 using model::AliasState;
 using model::Attempt;
-using model::AttemptOutcome;
 using model::Copy;
 using model::Observed;
 using model::Phase;

@@ -30,10 +30,10 @@ class StatusLine : public ::testing::Test {
     made.phase_since = now_ - in_phase;
     return made;
   }
-  Tree line(std::vector<Copy> copies) const {
+  Tree line(const std::vector<Copy>& copies) const {
     return parse_json<Tree>(status_line(production_, copies, now_));
   }
-  int64_t overdue(std::vector<Copy> copies) const { return line(std::move(copies))["overdue_copies"]; }
+  int64_t overdue(const std::vector<Copy>& copies) const { return line(copies)["overdue_copies"]; }
 
   Instant now_ = *from_iso("2026-11-25T11:00:00Z");
   config::ProductionConfig production_;

@@ -13,7 +13,8 @@ namespace ytb::masking {
 struct QualifiedName {
   std::string schema;
   std::string name;
-  friend auto operator<=>(const QualifiedName&, const QualifiedName&) = default;
+  friend auto operator<=>(const QualifiedName&,
+                          const QualifiedName&) = default;  // NOLINT(modernize-use-nullptr)
   friend bool operator==(const QualifiedName&, const QualifiedName&) = default;
 };
 // As written in a policy: public.users, public."odd.name". Parts are quoted where they hold anything but

@@ -44,11 +44,12 @@ std::string stream_of(Wire wire, const std::vector<Row>& rows) {
   return out;
 }
 
-RowProgram program_of(std::vector<std::pair<Column, MaskerSpec>> columns, Wire wire) {
+RowProgram program_of(const std::vector<std::pair<Column, MaskerSpec>>& columns, Wire wire) {
   TablePlan plan;
   plan.table = table_of({});
   plan.treatment = Treatment::kMask;
-  for (auto& [column, masker] : columns) {
+  for (const auto& [given, masker] : columns) {
+    Column column = given;
     column.number = static_cast<int>(plan.columns.size()) + 1;
     plan.table.columns.push_back(column);
     plan.columns.push_back({column, masker, "test"});

@@ -169,8 +169,8 @@ TEST(NumberNoise, IntegersMoveStayInRangeAndKeepTheirSign) {
   for (auto [type, base, bits] : {std::tuple{ValueType::kInt2, "int2", 16},
                                   {ValueType::kInt4, "int4", 32},
                                   {ValueType::kInt8, "int8", 64}}) {
-    for (Params params : {Params{{"percent", "10"}}, Params{{"absolute", "5"}}, Params{{"percent", "99"}},
-                          Params{{"absolute", "999999999999999999"}}}) {
+    for (const Params& params : {Params{{"percent", "10"}}, Params{{"absolute", "5"}},
+                                 Params{{"percent", "99"}}, Params{{"absolute", "999999999999999999"}}}) {
       auto masker = compile(spec_of("number_noise", params), column_of(TypeClass::kInteger, base));
       ASSERT_TRUE(masker.ok());
       IntegerRange range = range_of(type);
@@ -211,11 +211,11 @@ TEST(NumberNoise, NumericKeepsItsScaleAndPrecision) {
     Column column = column_of(TypeClass::kNumber, "numeric");
     column.precision = precision;
     column.scale = scale;
-    for (Params params :
+    for (const Params& params :
          {Params{{"percent", "10"}}, Params{{"absolute", "7"}}, Params{{"percent", "99.9"}}}) {
       auto binary = compile(spec_of("number_noise", params), column);
       auto text = compile(spec_of("number_noise", params), column, Wire::kText);
-      for (std::string digits :
+      for (const std::string& digits :
            {std::string(static_cast<size_t>(precision), '9'), std::string("1"), std::string("5"),
             "1" + std::string(static_cast<size_t>(precision - 1), '0')}) {
         for (bool negative : {false, true}) {
@@ -254,7 +254,7 @@ TEST(NumberNoise, NumericWithNegativeScaleMovesInItsSteps) {
   Column column = column_of(TypeClass::kNumber, "numeric");
   column.precision = 3;
   column.scale = -2;
-  for (Params params : {Params{{"percent", "10"}}, Params{{"absolute", "50"}}}) {
+  for (const Params& params : {Params{{"percent", "10"}}, Params{{"absolute", "50"}}}) {
     auto masker = compile(spec_of("number_noise", params), column, Wire::kText);
     for (std::string value : {"99900", "100", "12300"}) {
       std::string moved = mask(**masker, value);
@@ -290,9 +290,10 @@ TEST(NumberNoise, FloatsAlwaysMove) {
 
 TEST(NumberNoise, ParametersAreChecked) {
   Column column = column_of(TypeClass::kInteger, "int4");
-  for (Params params : {Params{{"percent", "0"}}, Params{{"percent", "100"}}, Params{{"percent", "-1"}},
-                        Params{{"percent", "ten"}}, Params{{"percent", "0.00001"}}, Params{{"absolute", "0"}},
-                        Params{{"absolute", "0.5"}}, Params{{"absolute", "1"}, {"percent", "1"}}}) {
+  for (const Params& params :
+       {Params{{"percent", "0"}}, Params{{"percent", "100"}}, Params{{"percent", "-1"}},
+        Params{{"percent", "ten"}}, Params{{"percent", "0.00001"}}, Params{{"absolute", "0"}},
+        Params{{"absolute", "0.5"}}, Params{{"absolute", "1"}, {"percent", "1"}}}) {
     EXPECT_FALSE(compile(spec_of("number_noise", params), column).ok()) << params.begin()->second;
   }
   Column money = column_of(TypeClass::kNumber, "money");
@@ -389,8 +390,9 @@ TEST(DateShift, ByAnotherColumnMovesAllDatesOfOnePersonTogether) {
   };
   EXPECT_EQ(shift(1, 100), shift(1, 7000));
   EXPECT_NE(shift(1, 100), shift(2, 100));
-  for (Params params : {Params{{"days", "0"}}, Params{{"by", "id"}}, Params{{"days", "3"}, {"by", "idd"}},
-                        Params{{"days", "3"}, {"by", "computed"}}, Params{{"days", "3"}, {"by", "born"}}}) {
+  for (const Params& params :
+       {Params{{"days", "0"}}, Params{{"by", "id"}}, Params{{"days", "3"}, {"by", "idd"}},
+        Params{{"days", "3"}, {"by", "computed"}}, Params{{"days", "3"}, {"by", "born"}}}) {
     EXPECT_FALSE(
         compile_masker(spec_of("date_shift", params), {born, table, "UTF8", Wire::kBinary, test_key()}).ok());
   }

@@ -30,7 +30,7 @@ inline MaskerSpec spec_of(std::string name, Params params = {}, Where where = {}
   return spec;
 }
 
-inline MaskerSpec json_of(std::vector<MaskerPath> paths) {
+inline MaskerSpec json_of(const std::vector<MaskerPath>& paths) {
   MaskerSpec spec = spec_of("json");
   for (const auto& [path, masker] : paths) spec.paths.push_back({path, masker});
   return spec;

@@ -74,7 +74,7 @@ struct LockEntry {
   QualifiedName table;
   std::string column;
   std::string type;  // as Column::type; a changed type is a new judgement
-  friend auto operator<=>(const LockEntry&, const LockEntry&) = default;
+  friend auto operator<=>(const LockEntry&, const LockEntry&) = default;  // NOLINT(modernize-use-nullptr)
   friend bool operator==(const LockEntry&, const LockEntry&) = default;
 };
 // The lock's entry for the large objects of a database that is kept whole.

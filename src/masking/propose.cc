@@ -38,7 +38,7 @@ struct Key {
   std::string database;
   QualifiedName table;
   std::string column;
-  friend auto operator<=>(const Key&, const Key&) = default;
+  friend auto operator<=>(const Key&, const Key&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 Key key_of(const Proposal& proposal) { return {proposal.database, proposal.table, proposal.column}; }
@@ -59,7 +59,7 @@ void collect_leaves(const nlohmann::json& node, const std::string& path, int dep
   if (node.is_object()) {
     for (const auto& [name, value] : node.items()) {
       // Other names and lists have no path here: the json masker hashes what no path names.
-      if (is_plain_member(name)) collect_leaves(value, path + "." + name, depth + 1, leaves);
+      if (is_plain_member(name)) collect_leaves(value, fmt::format("{}.{}", path, name), depth + 1, leaves);
     }
   } else if (node.is_string()) {
     leaves[path].push_back(node.get<std::string>());

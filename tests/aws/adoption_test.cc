@@ -56,7 +56,7 @@ class Adoption : public ::testing::Test {
     return settings;
   }
   void create_original(const std::string& body = kOriginalTemplate,
-                       std::map<std::string, std::string> more = {}, const std::string& policy = "") {
+                       const std::map<std::string, std::string>& more = {}, const std::string& policy = "") {
     std::map<std::string, std::string> parameters = {
         {"DBName", kOldInstance},     {"HostName", "shop-yesterday"},
         {"DomainRoot", "mysite.com"}, {"SnapshotID", "rds:shop-2026-11-22-06-00"},

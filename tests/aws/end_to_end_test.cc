@@ -1,5 +1,6 @@
 // Whole refreshes on AWS, by the program's own command line and drivers, with real servers behind the fake's
 // instances and its clock, which goes on where somebody waits.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -277,7 +278,7 @@ class Prober {
                     " dbname=shop user=" + user + " password=" + password +
                     " sslmode=verify-full connect_timeout=5 sslrootcert=" + aws_.backend().ca_bundle(),
                 "SELECT 'in'");
-        if (said == "in") got_in_.push_back(std::string(user) + " from " + from + " while " + phase);
+        if (said == "in") got_in_.push_back(fmt::format("{} from {} while {}", user, from, phase));
       }
     }
   }

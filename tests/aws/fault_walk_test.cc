@@ -21,7 +21,6 @@
 namespace ytb::storm {
 namespace {
 
-using fakes::aws::Fault;
 using Kind = fakes::aws::Fault::Kind;
 
 // So that a failing test names it instead of its bytes.

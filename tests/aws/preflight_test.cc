@@ -26,6 +26,13 @@ constexpr const char* kHalfOfIt =
 constexpr const char* kOffice =
     R"([{"IpProtocol":"tcp","FromPort":5432,"ToPort":5432,"IpRanges":[{"CidrIp":"10.1.0.0/16"}]}])";
 
+constexpr const char* kMayCreateStack =
+    "✓ may cloudformation:CreateStack: on "
+    "arn:aws:cloudformation:eu-west-1:123456789012:stack/shop-yesterday-";
+constexpr const char* kMayCreateWriter =
+    "✓ may rds:CreateDBInstance: on "
+    "arn:aws:rds:eu-west-1:123456789012:db:shop-yesterday-20261122-110000-1-w";
+
 class ImpatientClock final : public Clock {
  public:
   [[nodiscard]] Instant now() const override { return SystemClock().now(); }
@@ -159,8 +166,7 @@ TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
         "✓ copies' storage: 20 GiB, as the snapshot's",
         "answered [read]",
         "✓ may read: cloudformation:DescribeStacks, ec2:",
-        "✓ may cloudformation:CreateStack: on "
-        "arn:aws:cloudformation:eu-west-1:123456789012:stack/shop-yesterday-",
+        kMayCreateStack,
         "[simulated]",
         "✓ may iam:PassRole",
         "✓ may ecs:RunTask",
@@ -259,20 +265,15 @@ TEST_F(PreflightAurora, everything_in_order_is_about_clusters) {
   EXPECT_THAT(complaints(), ::testing::IsEmpty());
   const std::string said = report();
   for (const char* part :
-       {"✓ newest snapshot: 1 of 1 usable; rds:shop-cluster-2026-11-22-06-00, 5 h 0 min old, "
-        "aurora-postgresql "
-        "15.4 [",
-        "✓ engine version: aurora-postgresql 15.4, parameters of aurora-postgresql15",
+       {"✓ newest snapshot: 1 of 1 usable; rds:shop-cluster-2026-11-22-06-00, 5 h 0 min old, aurora-",
+        "postgresql 15.4 [", "✓ engine version: aurora-postgresql 15.4, parameters of aurora-postgresql15",
         "✓ instance class: db.t4g.medium for aurora-postgresql 15.4, in eu-west-1a, eu-west-1b",
         "✓ quota DBInstances: 0 of 10 used, up to 2 more needed",
         "✓ quota DBClusters: 0 of 10 used, up to 2 more needed",
         "✓ quota ManualClusterSnapshots: 0 of 100 used, up to 2 more needed",
         "✓ masking's size: the snapshot of a cluster does not say how large it is [cannot be known]",
-        "✓ may rds:ModifyDBCluster",
-        "✓ may rds:CreateDBInstance: on "
-        "arn:aws:rds:eu-west-1:123456789012:db:shop-yesterday-20261122-110000-1-w",
-        "✓ may rds:CreateDBClusterParameterGroup", "✓ may cloudformation:ContinueUpdateRollback",
-        "rds:DescribeDBClusterSnapshots"}) {
+        "✓ may rds:ModifyDBCluster", kMayCreateWriter, "✓ may rds:CreateDBClusterParameterGroup",
+        "✓ may cloudformation:ContinueUpdateRollback", "rds:DescribeDBClusterSnapshots"}) {
     EXPECT_THAT(said, HasSubstr(part));
   }
   for (const char* part : {"gp3", "AllocatedStorage", "quota ManualSnapshots"})

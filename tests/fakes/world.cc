@@ -8,7 +8,6 @@
 namespace ytb::fakes {
 
 using model::Copy;
-using model::Phase;
 
 namespace {
 

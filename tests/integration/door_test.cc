@@ -69,7 +69,7 @@ class Prober {
       const bool inside = PQstatus(connection.get()) == CONNECTION_OK;
       const std::string error = PQerrorMessage(connection.get());
       std::lock_guard lock(mutex_);
-      if (inside) successes_.push_back(phase + ": " + login.user + " at " + where);
+      if (inside) successes_.push_back(fmt::format("{}: {} at {}", phase, login.user, where));
       if (inside || error.find("FATAL") != std::string::npos) ++reached_[phase];
     }
   }

@@ -61,8 +61,8 @@ TEST(Hostile, NamesOfEveryKind) {
         "CREATE VIEW {0}.v AS SELECT {0} AS mail FROM {0}.{0}; "
         "CREATE SEQUENCE {0}.s; CREATE INDEX ON {0}.{0} (lower({0}));\n",
         q);
-    tables += fmt::format("    {}:\n      {}: email\n      other: keep\n", yaml_key(q + "." + q),
-                          yaml_key(in_policy));
+    tables += fmt::format("    {}:\n      {}: email\n      other: keep\n",
+                          yaml_key(fmt::format("{0}.{0}", q)), yaml_key(in_policy));
   }
   production.run("shop", script);
   scenario.write_policy(tables, databases);

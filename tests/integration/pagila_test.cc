@@ -20,11 +20,13 @@ std::string pagila_file() {
 // Everything a person could read in a database, as one text: every column of every table, view and
 // materialized view, row by row in the record form ("(1,MARY,SMITH,…)"), and what pg_stats shows.
 std::string everything_readable(const std::string& connection) {
-  RunResult relations = run_program({postgres_bin_dir() + "/psql", "-XAt", "-d", connection, "-c",
-                                     "SELECT format('SELECT r::text FROM %I.%I r', n.nspname, c.relname) "
-                                     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-                                     "WHERE c.relkind IN ('r','p','v','m') AND n.nspname NOT IN "
-                                     "('pg_catalog','information_schema','pg_toast') ORDER BY 1"});
+  const std::string each_relation =
+      "SELECT format('SELECT r::text FROM %I.%I r', n.nspname, c.relname) "
+      "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.relkind IN ('r','p','v','m') AND n.nspname NOT IN "
+      "('pg_catalog','information_schema','pg_toast') ORDER BY 1";
+  RunResult relations =
+      run_program({postgres_bin_dir() + "/psql", "-XAt", "-d", connection, "-c", each_relation});
   EXPECT_EQ(relations.status, 0) << relations.err;
   std::string script;
   std::istringstream lines(relations.out);

@@ -238,17 +238,15 @@ std::vector<std::string> Scenario::processes() const {
     std::string command((std::istreambuf_iterator<char>(file)), {});
     std::replace(command.begin(), command.end(), '\0', ' ');
     // A session's backend that is just ending has no command line any more.
-    if (!command.empty()) found.push_back(name + " " + command);
+    if (!command.empty()) found.push_back(fmt::format("{} {}", name, command));
   }
   return found;
 }
 
 std::string digest_of_tree(const std::string& folder) {
-  RunResult result =
-      run_program({"sh", "-c",
-                   "cd \"$1\" && { find . -printf '%p %m %s %T@ %l\\n' | grep -v '^\\. ' | sort; "
-                   "find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum",
-                   "sh", folder});
+  const std::string script = R"(cd "$1" && { find . -printf '%p %m %s %T@ %l\n' | grep -v '^\. ' | sort; )"
+                             "find . -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum";
+  RunResult result = run_program({"sh", "-c", script, "sh", folder});
   EXPECT_EQ(result.status, 0) << result.err;
   return result.out;
 }

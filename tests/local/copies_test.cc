@@ -1,5 +1,6 @@
 // A local copy from the snapshot to its end, with a real server: restored, opened, reached through the alias,
 // killed, started again, removed.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -22,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using model::Phase;
-using tests::put;
 using tests::TemporaryFolder;
 
 constexpr int kKills = 12;
@@ -100,7 +100,7 @@ class Copies : public ::testing::Test {
     auto target = host_->session(owned());
     EXPECT_TRUE(target.ok()) << to_string(target.error());
     std::string text = "dbname=shop";
-    for (const auto& [key, value] : target->parameters) text += " " + key + "=" + value;
+    for (const auto& [key, value] : target->parameters) text += fmt::format(" {}={}", key, value);
     return text;
   }
 

@@ -56,7 +56,7 @@ TEST(Simulator, Seeds) {
 }
 
 TEST(Simulator, SameSeedSameLife) {
-  for (uint64_t seed : {1, 77, 4242}) {
+  for (const uint64_t seed : {1U, 77U, 4242U}) {
     EXPECT_EQ(simulate(seed, {.keep_history = true}).history, simulate(seed, {.keep_history = true}).history);
   }
 }

@@ -13,7 +13,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing_support::Bench;
 using testing_support::example_credentials;
-using testing_support::start;
 
 Call reading() { return {.service = Service::kRds, .operation = "DescribeThings"}; }
 Call changing(Effect effect) {

@@ -16,7 +16,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 using testing_support::Bench;
 
 std::string role_answer(const std::string& action) {

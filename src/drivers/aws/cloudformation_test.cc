@@ -109,7 +109,7 @@ TEST(CloudFormation, ListsArePagedAndEventsStopWhereAsked) {
   CloudFormation cloudformation(bench.caller);
   std::vector<std::string> names;
   ASSERT_TRUE(cloudformation
-                  .describe_stacks([&](Stack one) -> Status {
+                  .describe_stacks([&](const Stack& one) -> Status {
                     names.push_back(one.name);
                     return {};
                   })
@@ -127,7 +127,7 @@ TEST(CloudFormation, ListsArePagedAndEventsStopWhereAsked) {
   std::string summary;
   ASSERT_TRUE(cloudformation
                   .list_stacks({"DELETE_FAILED"},
-                               [&](StackSummary one) -> Status {
+                               [&](const StackSummary& one) -> Status {
                                  summary = one.name;
                                  return {};
                                })

@@ -17,7 +17,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing_support::ScriptedTransport;
 using testing_support::SleepyClock;
-using testing_support::start;
 using Variables = std::map<std::string, std::string>;
 
 std::string json(const std::string& id, const std::string& token_name, const std::string& expiration) {

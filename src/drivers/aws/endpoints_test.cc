@@ -1,12 +1,11 @@
 #include "drivers/aws/endpoints.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace ytb::aws {
 namespace {
-
-using testing::HasSubstr;
 
 TEST(Endpoints, RegionComesFromTheFirstThatSays) {
   const Environment both =
@@ -30,7 +29,7 @@ TEST(Endpoints, OtherPartitionsAndOddNamesAreRefusedByName) {
     const Result<std::string> refused = resolve_region(region, none);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, Code::kUnsupported);
-    EXPECT_EQ(refused.error().message, "region " + region + " is of the partition " + partition);
+    EXPECT_EQ(refused.error().message, fmt::format("region {} is of the partition {}", region, partition));
   }
   for (const std::string odd : {"eu", "evil.com/eu-1", "EU-WEST-1", "eu-west-1.evil.com", "-1"}) {
     EXPECT_EQ(resolve_region(odd, none).error().code, Code::kConfig) << odd;

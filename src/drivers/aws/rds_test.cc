@@ -101,7 +101,7 @@ TEST(Rds, WhatIsMissingOrWrongIsNamedAndNothingOfThePageIsGiven) {
     Bench bench;
     bench.transport.answer(200, wrapped("DescribeDBSnapshots", content));
     int given = 0;
-    const Status status = Rds(bench.caller).describe_db_snapshots({}, [&](DbSnapshot) -> Status {
+    const Status status = Rds(bench.caller).describe_db_snapshots({}, [&](const DbSnapshot&) -> Status {
       ++given;
       return {};
     });
@@ -132,7 +132,7 @@ TEST(Rds, ErrorsOfTheVisitorEndTheWalk) {
   bench.transport.answer(
       200, wrapped("DescribeDBSnapshots",
                    "<Marker>m</Marker><DBSnapshots>" + snapshot("a") + snapshot("b") + "</DBSnapshots>"));
-  const Status status = Rds(bench.caller).describe_db_snapshots({}, [&](DbSnapshot one) -> Status {
+  const Status status = Rds(bench.caller).describe_db_snapshots({}, [&](const DbSnapshot& one) -> Status {
     return Error{.code = Code::kRefused, .message = one.id, .hint = ""};
   });
   EXPECT_EQ(status.error().message, "a");
@@ -258,7 +258,7 @@ TEST(Rds, ClusterAndItsSnapshots) {
   EXPECT_TRUE((*cluster)->members.at(0).is_writer);
   std::string id;
   ASSERT_TRUE(rds.describe_db_cluster_snapshots({.source_id = "c"},
-                                                [&](DbSnapshot one) -> Status {
+                                                [&](const DbSnapshot& one) -> Status {
                                                   id = one.id + one.source_id;
                                                   return {};
                                                 })

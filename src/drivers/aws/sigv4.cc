@@ -104,7 +104,8 @@ std::string canonical_query(std::string_view query) {
   }
   std::sort(pairs.begin(), pairs.end());
   std::string text;
-  for (const auto& [name, value] : pairs) text += (text.empty() ? "" : "&") + name + "=" + value;
+  for (const auto& [name, value] : pairs)
+    text.append(text.empty() ? "" : "&").append(name).append("=").append(value);
   return text;
 }
 
@@ -187,13 +188,13 @@ Canonical canonicalize(const http::Request& request, std::string_view service,
     if (std::find(kUnsignedHeaders.begin(), kUnsignedHeaders.end(), lower) != kUnsignedHeaders.end())
       continue;
     const auto [at, is_new] = headers.emplace(lower, one_spaced(value));
-    if (!is_new) at->second += "," + one_spaced(value);
+    if (!is_new) at->second.append(",").append(one_spaced(value));
   }
   std::string lines;
   std::string names;
   for (const auto& [name, value] : headers) {
-    lines += name + ":" + value + "\n";
-    names += (names.empty() ? "" : ";") + name;
+    lines.append(name).append(":").append(value).append("\n");
+    names.append(names.empty() ? "" : ";").append(name);
   }
   return {.request = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, path, canonical_query(url.query),
                                  lines, names, payload_hash),

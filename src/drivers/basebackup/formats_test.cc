@@ -34,7 +34,7 @@ TEST(Checksum, IsSpelledAsInManifests) {
   EXPECT_EQ(checksum_kind_of("MD5"), std::nullopt);
 }
 
-std::string sealed(std::string body) {
+std::string sealed(const std::string& body) {
   Checksum checksum(ChecksumKind::kSha256);
   checksum.add(body);
   return body + "\"Manifest-Checksum\": \"" + checksum.finish() + "\"}\n";

@@ -112,7 +112,8 @@ Result<List> header_list(const Request& request) {
     }
   };
   // "Name;" is libcurl's way to send a header with an empty value.
-  for (const auto& [name, value] : request.headers) add(value.empty() ? name + ";" : name + ": " + value);
+  for (const auto& [name, value] : request.headers)
+    add(value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
   add("Expect:");
   if (!find_header(request.headers, "content-type")) add("Content-Type:");
   List owned(list);

@@ -31,10 +31,10 @@ class CommandNotifierTest : public testing::Test {
 };
 
 TEST_F(CommandNotifierTest, TellsByEnvironmentAndStandardInput) {
-  CommandNotifier notifier({"/bin/sh", "-c",
-                            "cat > \"$1/stdin\"; printf '%s|%s|%s|%s|%s' \"$YTB_EVENT\" \"$YTB_PRODUCTION\" "
-                            "\"$YTB_MESSAGE\" \"$YTB_HINT\" \"$YTB_AT\" > \"$1/env\"",
-                            "sh", folder_.path()});
+  const std::string script =
+      R"(cat > "$1/stdin"; printf '%s|%s|%s|%s|%s' )"
+      R"("$YTB_EVENT" "$YTB_PRODUCTION" "$YTB_MESSAGE" "$YTB_HINT" "$YTB_AT" > "$1/env")";
+  CommandNotifier notifier({"/bin/sh", "-c", script, "sh", folder_.path()});
   Status status = notifier.tell(failed());
   ASSERT_TRUE(status.ok()) << status.error().message;
   EXPECT_EQ(read("env"), "failed|shop|" + failed().message + "|add it|2026-11-22T06:00:00Z");

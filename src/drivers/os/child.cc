@@ -84,7 +84,7 @@ std::vector<std::string> environment_for(const Command& command, const User& use
   for (const auto& [name, value] : command.environment) variables[name] = value;
   std::vector<std::string> lines;
   lines.reserve(variables.size());
-  for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
   return lines;
 }
 

@@ -24,7 +24,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using tests::get;
-using tests::put;
 using tests::TemporaryFolder;
 
 const Instant kNow = *from_iso("2026-11-22T06:00:00Z");
@@ -83,7 +82,7 @@ TEST(Run, EndsWhatTakesTooLongAndItsChildren) {
   ASSERT_FALSE(finished.ok());
   EXPECT_EQ(finished.error().code, Code::kExternal);
   EXPECT_EQ(finished.error().message, "sh did not end within 300 ms");
-  pid_t grandchild = std::atoi(get(folder / "pid").c_str());
+  pid_t grandchild = std::stoi(get(folder / "pid"));
   ASSERT_GT(grandchild, 0);
   for (int i = 0; i < 100 && process_runs(grandchild); ++i) std::this_thread::sleep_for(milliseconds(20));
   EXPECT_FALSE(process_runs(grandchild));
@@ -138,7 +137,7 @@ TEST(Run, TheChildDoesNotSurviveUs) {
     ::_exit(0);
   }
   for (int i = 0; i < 500 && !exists(folder / "pid"); ++i) std::this_thread::sleep_for(milliseconds(10));
-  pid_t child = std::atoi(get(folder / "pid").c_str());
+  pid_t child = std::stoi(get(folder / "pid"));
   ASSERT_TRUE(process_runs(child));
   ::kill(parent, SIGKILL);
   ::waitpid(parent, nullptr, 0);

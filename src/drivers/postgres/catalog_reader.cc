@@ -13,7 +13,6 @@ namespace ytb::postgres {
 namespace {
 
 using masking::Column;
-using masking::QualifiedName;
 using masking::RelationKind;
 using masking::Table;
 

@@ -319,8 +319,8 @@ Error Connection::error_of(const pg_result* result) {
   }
   internal::StateMeaning meaning = internal::meaning_of(last_state_);
   std::string about;
-  for (int field : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME, PG_DIAG_DATATYPE_NAME,
-                    PG_DIAG_CONSTRAINT_NAME}) {
+  for (const char field : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME,
+                           PG_DIAG_DATATYPE_NAME, PG_DIAG_CONSTRAINT_NAME}) {
     const char* name = PQresultErrorField(result, field);
     if (name != nullptr) about += (about.empty() ? " about " : ".") + printable(name);
   }

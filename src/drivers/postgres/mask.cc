@@ -562,7 +562,7 @@ Result<model::Evidence> MaskRun::collect() {
     YTB_TRY(gather_evidence(session, *database.plan, all));
     if (rds_) {
       YTB_ASSIGN(std::vector<std::string> differences, identity_differences(session));
-      for (const std::string& line : differences) changed_.push_back(name + " " + line);
+      for (const std::string& line : differences) changed_.push_back(fmt::format("{} {}", name, line));
     }
   }
   if (widest_ > kWideRowBytes) {

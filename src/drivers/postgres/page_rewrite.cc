@@ -227,10 +227,10 @@ Status PageRewrite::write_new(std::string_view bytes, uint64_t first_page) {
 
 // -------------------------------------------------------------------------------------------------- rows
 
-Status PageRewrite::give_up(Unfit unfit, std::string why) {
+Status PageRewrite::give_up(Unfit unfit, std::string_view why) {
   std::lock_guard lock(mutex_);
   if (unfit_ == Unfit::kNo) unfit_ = unfit;
-  return Error{.code = Code::kUnsupported, .message = "not by pages: " + why, .hint = {}};
+  return Error{.code = Code::kUnsupported, .message = fmt::format("not by pages: {}", why), .hint = {}};
 }
 
 Status PageRewrite::mask_column(size_t column, Row& row, masking::RowCounts& counts) {

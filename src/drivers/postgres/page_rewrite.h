@@ -89,7 +89,7 @@ class PageRewrite {
   Status write_new(std::string_view bytes, uint64_t first_page);
   Result<os::Descriptor> create_beside(const std::string& path) const;
   Status make_segments(uint64_t pages);
-  Status give_up(Unfit unfit, std::string why);
+  Status give_up(Unfit unfit, std::string_view why);
   void fail(Error error);
 
   const masking::RowProgram& program_;

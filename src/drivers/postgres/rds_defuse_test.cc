@@ -10,10 +10,8 @@
 namespace ytb::postgres {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST_F(RdsTest, nothing_is_changed_without_the_mark_of_this_very_copy) {
   make_copy();

@@ -100,6 +100,7 @@ Status set_keys_aside(Connection& session, const std::vector<int64_t>& touched) 
     // A partitioned table's key cannot be NOT VALID (tablecmds.c): it is validated as it is added.
     bool partitioned = keys.truth(row, 3);
     bool validate = keys.truth(row, 5) && !partitioned;
+    const std::string as_commented = fmt::format("{} ON {}", name, table);
     std::string shown = fmt::format("foreign key {} of {}", name, table);
     std::vector<Aside> asides = {
         {.phase = AsidePhase::kKey,
@@ -107,7 +108,7 @@ Status set_keys_aside(Connection& session, const std::vector<int64_t>& touched) 
          .name = shown,
          .restore = fmt::format("ALTER TABLE {}{} ADD CONSTRAINT {} {}{}{}", partitioned ? "" : "ONLY ",
                                 table, name, keys.at(row, 4), validate ? " NOT VALID" : "",
-                                with_comment(session, keys, row, 6, name + " ON " + table))}};
+                                with_comment(session, keys, row, 6, as_commented))}};
     if (validate) {
       asides.push_back({.phase = AsidePhase::kValidate,
                         .relation = keys.integer(row, 7),
@@ -135,13 +136,14 @@ Status set_unproven_aside(Connection& session, const std::vector<int64_t>& touch
   for (int row = 0; row < checks.count(); ++row) {
     std::string table = session.qualified(checks.at(row, 1), checks.at(row, 2));
     std::string name = session.identifier(checks.at(row, 0));
+    const std::string as_commented = fmt::format("{} ON {}", name, table);
     YTB_TRY(take_off(
         session,
         {{.phase = AsidePhase::kCheck,
           .relation = checks.integer(row, 5),
           .name = fmt::format("CHECK {} of {}", name, table),
           .restore = fmt::format("ALTER TABLE {} ADD CONSTRAINT {} {}{}", table, name, checks.at(row, 3),
-                                 with_comment(session, checks, row, 4, name + " ON " + table))}},
+                                 with_comment(session, checks, row, 4, as_commented))}},
         fmt::format("ALTER TABLE {} DROP CONSTRAINT {}", table, name)));
   }
   YTB_ASSIGN(
@@ -161,13 +163,14 @@ Status set_unproven_aside(Connection& session, const std::vector<int64_t>& touch
   for (int row = 0; row < domains.count(); ++row) {
     std::string type = session.qualified(domains.at(row, 1), domains.at(row, 2));
     std::string name = session.identifier(domains.at(row, 0));
+    const std::string as_commented = fmt::format("{} ON DOMAIN {}", name, type);
     YTB_TRY(take_off(
         session,
         {{.phase = AsidePhase::kCheck,
           .relation = 0,
           .name = fmt::format("CHECK {} of domain {}", name, type),
           .restore = fmt::format("ALTER DOMAIN {} ADD CONSTRAINT {} {}{}", type, name, domains.at(row, 3),
-                                 with_comment(session, domains, row, 4, name + " ON DOMAIN " + type))}},
+                                 with_comment(session, domains, row, 4, as_commented))}},
         fmt::format("ALTER DOMAIN {} DROP CONSTRAINT {}", type, name)));
   }
   return {};

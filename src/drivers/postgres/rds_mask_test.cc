@@ -17,7 +17,6 @@ namespace ytb::postgres {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::Contains;
 using ::testing::HasSubstr;
 
 // Run as app_owner; raw values all hold "raw".

@@ -97,16 +97,17 @@ void check_groups(PreflightLook& look, const std::vector<std::string>& ids, cons
   // One by one: EC2 refuses the whole call where one is not there, and does not say of the others.
   for (const std::string& id : ids) {
     const auto found = look.clients.ec2.describe_security_groups({id});
+    const std::string what = fmt::format("{} {}", kind, id);
     if (!found.ok() && found.error().message.find("InvalidGroup") != std::string::npos) {
       look.note("ec2:DescribeSecurityGroups", found);
-      look.failed(kind + " " + id, Code::kConfig, "there is no such security group",
+      look.failed(what, Code::kConfig, "there is no such security group",
                   "aws ec2 describe-security-groups lists them");
       continue;
     }
-    if (!look.seen(kind + " " + id, "ec2:DescribeSecurityGroups", found)) continue;
+    if (!look.seen(what, "ec2:DescribeSecurityGroups", found)) continue;
     const aws::SecurityGroup& group = found->front();
     if (!look.vpc_id.empty() && group.vpc_id != look.vpc_id) {
-      look.failed(kind + " " + id, Code::kConfig,
+      look.failed(what, Code::kConfig,
                   fmt::format("is of {}, and the subnet group of {}", group.vpc_id, look.vpc_id),
                   "a copy and its groups must be in one VPC");
       continue;

@@ -67,7 +67,7 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
       .source_id = options_.source_id, .resource_id = options_.resource_id, .type = type};
   const bool shared = type == "shared";
   query.include_shared = shared;
-  auto each = [&](aws::DbSnapshot snapshot) -> Status {
+  auto each = [&](const aws::DbSnapshot& snapshot) -> Status {
     // Made by us to restore from, and about to go: it is another snapshot's double.
     if (mark_of(snapshot.tags)) return {};
     if (found.size() == kSnapshotsMax) {

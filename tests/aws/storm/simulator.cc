@@ -314,7 +314,8 @@ class Simulation {
 
   void become_calm() {
     fault_ = crash_ = stop_ = 0;
-    two_at_once_ = two_at_once_ && world_.our_copies().size() > static_cast<size_t>(2 + dice().spare_copies);
+    two_at_once_ =
+        two_at_once_ && world_.our_copies().size() > size_t{2} + static_cast<size_t>(dice().spare_copies);
     dice().faults = {};
     world_.our_skew = {};
     diary_.log("all is calm");

@@ -75,7 +75,7 @@ TEST_F(Storm, Seeds) {
 }
 
 TEST_F(Storm, SameSeedSameLife) {
-  for (uint64_t seed : {1, 6, 8}) {
+  for (const uint64_t seed : {1U, 6U, 8U}) {
     EXPECT_EQ(simulate(seed, {.keep_history = true}).history, simulate(seed, {.keep_history = true}).history);
   }
 }

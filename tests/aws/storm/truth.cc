@@ -72,7 +72,7 @@ void StormWorld::check_call(const fakes::aws::RecordedCall& call) {
       if (parameter.value("ParameterKey", "") == "Snapshot") snapshot = parameter.value("ParameterValue", "");
     }
     auto as_of = snapshots.find(snapshot);
-    const int attempt = std::atoi(name.substr(name.rfind('-') + 1).c_str());
+    const int attempt = std::stoi(name.substr(name.rfind('-') + 1));
     if (as_of == snapshots.end() ||
         name != model::copy_id(model::ProductionName("shop"), as_of->second, attempt).str()) {
       mind.violate("names", fmt::format("{} was made of {}", name, snapshot));

@@ -23,8 +23,10 @@ json from_wire(const Model& model, const Shape& shape, const json& value, const 
       json out = json::object();
       for (const auto& [name, member] : value.items()) {
         const Member* known = shape.find(name);
-        if (known == nullptr) refuse(wording_of(model).unknown, "unknown member " + path + name);
-        if (!member.is_null()) out[name] = from_wire(model, *known->shape, member, path + name + ".");
+        if (known == nullptr)
+          refuse(wording_of(model).unknown, fmt::format("unknown member {}{}", path, name));
+        if (!member.is_null())
+          out[name] = from_wire(model, *known->shape, member, fmt::format("{}{}.", path, name));
       }
       return out;
     }

@@ -48,9 +48,12 @@ json parse_structure(const Model& model, const Shape& shape, const Node& node, c
   }
   if (used == node.kids.size() && !node.value) return out;
   for (const auto& [name, kid] : node.kids) {
-    bool known = std::any_of(shape.members.begin(), shape.members.end(),
-                             [&](const Member& member) { return request_name(model, member) == name; });
-    if (!known) refuse(wording_of(model).unknown, "The parameter " + path + name + " is not recognized");
+    const bool known = std::any_of(
+        shape.members.begin(), shape.members.end(),
+        [&, &asked = name](const Member& member) { return request_name(model, member) == asked; });
+    if (!known) {
+      refuse(wording_of(model).unknown, fmt::format("The parameter {}{} is not recognized", path, name));
+    }
   }
   refuse(wording_of(model).unknown, "The parameter " + path + " is a structure");
 }

@@ -78,7 +78,7 @@ void FakeAws::advance(Duration duration) {
 void FakeAws::skew(Duration duration) { world_->skew(duration); }
 void FakeAws::add_identity(const Identity& identity) { world_->add_identity(identity); }
 void FakeAws::fail(std::string_view operation, int nth, Fault fault) {
-  world_->plan_fault(operation, nth, fault);
+  world_->plan_fault(operation, nth, std::move(fault));
 }
 
 void FakeAws::seed(const SnapshotSeed& snapshot) {

@@ -118,7 +118,7 @@ std::string head_of(const HttpResponse& response, bool with_length) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_of(response.status));
   bool length_given = false;
   for (const auto& [name, value] : response.headers) {
-    out += name + ": " + value + "\r\n";
+    out += fmt::format("{}: {}\r\n", name, value);
     length_given = length_given || to_lower_ascii(name) == "content-length";
   }
   if (with_length && !length_given) out += fmt::format("Content-Length: {}\r\n", response.body.size());

@@ -1,4 +1,7 @@
 // RDS instances, Route 53 and planned faults, as awscli sees them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "tests/fakes/aws/awscli.h"
 
 namespace ytb::fakes::aws {

@@ -64,7 +64,7 @@ void Rds::add_cluster_operations() {
     }
     if (!id.empty() && found.empty())
       refuse("DBClusterNotFoundFault", "DBCluster " + id + " not found.", 404);
-    return rds_page(call, std::move(found), "DBClusters");
+    return rds_page(call, found, "DBClusters");
   });
   on("RestoreDBClusterFromSnapshot", [this](Call& call) { return restore_cluster(call); });
   on("ModifyDBCluster", [this](Call& call) { return modify_cluster(call); });
@@ -87,7 +87,7 @@ void Rds::add_cluster_operations() {
     if (!id.empty() && found.empty()) {
       refuse("DBClusterSnapshotNotFoundFault", "DBClusterSnapshot " + id + " not found.", 404);
     }
-    return rds_page(call, std::move(found), "DBClusterSnapshots");
+    return rds_page(call, found, "DBClusterSnapshots");
   });
   for (const char* verb : {"Create", "Modify", "Delete"}) {
     on(fmt::format("{}DBClusterParameterGroup", verb), [this, verb = std::string(verb)](Call& call) {

@@ -93,7 +93,7 @@ void Rds::add_group_operations() {
     }
     if (!name.empty() && found.empty())
       refuse("DBParameterGroupNotFoundFault", "DBParameterGroup not found: " + name);
-    return rds_page(call, std::move(found), "DBParameterGroups");
+    return rds_page(call, found, "DBParameterGroups");
   });
   on("DescribeDBSubnetGroups", [this](Call& call) {
     std::string name = call.text("DBSubnetGroupName");
@@ -104,7 +104,7 @@ void Rds::add_group_operations() {
     if (!name.empty() && found.empty()) {
       refuse("DBSubnetGroupNotFoundFault", "DB subnet group '" + name + "' does not exist.");
     }
-    return rds_page(call, std::move(found), "DBSubnetGroups");
+    return rds_page(call, found, "DBSubnetGroups");
   });
 }
 
@@ -126,7 +126,7 @@ void Rds::add_catalog_operations() {
     }
     if (!name.empty() && found.empty())
       refuse("OptionGroupNotFoundFault", "Specified OptionGroupName: " + name + " not found.");
-    return rds_page(call, std::move(found), "OptionGroupsList");
+    return rds_page(call, found, "OptionGroupsList");
   });
   on("DescribeCertificates", [this](Call& call) {
     std::vector<json> found;
@@ -142,7 +142,7 @@ void Rds::add_catalog_operations() {
     if (call.has("CertificateIdentifier") && found.empty()) {
       refuse("CertificateNotFoundFault", "Certificate not found: " + call.text("CertificateIdentifier"), 404);
     }
-    return rds_page(call, std::move(found), "Certificates");
+    return rds_page(call, found, "Certificates");
   });
   on("DescribeAccountAttributes", [this](Call&) {
     int64_t allocated = 0;
@@ -174,12 +174,12 @@ void Rds::add_catalog_operations() {
                          {"Status", "available"}});
       }
     }
-    return rds_page(call, std::move(found), "DBEngineVersions");
+    return rds_page(call, found, "DBEngineVersions");
   });
   on("DescribeOrderableDBInstanceOptions", [region = world_.settings.region](Call& call) {
     std::vector<json> found;
     auto offer = offers().find(call.text("Engine"));
-    if (offer == offers().end()) return rds_page(call, std::move(found), "OrderableDBInstanceOptions");
+    if (offer == offers().end()) return rds_page(call, found, "OrderableDBInstanceOptions");
     for (const std::string& version : offer->second.versions) {
       for (const std::string& size : offer->second.classes) {
         bool fits = (!call.has("EngineVersion") || call.text("EngineVersion") == version) &&
@@ -197,7 +197,7 @@ void Rds::add_catalog_operations() {
         }
       }
     }
-    return rds_page(call, std::move(found), "OrderableDBInstanceOptions");
+    return rds_page(call, found, "OrderableDBInstanceOptions");
   });
 }
 

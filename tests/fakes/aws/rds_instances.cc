@@ -131,7 +131,7 @@ json Rds::describe_instances(Call& call) {
       if (fits(instance)) found.push_back(std::move(instance));
     }
   }
-  return rds_page(call, std::move(found), "DBInstances");
+  return rds_page(call, found, "DBInstances");
 }
 
 void Rds::check_new_instance(const Call& call, const std::string& id) {

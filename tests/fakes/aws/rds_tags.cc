@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <re2/re2.h>
 
 #include "base/text.h"
@@ -21,7 +22,7 @@ void Rds::check_tags(const Call& call, const json& tags) {
     std::string value = tag.value("Value", "");
     if (key.empty() || key.size() > kKeyMax || value.size() > kValueMax || !RE2::FullMatch(key, kAlphabet) ||
         !RE2::FullMatch(value, kAlphabet)) {
-      refuse("InvalidParameterValue", "invalid tag '" + key + "': '" + value + "'");
+      refuse("InvalidParameterValue", fmt::format("invalid tag '{}': '{}'", key, value));
     }
     if (!by_stack && to_lower_ascii(key).rfind("aws:", 0) == 0) {
       refuse("InvalidParameterValue", "tag keys starting with 'aws:' are reserved for system use");

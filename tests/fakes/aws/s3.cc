@@ -54,7 +54,7 @@ S3::S3(World& world) : world_(world) {
     if (!sha256.empty() && sha256 != to_base64(digest_of(body, EVP_sha256()))) {
       refuse("BadDigest", "The SHA256 you specified did not match the calculated checksum.");
     }
-    Object object = object_of(std::move(body));
+    Object object = object_of(body);
     object.sha256 = sha256;
     object.metadata = call.input.value("Metadata", json::object());
     if (call.has("ContentType")) object.type = call.text("ContentType");
@@ -88,7 +88,7 @@ void S3::put(const std::string& bucket, const std::string& key, const std::strin
   buckets_[bucket][key] = object_of(body);
 }
 
-S3::Object S3::object_of(std::string body) const {
+S3::Object S3::object_of(const std::string& body) const {
   return {.body = body,
           .etag = "\"" + to_hex(md5(body)) + "\"",
           .type = "binary/octet-stream",

@@ -48,7 +48,8 @@ std::string canonical_query(const std::string& query) {
   }
   std::sort(pairs.begin(), pairs.end());
   std::string out;
-  for (const auto& [name, value] : pairs) out += (out.empty() ? "" : "&") + name + "=" + value;
+  for (const auto& [name, value] : pairs)
+    out.append(out.empty() ? "" : "&").append(name).append("=").append(value);
   return out;
 }
 
@@ -59,10 +60,10 @@ std::string canonical_headers(const HttpRequest& request, const std::vector<std:
     bool first = true;
     for (const auto& [key, value] : request.headers) {
       if (key != name) continue;
-      values += (first ? "" : ",") + one_spaced(value);
+      values.append(first ? "" : ",").append(one_spaced(value));
       first = false;
     }
-    out += name + ":" + values + "\n";
+    out.append(name).append(":").append(values).append("\n");
   }
   return out;
 }

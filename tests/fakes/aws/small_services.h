@@ -58,7 +58,7 @@ class S3 final : public Service {
   };
   using Bucket = std::map<std::string, Object>;
   // With all that S3 sets itself.
-  [[nodiscard]] Object object_of(std::string body) const;
+  [[nodiscard]] Object object_of(const std::string& body) const;
   Bucket& bucket_of(Call& call);
   // If-Match and If-None-Match of a write, as S3 has them since 2024.
   static void check_condition(const Call& call, const Bucket& bucket);

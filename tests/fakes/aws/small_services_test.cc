@@ -1,6 +1,8 @@
 // Secrets Manager, SSM, S3, EC2, IAM and ECS, and what a resolver hears; as awscli sees them.
 #include "tests/fakes/aws/small_services.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <ldns/ldns.h>
 
 #include "tests/fakes/aws/awscli.h"

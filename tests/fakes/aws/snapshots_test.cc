@@ -1,4 +1,7 @@
 // The server, signatures, strictness, STS and RDS snapshots, as awscli sees them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <set>
 
 #include "tests/fakes/aws/awscli.h"

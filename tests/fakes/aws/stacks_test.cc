@@ -1,4 +1,7 @@
 // Stacks: states, events, replacement, rollback, policies. The client is awscli.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "tests/fakes/aws/awscli.h"
 
 namespace ytb::fakes::aws {
@@ -7,7 +10,6 @@ namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::UnorderedElementsAre;
 
 json the_template(const std::string& policy = "Delete") {
   json out = {{"Parameters",

@@ -180,15 +180,15 @@ void World::add_identity(const Identity& identity) {
 
 void World::plan_fault(std::string_view operation, int nth, Fault fault) {
   std::lock_guard lock(mutex);
-  faults_.push_back({std::string(operation), nth, fault});
+  faults_.push_back({std::string(operation), nth, std::move(fault)});
 }
 
 std::optional<Fault> World::next_fault(const std::string& service, const std::string& operation) {
   std::lock_guard lock(mutex);
+  const std::string qualified = service + ":" + operation;
   std::optional<Fault> chosen;
   for (auto it = faults_.begin(); it != faults_.end();) {
-    bool fits =
-        it->operation == "*" || it->operation == operation || it->operation == service + ":" + operation;
+    bool fits = it->operation == "*" || it->operation == operation || it->operation == qualified;
     if (fits && --it->left == 0) {
       if (!chosen) chosen = it->fault;
       it = faults_.erase(it);
