@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -16,6 +15,7 @@
 #include "masking/plan.h"
 #include "masking/propose.h"
 #include "masking/yaml_text.h"
+#include "support/sample_data.h"
 
 namespace ytb::config {
 namespace {
@@ -180,8 +180,7 @@ TEST(ProposeTest, SeveralDatabasesGetTheLongForm) {
 
 // The sample database as people get it: gunzip's output is the dump with its data.
 std::string pagila() {
-  const char* folder = std::getenv("YTB_SAMPLE_DATA");
-  const std::string file = std::string(folder == nullptr ? "/work/shared/data" : folder) + "/pagila.sql.gz";
+  const std::string file = tests::sample_file("pagila.sql.gz");
   if (!std::filesystem::exists(file)) return {};
   std::string text;
   FILE* pipe = ::popen(fmt::format("gzip -dc '{}'", file).c_str(), "r");

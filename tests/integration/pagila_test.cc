@@ -2,20 +2,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
 
 #include "integration/scenario.h"
+#include "support/sample_data.h"
 
 namespace ytb::testing {
 namespace {
-
-std::string pagila_file() {
-  if (const char* folder = std::getenv("YTB_SAMPLE_DATA")) return std::string(folder) + "/pagila.sql.gz";
-  return std::string(YTB_SOURCE_DIR) + "/../shared/data/pagila.sql.gz";
-}
 
 // Everything a person could read in a database, as one text: every column of every table, view and
 // materialized view, row by row in the record form ("(1,MARY,SMITH,…)"), and what pg_stats shows.
@@ -64,14 +59,14 @@ size_t count_found(const std::string& text, const std::set<std::string>& words) 
 }
 
 TEST(Pagila, RefreshWithAFullPolicyLeavesNobody) {
-  if (!std::ifstream(pagila_file())) {
+  if (!std::ifstream(tests::sample_file("pagila.sql.gz"))) {
     GTEST_SKIP() << "the sample database pagila.sql.gz is not on this machine (set YTB_SAMPLE_DATA)";
   }
   Scenario::Options options;
   options.database = "pagila";
   Scenario scenario(options);
   PostgresCluster& production = scenario.production();
-  RunResult sql = run_program({"gzip", "-dc", pagila_file()});
+  RunResult sql = run_program({"gzip", "-dc", tests::sample_file("pagila.sql.gz")});
   ASSERT_EQ(sql.status, 0);
   // psql, because the dump brings its rows by COPY.
   RunResult loaded = run_program(
