@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@
 #include "drivers/os/files.h"
 #include "drivers/os/tcp_ports.h"
 #include "drivers/os/users.h"
+#include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine.h"
 #include "drivers/postgres/instance.h"
 #include "drivers/socket/forwarder.h"
@@ -62,6 +64,10 @@ extern "C" void on_signal(int number) {
   if (number == SIGHUP && hangup_reloads.load()) {
     reload_flag.store(true);
     return;
+  }
+  if (stop_flag.asking()) {
+    say("\nnothing was changed\n");
+    ::_exit(130);
   }
   if (stop_flag.requested()) ::_exit(130);  // the second time: at once
   stop_flag.request();
@@ -112,7 +118,7 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
                               ? os::join_path(os::parent_of(production.alias.directory), "pg_service.conf")
                               : production.alias.service_file,
           .copies_directory = production.copies.directory,
-          .dbname = {},
+          .dbname = postgres::database_of(production.source.connection),
           .user = production.access.size() == 1 ? production.access.front().name : std::string()};
 }
 
@@ -296,11 +302,13 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
     if (found.ok())
       add(lines, "server settings", kind.validate(spec), fmt::format("{} of yours", spec.settings.size()));
   }
+  add(lines, "folder of copies", os::check_writable(production.copies.directory),
+      production.copies.directory);
   add(lines, "user of copies", check_user(production.copies.run_as),
       production.copies.run_as.empty() ? std::string("ourselves") : production.copies.run_as);
   Result<uint16_t> port = os::find_free_port(production.copies.port_first, production.copies.port_last);
   add(lines, "ports", status_of(port), port.ok() ? fmt::format("{} is free", *port) : "");
-  add(lines, "alias path", socket_alias::SocketAlias::check_length(production.alias.directory),
+  add(lines, "alias path", socket_alias::SocketAlias::check_place(production.alias.directory),
       production.alias.directory);
   if (!production.alias.listen.empty()) {
     add(lines, "listen", status_of(parse_listen(production.alias.listen)),
@@ -319,6 +327,12 @@ std::vector<std::string> installed_servers() {
     if (folder.ok()) found.push_back(fmt::format("PostgreSQL {} ({})", major, *folder));
   }
   return found;
+}
+
+// The other end of a pipe is closed, as by `| head`: whoever reads has had enough.
+bool reader_has_left(int descriptor) {
+  pollfd look{.fd = descriptor, .events = POLLOUT, .revents = 0};
+  return ::poll(&look, 1, 0) == 1 && (look.revents & POLLERR) != 0;
 }
 
 std::string own_path() {
@@ -387,7 +401,11 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
       .executable = own_path(),
       .hooks = hooks};
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  return cli::run_command_line(words, services, make_output());
+  const int status = cli::run_command_line(words, services, make_output());
+  if (status != 0 || std::cout || reader_has_left(STDOUT_FILENO)) return status;
+  std::cerr << "error: what was to be printed could not be written whole to standard output\n"
+               "hint: make room there, and run it again\n";
+  return exit_status(Code::kExternal);
 }
 
 }  // namespace ytb

@@ -24,4 +24,8 @@ std::string to_human(Duration duration);
 // "90s", "5min", "26h", "2d", "1h30min"; a bare number is refused: it hides the unit.
 Result<Duration> parse_duration(std::string_view text);
 
+// How far ahead of ours another machine's clock may be before what it dates is not believed. Whole time zones
+// (a clock that was set by the wall) come right by themselves within a day.
+constexpr Duration kClockSkewMax = std::chrono::hours(24);
+
 }  // namespace ytb

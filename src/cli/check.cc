@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "drivers/os/files.h"
 #include "masking/plan.h"
 
 namespace ytb::cli {
@@ -34,10 +35,13 @@ void check_snapshots(const Context& context, const Site& site, Lines& lines) {
     return snapshot.state == model::SnapshotState::kUsable;
   });
   if (usable == snapshots->end()) {
-    std::string why = snapshots->empty() ? std::string() : fmt::format(": {}", snapshots->front().reason);
+    std::string why =
+        snapshots->empty()
+            ? fmt::format("there is none in {}", place_of_snapshots(*site.production))
+            : fmt::format("none of {} is usable: {}", snapshots->size(), snapshots->front().reason);
     lines.push_back({.what = "snapshots",
                      .failed = Error{.code = Code::kNoSnapshot,
-                                     .message = fmt::format("none of {} is usable{}", snapshots->size(), why),
+                                     .message = std::move(why),
                                      .hint = how_to_get_one(context, site)},
                      .detail = {}});
     return;
@@ -112,6 +116,10 @@ Lines gather(const Context& context, const Site& site) {
   add(lines, "signing key", refresh::signing_key(*site.config, site.state, *site.vault),
       site.config->signing_key.empty() ? fmt::format("{}/signing.key", site.state.path())
                                        : site.config->signing_key.locator);
+  CheckLine state{.what = "state", .failed = std::nullopt, .detail = site.state.path()};
+  if (Status writable = os::check_writable(site.state.path()); !writable.ok())
+    state.failed = writable.error();
+  lines.push_back(std::move(state));
   check_snapshots(context, site, lines);
   const MaskedTables tables = check_policy(context, site, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))

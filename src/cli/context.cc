@@ -82,13 +82,22 @@ std::string Context::command(std::string_view what) const {
 Status Context::confirm(std::string_view question) const {
   if (call.has("yes")) return {};
   if (!services.in_is_terminal || output.json()) {
+    const auto& options = call.command->options;
+    const bool has_dry_run = std::any_of(options.begin(), options.end(),
+                                         [](const OptionSpec& option) { return option.name == "--dry-run"; });
     return Error{.code = Code::kUsage,
                  .message = "this asks before it acts, and there is no terminal to ask on",
-                 .hint = "add --yes to do it without asking, or --dry-run to see what it would do"};
+                 .hint = has_dry_run
+                             ? "add --yes to do it without asking, or --dry-run to see what it would do"
+                             : "add --yes to do it without asking"};
   }
+  out() << std::flush;
   output.err << question << " [y/N] " << std::flush;
   std::string answer;
+  services.stop.set_asking(true);
   std::getline(services.in, answer);
+  services.stop.set_asking(false);
+  YTB_TRY(services.stop.check());
   answer = to_lower_ascii(trim(answer));
   if (answer == "y" || answer == "yes") return {};
   return Error{.code = Code::kInterrupted, .message = "not confirmed: nothing was changed", .hint = ""};
@@ -173,10 +182,51 @@ Result<refresh::Refresher> make_refresher(const Context& context, const Site& si
 
 const model::Copy* live_copy(const model::Observed& observed) {
   if (!observed.copies.known()) return nullptr;
+  const model::Copy* live = nullptr;
   for (const model::Copy& copy : *observed.copies) {
-    if (copy.phase == model::Phase::kLive) return &copy;
+    const bool at_alias = observed.alias.known() && observed.alias->target == copy.id;
+    // Between the alias' move and the record of it, what it points at is what people get.
+    if (at_alias && copy.opened && copy.proven && copy.marked) return &copy;
+    if (copy.phase == model::Phase::kLive && (at_alias || live == nullptr)) live = &copy;
   }
-  return nullptr;
+  return live;
+}
+
+std::optional<Error> why_not_served(const Context& context, const model::Observed& observed) {
+  if (!observed.copies.known()) return std::nullopt;
+  auto says = [](std::string message, std::string hint) {
+    return Error{.code = Code::kStale, .message = std::move(message), .hint = std::move(hint)};
+  };
+  const std::string mend = fmt::format("'{}' puts it right", context.command("refresh"));
+  const model::Copy* live = live_copy(observed);
+  if (live == nullptr) {
+    return says("no copy is live",
+                fmt::format("'{}' says what is in the way", context.command("status --explain")));
+  }
+  if (observed.alias.known()) {
+    const model::AliasState& alias = *observed.alias;
+    if (!alias.target && !alias.stray.empty()) {
+      return says(fmt::format("the alias does not lead to {}: {}", live->id, printable(alias.stray)),
+                  fmt::format("move that away, then '{}' sets it anew", context.command("refresh")));
+    }
+    if (alias.target != live->id) {
+      return says(fmt::format("the alias points at {}, not at {}",
+                              alias.target ? printable(alias.target->str()) : "nothing", live->id),
+                  mend);
+    }
+  }
+  if (!live->running) return says(fmt::format("the server of {} is down", live->id), mend);
+  if (!live->proven) {
+    return says(fmt::format("the proof of {} does not verify", live->id),
+                fmt::format("'{}' says why; '{}' puts another copy in its place",
+                            context.command("proof verify"), context.command("refresh --force")));
+  }
+  if (live->data_as_of > context.now() + kClockSkewMax) {
+    return says(fmt::format("staging's data is dated {}, which is still to come", to_iso(live->data_as_of)),
+                fmt::format("where this machine's clock is right, '{}' and '{}' begin anew",
+                            context.command("teardown"), context.command("refresh")));
+  }
+  return std::nullopt;
 }
 
 std::string age(Instant instant, Instant now) { return to_human(std::max(now - instant, Duration{})); }

@@ -55,6 +55,9 @@ Result<refresh::Refresher> make_refresher(const Context& context, const Site& si
 
 // Live copy, by phase; none: nothing is live.
 const model::Copy* live_copy(const model::Observed& observed);
+// Why staging does not get what is recorded live, in words for people; nullopt where all is well, or not
+// known.
+std::optional<Error> why_not_served(const Context& context, const model::Observed& observed);
 // "2 h 5 min" from `instant` to now; negative ages are "0 s".
 std::string age(Instant instant, Instant now);
 

@@ -116,15 +116,20 @@ Status run_delete(Context& context) {
         .hint = fmt::format("'{}' or '{}' first; '{}' removes everything", context.command("refresh"),
                             context.command("rollback"), context.command("teardown"))};
   }
+  refresh::RunOptions options;
+  options.refresh_now = false;
+  options.delete_copy = copy->id;
+  ProgressView quiet(context.output, context.services.clock);
+  YTB_ASSIGN(refresh::Refresher refresher, careful_refresher(context, site, quiet));
+  if (decide::Decision planned = refresher.plan(options); !planned.action && planned.blocker) {
+    return *std::move(planned.blocker);
+  }
   if (!context.output.json()) {
     context.out() << fmt::format("deletes {} ({}, data {} old)\n", copy->id, model::name_of(copy->phase),
                                  age(copy->data_as_of, context.now()));
   }
   if (context.call.has("dry-run")) return {};
   YTB_TRY(context.confirm("Delete it?"));
-  refresh::RunOptions options;
-  options.refresh_now = false;
-  options.delete_copy = copy->id;
   return run_asked(context, site, options);
 }
 

@@ -157,7 +157,15 @@ Status run_policy_accept(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
   YTB_TRY(refuse_remote_lock(context, site.production->masking));
-  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
+  std::optional<Error> unreadable;
+  YTB_ASSIGN(refresh::PolicyFiles files,
+             refresh::load_policy(site.production->masking, *site.vault, &unreadable));
+  if (unreadable) {
+    // Writing it anew is what mends it; without the old one, everything that is kept shows as new.
+    context.output.err << fmt::format("{} the lock is not read, it will be written anew: {}\n",
+                                      context.output.warn("!"), unreadable->message);
+    if (context.call.has("schema")) return *std::move(unreadable);
+  }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   std::vector<masking::LockEntry> others;
   masking::Policy policy = files.policy;
@@ -183,7 +191,7 @@ Status run_policy_accept(Context& context) {
                     << "\n";
     }
   }
-  if (changes.empty() && os::exists(lock.file)) {
+  if (changes.empty() && os::exists(lock.file) && !unreadable) {
     if (!context.output.json()) context.out() << "nothing to accept: the lock is as the policy means today\n";
     return {};
   }

@@ -55,6 +55,20 @@ Json history_tree(const ports::JournalEntry& entry) {
               {"action", entry.action}, {"detail", entry.detail}, {"seconds", entry.seconds}};
 }
 
+// Of a refresh since what is live became so: it is why there is nothing newer.
+const model::Attempt* last_failure(const Gathered& gathered) {
+  const model::Copy* live = live_copy(gathered.observed);
+  const model::Attempt* last = nullptr;
+  if (!gathered.observed.attempts.known()) return last;
+  for (const model::Attempt& attempt : *gathered.observed.attempts) {
+    if (attempt.outcome != model::AttemptOutcome::kFailed) continue;
+    if (live != nullptr && (attempt.at <= live->phase_since || attempt.data_as_of < live->data_as_of))
+      continue;
+    if (last == nullptr || attempt.at > last->at) last = &attempt;
+  }
+  return last;
+}
+
 void print_json(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
   const model::Copy* live = live_copy(gathered.observed);
   Json tree{{"production", site.production->name.str()},
@@ -77,6 +91,14 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
     if (error != nullptr) unknown.push_back(to_tree(*error));
   }
   tree["unknown"] = std::move(unknown);
+  const std::optional<Error> not_served = why_not_served(context, gathered.observed);
+  tree["not_served"] = not_served ? to_tree(*not_served) : Json(nullptr);
+  const model::Attempt* failed = last_failure(gathered);
+  tree["last_failure"] = failed == nullptr ? Json(nullptr)
+                                           : Json{{"at", to_iso(failed->at)},
+                                                  {"snapshot", failed->snapshot.str()},
+                                                  {"code", name_of(failed->code)},
+                                                  {"reason", failed->reason}};
   if (context.call.has("explain")) {
     Json history = Json::array();
     for (const ports::JournalEntry& entry : gathered.history) history.push_back(history_tree(entry));
@@ -130,6 +152,13 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                           {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});
+  if (std::optional<Error> why = why_not_served(context, observed); why && live != nullptr) {
+    context.out() << fmt::format("  {} {}\n    hint: {}\n", output.bad("✗"), why->message, why->hint);
+  }
+  if (const model::Attempt* failed = last_failure(gathered)) {
+    context.out() << fmt::format("  {} the last refresh failed, at {}: {}\n", output.bad("✗"),
+                                 to_iso(failed->at), join(split(failed->reason, '\n'), "\n    "));
+  }
   if (gathered.trouble) {
     context.out() << fmt::format("  {} no refresh can start: {}\n", output.bad("✗"),
                                  gathered.trouble->message);
@@ -155,8 +184,8 @@ Status check_age(const Context& context, const Gathered& gathered, const std::op
   if (!max_age) return {};
   std::string hint = fmt::format("'{}' says what is in the way", context.command("status --explain"));
   if (!gathered.observed.copies.known()) return gathered.observed.copies.why_not();
+  if (std::optional<Error> why = why_not_served(context, gathered.observed)) return *std::move(why);
   const model::Copy* live = live_copy(gathered.observed);
-  if (live == nullptr) return Error{.code = Code::kStale, .message = "no copy is live", .hint = hint};
   Duration old = context.now() - live->data_as_of;
   if (old <= *max_age) return {};
   return Error{

@@ -148,15 +148,16 @@ CREATE TABLE old2 (id int, phone text);
 
 TEST(PolicyPlanTest, TheLinesToAddAreAPolicyThatPasses) {
   Catalog catalog = catalog_of(R"(
+CREATE SCHEMA "größe"; CREATE TABLE "größe"."Tabelle ü" (id int);
 CREATE TABLE "Odd ""Name" (id int, "E-Mail" text, "*" text, "rows" text, "a: b" boolean, tv tsvector,
   day date, doc jsonb, "nul
 l" text);
 )");
   PlanCheck check = plan_masking(tables("  public.other: keep\n"), {}, catalog);
-  ASSERT_EQ(kinds(check).size(), 2U) << shown(check);
+  ASSERT_EQ(kinds(check).size(), 3U) << shown(check);
   std::string add;
   for (const Finding& finding : check.findings) {
-    if (finding.kind == Finding::Kind::kUnjudgedTable) add = finding.add;
+    if (finding.kind == Finding::Kind::kUnjudgedTable) add += finding.add + "\n";
   }
   std::string lines;
   for (size_t at = 0; at < add.size();) {
@@ -395,6 +396,10 @@ TEST(PolicyPlanTest, DatabasesAreJudgedLikeColumns) {
   add("crm", false);
   PlanCheck several = accepted(alone, catalog);
   EXPECT_THAT(kinds(several), ElementsAre("unjudged_database ", "unjudged_database "));
+  for (const Finding& finding : several.findings) {
+    // What is judged now is not to be emptied because another database came.
+    EXPECT_EQ(finding.add.find("omit") == std::string::npos, finding.database == "shop") << finding.add;
+  }
   Policy named = policy_of(R"(version: 1
 databases:
   shop: {tables: {public.t: keep}}

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "masking/names.h"
 #include "masking/verdict.h"
+#include "masking/yaml_text.h"
 
 namespace ytb::masking {
 namespace {
@@ -171,7 +172,7 @@ class KeyChecker {
                       printable(quote_name(key.name)), printable(to_string(table.name)),
                       printable(to_string(referenced->name))),
           verdict.policy == nullptr ? Where{} : verdict.policy->where);
-      finding.add = printable(to_string(tables_.judged_as(table).name)) + ": {rows: none}";
+      finding.add = yaml_key(tables_.judged_as(table).name) + ": {rows: none}";
       return;
     }
     const size_t pairs = std::min(key.columns.size(), key.referenced_columns.size());

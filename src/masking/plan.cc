@@ -12,6 +12,7 @@
 #include "masking/guess.h"
 #include "masking/names.h"
 #include "masking/verdict.h"
+#include "masking/yaml_text.h"
 
 namespace ytb::masking {
 namespace {
@@ -35,7 +36,7 @@ Finding& report(std::vector<Finding>& findings, Finding::Kind kind, const std::s
 
 // The lines that would judge a whole table, every one a safe guess for a person to look over.
 std::string lines_for(const Table& table) {
-  std::string lines = printable(to_string(table.name)) + ":";
+  std::string lines = yaml_key(table.name) + ":";
   size_t shown = 0;
   for (const Column& column : table.columns) {
     if (column.generated) continue;
@@ -213,6 +214,22 @@ const Database* only_database(const Catalog& catalog) {
   return only;
 }
 
+// The database that has the most of these tables; nullptr where none has any.
+const Database* database_of(const DatabasePolicy& policy, const Catalog& catalog) {
+  const Database* best = nullptr;
+  std::ptrdiff_t most = 0;
+  for (const Database& database : catalog.databases) {
+    const std::ptrdiff_t count =
+        std::count_if(database.tables.begin(), database.tables.end(),
+                      [&](const Table& table) { return policy.tables.contains(table.name); });
+    if (count > most) {
+      most = count;
+      best = &database;
+    }
+  }
+  return best;
+}
+
 void check_databases(const Policy& policy, const Catalog& catalog, const DatabasePolicies& resolved,
                      std::vector<Finding>& findings) {
   std::vector<std::string> names;
@@ -225,16 +242,28 @@ void check_databases(const Policy& policy, const Catalog& catalog, const Databas
            entry.where);
   }
   const bool tables_alone = policy.databases.count("") != 0;
+  // Of several databases, the one that these tables are most likely of: their lines only move.
+  const Database* spoken_of = tables_alone ? database_of(policy.databases.at(""), catalog) : nullptr;
   for (const Database& database : catalog.databases) {
     if (resolved.count(&database) != 0 || is_standard_and_empty(database)) continue;
-    std::string message = fmt::format(
-        "database {} is not judged: {}", printable(quote_name(database.name)),
-        tables_alone ? "the policy has `tables:` alone and production has several databases; name "
-                       "each one under `databases:`"
-                     : "the policy has no entry for it");
+    const std::string name = printable(quote_name(database.name));
+    if (&database == spoken_of) {
+      Finding& finding = report(
+          findings, Finding::Kind::kUnjudgedDatabase, database.name,
+          fmt::format(
+              "database {} is not judged any more: `tables:` alone is for a production with one database, "
+              "and there are several now; put it under the database's name",
+              name));
+      finding.add = fmt::format(
+          "databases:\n  {}:\n    tables:   # and here all that stands under `tables:` now, two steps "
+          "further in",
+          yaml_key(database.name));
+      continue;
+    }
+    std::string message = fmt::format("database {} is not judged: the policy has no entry for it", name);
     Finding& finding = report(findings, Finding::Kind::kUnjudgedDatabase, database.name, std::move(message));
     finding.add = fmt::format("databases:\n  {}: omit   # every table emptied; or keep, or tables: {{…}}",
-                              printable(quote_name(database.name)));
+                              yaml_key(database.name));
   }
 }
 

@@ -117,7 +117,7 @@ class PolicyWriter {
 
   void write_table(const Database& database, const Table& table, const TablePolicy* entry,
                    const std::string& indent) {
-    text_ += indent + yaml_table(table.name) + ":";
+    text_ += indent + yaml_key(table.name) + ":";
     if (entry != nullptr && entry->form == TablePolicy::Form::kKeep) {
       text_ += " keep\n";
       return;
@@ -182,12 +182,6 @@ class PolicyWriter {
       gone.name = name;
       write_database(gone, &policy, "    ");
     }
-  }
-
-  static std::string yaml_table(const QualifiedName& name) {
-    const std::string text = to_string(name);
-    // public.users needs no quotes of YAML's; anything that SQL quotes does.
-    return text.find('"') == std::string::npos ? text : yaml_scalar(text);
   }
 
   const Catalog& catalog_;

@@ -11,6 +11,7 @@
 #include "masking/masker.h"
 #include "masking/names.h"
 #include "masking/types.h"
+#include "masking/yaml_text.h"
 
 namespace ytb::masking {
 namespace {
@@ -38,7 +39,7 @@ bool mentions_judge(const MaskerSpec& spec, int depth = 0) {
 std::string place(const Where& where) { return fmt::format("{}:{}", where.file, where.line); }
 
 std::string fragment(const Table& table, const std::string& lines) {
-  return printable(to_string(table.name)) + ":\n" + lines;
+  return yaml_key(table.name) + ":\n" + lines;
 }
 
 class ColumnJudge {

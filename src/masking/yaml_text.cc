@@ -50,6 +50,12 @@ std::string yaml_key(std::string_view name) {
   return yaml_scalar(name);
 }
 
+std::string yaml_key(const QualifiedName& table) {
+  std::string text = to_string(table);
+  // public.users needs no quotes of YAML's; anything that SQL quotes does.
+  return text.find('"') == std::string::npos ? text : yaml_scalar(text);
+}
+
 std::string yaml_spec(const MaskerSpec& masker) {
   // `null` is YAML's own word; the policy reader takes it for the masker of that name.
   const std::string name = masker.name == "null" ? masker.name : yaml_scalar(masker.name);

@@ -13,6 +13,8 @@ namespace ytb::masking {
 std::string yaml_scalar(std::string_view text);
 // A column's or database's name as a key of a policy.
 std::string yaml_key(std::string_view name);
+// A table's name as a key of a policy: public.users, "\"odd.name\".users".
+std::string yaml_key(const QualifiedName& table);
 // `email`, `{date_shift: {days: 30}}`
 std::string yaml_spec(const MaskerSpec& spec);
 

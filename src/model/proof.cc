@@ -34,12 +34,12 @@ constexpr std::array<std::pair<Outcome, std::string_view>, 4> kOutcomes{{
 }};
 
 Error corrupt(std::string message) {
-  return Error{
-      .code = Code::kCorrupt,
-      .message = std::move(message),
-      .hint =
-          "the record was changed or damaged; the copy that it lies with is not trusted: delete it and "
-          "refresh again"};
+  return Error{.code = Code::kCorrupt,
+               .message = std::move(message),
+               .hint =
+                   "the record was changed or damaged; the copy that it lies with is not trusted; another "
+                   "takes its place "
+                   "with: yesterdaytabase refresh --force"};
 }
 
 // Reads the members of one JSON object strictly: a missing, mistyped or unknown member is an error. The first
@@ -457,7 +457,7 @@ Result<Proof> verify_seal(std::string_view envelope, std::string_view public_key
   if (crypto_sign_verify_detached(bytes_of(*signature), bytes_of(text), text.size(), bytes_of(public_key)) !=
       0) {
     return not_ours("the proof's signature does not match its text: one of them was changed after signing",
-                    "do not trust this copy: delete it and refresh again");
+                    "do not trust this copy; another takes its place with: yesterdaytabase refresh --force");
   }
   return proof_from_json(text);
 }
@@ -466,13 +466,14 @@ Result<PassedProof> PassedProof::verify(std::string_view envelope, std::string_v
                                         const CopyId& copy, std::string_view instance) {
   YTB_ASSIGN(Proof proof, verify_seal(envelope, public_key));
   if (proof.copy != copy) {
-    return not_ours(fmt::format("the proof is of copy {}, not of {}", printable(proof.copy.str()), copy),
-                    "each copy is opened with its own proof: delete this copy and refresh again");
+    return not_ours(
+        fmt::format("the proof is of copy {}, not of {}", printable(proof.copy.str()), copy),
+        "each copy has its own proof; another copy takes its place with: yesterdaytabase refresh --force");
   }
   if (instance.empty() || proof.instance != instance) {
     return not_ours(
         fmt::format("the proof is of another instance of copy {}: this one was restored again since", copy),
-        "delete the copy and refresh again");
+        "another copy takes its place with: yesterdaytabase refresh --force");
   }
   if (!proof.passing()) {
     auto bad = std::find_if(proof.checks.begin(), proof.checks.end(), [](const Check& check) {

@@ -53,18 +53,25 @@ std::optional<std::string> bytes_from_hex(std::string_view hex, size_t size) {
   return bytes;
 }
 
-Result<Secret> read_signing_key(const std::string& file) {
+constexpr size_t kPublicKeyFileMax = 4096;
+
+std::string another_signing_key(const std::string& file, const std::string& public_file) {
+  return fmt::format(
+      "restore it from a backup; or remove {} and {}, and the next run makes a new pair. What is live is "
+      "then "
+      "replaced by a copy that is proven with it by: yesterdaytabase refresh --force",
+      file, public_file);
+}
+
+Result<Secret> read_signing_key(const std::string& file, const std::string& public_file) {
   model::SecretRef reference{.kind = model::SecretRef::Kind::kFile, .locator = file};
   YTB_ASSIGN(Secret text, os::resolve_secret(reference));
   std::optional<std::string> bytes = bytes_from_hex(trim(text.reveal()), crypto_sign_SECRETKEYBYTES);
   if (!bytes) {
-    return Error{
-        .code = Code::kConfig,
-        .message = fmt::format("the signing key {} is not {} hexadecimal digits", file,
-                               2 * crypto_sign_SECRETKEYBYTES),
-        .hint =
-            "restore it from a backup; or move it away, and the next run makes a new one (copies proven with "
-            "the old key are then made anew)"};
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("the signing key {} is not {} hexadecimal digits", file,
+                                        2 * crypto_sign_SECRETKEYBYTES),
+                 .hint = another_signing_key(file, public_file)};
   }
   return Secret(std::move(*bytes));
 }
@@ -78,7 +85,8 @@ Result<config::Config> load_config(const std::string& file, ports::Vault& vault)
   return config::parse_config(text, file);
 }
 
-Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault) {
+Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault,
+                                std::optional<Error>* lock_unreadable) {
   PolicyFiles files;
   const std::string file = config::is_remote(masking.policy_file) ? "policy.yaml" : masking.policy_file;
   YTB_ASSIGN(
@@ -90,7 +98,14 @@ Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vau
   if (!lock.ok()) return std::move(lock).error().while_doing("the policy lock");
   files.lock.file = masking.lock_file;
   if (!*lock) return files;
-  YTB_ASSIGN(files.lock, config::parse_lock(**lock, masking.lock_file));
+  Result<masking::PolicyLock> parsed = config::parse_lock(**lock, masking.lock_file);
+  if (parsed.ok()) {
+    files.lock = std::move(*parsed);
+  } else if (lock_unreadable != nullptr) {
+    *lock_unreadable = std::move(parsed).error();
+  } else {
+    return std::move(parsed).error();
+  }
   return files;
 }
 
@@ -127,13 +142,21 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Va
     inputs.policy = std::move(files.policy);
     inputs.lock = std::move(files.lock);
     Result<Secret> key = vault.secret(production.masking.key);
-    if (!key.ok()) return std::move(key).error().while_doing("masking.key");
+    if (!key.ok()) {
+      Error error = std::move(key).error();
+      if (error.hint.empty()) {
+        error.hint =
+            "put back the key that was there: with another one, every pseudonym changes. For a first one, "
+            "'yesterdaytabase init' makes it";
+      }
+      return std::move(error).while_doing("masking.key");
+    }
     constexpr size_t kKeySizeMin = 16;
     if (key->reveal().size() < kKeySizeMin) {
       return Error{.code = Code::kConfig,
                    .message = fmt::format("masking.key has {} bytes; at least {} are needed",
                                           key->reveal().size(), kKeySizeMin),
-                   .hint = "'yesterdaytabase init' makes a good one"};
+                   .hint = "for example: openssl rand -hex 32"};
     }
     inputs.key = std::make_shared<masking::MaskingKey>(*key);
   }
@@ -158,8 +181,16 @@ Result<StateDirectory> StateDirectory::open(const std::string& path) {
 }
 
 Result<Secret> StateDirectory::signing_key() const {
-  std::string file = path_ + "/signing.key";
+  const std::string file = path_ + "/signing.key";
+  const std::string public_file = path_ + "/signing.pub";
+  // Looked at first: the key is always there before it.
+  const bool had_one = os::exists(public_file);
   if (!os::exists(file)) {
+    if (had_one) {
+      return Error{.code = Code::kConfig,
+                   .message = fmt::format("the signing key {} is gone; {} is of it", file, public_file),
+                   .hint = another_signing_key(file, public_file)};
+    }
     // Of two processes that find it missing, one wins; both read what is there then.
     Secret key = model::new_signing_key();
     std::string draft = fmt::format("{}.{}", file, ::getpid());
@@ -170,11 +201,17 @@ Result<Secret> StateDirectory::signing_key() const {
       if (!os::exists(file)) return std::move(placed).error();
     }
   }
-  YTB_ASSIGN(Secret key, read_signing_key(file));
-  std::string public_file = path_ + "/signing.pub";
+  YTB_ASSIGN(Secret key, read_signing_key(file, public_file));
+  YTB_ASSIGN(const std::string public_key, model::public_key_of(key));
   if (!os::exists(public_file)) {
-    YTB_ASSIGN(std::string public_key, model::public_key_of(key));
     YTB_TRY(os::write_file(public_file, to_hex(public_key) + "\n", {.mode = 0644, .owner = std::nullopt}));
+    return key;
+  }
+  YTB_ASSIGN(const std::string said, os::read_file(public_file, kPublicKeyFileMax));
+  if (trim(said) != to_hex(public_key)) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("the signing key {} is another one than {} is of", file, public_file),
+                 .hint = another_signing_key(file, public_file)};
   }
   return key;
 }

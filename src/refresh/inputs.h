@@ -25,7 +25,9 @@ struct PolicyFiles {
   masking::Policy policy;
   masking::PolicyLock lock;  // empty where the file is not there yet
 };
-Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault);
+// A lock that cannot be read is an error; with `lock_unreadable`, it is told there, and the lock is empty.
+Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault,
+                                std::optional<Error>* lock_unreadable = nullptr);
 
 // Policy, lock, key, passwords and the digest over all but secrets.
 Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault);

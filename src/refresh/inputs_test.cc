@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "drivers/os/files.h"
 #include "model/proof.h"
 #include "refresh/local_vault.h"
 #include "support/temporary.h"
@@ -69,6 +70,31 @@ TEST_F(InputsTest, WithoutAReferenceTheStateDirectoryHasTheKey) {
   const Result<Secret> key = signing_key({}, state, vault_);
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(key->reveal(), state.signing_key()->reveal());
+}
+
+TEST_F(InputsTest, ASigningKeyThatIsGoneOrAnotherOneIsNotReplacedSilently) {
+  const StateDirectory state = *StateDirectory::open(folder_ / "state");
+  const std::string file = folder_ / "state/signing.key";
+  ASSERT_TRUE(state.signing_key().ok());
+  const std::string was = tests::get(file);
+  std::filesystem::remove(file);
+  const Result<Secret> gone = state.signing_key();
+  ASSERT_FALSE(gone.ok());
+  EXPECT_EQ(gone.error().code, Code::kConfig);
+  EXPECT_THAT(gone.error().message, HasSubstr("signing.key is gone"));
+  EXPECT_THAT(gone.error().hint, HasSubstr("refresh --force"));
+  EXPECT_FALSE(std::filesystem::exists(file));
+
+  ASSERT_TRUE(os::write_file(file, to_hex(model::new_signing_key().reveal()), {.mode = 0600}).ok());
+  const Result<Secret> another = state.signing_key();
+  ASSERT_FALSE(another.ok());
+  EXPECT_THAT(another.error().message, HasSubstr("is another one than"));
+
+  ASSERT_TRUE(os::write_file(file, was, {.mode = 0600}).ok());
+  EXPECT_TRUE(state.signing_key().ok());
+  std::filesystem::remove(file);
+  std::filesystem::remove(folder_ / "state/signing.pub");
+  EXPECT_TRUE(state.signing_key().ok()) << "as at the first time";
 }
 
 TEST_F(InputsTest, DerivedSecretsTellNothingOfTheKeyNorOfEachOther) {

@@ -35,8 +35,23 @@ constexpr const char* kSchema = R"sql(
   CREATE TABLE proofs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     production TEXT NOT NULL,
-    copy TEXT NOT NULL UNIQUE,
+    copy TEXT NOT NULL,
     envelope TEXT NOT NULL);
+  CREATE INDEX proofs_by_copy ON proofs (copy, id);
+)sql";
+
+// Format 1 kept one proof a name; after a teardown a name comes again, and what was proven before it stays
+// proven.
+constexpr const char* kFrom1 = R"sql(
+  ALTER TABLE proofs RENAME TO proofs_1;
+  CREATE TABLE proofs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    production TEXT NOT NULL,
+    copy TEXT NOT NULL,
+    envelope TEXT NOT NULL);
+  CREATE INDEX proofs_by_copy ON proofs (copy, id);
+  INSERT INTO proofs (production, copy, envelope) SELECT production, copy, envelope FROM proofs_1 ORDER BY id;
+  DROP TABLE proofs_1;
 )sql";
 
 bool is_damage(int result) { return (result & 0xff) == SQLITE_CORRUPT || (result & 0xff) == SQLITE_NOTADB; }
@@ -132,8 +147,8 @@ Status make_schema(sqlite3* database) {
   YTB_TRY(execute(database, "BEGIN IMMEDIATE"));
   Result<int64_t> format = format_of(database);
   Status status = format.ok() ? Status() : Status(format.error());
-  if (status.ok() && *format == 0) {
-    status = execute(database, kSchema);
+  if (status.ok() && *format < SqliteJournal::kFormat) {
+    status = execute(database, *format == 0 ? kSchema : kFrom1);
     if (status.ok()) {
       status = execute(database, fmt::format("PRAGMA user_version = {}", SqliteJournal::kFormat).c_str());
     }
@@ -187,7 +202,7 @@ Status SqliteJournal::open_if_needed() {
             fmt::format("the journal {} has format {}; this program writes {}", file_, format, kFormat),
         .hint = "use the newer yesterdaytabase that wrote it, or move the file away: only history is lost"};
   }
-  if (format == 0) YTB_TRY(make_schema(raw));
+  if (format < kFormat) YTB_TRY(make_schema(raw));
   database_ = std::move(database);
   device_ = found.st_dev;
   inode_ = found.st_ino;
@@ -269,9 +284,12 @@ Result<std::vector<ports::JournalEntry>> SqliteJournal::recent(const model::Prod
 Status SqliteJournal::keep_proof(const model::ProductionName& production, const model::CopyId& copy,
                                  std::string_view envelope) {
   return with_database([&](sqlite3* database) -> Status {
-    YTB_ASSIGN(Statement insert,
-               Statement::prepare(
-                   database, "INSERT OR REPLACE INTO proofs (production, copy, envelope) VALUES (?, ?, ?)"));
+    // A step that is done again keeps no second one.
+    YTB_ASSIGN(
+        Statement insert,
+        Statement::prepare(database,
+                           "INSERT INTO proofs (production, copy, envelope) SELECT ?1, ?2, ?3 WHERE NOT "
+                           "EXISTS (SELECT 1 FROM proofs WHERE copy = ?2 AND envelope = ?3)"));
     YTB_TRY(insert.bind(1, production.str()).bind(2, copy.str()).bind(3, envelope).run());
     YTB_ASSIGN(
         Statement prune,
@@ -286,7 +304,9 @@ Result<std::string> SqliteJournal::find_proof(const model::CopyId& copy) {
   std::string envelope;
   bool found = false;
   YTB_TRY(with_database([&](sqlite3* database) -> Status {
-    YTB_ASSIGN(Statement select, Statement::prepare(database, "SELECT envelope FROM proofs WHERE copy = ?"));
+    YTB_ASSIGN(
+        Statement select,
+        Statement::prepare(database, "SELECT envelope FROM proofs WHERE copy = ? ORDER BY id DESC LIMIT 1"));
     YTB_ASSIGN(found, select.bind(1, copy.str()).step());
     if (found) envelope = select.text(0);
     return {};

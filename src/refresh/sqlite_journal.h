@@ -26,7 +26,7 @@ class SqliteJournal final : public ports::Journal {
  public:
   static constexpr int kEntriesMax = 20'000;  // of one production
   static constexpr int kProofsMax = 400;      // of one production: a year of daily refreshes
-  static constexpr int kFormat = 1;           // PRAGMA user_version
+  static constexpr int kFormat = 2;           // PRAGMA user_version
 
   // The file is made at the first use. `note` is told (at most once per event) that a damaged file was set
   // aside.

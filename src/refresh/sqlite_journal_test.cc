@@ -144,11 +144,46 @@ TEST_F(SqliteJournalTest, DamagedWhileOpenItIsSetAside) {
   EXPECT_EQ(notes_.size(), 1U);
 }
 
+TEST_F(SqliteJournalTest, TheFirstFormatIsReadAndANameThatComesAgainKeepsBothProofs) {
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(file_.c_str(), &raw), SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(raw,
+                   "CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, "
+                   "production TEXT NOT NULL, copy TEXT NOT NULL, event TEXT NOT NULL, action TEXT NOT NULL, "
+                   "detail TEXT NOT NULL, seconds REAL NOT NULL);"
+                   "CREATE INDEX entries_by_production ON entries (production, id);"
+                   "CREATE TABLE proofs (id INTEGER PRIMARY KEY AUTOINCREMENT, production TEXT NOT NULL, "
+                   "copy TEXT NOT NULL UNIQUE, envelope TEXT NOT NULL);"
+                   "INSERT INTO proofs (production, copy, envelope) VALUES ('shop', 'copy-1', 'e1');"
+                   "PRAGMA user_version = 1",
+                   nullptr, nullptr, nullptr),
+      SQLITE_OK);
+  sqlite3_close(raw);
+  reopen();
+  EXPECT_EQ(*journal_->find_proof(model::CopyId("copy-1")), "e1");
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_TRUE(journal_->keep_proof(kShop, model::CopyId("copy-1"), "e2").ok());
+  }
+  EXPECT_EQ(*journal_->find_proof(model::CopyId("copy-1")), "e2");
+  ASSERT_EQ(sqlite3_open(file_.c_str(), &raw), SQLITE_OK);
+  std::string kept;
+  const auto note = [](void* into, int, char** columns, char**) {
+    *static_cast<std::string*>(into) += columns[0];
+    return 0;
+  };
+  ASSERT_EQ(sqlite3_exec(raw, "SELECT envelope FROM proofs ORDER BY id", note, &kept, nullptr), SQLITE_OK);
+  sqlite3_close(raw);
+  EXPECT_EQ(kept, "e1e2");
+}
+
 TEST_F(SqliteJournalTest, NewerFormatIsRefusedAndLeftAlone) {
   ASSERT_TRUE(append(kShop, 1).ok());
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open(file_.c_str(), &raw), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(raw, "PRAGMA user_version = 2", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(raw, fmt::format("PRAGMA user_version = {}", SqliteJournal::kFormat + 1).c_str(),
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
   sqlite3_close(raw);
   reopen();
   Status status = append(kShop, 2);

@@ -195,6 +195,60 @@ TEST_F(CommandsTest, StatusIsForPeopleAndForMonitoring) {
   EXPECT_TRUE(said("history, newest first")) << out();
 }
 
+TEST_F(CommandsTest, StatusIsStaleWhereStagingGetsNothing) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  fakes::FakeCopy& copy = world_.copies.at(model::CopyId(kFirst));
+  auto stale = [&](std::string_view why) {
+    EXPECT_EQ(run("status --max-age 26h"), exit_status(Code::kStale)) << why;
+    EXPECT_TRUE(complained(why)) << err();
+    EXPECT_EQ(run("status"), 0) << "it only shows";
+    EXPECT_TRUE(said(fmt::format("✗ {}", why))) << out();
+    ASSERT_EQ(run("status --output json"), 0);
+    EXPECT_EQ(last_line()["not_served"]["message"], why);
+  };
+  copy.record.running = false;
+  stale(fmt::format("the server of {} is down", kFirst));
+  copy.record.running = true;
+  world_.alias.link.reset();
+  stale(fmt::format("the alias points at nothing, not at {}", kFirst));
+  world_.alias.link = model::CopyId(kFirst);
+  copy.record.proven = false;
+  stale(fmt::format("the proof of {} does not verify", kFirst));
+  copy.record.proven = true;
+  world_.clock.set(from_iso("2026-11-20T00:00:00Z").value());
+  stale("staging's data is dated 2026-11-22T04:00:00Z, which is still to come");
+  world_.clock.set(from_iso("2026-11-22T06:00:00Z").value());
+  EXPECT_EQ(run("status --max-age 26h"), 0) << err();
+  EXPECT_FALSE(said("✗")) << out();
+}
+
+TEST_F(CommandsTest, StatusTellsTheLastFailureUntilItIsOvercome) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  world_.clock.advance(std::chrono::minutes(5));
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  world_.snapshots.back().torn = true;
+  ASSERT_NE(run("refresh"), 0);
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("✗ the last refresh failed, at 2026-11-22T06:")) << out();
+  ASSERT_EQ(run("status --output json"), 0);
+  EXPECT_EQ(last_line()["last_failure"]["snapshot"], "base-2");
+  add_snapshot("base-3", "2026-11-22T05:30:00Z");
+  world_.clock.advance(std::chrono::minutes(5));
+  ASSERT_EQ(run("refresh"), 0) << err();
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_FALSE(said("the last refresh failed")) << out();
+}
+
+TEST_F(CommandsTest, ADryRunOfADeletionRefusesWhatTheDeletionWould) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_EQ(run(fmt::format("delete {} --dry-run", kFirst)), exit_status(Code::kRefused));
+  EXPECT_TRUE(complained("still serves clients")) << err();
+  EXPECT_FALSE(said("deletes")) << out();
+  EXPECT_EQ(run(fmt::format("delete {} --yes", kFirst)), exit_status(Code::kRefused));
+}
+
 TEST_F(CommandsTest, RollbackGoesBackAndDeleteSparesTheLiveOne) {
   ASSERT_EQ(run("refresh"), 0);
   EXPECT_EQ(run("rollback --yes"), exit_status(Code::kRefused)) << "there is nothing to go back to";
@@ -210,6 +264,11 @@ TEST_F(CommandsTest, RollbackGoesBackAndDeleteSparesTheLiveOne) {
   terminal_ = true;
   in_.str("n\n");
   EXPECT_EQ(run("rollback"), exit_status(Code::kInterrupted));
+  in_.clear();
+  in_.str("y\n");
+  stop_->request();
+  EXPECT_EQ(run("rollback"), exit_status(Code::kInterrupted)) << "the answer comes after Ctrl-C";
+  stop_ = std::make_unique<StopFlag>();
   EXPECT_EQ(live(), kSecond);
   in_.clear();
   in_.str("y\n");

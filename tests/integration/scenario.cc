@@ -148,6 +148,10 @@ RunResult Scenario::ytb(std::vector<std::string> arguments) {
   return run_program(argv);
 }
 
+std::string Scenario::ytb_line(std::string_view arguments) const {
+  return fmt::format("'{}/src/yesterdaytabase' --config '{}' {}", YTB_BINARY_DIR, config_file(), arguments);
+}
+
 RunResult Scenario::crashing_ytb(const std::string& at, std::vector<std::string> arguments) {
   std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/tests/integration/crashing_ytb", "--verbose",
                                 "--config", config_file()};

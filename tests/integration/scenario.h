@@ -44,6 +44,8 @@ class Scenario {
 
   // The program with --config and these arguments, to its end.
   RunResult ytb(std::vector<std::string> arguments);
+  // The same as a line for a shell; `arguments` need no quotes.
+  [[nodiscard]] std::string ytb_line(std::string_view arguments) const;
   // The program that kills itself at a point; `at`: see crashing_main.cc.
   RunResult crashing_ytb(const std::string& at, std::vector<std::string> arguments);
 

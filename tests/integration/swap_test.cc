@@ -230,6 +230,46 @@ TEST_F(Swap, StatusSaysWhenStagingIsStale) {
   EXPECT_EQ(stale.status, 7) << stale.out << stale.err;
 }
 
+TEST_F(Swap, WhatCannotBePrintedIsNoSuccessAndAReaderThatLeavesIsNoFailure) {
+  prepare();
+  const std::string ytb = scenario_->ytb_line("status");
+  RunResult full = run_program({"sh", "-c", ytb + " >/dev/full"});
+  EXPECT_EQ(full.status, 12) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("could not be written whole"));
+  RunResult left = run_program({"bash", "-c", ytb + " | true; exit ${PIPESTATUS[0]}"});
+  EXPECT_EQ(left.status, 0) << left.err;
+}
+
+TEST_F(Swap, CtrlCAtAQuestionEndsItAndChangesNothing) {
+  prepare();
+  // `script` gives it a terminal; what is typed after Ctrl-C must not be taken for an answer.
+  const std::string typed = "(sleep 1; printf '\\003'; sleep 1; printf 'y\\n'; sleep 1)";
+  RunResult asked = run_program(
+      {"bash", "-c", typed + " | script -qec \"" + scenario_->ytb_line("teardown") + "\" /dev/null"});
+  EXPECT_EQ(asked.status, 130) << asked.out << asked.err;
+  EXPECT_THAT(asked.out, HasSubstr("nothing was changed"));
+  EXPECT_EQ(users(), "20001");
+}
+
+TEST_F(Swap, ALockInConflictIsWrittenAnewByAccept) {
+  prepare();
+  const std::string lock = scenario_->home() + "/policy.lock";
+  std::ofstream(lock) << "<<<<<<< ours\n=======\n>>>>>>> theirs\n";
+  RunResult check = scenario_->ytb({"policy", "check"});
+  EXPECT_EQ(check.status, 4) << check.out << check.err;
+  RunResult accept = scenario_->ytb({"policy", "accept", "--yes"});
+  EXPECT_EQ(accept.status, 0) << accept.out << accept.err;
+  EXPECT_THAT(accept.err, HasSubstr("the lock is not read"));
+  EXPECT_EQ(scenario_->ytb({"policy", "check"}).status, 0);
+}
+
+TEST_F(Swap, TheServiceNamesProductionsDatabase) {
+  prepare();
+  std::ifstream file(scenario_->home() + "/pg_service.conf");
+  const std::string service((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_THAT(service, HasSubstr("dbname=shop\n"));
+}
+
 TEST_F(Swap, ProofsAreSignedAndTamperingIsSeen) {
   prepare();
   EXPECT_EQ(scenario_->ytb({"proof", "verify"}).status, 0);

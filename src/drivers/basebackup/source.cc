@@ -29,6 +29,15 @@ Result<Backup> open_backup(const model::Snapshot& snapshot, bool allow_unverifie
   return read_backup(snapshot.location, *format, allow_unverified);
 }
 
+// One that is dated years ahead would be the newest until then, and no later one would ever take its place.
+void refuse_future(model::Snapshot& snapshot, Instant now) {
+  if (snapshot.state != model::SnapshotState::kUsable || snapshot.data_as_of <= now + kClockSkewMax) return;
+  snapshot.state = model::SnapshotState::kUnusable;
+  snapshot.reason =
+      fmt::format("it is dated {}, {} from now: production's clock was wrong when it was made, or ours is",
+                  to_iso(snapshot.data_as_of), to_human(snapshot.data_as_of - now));
+}
+
 }  // namespace
 
 BasebackupSource::BasebackupSource(SourceOptions options, const Clock& clock)
@@ -82,6 +91,7 @@ Result<std::vector<model::Snapshot>> BasebackupSource::list() {
       std::optional<Format> format = format_of(folder);
       if (!format) continue;
       model::Snapshot snapshot = look_at(folder, static_cast<int>(*format));
+      refuse_future(snapshot, clock_.now());
       // Two directories may hold the same name: then the whole path tells them apart.
       if (!ids.insert(snapshot.id.str()).second) snapshot.id = model::SnapshotId(folder);
       snapshots.push_back(std::move(snapshot));

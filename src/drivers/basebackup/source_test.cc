@@ -370,6 +370,20 @@ TEST_F(Basebackup, ListSortsByTheDataNotByTheName) {
   EXPECT_EQ(listed->at(1).id.str(), "b-older");
 }
 
+TEST_F(Basebackup, OneThatIsDatedDaysAheadIsNotUsed) {
+  backup(folder_ / "s/one", {"-Ft"});
+  ManualClock clock(clock_.now() - std::chrono::hours(30));
+  BasebackupSource source(options(folder_ / "s"), clock);
+  auto listed = source.list();
+  ASSERT_TRUE(listed.ok()) << to_string(listed.error());
+  ASSERT_EQ(listed->size(), 1U);
+  EXPECT_EQ(listed->front().state, model::SnapshotState::kUnusable);
+  EXPECT_EQ(listed->front().reason.find("it is dated "), 0U) << listed->front().reason;
+  // A time zone's worth is believed: it comes right by itself.
+  clock.advance(std::chrono::hours(10));
+  EXPECT_EQ(source.list()->front().state, model::SnapshotState::kUsable);
+}
+
 TEST_F(Basebackup, TakeMakesAndPruneKeepsOnlyWhatItMayNot) {
   SourceOptions wanted = options(folder_ / "s");
   wanted.connection = cluster_->connection();

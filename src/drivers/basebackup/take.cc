@@ -130,6 +130,12 @@ Result<bool> has_tablespaces(const SourceOptions& options) {
   if (!finished.ok()) {
     Error error = std::move(finished).error();
     if (error.code == Code::kExternal) error.code = Code::kConnection;
+    if (error.hint.empty()) {
+      error.hint =
+          "source.connection and source.password are tried as they are: production must run, and its "
+          "pg_hba.conf "
+          "let this user in from here";
+    }
     error.retry = Retry::kLater;
     return std::move(error).while_doing("asking production for its tablespaces");
   }

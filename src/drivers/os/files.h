@@ -83,6 +83,10 @@ struct Space {
 // Of the file system that holds `path` or, where that does not exist, its nearest existing folder.
 Result<Space> space_at(const std::string& path);
 
+// Error where nothing can be made in `folder` (a file system that is read-only, rights) or, where that does
+// not exist, in its nearest existing folder.
+Status check_writable(const std::string& folder);
+
 // Changes at every boot of the host.
 Result<std::string> boot_id();
 

@@ -53,6 +53,13 @@ Result<std::string> real_path(const std::string& path) {
   return std::string(resolved);
 }
 
+Status check_writable(const std::string& folder) {
+  std::string nearest = folder;
+  while (!exists(nearest) && nearest.size() > 1) nearest = parent_of(nearest);
+  if (::access(nearest.c_str(), W_OK | X_OK) == 0) return {};
+  return system_error("write in", nearest, errno);
+}
+
 Result<Space> space_at(const std::string& path) {
   std::string place = path;
   struct statfs found {};

@@ -125,6 +125,16 @@ std::vector<std::string> json_strings(std::string_view json) {
   return out;
 }
 
+std::string database_of(const std::string& connection) {
+  std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+      PQconninfoParse(connection.c_str(), nullptr), PQconninfoFree);
+  if (options == nullptr) return {};
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "dbname" && option->val != nullptr) return option->val;
+  }
+  return {};
+}
+
 namespace internal {
 
 StateMeaning meaning_of(std::string_view state) {

@@ -49,6 +49,10 @@ class Rows {
 // Elements of an array of text as array_to_json prints it ("[\"a\",null]"); for names, never for user data.
 std::vector<std::string> json_strings(std::string_view json);
 
+// The database that a connection string names ("host=db dbname=shop", "postgresql://db/shop"); "" where it
+// names none, or cannot be read.
+std::string database_of(const std::string& connection);
+
 enum class SessionKind {
   kCopy,        // our superuser in a closed copy: everything production may have set is overridden
   kMaster,      // the same as a cloud's master, without what only a superuser may set

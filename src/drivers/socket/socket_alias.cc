@@ -81,6 +81,17 @@ Status SocketAlias::check_length(const std::string& directory) {
       .hint = "choose a shorter alias.socket.directory, e.g. /run/yesterdaytabase/shop-yesterday"};
 }
 
+Status SocketAlias::check_place(const std::string& directory) {
+  YTB_TRY(check_length(directory));
+  YTB_ASSIGN(auto present, os::info_of(directory));
+  if (present && present->kind != os::FileKind::kLink) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} exists and is not a link of ours", directory),
+                 .hint = "move it away, or choose another alias.socket.directory"};
+  }
+  return os::check_writable(os::parent_of(directory));
+}
+
 std::string SocketAlias::run_directory(const model::CopyId& copy) const {
   return os::join_path(os::join_path(options_.copies_directory, copy.str()), "run");
 }
@@ -118,7 +129,7 @@ Result<model::AliasState> SocketAlias::read() {
   YTB_ASSIGN(auto info, os::info_of(options_.directory));
   if (!info) return state;
   if (info->kind != os::FileKind::kLink) {
-    state.stray = fmt::format("{} is not a link of ours", options_.directory);
+    state.stray = fmt::format("{}, a file or folder", options_.directory);
     return state;
   }
   YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
@@ -152,13 +163,7 @@ Status SocketAlias::repoint(const model::PassedProof& proof, const model::Copy& 
                  .message = fmt::format("the proof is of {}, not of {}", proof.copy(), copy.id),
                  .hint = "this is a bug; nothing was changed"};
   }
-  YTB_TRY(check_length(options_.directory));
-  YTB_ASSIGN(auto present, os::info_of(options_.directory));
-  if (present && present->kind != os::FileKind::kLink) {
-    return Error{.code = Code::kRefused,
-                 .message = fmt::format("{} exists and is not a link of ours", options_.directory),
-                 .hint = "move it away, or choose another alias.socket.directory"};
-  }
+  YTB_TRY(check_place(options_.directory));
   const std::string run = run_directory(copy.id);
   YTB_ASSIGN(const uint16_t port, port_in(run));
   const std::string own = fmt::format("{}{}", kSocketPrefix, port);

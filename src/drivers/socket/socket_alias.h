@@ -33,6 +33,9 @@ class SocketAlias final : public ports::AliasStore {
 
   // Error{kConfig} when a socket below the alias would have a path that is too long for a socket: 107 bytes.
   static Status check_length(const std::string& directory);
+  // The same, and kRefused when something that is no link is in the alias's place; an error when no link can
+  // be made there.
+  static Status check_place(const std::string& directory);
 
   Result<model::AliasState> read() override;
   Status repoint(const model::PassedProof& proof, const model::Copy& copy) override;

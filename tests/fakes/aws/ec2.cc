@@ -45,6 +45,7 @@ Ec2::Ec2(World& world) : world_(world) {
 
 void Ec2::seed_group(const std::string& id, const std::string& name, const std::string& ingress,
                      const std::string& egress, const std::string& vpc) {
+  std::lock_guard lock(world_.mutex);
   groups_.push_back({{"GroupId", id},
                      {"GroupName", name},
                      {"Description", name},
@@ -55,6 +56,7 @@ void Ec2::seed_group(const std::string& id, const std::string& name, const std::
 }
 
 void Ec2::seed_subnet(const std::string& id, const std::string& zone, const std::string& cidr) {
+  std::lock_guard lock(world_.mutex);
   subnets_.push_back({{"SubnetId", id},
                       {"VpcId", "vpc-00000000000000001"},
                       {"AvailabilityZone", zone},

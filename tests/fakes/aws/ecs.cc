@@ -139,6 +139,7 @@ json Ecs::stop(Call& call) {
 }
 
 void Ecs::forget_stopped() {
+  std::lock_guard lock(world_.mutex);
   for (auto& [arn, task] : tasks_) {
     if (task.shown["lastStatus"] == "STOPPED") task.forgotten = true;
   }

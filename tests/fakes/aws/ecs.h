@@ -26,9 +26,16 @@ class Ecs final : public Service {
   explicit Ecs(World& world);
   ~Ecs() override;
   // Without a body a task runs until it is stopped. Clusters and definitions must be seeded to be found.
-  void run_with(Body body) { body_ = std::move(body); }
-  void seed_cluster(const std::string& name) { clusters_.push_back(name); }
+  void run_with(Body body) {
+    std::lock_guard lock(world_.mutex);
+    body_ = std::move(body);
+  }
+  void seed_cluster(const std::string& name) {
+    std::lock_guard lock(world_.mutex);
+    clusters_.push_back(name);
+  }
   void seed_definition(const std::string& name, const std::string& container) {
+    std::lock_guard lock(world_.mutex);
     definitions_[name] = container;
   }
   // An hour later: stopped tasks are neither listed nor described, and their tokens still hold.

@@ -85,6 +85,7 @@ S3::S3(World& world) : world_(world) {
 }
 
 void S3::put(const std::string& bucket, const std::string& key, const std::string& body) {
+  std::lock_guard lock(world_.mutex);
   buckets_[bucket][key] = object_of(body);
 }
 
@@ -98,12 +99,14 @@ S3::Object S3::object_of(const std::string& body) const {
 }
 
 std::optional<std::string> S3::get(const std::string& bucket, const std::string& key) const {
+  std::lock_guard lock(world_.mutex);
   auto found = buckets_.find(bucket);
   if (found == buckets_.end() || !found->second.contains(key)) return std::nullopt;
   return found->second.at(key).body;
 }
 
 std::vector<std::string> S3::keys(const std::string& bucket) const {
+  std::lock_guard lock(world_.mutex);
   std::vector<std::string> out;
   auto found = buckets_.find(bucket);
   if (found == buckets_.end()) return out;

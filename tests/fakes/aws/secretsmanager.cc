@@ -32,11 +32,13 @@ SecretsManager::SecretsManager(World& world) : world_(world) {
 }
 
 void SecretsManager::seed(const std::string& name, const std::string& value) {
+  std::lock_guard lock(world_.mutex);
   secrets_[name] = {world_.arn("secretsmanager", "secret:" + name + "-" + world_.fresh_id(6)), value,
                     world_.fresh_id(36), world_.now()};
 }
 
 std::string SecretsManager::value(const std::string& name) const {
+  std::lock_guard lock(world_.mutex);
   auto found = secrets_.find(name);
   return found == secrets_.end() ? "" : found->second.value;
 }

@@ -1,4 +1,5 @@
-// The services of which we use a call or two: Secrets Manager, SSM, S3, EC2, IAM. One file each.
+// The services of which we use a call or two: Secrets Manager, SSM, S3, EC2, IAM. One file each. What a test
+// calls itself takes the world's mutex, under which requests are answered.
 #pragma once
 
 #include <set>
@@ -44,7 +45,10 @@ class Ssm final : public Service {
 class S3 final : public Service {
  public:
   explicit S3(World& world);
-  void seed_bucket(const std::string& name) { buckets_[name]; }
+  void seed_bucket(const std::string& name) {
+    std::lock_guard lock(world_.mutex);
+    buckets_[name];
+  }
   void put(const std::string& bucket, const std::string& key, const std::string& body);
   [[nodiscard]] std::optional<std::string> get(const std::string& bucket, const std::string& key) const;
   [[nodiscard]] std::vector<std::string> keys(const std::string& bucket) const;

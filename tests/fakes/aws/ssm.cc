@@ -47,6 +47,7 @@ Ssm::Ssm(World& world) : world_(world) {
 }
 
 void Ssm::seed(const std::string& name, const std::string& value, const std::string& type) {
+  std::lock_guard lock(world_.mutex);
   parameters_[name] = {value, type, 1, world_.now()};
 }
 
