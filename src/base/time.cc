@@ -119,6 +119,7 @@ Result<Duration> parse_duration(std::string_view text) {
   while (position < text.size()) {
     int64_t number = 0;
     auto [end, error] = std::from_chars(text.data() + position, text.data() + text.size(), number);
+    if (error == std::errc::result_out_of_range) return bad("it is over ten years");
     if (error != std::errc() || number < 0) return bad("a number is missing");
     position = static_cast<size_t>(end - text.data());
     size_t unit_end = position;

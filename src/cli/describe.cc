@@ -56,14 +56,18 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
   std::vector<std::vector<std::string>> rows;
   for (const model::Copy& copy : sorted) {
     bool live = copy.phase == model::Phase::kLive;
-    std::string phase(model::name_of(copy.phase));
+    // Of what cannot be read nothing is known but its name.
+    std::string phase(copy.marked ? model::name_of(copy.phase) : "unknown");
     std::vector<std::string> remarks;
-    if (!copy.marked) remarks.emplace_back("not ours: left alone");
+    if (!copy.marked)
+      remarks.emplace_back(
+          "not ours, or its record is damaged: left alone; remove it by hand if it is a left-over");
     if (copy.opened && !copy.running) remarks.emplace_back("not running");
     if (!copy.failure.empty()) remarks.push_back(copy.failure);
     rows.push_back({live ? context.output.good("●") : context.output.dim("○"), printable(copy.id.str()),
                     live ? context.output.good(phase) : phase,
-                    fmt::format("{} old", age(copy.data_as_of, context.now())), join(remarks, "; ")});
+                    copy.marked ? fmt::format("{} old", age(copy.data_as_of, context.now())) : std::string(),
+                    join(remarks, "; ")});
   }
   return rows;
 }

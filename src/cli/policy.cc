@@ -116,14 +116,17 @@ Status run_policy_propose(Context& context) {
   }
   std::vector<masking::Proposal> proposals = masking::propose(found.catalog, samples);
   std::string text = masking::to_policy_yaml(found.catalog, proposals, existing ? &*existing : nullptr);
-  if (!file) {
-    context.out() << text;
-    return {};
-  }
-  YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
   auto undecided = std::count_if(proposals.begin(), proposals.end(), [](const masking::Proposal& proposal) {
     return proposal.masker.name == "judge";
   });
+  if (!file) {
+    context.out() << (context.output.json()
+                          ? text_of(Json{
+                                {"policy", text}, {"columns", proposals.size()}, {"undecided", undecided}})
+                          : text);
+    return {};
+  }
+  YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
   if (context.output.json()) {
     context.out() << text_of(Json{{"file", *file}, {"columns", proposals.size()}, {"undecided", undecided}});
     return {};

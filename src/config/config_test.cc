@@ -257,6 +257,7 @@ TEST(ConfigTest, BadValuesAreNamed) {
       {"---\nversion: 1\n", "a second document"},
       {"    on_failure: [a, {b: c}]\n", "'on_failure' takes text, not a mapping"},
       {"    max_age: [\n", "not valid YAML"},
+      {"\tspare_copies: 1\n", "the line is indented with a tab"},
   };
   for (const Bad& bad : cases) EXPECT_THAT(error_of(with(bad.lines)), HasSubstr(bad.message)) << bad.lines;
 }
@@ -317,7 +318,7 @@ TEST(ConfigTest, BombsAndGarbageEndQuickly) {
   EXPECT_THAT(error_of(std::string("a\0b", 3)), HasSubstr("is a control character"));
   EXPECT_THAT(error_of("\xef\xbb\xbfversion: 1\n"), HasSubstr("byte order mark"));
   EXPECT_THAT(error_of(""), HasSubstr("takes a mapping, not nothing"));
-  EXPECT_THAT(error_of("version: 2\n"), HasSubstr("'version' takes a whole number from 1 to 1"));
+  EXPECT_THAT(error_of("version: 2\n"), HasSubstr("'version' takes 1, which is the only one"));
 }
 
 TEST(ConfigTest, ErrorsAsPeopleSeeThem) {

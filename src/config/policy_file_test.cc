@@ -123,7 +123,7 @@ TEST(PolicyFileTest, WhatIsWrongIsNamed) {
               HasSubstr("both 'tables' and 'databases'"));
   EXPECT_THAT(error_of("version: 1\n"), HasSubstr("neither 'tables' nor 'databases'"));
   EXPECT_THAT(error_of("tables: {}\n"), HasSubstr("has no 'version'"));
-  EXPECT_THAT(error_of("version: 3\ntables: {}\n"), HasSubstr("'version' takes a whole number from 1 to 1"));
+  EXPECT_THAT(error_of("version: 3\ntables: {}\n"), HasSubstr("'version' takes 1, which is the only one"));
   EXPECT_THAT(error_of("version: 1\ndatabases: {shop: {public.users: keep}}\n"),
               HasSubstr("has no 'tables'"));
   EXPECT_THAT(error_of("version: 1\ndatabases: {shop: drop}\n"), HasSubstr("takes keep, omit or a mapping"));

@@ -104,7 +104,10 @@ int64_t MapReader::integer(std::string_view key, int64_t fallback, int64_t low, 
       value >= low && value <= high) {
     return value;
   }
-  diagnostics_.add(node->mark, fmt::format("'{}' takes a whole number from {} to {}", key, low, high),
+  diagnostics_.add(node->mark,
+                   low == high
+                       ? fmt::format("'{}' takes {}, which is the only one that this program reads", key, low)
+                       : fmt::format("'{}' takes a whole number from {} to {}", key, low, high),
                    node->width());
   return fallback;
 }
