@@ -2,8 +2,8 @@
 
 namespace ytb::fakes::aws {
 
-Iam::Iam(World& world) {
-  on("GetRole", [this, &world](Call& call) {
+Iam::Iam(World& world) : world_(world) {
+  on("GetRole", [this](Call& call) {
     std::string name = call.text("RoleName");
     if (!roles_.contains(name))
       refuse("NoSuchEntity", "The role with name " + name + " cannot be found.", 404);
@@ -11,7 +11,7 @@ Iam::Iam(World& world) {
                  {{"Path", "/"},
                   {"RoleName", name},
                   {"RoleId", "AROAFAKEFAKEFAKE0001"},
-                  {"Arn", "arn:aws:iam::" + world.settings.account + ":role/" + name},
+                  {"Arn", "arn:aws:iam::" + world_.settings.account + ":role/" + name},
                   {"CreateDate", "2026-01-01T00:00:00Z"}}}};
   });
   on("SimulatePrincipalPolicy", [this](Call& call) {

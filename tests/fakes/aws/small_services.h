@@ -93,14 +93,22 @@ class Iam final : public Service {
   explicit Iam(World& world);
   // What SimulatePrincipalPolicy answers; without it everything is allowed. Of what is done it binds logins
   // to databases alone (rds-db:connect).
-  void decide_by(Decide decide) { decide_ = std::move(decide); }
+  void decide_by(Decide decide) {
+    std::lock_guard lock(world_.mutex);
+    decide_ = std::move(decide);
+  }
   [[nodiscard]] bool allows(const std::string& principal, const std::string& action,
                             const std::string& resource) const {
+    std::lock_guard lock(world_.mutex);
     return decide_ == nullptr || decide_(principal, action, resource);
   }
-  void seed_role(const std::string& name) { roles_.insert(name); }
+  void seed_role(const std::string& name) {
+    std::lock_guard lock(world_.mutex);
+    roles_.insert(name);
+  }
 
  private:
+  World& world_;
   std::set<std::string> roles_;
   Decide decide_;
 };
