@@ -23,6 +23,7 @@
 #include "app_lambda.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/services.h"
 #include "drivers/basebackup/source.h"
 #include "drivers/local/local_host.h"
@@ -401,11 +402,14 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
       .executable = own_path(),
       .hooks = hooks};
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
-  const int status = cli::run_command_line(words, services, make_output());
+  const cli::Output output = make_output();
+  const int status = cli::run_command_line(words, services, output);
   if (status != 0 || std::cout || reader_has_left(STDOUT_FILENO)) return status;
-  std::cerr << "error: what was to be printed could not be written whole to standard output\n"
-               "hint: make room there, and run it again\n";
-  return exit_status(Code::kExternal);
+  const Error cut{.code = Code::kExternal,
+                  .message = "what was to be printed could not be written whole to standard output",
+                  .hint = "make room there, and run it again"};
+  cli::print_error(output, cut);
+  return exit_status(cut.code);
 }
 
 }  // namespace ytb

@@ -14,8 +14,9 @@ namespace {
 
 using Lines = std::vector<CheckLine>;
 
-template <typename T>
-void add(Lines& lines, std::string what, const Result<T>& result, std::string detail) {
+// `result`: a Status, or a Result of whatever it is that was looked at.
+template <typename Outcome>
+void add(Lines& lines, std::string what, const Outcome& result, std::string detail) {
   CheckLine line{.what = std::move(what), .failed = std::nullopt, .detail = std::move(detail)};
   if (!result.ok()) line.failed = result.error();
   lines.push_back(std::move(line));
@@ -116,10 +117,7 @@ Lines gather(const Context& context, const Site& site) {
   add(lines, "signing key", refresh::signing_key(*site.config, site.state, *site.vault),
       site.config->signing_key.empty() ? fmt::format("{}/signing.key", site.state.path())
                                        : site.config->signing_key.locator);
-  CheckLine state{.what = "state", .failed = std::nullopt, .detail = site.state.path()};
-  if (Status writable = os::check_writable(site.state.path()); !writable.ok())
-    state.failed = writable.error();
-  lines.push_back(std::move(state));
+  add(lines, "state", os::check_writable(site.state.path()), site.state.path());
   check_snapshots(context, site, lines);
   const MaskedTables tables = check_policy(context, site, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))

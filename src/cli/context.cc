@@ -39,9 +39,8 @@ Result<CatalogFound> catalog_of_copy(const Context& context, const Site& site) {
           "copy is live",
       .hint = "set source.connection, or give --schema FILE (pg_dump --schema-only)"};
   YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
-  auto live = std::find_if(copies.begin(), copies.end(),
-                           [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });
-  if (live == copies.end()) return none;
+  const model::Copy* live = live_copy(copies);
+  if (live == nullptr) return none;
   const bool with_aws = config::is_aws(*site.production);
   for (const model::AccessRole& role : site.production->access) {
     if (!with_aws && std::find(role.from.begin(), role.from.end(), "local") == role.from.end()) continue;
@@ -180,53 +179,10 @@ Result<refresh::Refresher> make_refresher(const Context& context, const Site& si
                             std::move(inputs), listener, context.services.stop);
 }
 
-const model::Copy* live_copy(const model::Observed& observed) {
-  if (!observed.copies.known()) return nullptr;
-  const model::Copy* live = nullptr;
-  for (const model::Copy& copy : *observed.copies) {
-    const bool at_alias = observed.alias.known() && observed.alias->target == copy.id;
-    // Between the alias' move and the record of it, what it points at is what people get.
-    if (at_alias && copy.opened && copy.proven && copy.marked) return &copy;
-    if (copy.phase == model::Phase::kLive && (at_alias || live == nullptr)) live = &copy;
-  }
-  return live;
-}
-
-std::optional<Error> why_not_served(const Context& context, const model::Observed& observed) {
-  if (!observed.copies.known()) return std::nullopt;
-  auto says = [](std::string message, std::string hint) {
-    return Error{.code = Code::kStale, .message = std::move(message), .hint = std::move(hint)};
-  };
-  const std::string mend = fmt::format("'{}' puts it right", context.command("refresh"));
-  const model::Copy* live = live_copy(observed);
-  if (live == nullptr) {
-    return says("no copy is live",
-                fmt::format("'{}' says what is in the way", context.command("status --explain")));
-  }
-  if (observed.alias.known()) {
-    const model::AliasState& alias = *observed.alias;
-    if (!alias.target && !alias.stray.empty()) {
-      return says(fmt::format("the alias does not lead to {}: {}", live->id, printable(alias.stray)),
-                  fmt::format("move that away, then '{}' sets it anew", context.command("refresh")));
-    }
-    if (alias.target != live->id) {
-      return says(fmt::format("the alias points at {}, not at {}",
-                              alias.target ? printable(alias.target->str()) : "nothing", live->id),
-                  mend);
-    }
-  }
-  if (!live->running) return says(fmt::format("the server of {} is down", live->id), mend);
-  if (!live->proven) {
-    return says(fmt::format("the proof of {} does not verify", live->id),
-                fmt::format("'{}' says why; '{}' puts another copy in its place",
-                            context.command("proof verify"), context.command("refresh --force")));
-  }
-  if (live->data_as_of > context.now() + kClockSkewMax) {
-    return says(fmt::format("staging's data is dated {}, which is still to come", to_iso(live->data_as_of)),
-                fmt::format("where this machine's clock is right, '{}' and '{}' begin anew",
-                            context.command("teardown"), context.command("refresh")));
-  }
-  return std::nullopt;
+const model::Copy* live_copy(const std::vector<model::Copy>& copies) {
+  auto live = std::find_if(copies.begin(), copies.end(),
+                           [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });
+  return live == copies.end() ? nullptr : &*live;
 }
 
 std::string age(Instant instant, Instant now) { return to_human(std::max(now - instant, Duration{})); }

@@ -53,11 +53,8 @@ Result<Site> open_site(const Context& context, std::shared_ptr<const config::Con
 Result<refresh::Refresher> make_refresher(const Context& context, const Site& site, refresh::Inputs inputs,
                                           refresh::Listener& listener);
 
-// Live copy, by phase; none: nothing is live.
-const model::Copy* live_copy(const model::Observed& observed);
-// Why staging does not get what is recorded live, in words for people; nullopt where all is well, or not
-// known.
-std::optional<Error> why_not_served(const Context& context, const model::Observed& observed);
+// The copy that is recorded live; nullptr: none is.
+const model::Copy* live_copy(const std::vector<model::Copy>& copies);
 // "2 h 5 min" from `instant` to now; negative ages are "0 s".
 std::string age(Instant instant, Instant now);
 

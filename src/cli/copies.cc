@@ -84,11 +84,10 @@ Status run_rollback(Context& context) {
   YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "rollback", context.now()));
   YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
   YTB_ASSIGN(model::Copy target, rollback_target(context, copies));
-  auto live = std::find_if(copies.begin(), copies.end(),
-                           [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });
+  const model::Copy* live = live_copy(copies);
   if (!context.output.json()) {
     context.out() << facts(
-        {{"now", live == copies.end()
+        {{"now", live == nullptr
                      ? std::string("nothing is live")
                      : fmt::format("{}, data {} old", live->id, age(live->data_as_of, context.now()))},
          {"then", fmt::format("{}, data {} old", target.id, age(target.data_as_of, context.now()))},

@@ -119,16 +119,15 @@ Status run_policy_propose(Context& context) {
   auto undecided = std::count_if(proposals.begin(), proposals.end(), [](const masking::Proposal& proposal) {
     return proposal.masker.name == "judge";
   });
-  if (!file) {
-    context.out() << (context.output.json()
-                          ? text_of(Json{
-                                {"policy", text}, {"columns", proposals.size()}, {"undecided", undecided}})
-                          : text);
+  if (file) YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
+  if (context.output.json()) {
+    context.out() << text_of(Json{{file ? "file" : "policy", file ? *file : text},
+                                  {"columns", proposals.size()},
+                                  {"undecided", undecided}});
     return {};
   }
-  YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
-  if (context.output.json()) {
-    context.out() << text_of(Json{{"file", *file}, {"columns", proposals.size()}, {"undecided", undecided}});
+  if (!file) {
+    context.out() << text;
     return {};
   }
   context.out() << fmt::format("{} {} written from {} ({})\n", context.output.good("✓"), *file, found.said,
@@ -160,14 +159,15 @@ Status run_policy_accept(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
   YTB_TRY(refuse_remote_lock(context, site.production->masking));
+  // Writing it anew is what mends a lock that cannot be read; without the old one, everything that is kept
+  // shows as new. With --schema the entries of other databases come from it.
   std::optional<Error> unreadable;
   YTB_ASSIGN(refresh::PolicyFiles files,
-             refresh::load_policy(site.production->masking, *site.vault, &unreadable));
+             refresh::load_policy(site.production->masking, *site.vault,
+                                  context.call.has("schema") ? nullptr : &unreadable));
   if (unreadable) {
-    // Writing it anew is what mends it; without the old one, everything that is kept shows as new.
     context.output.err << fmt::format("{} the lock is not read, it will be written anew: {}\n",
                                       context.output.warn("!"), unreadable->message);
-    if (context.call.has("schema")) return *std::move(unreadable);
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   std::vector<masking::LockEntry> others;

@@ -30,9 +30,7 @@ Result<std::string> stored_envelope(const Site& site, const model::CopyId& copy)
 Result<model::CopyId> live_or_named(const Context& context, const Site& site) {
   if (!context.call.arguments.empty()) return model::CopyId(context.call.arguments.front());
   YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
-  for (const model::Copy& copy : copies) {
-    if (copy.phase == model::Phase::kLive) return copy.id;
-  }
+  if (const model::Copy* live = live_copy(copies)) return live->id;
   return Error{.code = Code::kConfig,
                .message = "no copy is live",
                .hint = fmt::format("name one; '{}' lists them", context.command("status"))};

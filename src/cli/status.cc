@@ -16,7 +16,57 @@ struct Gathered {
   std::optional<decide::Decision> decision;
   std::optional<Error> trouble;  // with the inputs: a refresh would not start
   std::vector<ports::JournalEntry> history;
+  std::optional<Error> not_served;  // why staging does not get it; none where all is well, or not known
 };
+
+// The copy that people get, or else the one that is recorded live.
+const model::Copy* served_copy(const model::Observed& observed) {
+  if (!observed.copies.known()) return nullptr;
+  // Between the alias's move and the record of it, what it points at is what people get.
+  for (const model::Copy& copy : *observed.copies) {
+    const bool at_alias = observed.alias.known() && observed.alias->target == copy.id;
+    const bool may_serve = copy.opened && copy.proven && copy.marked;
+    if (at_alias && (may_serve || copy.phase == model::Phase::kLive)) return &copy;
+  }
+  return live_copy(*observed.copies);
+}
+
+std::optional<Error> why_not_served(const Context& context, const model::Observed& observed) {
+  if (!observed.copies.known()) return std::nullopt;
+  auto says = [](std::string message, std::string hint) {
+    return Error{.code = Code::kStale, .message = std::move(message), .hint = std::move(hint)};
+  };
+  const model::Copy* live = served_copy(observed);
+  const std::string mend = fmt::format("'{}' puts it right", context.command("refresh"));
+  if (live == nullptr) {
+    return says("no copy is live",
+                fmt::format("'{}' says what is in the way", context.command("status --explain")));
+  }
+  if (observed.alias.known()) {
+    const model::AliasState& alias = *observed.alias;
+    if (!alias.target && !alias.stray.empty()) {
+      return says(fmt::format("the alias does not lead to {}: {}", live->id, printable(alias.stray)),
+                  fmt::format("move that away, then '{}' sets it anew", context.command("refresh")));
+    }
+    if (alias.target != live->id) {
+      return says(fmt::format("the alias points at {}, not at {}",
+                              alias.target ? printable(alias.target->str()) : "nothing", live->id),
+                  mend);
+    }
+  }
+  if (!live->running) return says(fmt::format("the server of {} is down", live->id), mend);
+  if (!live->proven) {
+    return says(fmt::format("the proof of {} does not verify", live->id),
+                fmt::format("'{}' says why; '{}' puts another copy in its place",
+                            context.command("proof verify"), context.command("refresh --force")));
+  }
+  if (live->data_as_of > context.now() + kClockSkewMax) {
+    return says(fmt::format("staging's data is dated {}, which is still to come", to_iso(live->data_as_of)),
+                fmt::format("where this machine's clock is right, '{}' and '{}' begin anew",
+                            context.command("teardown"), context.command("refresh")));
+  }
+  return std::nullopt;
+}
 
 Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& listener) {
   Gathered gathered;
@@ -26,6 +76,7 @@ Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& l
   YTB_ASSIGN(refresh::Refresher refresher,
              make_refresher(context, site, usable ? std::move(*inputs) : refresh::Inputs{}, listener));
   gathered.observed = refresher.observe();
+  gathered.not_served = why_not_served(context, gathered.observed);
   refresh::RunOptions options;
   options.refresh_now = false;
   if (usable) gathered.decision = refresher.plan(options);
@@ -57,7 +108,7 @@ Json history_tree(const ports::JournalEntry& entry) {
 
 // Of a refresh since what is live became so: it is why there is nothing newer.
 const model::Attempt* last_failure(const Gathered& gathered) {
-  const model::Copy* live = live_copy(gathered.observed);
+  const model::Copy* live = served_copy(gathered.observed);
   const model::Attempt* last = nullptr;
   if (!gathered.observed.attempts.known()) return last;
   for (const model::Attempt& attempt : *gathered.observed.attempts) {
@@ -70,7 +121,7 @@ const model::Attempt* last_failure(const Gathered& gathered) {
 }
 
 void print_json(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
-  const model::Copy* live = live_copy(gathered.observed);
+  const model::Copy* live = served_copy(gathered.observed);
   Json tree{{"production", site.production->name.str()},
             {"live", live == nullptr ? Json(nullptr) : to_tree(*live, context.now())},
             {"stale", stale},
@@ -91,8 +142,7 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
     if (error != nullptr) unknown.push_back(to_tree(*error));
   }
   tree["unknown"] = std::move(unknown);
-  const std::optional<Error> not_served = why_not_served(context, gathered.observed);
-  tree["not_served"] = not_served ? to_tree(*not_served) : Json(nullptr);
+  tree["not_served"] = gathered.not_served ? to_tree(*gathered.not_served) : Json(nullptr);
   const model::Attempt* failed = last_failure(gathered);
   tree["last_failure"] = failed == nullptr ? Json(nullptr)
                                            : Json{{"at", to_iso(failed->at)},
@@ -110,6 +160,11 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
 void print_unknown(const Context& context, std::string_view what, const Error& error) {
   context.out() << fmt::format("  {} {} could not be observed: {}\n", context.output.warn("!"), what,
                                error.message);
+}
+
+void print_trouble(const Context& context, std::string_view what, const Error& error) {
+  context.out() << fmt::format("  {} {}{}\n", context.output.bad("✗"), what, error.message);
+  if (!error.hint.empty()) context.out() << "    hint: " << error.hint << "\n";
 }
 
 void print_explanation(const Context& context, const Gathered& gathered) {
@@ -139,7 +194,7 @@ void print_explanation(const Context& context, const Gathered& gathered) {
 void print_text(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
   const Output& output = context.output;
   const model::Observed& observed = gathered.observed;
-  const model::Copy* live = live_copy(observed);
+  const model::Copy* live = served_copy(gathered.observed);
   std::string next = gathered.decision ? decide::to_string(*gathered.decision) : std::string();
   std::string data;
   if (live != nullptr) {
@@ -152,25 +207,14 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                           {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});
-  if (std::optional<Error> why = why_not_served(context, observed); why && live != nullptr) {
-    context.out() << fmt::format("  {} {}\n    hint: {}\n", output.bad("✗"), why->message, why->hint);
-  }
+  if (gathered.not_served && live != nullptr) print_trouble(context, "", *gathered.not_served);
   if (const model::Attempt* failed = last_failure(gathered)) {
     context.out() << fmt::format("  {} the last refresh failed, at {}: {}\n", output.bad("✗"),
                                  to_iso(failed->at), join(split(failed->reason, '\n'), "\n    "));
   }
-  if (gathered.trouble) {
-    context.out() << fmt::format("  {} no refresh can start: {}\n", output.bad("✗"),
-                                 gathered.trouble->message);
-    if (!gathered.trouble->hint.empty()) context.out() << "    hint: " << gathered.trouble->hint << "\n";
-  }
-  if (gathered.decision && gathered.decision->blocker) {
-    context.out() << fmt::format("  {} in the way: {}\n", output.bad("✗"),
-                                 gathered.decision->blocker->message);
-    if (!gathered.decision->blocker->hint.empty()) {
-      context.out() << "    hint: " << gathered.decision->blocker->hint << "\n";
-    }
-  }
+  if (gathered.trouble) print_trouble(context, "no refresh can start: ", *gathered.trouble);
+  if (gathered.decision && gathered.decision->blocker)
+    print_trouble(context, "in the way: ", *gathered.decision->blocker);
   if (!observed.snapshots.known()) print_unknown(context, "snapshots", observed.snapshots.why_not());
   if (!observed.copies.known()) print_unknown(context, "copies", observed.copies.why_not());
   if (!observed.alias.known()) print_unknown(context, "the alias", observed.alias.why_not());
@@ -184,9 +228,8 @@ Status check_age(const Context& context, const Gathered& gathered, const std::op
   if (!max_age) return {};
   std::string hint = fmt::format("'{}' says what is in the way", context.command("status --explain"));
   if (!gathered.observed.copies.known()) return gathered.observed.copies.why_not();
-  if (std::optional<Error> why = why_not_served(context, gathered.observed)) return *std::move(why);
-  const model::Copy* live = live_copy(gathered.observed);
-  Duration old = context.now() - live->data_as_of;
+  if (gathered.not_served) return *gathered.not_served;
+  Duration old = context.now() - served_copy(gathered.observed)->data_as_of;
   if (old <= *max_age) return {};
   return Error{
       .code = Code::kStale,

@@ -150,6 +150,19 @@ class TreeBuilder final : public YAML::EventHandler {
   size_t nodes_ = 0;
 };
 
+// The first tab that indents a line, up to the line where the parser gave up: what it says of one is of
+// no help.
+std::optional<Mark> tab_in_indentation(std::string_view text, size_t last_line) {
+  size_t line = 0;
+  for (size_t start = 0; start < text.size() && line <= last_line; ++line) {
+    const size_t end = std::min(text.find('\n', start), text.size());
+    const size_t first = std::min(text.find_first_not_of(' ', start), end);
+    if (first < end && text[first] == '\t') return Mark{.line = line, .column = first - start};
+    start = end + 1;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
@@ -164,23 +177,6 @@ size_t YamlNode::width() const {
   const size_t size = text.substr(0, text.find('\n')).size();
   return kind == Kind::kScalar ? std::max<size_t>(1, size + quotes) : 1;
 }
-
-namespace {
-
-// The first tab that indents a line, up to the line where the parser gave up; what it says of one is of no
-// help.
-std::optional<Mark> tab_in_indentation(std::string_view text, size_t last_line) {
-  size_t line = 0;
-  for (size_t start = 0; start < text.size() && line <= last_line; ++line) {
-    const size_t end = std::min(text.find('\n', start), text.size());
-    const size_t first = std::min(text.find_first_not_of(' ', start), end);
-    if (first < end && text[first] == '\t') return Mark{.line = line, .column = first - start};
-    start = end + 1;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::optional<YamlNode> read_yaml(Diagnostics& diagnostics, const YamlLimits& limits) {
   std::istringstream stream{std::string(diagnostics.text())};
@@ -199,13 +195,12 @@ std::optional<YamlNode> read_yaml(Diagnostics& diagnostics, const YamlLimits& li
   } catch (const Refused&) {
     return std::nullopt;
   } catch (const YAML::Exception& broken) {
-    if (const std::optional<Mark> tab = tab_in_indentation(diagnostics.text(), mark_of(broken.mark).line)) {
-      diagnostics.add(*tab, "not valid YAML: the line is indented with a tab, and YAML takes spaces only", 1,
-                      Diagnostics::Show::kNothing);
-      return std::nullopt;
-    }
-    diagnostics.add(mark_of(broken.mark), "not valid YAML: " + printable(broken.msg), 1,
-                    Diagnostics::Show::kNothing);
+    const Mark stopped = mark_of(broken.mark);
+    const std::optional<Mark> tab = tab_in_indentation(diagnostics.text(), stopped.line);
+    diagnostics.add(tab.value_or(stopped),
+                    "not valid YAML: " + (tab ? "the line is indented with a tab, and YAML takes spaces only"
+                                              : printable(broken.msg)),
+                    1, Diagnostics::Show::kNothing);
     return std::nullopt;
   }
 }

@@ -241,29 +241,23 @@ void check_databases(const Policy& policy, const Catalog& catalog, const Databas
                        printable(quote_name(name)), printable(did_you_mean(name, names))),
            entry.where);
   }
-  const bool tables_alone = policy.databases.count("") != 0;
-  // Of several databases, the one that these tables are most likely of: their lines only move.
-  const Database* spoken_of = tables_alone ? database_of(policy.databases.at(""), catalog) : nullptr;
+  // Of several databases, the one that `tables:` alone is most likely of: its lines only move.
+  const auto alone = policy.databases.find("");
+  const Database* moves = alone == policy.databases.end() ? nullptr : database_of(alone->second, catalog);
   for (const Database& database : catalog.databases) {
     if (resolved.count(&database) != 0 || is_standard_and_empty(database)) continue;
-    const std::string name = printable(quote_name(database.name));
-    if (&database == spoken_of) {
-      Finding& finding = report(
-          findings, Finding::Kind::kUnjudgedDatabase, database.name,
-          fmt::format(
-              "database {} is not judged any more: `tables:` alone is for a production with one database, "
-              "and there are several now; put it under the database's name",
-              name));
-      finding.add = fmt::format(
-          "databases:\n  {}:\n    tables:   # and here all that stands under `tables:` now, two steps "
-          "further in",
-          yaml_key(database.name));
-      continue;
-    }
-    std::string message = fmt::format("database {} is not judged: the policy has no entry for it", name);
-    Finding& finding = report(findings, Finding::Kind::kUnjudgedDatabase, database.name, std::move(message));
-    finding.add = fmt::format("databases:\n  {}: omit   # every table emptied; or keep, or tables: {{…}}",
-                              yaml_key(database.name));
+    const bool only_moves = &database == moves;
+    Finding& finding =
+        report(findings, Finding::Kind::kUnjudgedDatabase, database.name,
+               fmt::format(
+                   "database {} is not judged{}", printable(quote_name(database.name)),
+                   only_moves ? " any more: `tables:` alone is for a production with one database, and there "
+                                "are several now; put it under the database's name"
+                              : ": the policy has no entry for it"));
+    finding.add = fmt::format(
+        "databases:\n  {}:{}", yaml_key(database.name),
+        only_moves ? "\n    tables:   # and here all that stands under `tables:` now, two steps further in"
+                   : " omit   # every table emptied; or keep, or tables: {…}");
   }
 }
 

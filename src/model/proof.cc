@@ -38,8 +38,7 @@ Error corrupt(std::string message) {
                .message = std::move(message),
                .hint =
                    "the record was changed or damaged; the copy that it lies with is not trusted; another "
-                   "takes its place "
-                   "with: yesterdaytabase refresh --force"};
+                   "takes its place with: yesterdaytabase refresh --force"};
 }
 
 // Reads the members of one JSON object strictly: a missing, mistyped or unknown member is an error. The first

@@ -17,6 +17,7 @@ namespace ytb::refresh {
 namespace {
 
 constexpr int kWorkersMax = 8;
+constexpr size_t kPublicKeyFileMax = 4096;
 
 // A part of a digest: its length first, so that no two lists of parts give the same bytes.
 void feed(crypto_hash_sha256_state& state, std::string_view part) {
@@ -53,13 +54,10 @@ std::optional<std::string> bytes_from_hex(std::string_view hex, size_t size) {
   return bytes;
 }
 
-constexpr size_t kPublicKeyFileMax = 4096;
-
-std::string another_signing_key(const std::string& file, const std::string& public_file) {
+std::string how_to_get_another_key(const std::string& file, const std::string& public_file) {
   return fmt::format(
       "restore it from a backup; or remove {} and {}, and the next run makes a new pair. What is live is "
-      "then "
-      "replaced by a copy that is proven with it by: yesterdaytabase refresh --force",
+      "then replaced by a copy that is proven with it by: yesterdaytabase refresh --force",
       file, public_file);
 }
 
@@ -71,7 +69,7 @@ Result<Secret> read_signing_key(const std::string& file, const std::string& publ
     return Error{.code = Code::kConfig,
                  .message = fmt::format("the signing key {} is not {} hexadecimal digits", file,
                                         2 * crypto_sign_SECRETKEYBYTES),
-                 .hint = another_signing_key(file, public_file)};
+                 .hint = how_to_get_another_key(file, public_file)};
   }
   return Secret(std::move(*bytes));
 }
@@ -189,7 +187,7 @@ Result<Secret> StateDirectory::signing_key() const {
     if (had_one) {
       return Error{.code = Code::kConfig,
                    .message = fmt::format("the signing key {} is gone; {} is of it", file, public_file),
-                   .hint = another_signing_key(file, public_file)};
+                   .hint = how_to_get_another_key(file, public_file)};
     }
     // Of two processes that find it missing, one wins; both read what is there then.
     Secret key = model::new_signing_key();
@@ -203,7 +201,7 @@ Result<Secret> StateDirectory::signing_key() const {
   }
   YTB_ASSIGN(Secret key, read_signing_key(file, public_file));
   YTB_ASSIGN(const std::string public_key, model::public_key_of(key));
-  if (!os::exists(public_file)) {
+  if (!had_one) {
     YTB_TRY(os::write_file(public_file, to_hex(public_key) + "\n", {.mode = 0644, .owner = std::nullopt}));
     return key;
   }
@@ -211,7 +209,7 @@ Result<Secret> StateDirectory::signing_key() const {
   if (trim(said) != to_hex(public_key)) {
     return Error{.code = Code::kConfig,
                  .message = fmt::format("the signing key {} is another one than {} is of", file, public_file),
-                 .hint = another_signing_key(file, public_file)};
+                 .hint = how_to_get_another_key(file, public_file)};
   }
   return key;
 }

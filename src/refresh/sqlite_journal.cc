@@ -21,7 +21,7 @@ constexpr int kBusyTimeoutMs = 5000;
 // Pruning looks at the whole production's history, so not every append does it.
 constexpr int64_t kPruneEvery = 64;
 
-constexpr const char* kSchema = R"sql(
+constexpr const char* kEntries = R"sql(
   CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_us INTEGER NOT NULL,
@@ -32,6 +32,8 @@ constexpr const char* kSchema = R"sql(
     detail TEXT NOT NULL,
     seconds REAL NOT NULL);
   CREATE INDEX entries_by_production ON entries (production, id);
+)sql";
+constexpr const char* kProofs = R"sql(
   CREATE TABLE proofs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     production TEXT NOT NULL,
@@ -42,14 +44,8 @@ constexpr const char* kSchema = R"sql(
 
 // Format 1 kept one proof a name; after a teardown a name comes again, and what was proven before it stays
 // proven.
-constexpr const char* kFrom1 = R"sql(
-  ALTER TABLE proofs RENAME TO proofs_1;
-  CREATE TABLE proofs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    production TEXT NOT NULL,
-    copy TEXT NOT NULL,
-    envelope TEXT NOT NULL);
-  CREATE INDEX proofs_by_copy ON proofs (copy, id);
+constexpr const char* kSetAside1 = "ALTER TABLE proofs RENAME TO proofs_1";
+constexpr const char* kTakeOver1 = R"sql(
   INSERT INTO proofs (production, copy, envelope) SELECT production, copy, envelope FROM proofs_1 ORDER BY id;
   DROP TABLE proofs_1;
 )sql";
@@ -142,17 +138,20 @@ Result<int64_t> format_of(sqlite3* database) {
   return row ? statement.integer(0) : 0;
 }
 
+// From `format` (0: an empty file) to ours.
+Status bring_up(sqlite3* database, int64_t format) {
+  YTB_TRY(execute(database, format == 0 ? kEntries : kSetAside1));
+  YTB_TRY(execute(database, kProofs));
+  if (format != 0) YTB_TRY(execute(database, kTakeOver1));
+  return execute(database, fmt::format("PRAGMA user_version = {}", SqliteJournal::kFormat).c_str());
+}
+
 Status make_schema(sqlite3* database) {
   // IMMEDIATE: of two processes that make the same file, one waits, and then finds it made.
   YTB_TRY(execute(database, "BEGIN IMMEDIATE"));
   Result<int64_t> format = format_of(database);
   Status status = format.ok() ? Status() : Status(format.error());
-  if (status.ok() && *format < SqliteJournal::kFormat) {
-    status = execute(database, *format == 0 ? kSchema : kFrom1);
-    if (status.ok()) {
-      status = execute(database, fmt::format("PRAGMA user_version = {}", SqliteJournal::kFormat).c_str());
-    }
-  }
+  if (status.ok() && *format < SqliteJournal::kFormat) status = bring_up(database, *format);
   if (!status.ok()) {
     sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
     return status;

@@ -133,8 +133,7 @@ Result<bool> has_tablespaces(const SourceOptions& options) {
     if (error.hint.empty()) {
       error.hint =
           "source.connection and source.password are tried as they are: production must run, and its "
-          "pg_hba.conf "
-          "let this user in from here";
+          "pg_hba.conf let this user in from here";
     }
     error.retry = Retry::kLater;
     return std::move(error).while_doing("asking production for its tablespaces");
