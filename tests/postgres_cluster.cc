@@ -113,6 +113,7 @@ std::string clean_dump(const std::string& dump) {
 }  // namespace
 
 std::string postgres_bin_dir() {
+  if (const char* chosen = getenv("YTB_TEST_POSTGRES"); chosen != nullptr && *chosen != '\0') return chosen;
   for (int major = kMajorMax; major >= kMajorMin; --major) {
     for (const std::string& folder : {"/usr/lib/postgresql/" + std::to_string(major) + "/bin",
                                       "/usr/pgsql-" + std::to_string(major) + "/bin"}) {
@@ -123,11 +124,14 @@ std::string postgres_bin_dir() {
 }
 
 int postgres_major() {
-  std::string folder = postgres_bin_dir();
-  for (int major = kMajorMax; major >= kMajorMin; --major) {
-    if (folder.find(std::to_string(major)) != std::string::npos) return major;
-  }
-  return 0;
+  static const int major = [] {
+    std::string folder = postgres_bin_dir();
+    if (folder.empty()) return 0;
+    std::string said = run_program({folder + "/postgres", "--version"}).out;  // postgres (PostgreSQL) 15.14
+    size_t at = said.find("(PostgreSQL) ");
+    return at == std::string::npos ? 0 : std::atoi(said.c_str() + at + 13);
+  }();
+  return major;
 }
 
 std::string server_user() {

@@ -14,7 +14,8 @@
 
 namespace ytb::testing {
 
-// The newest installed server's binaries, e.g. "/usr/lib/postgresql/15/bin"; empty where there is none: skip.
+// The binaries in $YTB_TEST_POSTGRES, else the newest installed server's, e.g. "/usr/lib/postgresql/15/bin"; empty
+// where there is none: skip.
 std::string postgres_bin_dir();
 int postgres_major();
 // The user that servers run as: "" when it is ourselves.

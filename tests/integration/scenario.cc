@@ -112,6 +112,7 @@ productions:
       local:
         directory: {copies}
         ports: {first}-{last}
+        bin_dir: {bin_dir}
 {run_as}{copies_extra}    alias:
       socket:
         directory: {alias}
@@ -127,6 +128,7 @@ productions:
                          fmt::arg("home", home_), fmt::arg("copies", copies()),
                          fmt::arg("first", first_port_), fmt::arg("last", last_port()),
                          fmt::arg("run_as", user.empty() ? "" : fmt::format("        run_as: {}\n", user)),
+                         fmt::arg("bin_dir", postgres_bin_dir()),
                          fmt::arg("copies_extra", options_.copies_extra),
                          fmt::arg("alias_extra", options_.alias_extra), fmt::arg("alias", alias()),
                          fmt::arg("access", access), fmt::arg("spare", options_.spare_copies),

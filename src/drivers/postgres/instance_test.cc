@@ -32,6 +32,7 @@ ports::InstanceSpec spec_in(const TempFolder& folder, const std::string& name = 
   spec.copy_id = "shop-yesterday-20260101-000000-1";
   spec.data_as_of = "2026-01-01T00:00:00Z";
   spec.engine_major = testing::postgres_major();
+  spec.bin_dir = testing::postgres_bin_dir();
   spec.port = testing::free_port();
   spec.run_as = testing::server_user();
   spec.admin_role = "ytb_admin_0123456789";
@@ -269,7 +270,7 @@ TEST(Binaries, missing_versions_are_told_with_what_is_installed) {
   spec.engine_major = testing::postgres_major();
   spec.bin_dir = "/nowhere";
   EXPECT_THAT(kind.find_binaries(spec).error().message, HasSubstr("/nowhere"));
-  spec.bin_dir.clear();
+  spec.bin_dir = testing::postgres_bin_dir();
   EXPECT_TRUE(kind.find_binaries(spec).ok());
 }
 
