@@ -59,6 +59,12 @@ std::vector<std::vector<std::string>> query_rows(const std::string& connection_s
   return rows;
 }
 
+// An older build named by $YTB_TEST_PROGRAM shows that a test fails on the code that had the fault.
+std::string program() {
+  const char* chosen = std::getenv("YTB_TEST_PROGRAM");
+  return chosen != nullptr && *chosen != '\0' ? chosen : std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase";
+}
+
 }  // namespace
 
 Scenario::Scenario(Options options) : options_(std::move(options)) {
@@ -144,14 +150,13 @@ productions:
 }
 
 RunResult Scenario::ytb(std::vector<std::string> arguments) {
-  std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--verbose", "--config",
-                                config_file()};
+  std::vector<std::string> argv{program(), "--verbose", "--config", config_file()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return run_program(argv);
 }
 
 std::string Scenario::ytb_line(std::string_view arguments) const {
-  return fmt::format("'{}/src/yesterdaytabase' --config '{}' {}", YTB_BINARY_DIR, config_file(), arguments);
+  return fmt::format("'{}' --config '{}' {}", program(), config_file(), arguments);
 }
 
 RunResult Scenario::crashing_ytb(const std::string& at, std::vector<std::string> arguments) {
