@@ -42,6 +42,8 @@ struct RdsCopiesConfig {
   std::vector<std::string>
       quarantine_groups;  // security groups of a closed copy: the worker gets in, nothing gets out
   std::vector<std::string> staging_groups;  // added at opening
+  // Whether `check` refuses staging groups through which an open copy reaches the network, or warns of them.
+  bool refuse_staging_egress = false;
   std::string option_group;
   std::string storage_type = "gp3";
   int64_t storage_gb = 0;  // GiB of a copy's volume, as RDS counts; 0: as large as production's. Only rds

@@ -173,6 +173,12 @@ void AwsReader::read_groups(MapReader& reader, RdsCopiesConfig& rds) const {
                                  "it is masked",
                                  each));
   }
+  const std::string egress = reader.text("staging_egress", "warn");
+  rds.refuse_staging_egress = egress == "refuse";
+  if (egress != "warn" && egress != "refuse") {
+    values_.complain(reader, "staging_egress",
+                     fmt::format("'staging_egress' takes warn or refuse, not '{}'", printable(egress)));
+  }
 }
 
 void AwsReader::read_tags(MapReader& reader, RdsCopiesConfig& rds) const {

@@ -151,7 +151,7 @@ TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
         "✓ record: shop-yesterday.mysite.com is free",
         "✓ subnet group: staging in vpc-00000000000000001, 2 subnets in 2 zones",
         "✓ quarantine sg-quarantine: nothing out; in: tcp 5432 sg-worker",
-        "✓ staging group sg-staging: in: tcp 5432 10.1.0.0/16",
+        "✓ staging group sg-staging: nothing out; in: tcp 5432 10.1.0.0/16",
         "✓ option group: ours for postgres 15",
         "✓ engine version: postgres 15.4, parameters of postgres15",
         "✓ instance class: db.t4g.medium with gp3 for postgres 15.4, in eu-west-1a, eu-west-1b",
@@ -211,6 +211,13 @@ TEST_F(Preflight, each_fault_is_one_failed_line_with_what_to_do) {
        "✗ quarantine sg-far: is of vpc-00000000000000002, and the subnet group of vpc-00000000000000001"},
       {[](auto& p) { p.copies.rds.staging_groups = {"sg-open"}; },
        "! staging group sg-open: lets the world in: tcp 5432 0.0.0.0/0"},
+      {[](auto& p) { p.copies.rds.staging_groups = {"sg-leaky"}; },
+       "! staging group sg-leaky: gives an open copy a way out: tcp 5432 0.0.0.0/0"},
+      {[](auto& p) {
+         p.copies.rds.staging_groups = {"sg-leaky"};
+         p.copies.rds.refuse_staging_egress = true;
+       },
+       "✗ staging group sg-leaky: gives an open copy a way out: tcp 5432 0.0.0.0/0"},
       {[](auto& p) { p.copies.rds.option_group = "theirs"; }, "✗ option group: there is no theirs"},
       {[](auto& p) { p.copies.rds.instance_class = "db.x9.huge"; },
        "✗ instance class: db.x9.huge with gp3 for postgres 15.4 cannot be ordered in eu-west-1"},

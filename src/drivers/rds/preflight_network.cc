@@ -76,8 +76,22 @@ void judge_quarantine(PreflightLook& look, const aws::SecurityGroup& group) {
   look.fine(what, fmt::format("nothing out; in: {}", join(all, ", ")));
 }
 
+// Security groups add up: a staging group with a way out undoes the quarantine of an open copy, in which
+// production's functions and triggers run.
+void judge_staging_egress(PreflightLook& look, const std::string& what, const std::string& rules) {
+  const std::string detail = fmt::format("gives an open copy a way out: {}", rules);
+  const std::string hint =
+      "production's functions and triggers run in an open copy: let its only egress rule be 127.0.0.1/32 "
+      "(answers to "
+      "clients need none)";
+  if (look.copies().refuse_staging_egress) return look.failed(what, Code::kRefused, detail, hint);
+  look.warn(what, detail, hint + "; `staging_egress: refuse` makes this an error");
+}
+
 void judge_staging(PreflightLook& look, const aws::SecurityGroup& group) {
   const std::string what = "staging group " + group.id;
+  const auto outward = rules_where(group.egress, [](const std::string& peer) { return peer != kNowhere; });
+  if (!outward.empty()) judge_staging_egress(look, what, join(outward, ", "));
   const auto world = rules_where(group.ingress, is_world);
   if (!world.empty()) {
     return look.warn(what, fmt::format("lets the world in: {}", join(world, ", ")),
@@ -85,7 +99,7 @@ void judge_staging(PreflightLook& look, const aws::SecurityGroup& group) {
   }
   const auto all = rules_where(group.ingress, [](const std::string&) { return true; });
   if (all.empty()) return look.warn(what, "lets nobody in: staging users could not connect");
-  look.fine(what, fmt::format("in: {}", join(all, ", ")));
+  if (outward.empty()) look.fine(what, fmt::format("nothing out; in: {}", join(all, ", ")));
 }
 
 void check_groups(PreflightLook& look, const std::vector<std::string>& ids, const std::string& kind,
