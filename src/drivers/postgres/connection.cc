@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "drivers/postgres/server_messages.h"
 
 namespace ytb::postgres {
 namespace {
@@ -51,9 +52,15 @@ constexpr std::string_view kCopyOptions[] = {
 
 // PGC_SUSET (guc.c): anybody else who names one of them is not let in at all.
 constexpr std::string_view kSuperuserOptions[] = {
-    "session_preload_libraries=",    "session_replication_role=origin", "log_statement=none",
-    "log_min_duration_statement=-1", "log_min_error_statement=panic",   "log_error_verbosity=terse",
-    "zero_damaged_pages=off",        "ignore_checksum_failure=off",
+    "session_preload_libraries=",
+    "session_replication_role=origin",
+    "log_statement=none",
+    "log_min_duration_statement=-1",
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+    "lc_messages=C",
+    "zero_damaged_pages=off",
+    "ignore_checksum_failure=off",
 };
 
 void add_options(std::string& out, std::span<const std::string_view> options) {
@@ -74,6 +81,18 @@ std::string startup_options(SessionKind kind) {
 }
 
 void ignore_notice(void*, const PGresult*) {}
+
+// Of a refused connection libpq keeps one text and no fields. Its own lines, and the server's message in
+// them, are shown; a line of anything else (CONTEXT, DETAIL) means that code ran, as a login event trigger's
+// does.
+std::string text_of_refusal(std::string_view said) {
+  const std::vector<std::string> lines = split(said, '\n');
+  for (size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].starts_with("connection to server") || lines[i].starts_with('\t')) continue;
+    return "the server refused the connection (text withheld: it may quote data)";
+  }
+  return printable(said);
+}
 
 bool is_ascii(std::string_view text) {
   for (char c : text) {
@@ -139,20 +158,15 @@ namespace internal {
 
 StateMeaning meaning_of(std::string_view state) {
   std::string_view group = state.substr(0, 2);
-  if (state == "53100") return {Code::kSpace, Retry::kLater, false};
+  if (state == "53100") return {Code::kSpace, Retry::kLater};
   if (group == "08" || state == "57P01" || state == "57P02" || state == "57P03" || state == "53300") {
-    return {Code::kConnection, Retry::kLater, false};
+    return {Code::kConnection, Retry::kLater};
   }
-  if (group == "28" || group == "3D") return {Code::kConnection, Retry::kNever, false};
-  if (group == "40" || state == "55P03") return {Code::kBusy, Retry::kLater, false};
-  if (group == "53" || group == "57" || group == "58") return {Code::kExternal, Retry::kLater, false};
-  if (state == "XX001" || state == "XX002") return {Code::kCorrupt, Retry::kNever, false};
-  // Known to name things, never values: constraints, names, syntax, states. Everything else may quote.
-  constexpr std::string_view kNamesOnly[] = {"0A", "23", "25", "2B", "2D", "3F", "42", "54", "55"};
-  for (std::string_view known : kNamesOnly) {
-    if (group == known) return {Code::kExternal, Retry::kNever, false};
-  }
-  return {Code::kExternal, Retry::kNever, true};
+  if (group == "28" || group == "3D") return {Code::kConnection, Retry::kNever};
+  if (group == "40" || state == "55P03") return {Code::kBusy, Retry::kLater};
+  if (group == "53" || group == "57" || group == "58") return {Code::kExternal, Retry::kLater};
+  if (state == "XX001" || state == "XX002") return {Code::kCorrupt, Retry::kNever};
+  return {Code::kExternal, Retry::kNever};
 }
 
 std::string ascii_identifier(std::string_view name) {
@@ -226,7 +240,7 @@ Result<Connection> Connection::open(const ports::SessionTarget& target, const st
     bool refused = said.find("authentication failed") != std::string::npos ||
                    said.find("does not exist") != std::string::npos;
     return Error{.code = Code::kConnection,
-                 .message = fmt::format("cannot connect to {}: {}", target.label, printable(said)),
+                 .message = fmt::format("cannot connect to {}: {}", target.label, text_of_refusal(said)),
                  .hint = "check that the server runs and admits this user",
                  .retry = refused ? Retry::kNever : Retry::kLater};
   }
@@ -327,20 +341,30 @@ Error Connection::error_of(const pg_result* result) {
   if (cancelled_ && last_state_ == "57014") {
     if (stop_ != nullptr && stop_->requested()) return stop_->check().error();
   }
-  internal::StateMeaning meaning = internal::meaning_of(last_state_);
+  auto field = [result](int code) {
+    const char* text = PQresultErrorField(result, code);
+    return std::string_view(text != nullptr ? text : "");
+  };
   std::string about;
-  for (const char field : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME,
-                           PG_DIAG_DATATYPE_NAME, PG_DIAG_CONSTRAINT_NAME}) {
-    const char* name = PQresultErrorField(result, field);
-    if (name != nullptr) about += (about.empty() ? " about " : ".") + printable(name);
+  for (const int code : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME, PG_DIAG_DATATYPE_NAME,
+                         PG_DIAG_CONSTRAINT_NAME}) {
+    if (!field(code).empty()) about += fmt::format("{}{}", about.empty() ? "" : ".", field(code));
   }
-  const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-  std::string said = meaning.may_quote_values || primary == nullptr
-                         ? "error (text withheld: it may quote data)"
-                         : printable(primary);
+  const ShownError said = shown({.state = last_state_,
+                                 .message = field(PG_DIAG_MESSAGE_PRIMARY),
+                                 .context = field(PG_DIAG_CONTEXT),
+                                 .source_file = field(PG_DIAG_SOURCE_FILE),
+                                 .about = about},
+                                statement_);
+  // What production's code calls a full disk or a deadlock is not one.
+  internal::StateMeaning meaning{Code::kExternal, Retry::kNever};
+  if (said.from_server) meaning = internal::meaning_of(last_state_);
   if (committing_ && PQstatus(connection_.get()) != CONNECTION_OK) meaning.retry = Retry::kInDoubt;
+  const char* database = PQdb(connection_.get());
   return Error{.code = meaning.code,
-               .message = fmt::format("{} (SQLSTATE {}{}) on {}", said, last_state_, about, label_),
+               .message = fmt::format("{} (SQLSTATE {}{}{}) in database {} on {}", said.text, said.state,
+                                      said.about.empty() ? "" : " about ", said.about,
+                                      printable(database != nullptr ? database : ""), label_),
                .hint = {},
                .retry = meaning.retry};
 }
@@ -408,15 +432,15 @@ Result<Rows> Connection::finish_results() {
 Result<Rows> Connection::query(std::string_view sql, std::span<const std::string> parameters) {
   if (stop_ != nullptr) YTB_TRY(stop_->check());
   cancelled_ = false;
-  std::string text(sql);
+  statement_ = sql;
   int sent = 0;
   if (parameters.empty()) {
-    sent = PQsendQuery(connection_.get(), text.c_str());
+    sent = PQsendQuery(connection_.get(), statement_.c_str());
   } else {
     std::vector<const char*> values;
     values.reserve(parameters.size());
     for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-    sent = PQsendQueryParams(connection_.get(), text.c_str(), static_cast<int>(values.size()), nullptr,
+    sent = PQsendQueryParams(connection_.get(), statement_.c_str(), static_cast<int>(values.size()), nullptr,
                              values.data(), nullptr, nullptr, 0);
   }
   if (sent == 0) return lost();
@@ -475,7 +499,8 @@ void Connection::drain() {
 Status Connection::copy_out(std::string_view sql, const std::function<Status(std::string_view)>& sink) {
   if (stop_ != nullptr) YTB_TRY(stop_->check());
   cancelled_ = false;
-  if (PQsendQuery(connection_.get(), std::string(sql).c_str()) == 0) return lost();
+  statement_ = sql;
+  if (PQsendQuery(connection_.get(), statement_.c_str()) == 0) return lost();
   while (PQisBusy(connection_.get()) != 0) YTB_TRY(wait_readable());
   Raw started(PQgetResult(connection_.get()));
   if (PQresultStatus(started.result.get()) != PGRES_COPY_OUT) {
@@ -512,7 +537,8 @@ Result<uint64_t> Connection::copy_in(std::string_view sql,
                                      const std::function<Status(std::string&)>& source) {
   if (stop_ != nullptr) YTB_TRY(stop_->check());
   cancelled_ = false;
-  if (PQsendQuery(connection_.get(), std::string(sql).c_str()) == 0) return lost();
+  statement_ = sql;
+  if (PQsendQuery(connection_.get(), statement_.c_str()) == 0) return lost();
   while (PQisBusy(connection_.get()) != 0) YTB_TRY(wait_readable());
   Raw started(PQgetResult(connection_.get()));
   if (PQresultStatus(started.result.get()) != PGRES_COPY_IN) {

@@ -1,9 +1,8 @@
 // Connection: one libpq session, owned, with every wait bounded by the caller's StopFlag and every error
 // mapped.
 //
-// What the server says is not repeated blindly: DETAIL, HINT and CONTEXT are dropped, and messages of classes
-// that quote values (data exceptions, RAISE) are replaced by their SQLSTATE and the names of what they were
-// about, so that no row of production reaches a log. A Connection belongs to one thread at a time.
+// What the server says is not repeated blindly: DETAIL, HINT and CONTEXT are dropped, and of the message only
+// what server_messages.h shows is kept, so that no row of production reaches a log. A Connection belongs to one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -118,6 +117,7 @@ class Connection {
   std::string label_;
   std::string server_encoding_;
   std::string last_state_;
+  std::string statement_;  // the last one sent
   SessionKind kind_ = SessionKind::kProduction;
   const StopFlag* stop_ = nullptr;
   bool cancelled_ = false;
@@ -133,7 +133,6 @@ namespace internal {
 struct StateMeaning {
   Code code;
   Retry retry;
-  bool may_quote_values;  // the server's message may hold a user's value
 };
 StateMeaning meaning_of(std::string_view sqlstate);
 // A name in ASCII: plain quotes, or U&"…" where it has other characters (UTF-8 in).

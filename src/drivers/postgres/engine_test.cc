@@ -589,9 +589,6 @@ TEST(Spool, gives_back_what_it_took_and_tells_a_cut_file) {
 }
 
 TEST(Connection, what_may_quote_a_value_is_withheld) {
-  EXPECT_TRUE(internal::meaning_of("22P02").may_quote_values);
-  EXPECT_TRUE(internal::meaning_of("P0001").may_quote_values);
-  EXPECT_FALSE(internal::meaning_of("23505").may_quote_values);
   EXPECT_EQ(internal::meaning_of("53100").code, Code::kSpace);
   EXPECT_EQ(internal::ascii_identifier("a\"b"), "\"a\"\"b\"");
   EXPECT_EQ(internal::ascii_identifier("é\\"), "U&\"\\+0000e9\\\\\"");
