@@ -242,6 +242,11 @@ uint16_t page_checksum(std::string_view page, uint64_t block) {
   return static_cast<uint16_t>(folded % 65535 + 1);
 }
 
+bool has_valid_checksum(std::string_view page, uint64_t block) {
+  if (get<uint16_t>(page, kUpperAt) == 0) return true;
+  return get<uint16_t>(page, kChecksumAt) == page_checksum(page, block);
+}
+
 namespace {
 void begin_page(char* page, uint16_t lower, uint16_t flags) {
   put(page, kFlagsAt, flags);

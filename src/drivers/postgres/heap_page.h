@@ -68,6 +68,8 @@ void build_tuple(std::span<const Attribute> attributes, std::span<const StoredFi
 
 // FNV-1a in 32 lanes, folded with the block number (checksum_impl.h). `page`: kPageBytes.
 uint16_t page_checksum(std::string_view page, uint64_t block);
+// Whether a page that was read bears its checksum; one that was never used (pd_upper 0) bears none.
+bool has_valid_checksum(std::string_view page, uint64_t block);
 
 // Fills pages with frozen tuples, in the order they come.
 class PageBuilder {

@@ -127,6 +127,7 @@ PageRewrite::PageRewrite(const masking::RowProgram& program, PagesFit fit, const
 // ------------------------------------------------------------------------------------------------- files
 
 Status PageRewrite::before_truncate(Connection& session, const masking::QualifiedName& name) {
+  name_ = name;
   std::string table = session.qualified(name.schema, name.name);
   YTB_ASSIGN(std::string rows, session.value("SELECT count(*) FROM ONLY " + table));
   rows_before_ = std::stoull(rows);
@@ -233,6 +234,14 @@ Status PageRewrite::give_up(Unfit unfit, std::string_view why) {
   return Error{.code = Code::kUnsupported, .message = fmt::format("not by pages: {}", why), .hint = {}};
 }
 
+Error PageRewrite::damaged_page(uint64_t page) const {
+  return Error{
+      .code = Code::kCorrupt,
+      .message = fmt::format("block {} of table {} is damaged: its checksum is wrong", page,
+                             printable(to_string(name_))),
+      .hint = "take a new snapshot; production itself may be damaged: see pg_amcheck and pg_checksums"};
+}
+
 Status PageRewrite::mask_column(size_t column, Row& row, masking::RowCounts& counts) {
   const PageColumn& here = fit_.columns[column];
   size_t streamed = *here.streamed;
@@ -293,7 +302,10 @@ Status PageRewrite::rewrite_range(size_t range, Row& row, PageBuilder& builder, 
   size_t pages = std::min(kRangePages, old_pages_ - first);
   YTB_ASSIGN(std::string_view bytes, read_old(first, pages, row.buffer));
   for (size_t i = 0; i < pages; ++i) {
-    std::optional<PageView> page = PageView::open(bytes.substr(i * kPageBytes, kPageBytes));
+    const std::string_view raw = bytes.substr(i * kPageBytes, kPageBytes);
+    // Before a page is believed: its new one gets a checksum of its own, which would vouch for the damage.
+    if (checksums_ && !has_valid_checksum(raw, first + i)) return damaged_page(first + i);
+    std::optional<PageView> page = PageView::open(raw);
     if (!page) return give_up(Unfit::kOther, fmt::format("page {} is no heap page", first + i));
     for (size_t item = 0; item < page->items(); ++item) {
       std::optional<std::string_view> tuple = page->tuple(item);

@@ -2,7 +2,8 @@
 // written as new pages into the files that TRUNCATE has just given the table, all inside the transaction that
 // also records it: until the commit nobody sees them, after an abort the server removes them. Kept fields are
 // copied as they lie, so most types need no understanding; masked ones must be of a type whose stored and
-// sent forms are known (see carrier_of).
+// sent forms are known (see carrier_of). Where the cluster has checksums, a page whose checksum is wrong ends
+// the work (kCorrupt).
 //
 // Several threads share the work; rows keep their order. What pages cannot do is never guessed at: the
 // rewrite stops, says so (unfit), and the caller rolls back and streams the table instead.
@@ -90,12 +91,14 @@ class PageRewrite {
   Result<os::Descriptor> create_beside(const std::string& path) const;
   Status make_segments(uint64_t pages);
   Status give_up(Unfit unfit, std::string_view why);
+  [[nodiscard]] Error damaged_page(uint64_t page) const;
   void fail(Error error);
 
   const masking::RowProgram& program_;
   PagesFit fit_;
   std::vector<Attribute> attributes_;
   const StopFlag& stop_;
+  masking::QualifiedName name_;
   bool checksums_ = false;
   uint64_t rows_before_ = 0;
   uint64_t old_pages_ = 0;
