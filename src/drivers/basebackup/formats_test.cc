@@ -184,10 +184,27 @@ TEST(ControlFile, ADamagedOneIsRefused) {
 }
 
 TEST(Layout, OnlyWhatACopyNeedsIsCarriedOver) {
-  for (const char* path :
-       {"PG_VERSION", "backup_label", "base", "base/5/1259", "global/pg_control", "pg_wal",
-        "pg_wal/000000010000000000000003", "pg_xact/0000", "pg_replslot", "pg_stat",
-        "pg_logical/replorigin_checkpoint", "pg_twophase/00000305", "pg_wal/archive_status"}) {
+  for (const char* path : {"PG_VERSION",
+                           "backup_label",
+                           "base",
+                           "base/5/1259",
+                           "base/5/16384_vm",
+                           "base/5/16384.1",
+                           "base/5/16384_fsm.2",
+                           "base/5/PG_VERSION",
+                           "base/5/pg_filenode.map",
+                           "global/pg_control",
+                           "global/1260_fsm",
+                           "pg_wal",
+                           "pg_wal/000000010000000000000003",
+                           "pg_wal/00000002.history",
+                           "pg_xact/0000",
+                           "pg_multixact/members/0000",
+                           "pg_replslot",
+                           "pg_stat",
+                           "pg_logical/replorigin_checkpoint",
+                           "pg_twophase/00000305",
+                           "pg_tblspc/16400/PG_15_202209061/5/16401_init"}) {
     EXPECT_FALSE(is_left_out(path)) << path;
   }
   for (const char* path : {"postmaster.pid",
@@ -208,9 +225,33 @@ TEST(Layout, OnlyWhatACopyNeedsIsCarriedOver) {
                            "pg_stat_tmp/x",
                            "base/pgsql_tmp",
                            "base/5/pgsql_tmp12.3",
+                           "base/5/pg_internal.init",
+                           "base/5/t3_16400",
+                           "base/5/16384.bak",
+                           "base/5/16384_old",
+                           "base/5/dump.sql",
+                           "base/16384",
+                           "base/old/16384",
+                           "base/5/more/16384",
+                           "global/notes.txt",
+                           "pg_xact/0000.bak",
+                           "pg_multixact/0000x",
+                           "pg_logical/mappings/map-1",
+                           "pg_logical/snapshots/0-1.snap",
+                           "pg_wal/notes",
+                           "pg_tblspc/16400/PG_15_202209061/16401",
+                           "pg_tblspc/16400/PG_15_202209061/5/dump.sql",
                            "pg_wal/archive_status/000000010000000000000003.ready",
                            "lost+found"}) {
     EXPECT_TRUE(is_left_out(path)) << path;
+  }
+  for (const char* folder : {"base", "base/5", "pg_multixact/members", "pg_wal/archive_status",
+                             "pg_logical/snapshots", "pg_tblspc/16400/PG_15_202209061/5"}) {
+    EXPECT_FALSE(is_folder_left_out(folder)) << folder;
+  }
+  for (const char* folder : {"log", "base/old", "base/5/more", "global/x", "pg_xact/old", "base/pgsql_tmp",
+                             "pg_tblspc/16400/PG_15_202209061/x"}) {
+    EXPECT_TRUE(is_folder_left_out(folder)) << folder;
   }
   EXPECT_TRUE(is_tablespace_name("16384"));
   for (const char* name : {"", "0", "16384.tar", "..", "12345678901"})

@@ -7,8 +7,13 @@
 
 namespace ytb::basebackup {
 
-// Whether to leave out a path, relative to the data directory.
+// Whether to leave out a file or link, by its path relative to the data directory: inside of the folders that
+// are kept, everything that does not have the name of a relation's file, a transaction log's segment or the
+// like.
 bool is_left_out(std::string_view relative);
+bool is_folder_left_out(std::string_view relative);
+// "16384", "16384_vm", "16384.1"
+bool is_relation_file(std::string_view name);
 // Folders that a server wants to find, made where a backup has lost them for being empty.
 std::span<const std::string_view> wanted_folders();
 // "16384"

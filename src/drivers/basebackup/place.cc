@@ -77,8 +77,8 @@ Status Place::finish() {
   return {};
 }
 
-bool Placer::is_left_out_of_data(std::string_view path) {
-  return is_left_out(path) || path.starts_with("pg_tblspc/");
+bool Placer::is_left_out_of_data(std::string_view path, bool folder) {
+  return (folder ? is_folder_left_out(path) : is_left_out(path)) || path.starts_with("pg_tblspc/");
 }
 
 Status Placer::each_tablespace(
@@ -90,9 +90,10 @@ Status Placer::each_tablespace(
   return {};
 }
 
-bool Placer::is_left_out_of_tablespace(std::string_view path) const {
-  const std::string_view name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
-  return !path.starts_with(tablespace_prefix(backup_.major)) || name.starts_with("pgsql_tmp");
+bool Placer::is_left_out_of_tablespace(std::string_view path, bool folder) const {
+  if (!path.starts_with(tablespace_prefix(backup_.major))) return true;
+  const std::string in_data = tablespace_path("1", std::string(path));  // whichever: all are alike
+  return folder ? is_folder_left_out(in_data) : is_left_out(in_data);
 }
 
 void Placer::tell(std::string_view stage, uint64_t done_bytes) {

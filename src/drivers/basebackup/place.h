@@ -70,13 +70,13 @@ class Placer {
  protected:
   // Of the data directory's paths: what is not taken. Links to tablespaces are ours alone: the backup's point
   // at production's.
-  static bool is_left_out_of_data(std::string_view path);
+  static bool is_left_out_of_data(std::string_view path, bool folder);
   // Calls `put` with each tablespace, the folder that was made for it and what the manifest puts before its
   // paths.
   Status each_tablespace(
       const std::function<Status(const Tablespace&, const std::string& to, const std::string& prefix)>& put);
-  // Several versions may share one location: only ours is wanted, and no temporary files.
-  [[nodiscard]] bool is_left_out_of_tablespace(std::string_view path) const;
+  // Several versions may share one location: only ours is wanted, and of it what layout.h knows.
+  [[nodiscard]] bool is_left_out_of_tablespace(std::string_view path, bool folder) const;
   void tell(std::string_view stage, uint64_t done_bytes);
 
   const Backup& backup_;

@@ -25,12 +25,13 @@ class PlainPlacer : private Placer {
     YTB_TRY(place_.prepare());
     YTB_ASSIGN(os::CloneReport data,
                clone(backup_.folder, place_.data(), "",
-                     [](std::string_view path, bool) { return is_left_out_of_data(path); }));
+                     [](std::string_view path, bool folder) { return is_left_out_of_data(path, folder); }));
     YTB_TRY(place_wal(data));
     YTB_TRY(each_tablespace([this](const auto& tablespace, const auto& to, const auto& prefix) -> Status {
       YTB_ASSIGN(os::CloneReport report,
-                 clone(tablespace.place, to, prefix,
-                       [this](std::string_view path, bool) { return is_left_out_of_tablespace(path); }));
+                 clone(tablespace.place, to, prefix, [this](std::string_view path, bool folder) {
+                   return is_left_out_of_tablespace(path, folder);
+                 }));
       return {};
     }));
     for (const os::ClonedLink& link : data.links) {
@@ -62,8 +63,10 @@ class PlainPlacer : private Placer {
                                [](const os::ClonedLink& link) { return link.relative == "pg_wal"; });
     if (!is_link) return {};
     YTB_ASSIGN(os::CloneReport wal, clone(backup_.wal, os::join_path(place_.data(), "pg_wal"), "pg_wal/",
-                                          [](std::string_view path, bool) {
-                                            return is_left_out(fmt::format("pg_wal/{}", path));
+                                          [](std::string_view path, bool folder) {
+                                            std::string in_data = fmt::format("pg_wal/{}", path);
+                                            return folder ? is_folder_left_out(in_data)
+                                                          : is_left_out(in_data);
                                           }));
     return {};
   }

@@ -26,13 +26,16 @@ class TarPlacer : private Placer {
     YTB_TRY(place_.prepare());
     YTB_TRY(unpack(backup_.base_archive, place_.data(), "", is_left_out_of_data));
     YTB_TRY(each_tablespace([this](const auto& tablespace, const auto& to, const auto& prefix) {
-      return unpack(tablespace.place, to, prefix,
-                    [this](const std::string& path) { return is_left_out_of_tablespace(path); });
+      return unpack(tablespace.place, to, prefix, [this](const std::string& path, bool folder) {
+        return is_left_out_of_tablespace(path, folder);
+      });
     }));
     YTB_TRY(place_.finish());
     if (!backup_.wal.empty()) {
-      YTB_TRY(unpack(backup_.wal, place_.data() + "/pg_wal", "pg_wal/",
-                     [](const std::string& path) { return is_left_out("pg_wal/" + path); }));
+      YTB_TRY(
+          unpack(backup_.wal, place_.data() + "/pg_wal", "pg_wal/", [](const std::string& path, bool folder) {
+            return folder ? is_folder_left_out("pg_wal/" + path) : is_left_out("pg_wal/" + path);
+          }));
     }
     YTB_TRY(verifier_.check_all_seen());
     return backup_.manifest ? check_wal(backup_.manifest->wal, wal_) : Status();
@@ -46,7 +49,8 @@ class TarPlacer : private Placer {
       YTB_TRY(stop_.check());
       YTB_ASSIGN(std::optional<ArchiveEntry> entry, reader.next());
       if (!entry) return {};
-      if (entry->kind == ArchiveEntry::Kind::kLink || skip(entry->path)) continue;
+      if (entry->kind == ArchiveEntry::Kind::kLink) continue;
+      if (skip(entry->path, entry->kind == ArchiveEntry::Kind::kFolder)) continue;
       if (entry->kind == ArchiveEntry::Kind::kFolder) {
         YTB_TRY(make_folders_to(to, entry->path + "/"));
         continue;
