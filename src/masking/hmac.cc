@@ -4,6 +4,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "masking/hmac.h"
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
@@ -20,24 +21,41 @@ constexpr size_t kKeyBytesMin = 16;
 constexpr uint8_t kInnerPad = 0x36;
 constexpr uint8_t kOuterPad = 0x5c;
 
+std::string_view bytes_of(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+// HKDF-Extract with the version as its salt: another version, other subkeys.
+Digest extract(const Secret& key) {
+  YTB_CHECK_MSG(key.reveal().size() >= kKeyBytesMin, "a masking key has at least 16 bytes");
+  return Hmac(fmt::format("yesterdaytabase {}", kPseudonymVersion)).mac(key.reveal());
+}
+
+// An HMAC under a key that nobody keeps.
+Hmac hmac_of(Digest key) {
+  Hmac made(bytes_of(key));
+  OPENSSL_cleanse(key.data(), key.size());
+  return made;
+}
+
 }  // namespace
 
 // SHA-256 after the key's inner and outer pad block.
-struct MaskingKey::State {
+struct Hmac::State {
   SHA256_CTX inner;
   SHA256_CTX outer;
 
-  void finish(SHA256_CTX& context, Digest& digest) const {
+  [[nodiscard]] Digest finish(SHA256_CTX& context) const {
+    Digest digest;
     SHA256_Final(digest.data(), &context);
     SHA256_CTX outer_context = outer;
     SHA256_Update(&outer_context, digest.data(), digest.size());
     SHA256_Final(digest.data(), &outer_context);
+    return digest;
   }
 };
 
-MaskingKey::MaskingKey(const Secret& bytes) : state_(std::make_unique<State>()) {
-  std::string_view key = bytes.reveal();
-  YTB_CHECK_MSG(key.size() >= kKeyBytesMin, "a masking key has at least 16 bytes");
+Hmac::Hmac(std::string_view key) : state_(std::make_unique<State>()) {
   std::array<uint8_t, kBlockBytes> block{};
   if (key.size() > kBlockBytes) {
     SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), block.data());
@@ -53,31 +71,55 @@ MaskingKey::MaskingKey(const Secret& bytes) : state_(std::make_unique<State>()) 
   OPENSSL_cleanse(block.data(), block.size());
 }
 
-MaskingKey::~MaskingKey() { OPENSSL_cleanse(state_.get(), sizeof(State)); }
+Hmac::Hmac(Hmac&&) noexcept = default;
 
-Digest MaskingKey::pseudonym(std::string_view domain, std::string_view value) const {
-  constexpr char kSeparator = '\0';
-  SHA256_CTX context = state_->inner;
-  SHA256_Update(&context, domain.data(), domain.size());
-  SHA256_Update(&context, &kSeparator, 1);
-  SHA256_Update(&context, value.data(), value.size());
-  Digest digest;
-  state_->finish(context, digest);
-  return digest;
+Hmac::~Hmac() {
+  if (state_) OPENSSL_cleanse(state_.get(), sizeof(State));
 }
 
-Digest MaskingKey::mac(std::string_view message) const {
+Digest Hmac::mac(std::string_view message) const {
   SHA256_CTX context = state_->inner;
   SHA256_Update(&context, message.data(), message.size());
-  Digest digest;
-  state_->finish(context, digest);
-  return digest;
+  return state_->finish(context);
 }
+
+Digest Hmac::mac(std::string_view head, std::string_view tail) const {
+  constexpr char kSeparator = '\0';
+  SHA256_CTX context = state_->inner;
+  SHA256_Update(&context, head.data(), head.size());
+  SHA256_Update(&context, &kSeparator, 1);
+  SHA256_Update(&context, tail.data(), tail.size());
+  return state_->finish(context);
+}
+
+MaskingKey::MaskingKey(const Secret& bytes)
+    : root_(hmac_of(extract(bytes))),
+      pseudonyms_(hmac_of(subkey("pseudonyms"))),
+      offsets_(hmac_of(subkey("offsets"))) {}
+
+Digest MaskingKey::subkey(std::string_view use, std::string_view context) const {
+  constexpr char kFirstBlock = '\x01';  // RFC 5869, 2.3: one block is all that is needed
+  std::string info(use);
+  info += '\0';
+  info += context;
+  info += kFirstBlock;
+  return root_.mac(info);
+}
+
+Digest MaskingKey::pseudonym(std::string_view domain, std::string_view value) const {
+  return pseudonyms_.mac(domain, value);
+}
+
+Digest MaskingKey::offset(std::string_view domain, std::string_view value) const {
+  return offsets_.mac(domain, value);
+}
+
+Digest MaskingKey::permutation_key(std::string_view domain) const { return subkey("permutation", domain); }
 
 std::string MaskingKey::id() const {
   constexpr size_t kIdBytes = 8;
-  Digest digest = mac("key id");
-  return to_hex(std::string_view(reinterpret_cast<const char*>(digest.data()), kIdBytes));
+  Digest digest = subkey("key id");
+  return fmt::format("{}:{}", kPseudonymVersion, to_hex(bytes_of(digest).substr(0, kIdBytes)));
 }
 
 }  // namespace ytb::masking

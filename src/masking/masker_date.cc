@@ -81,7 +81,7 @@ class DateShift final : public Masker {
     thread_local std::string canonical;
     canonical.clear();
     append_date_text(day, {}, canonical);
-    Draw draw(subject_.digest(row, canonical));
+    Draw draw(subject_.offset(row, canonical));
     auto shift = static_cast<int64_t>(1 + draw.below(static_cast<uint64_t>(days_max_)));
     if ((draw.next() & 1) != 0) shift = -shift;
     return in_range(day + shift) ? shift : -shift;

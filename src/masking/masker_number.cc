@@ -103,7 +103,7 @@ class NoiseInteger final : public Masker {
     }
     char text[24];
     auto end = std::to_chars(text, text + sizeof text, *number).ptr;
-    Move move(subject_.digest(row, std::string_view(text, end)));
+    Move move(subject_.offset(row, std::string_view(text, end)));
     append_integer(type_, wire_, moved(*number, move), out);
     return Applied::kReplaced;
   }
@@ -163,7 +163,7 @@ class NoiseNumeric final : public Masker {
     }
     canonical.clear();
     append_canonical(number, canonical);
-    Move move(subject_.digest(row, canonical));
+    Move move(subject_.offset(row, canonical));
     shift(number, move);
     if (wire_ == Wire::kBinary) {
       append_binary_numeric(number, out);
@@ -234,7 +234,7 @@ class NoiseFloat final : public Masker {
     }
     char text[64];
     auto end = std::to_chars(text, text + sizeof text, number).ptr;
-    Move move(subject_.digest(row, std::string_view(text, end)));
+    Move move(subject_.offset(row, std::string_view(text, end)));
     write(moved(number, move), out);
     return Applied::kReplaced;
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
 
 #include <algorithm>
 #include <cctype>
@@ -45,21 +47,40 @@ TEST(Hmac, Rfc4231) {
        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
   };
   for (const Case& c : cases) {
-    EXPECT_EQ(hex(MaskingKey(Secret(c.key)).mac(c.message)), c.mac) << c.message;
+    EXPECT_EQ(hex(Hmac(c.key).mac(c.message)), c.mac) << c.message;
   }
 }
 
-// The same bytes as PostgreSQL's own
-//   sha256(opad || sha256(ipad || convert_to('email','UTF8') || '\x00' ||
-//   convert_to('zoë@example.com','UTF8')))
-// with the key 0123456789abcdef0123456789abcdef padded to 64 bytes and XORed with 0x5c and 0x36.
-TEST(Hmac, EqualsTheFormulaInSql) {
-  EXPECT_EQ(hex(test_key().pseudonym("email", "zo\xc3\xab@example.com")),
-            "779ff1d4e8c801ce94532142b60cc8f620102e4416037eaa5ab328f7dcf0e1cb");
+// HKDF by another implementation, from the production's key to one pseudonym: what a client in another
+// language computes.
+TEST(Hmac, PseudonymsAreThoseOfRfc5869) {
+  const std::string key = "0123456789abcdef0123456789abcdef";
+  const std::string salt = fmt::format("yesterdaytabase {}", kPseudonymVersion);
+  auto hkdf = [&](std::string_view info) {
+    std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
+        EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, nullptr), EVP_PKEY_CTX_free);
+    auto bytes = [](std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); };
+    EXPECT_EQ(EVP_PKEY_derive_init(context.get()), 1);
+    EXPECT_EQ(EVP_PKEY_CTX_set_hkdf_md(context.get(), EVP_sha256()), 1);
+    EXPECT_EQ(EVP_PKEY_CTX_set1_hkdf_salt(context.get(), bytes(salt), static_cast<int>(salt.size())), 1);
+    EXPECT_EQ(EVP_PKEY_CTX_set1_hkdf_key(context.get(), bytes(key), static_cast<int>(key.size())), 1);
+    EXPECT_EQ(EVP_PKEY_CTX_add1_hkdf_info(context.get(), bytes(info), static_cast<int>(info.size())), 1);
+    Digest out{};
+    size_t size = out.size();
+    EXPECT_EQ(EVP_PKEY_derive(context.get(), out.data(), &size), 1);
+    return out;
+  };
+  using namespace std::string_view_literals;
+  const Digest pseudonyms = hkdf("pseudonyms\0"sv);
+  EXPECT_EQ(test_key().pseudonym("email", "zo\xc3\xab@example.com"),
+            Hmac({reinterpret_cast<const char*>(pseudonyms.data()), pseudonyms.size()})
+                .mac("email\0zo\xc3\xab@example.com"sv));
+  EXPECT_EQ(test_key().permutation_key("hash"), hkdf("permutation\0hash"sv));
 }
 
 TEST(Hmac, TheIdSaysWhichKeyAndNotWhat) {
-  EXPECT_EQ(test_key().id().size(), 16U);
+  EXPECT_TRUE(test_key().id().starts_with(fmt::format("{}:", kPseudonymVersion))) << test_key().id();
+  EXPECT_EQ(test_key().id().size(), kPseudonymVersion.size() + 17);
   EXPECT_NE(test_key().id(), MaskingKey(Secret("another key, of 16 bytes or more")).id());
 }
 

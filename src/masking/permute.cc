@@ -46,7 +46,7 @@ struct IntegerPermutation::Tier {
 
 IntegerPermutation::IntegerPermutation(const MaskingKey& key, std::string_view domain) : sip_key_{} {
   static_assert(kSipKeyBytes == crypto_shorthash_siphash24_KEYBYTES);
-  Digest digest = key.pseudonym(domain, "integer permutation");
+  Digest digest = key.permutation_key(domain);
   std::memcpy(sip_key_.data(), digest.data(), sip_key_.size());
 }
 

@@ -7,10 +7,10 @@
 // left), and what fits in a JavaScript number (2^53) stays so.
 //
 // Within a tier: a Feistel network of 10 rounds over the tier's bits, walked until it lands in the tier
-// (Black, Rogaway, CT-RSA 2002: "Ciphers with Arbitrary Finite Domains"), with SipHash-2-4 under a key from
-// the HMAC as its round function. Ten rounds as in NIST SP 800-38G's FF1; FF1 itself would cost some ten AES
-// key uses a round and adds nothing here. E(x) alone may have fixed points, so the value is E(E⁻¹(x) + 1): a
-// permutation with one cycle through the whole tier, and none of length one.
+// (Black, Rogaway, CT-RSA 2002: "Ciphers with Arbitrary Finite Domains"), with SipHash-2-4 under a subkey of
+// its own (hmac.h) as its round function. Ten rounds as in NIST SP 800-38G's FF1; FF1 itself would cost some
+// ten AES key uses a round and adds nothing here. E(x) alone may have fixed points, so the value is E(E⁻¹(x)
+// + 1): a permutation with one cycle through the whole tier, and none of length one.
 //
 // Private to the masking room. Immutable, thread-safe.
 #pragma once

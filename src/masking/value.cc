@@ -170,11 +170,11 @@ Result<Subject> Subject::make(const Build& build) {
   return subject;
 }
 
-Digest Subject::digest(RowFields row, std::string_view canonical) const {
-  if (!by_) return key_->pseudonym(domain_, canonical);
+Digest Subject::offset(RowFields row, std::string_view canonical) const {
+  if (!by_) return key_->offset(domain_, canonical);
   thread_local std::string text;
   text.clear();
-  return key_->pseudonym(domain_, by_->append(row, text) ? std::string_view(text) : canonical);
+  return key_->offset(domain_, by_->append(row, text) ? std::string_view(text) : canonical);
 }
 
 }  // namespace ytb::masking

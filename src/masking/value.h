@@ -45,12 +45,13 @@ class RowKey {
   TextCodec codec_;
 };
 
-// What is hashed for a value of a row: the `by:` column where there is one that is not NULL, else the value.
+// What decides by how much a value of a row is moved: the `by:` column where there is one that is not NULL,
+// else the value.
 class Subject {
  public:
   static Result<Subject> make(const Build& build);
   // `canonical`: of the value itself.
-  [[nodiscard]] Digest digest(RowFields row, std::string_view canonical) const;
+  [[nodiscard]] Digest offset(RowFields row, std::string_view canonical) const;
 
  private:
   const MaskingKey* key_ = nullptr;

@@ -67,7 +67,7 @@ struct Proof {
   Instant data_as_of;
   Instant made_at;
   std::string policy_digest;  // SHA-256 of policy and lock, hex
-  std::string key_id;         // first 16 hex digits of HMAC(key, "key id"); says which key, not what
+  std::string key_id;         // of the masking key, with the pseudonyms' version: masking/hmac.h
   std::string masking_none;   // the written reason of `masking: {none: …}`; else empty
   std::string program;        // "yesterdaytabase 0.1.0"
   std::vector<Check> checks;
