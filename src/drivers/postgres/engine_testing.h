@@ -135,6 +135,7 @@ class EngineTest : public EngineCalls {
     spec_.copy_id = "shop-yesterday-20260101-000000-1";
     spec_.data_as_of = "2026-01-01T00:00:00Z";
     spec_.engine_major = testing::postgres_major();
+    spec_.bin_dir = testing::postgres_bin_dir();
     spec_.port = testing::free_port();
     spec_.run_as = testing::server_user();
     spec_.admin_role = admin_role_;

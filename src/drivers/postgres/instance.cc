@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
+#include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
 #include "drivers/postgres/server_settings.h"
@@ -110,33 +112,37 @@ Status check_socket_path(const ports::InstanceSpec& spec) {
                .hint = "choose a shorter copies.directory"};
 }
 
-// Ours is made, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, no event
-// trigger, hook or check of production's runs, and the bootstrap role is shut like the others.
-std::vector<std::string> shut_statements(const std::string& admin_role) {
-  std::string admin = hex_literal(admin_role);
+// OID 10 is ours, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, and no
+// event trigger, hook or check of production's runs.
+std::vector<std::string> shut_statements() {
   return {
-      // Fails harmlessly where an earlier run made it.
-      fmt::format("CREATE ROLE \"{}\"", admin_role),
-      fmt::format(
-          "UPDATE pg_authid SET rolsuper = true, rolinherit = true, rolcreaterole = true, rolcreatedb = "
-          "true, rolbypassrls = true, rolcanlogin = true, rolconnlimit = -1, rolpassword = NULL, "
-          "rolvaliduntil = NULL WHERE rolname = {}",
-          admin),
-      fmt::format("UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolname <> {} AND "
-                  "(rolcanlogin OR rolpassword IS NOT NULL)",
-                  admin),
+      "UPDATE pg_authid SET rolsuper = true, rolinherit = true, rolcreaterole = true, rolcreatedb = true, "
+      "rolbypassrls = true, rolcanlogin = true, rolconnlimit = -1, rolpassword = NULL, rolvaliduntil = NULL "
+      "WHERE oid = 10",
+      "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE oid <> 10 AND (rolcanlogin OR "
+      "rolpassword IS NOT NULL)",
       "CHECKPOINT",
   };
 }
 
 std::string shut_check(const std::string& admin_role) {
-  std::string admin = hex_literal(admin_role);
   return fmt::format(
-      "SELECT (SELECT count(*) FROM pg_authid WHERE rolname <> {0} AND (rolcanlogin OR rolpassword IS "
-      "NOT NULL)) + (SELECT abs(count(*) - 1) FROM pg_authid WHERE rolname = {0} AND rolsuper AND "
-      "rolcanlogin) AS ytb",
-      admin);
+      "SELECT (SELECT count(*) FROM pg_authid WHERE oid <> 10 AND (rolcanlogin OR rolpassword IS NOT NULL)) "
+      "+ "
+      "(SELECT abs(count(*) - 1) FROM pg_authid WHERE oid = 10 AND rolname = {} AND rolsuper AND "
+      "rolcanlogin) AS "
+      "ytb",
+      hex_literal(admin_role));
 }
+
+// What hand-over has to know first; bytes as hex. Half-dropped databases (datconnlimit = -2) admit nobody and
+// are dropped by defuse.
+constexpr const char* kListDatabases =
+    "SELECT encode(namesend(datname), 'hex') AS ytb_database FROM pg_database WHERE datconnlimit <> -2";
+constexpr const char* kListPrepared =
+    "SELECT encode(namesend(database), 'hex') AS ytb_database_of, encode(textsend(gid), 'hex') AS ytb_gid "
+    "FROM "
+    "pg_prepared_xacts";
 
 bool is_reserved_name(const std::string& name) {
   return !name.empty() && name.size() <= 63 && name[0] >= 'a' && name[0] <= 'z' && !name.starts_with("pg_") &&
@@ -205,6 +211,75 @@ bool wait_gone(const ports::InstanceSpec& spec, pid_t pid, seconds patience) {
   return false;
 }
 
+// One run of single-user mode after the other, and a stop between any two of them.
+class HandOver {
+ public:
+  HandOver(const ports::InstanceSpec& spec, const std::string& bin_dir, ports::Progress& progress,
+           const StopFlag& stop)
+      : spec_(spec), bin_dir_(bin_dir), progress_(progress), stop_(stop) {}
+
+  Status run() {
+    YTB_ASSIGN(std::string seen, run_in("", {kListDatabases, kListPrepared}));
+    YTB_TRY(roll_back_prepared(seen));
+    std::vector<std::string> statements = hand_over_role(spec_.admin_role, spec_.engine_major);
+    for (std::string& statement : shut_statements()) statements.push_back(std::move(statement));
+    statements.push_back(
+        fmt::format("SELECT label AS ytb_under_way FROM pg_shseclabel WHERE objoid = 10 AND provider = '{}'",
+                    kLabelUnderWay));
+    YTB_ASSIGN(std::string roles, run_in("", std::move(statements), shut_check(spec_.admin_role)));
+    if (printed_values(roles, "ytb_under_way").empty()) return {};  // an earlier run finished it
+    for (const std::string& database : printed_bytes(seen, "ytb_database")) {
+      progress_.update({.stage = "recover", .item = "roles"});
+      YTB_TRY(run_in(database, hand_over_objects(spec_.admin_role, spec_.engine_major), not_handed_over()));
+    }
+    YTB_TRY(run_in("", finish_hand_over()));
+    return {};
+  }
+
+ private:
+  Result<std::string> run_in(const std::string& database, std::vector<std::string> statements,
+                             std::string expect_zero = "SELECT 0 AS ytb") {
+    YTB_TRY(stop_.check());
+    auto tell = [this](std::string_view line) {
+      // "redo in progress, elapsed time: …" from version 15 on.
+      if (line.find("redo in progress") != std::string_view::npos)
+        progress_.update({.stage = "recover", .item = "redo"});
+    };
+    return run_single_user(
+        spec_, bin_dir_,
+        {.database = database, .statements = std::move(statements), .expect_zero = std::move(expect_zero)},
+        tell, &stop_);
+  }
+
+  // What a prepared transaction locks, a role above all, nobody else could update.
+  Status roll_back_prepared(const std::string& seen) {
+    std::map<std::string, std::vector<std::string>> gids;
+    std::vector<std::string> databases = printed_bytes(seen, "ytb_database_of");
+    std::vector<std::string> names = printed_bytes(seen, "ytb_gid");
+    for (size_t i = 0; i < std::min(databases.size(), names.size()); ++i)
+      gids[databases[i]].push_back(names[i]);
+    for (const auto& [database, of] : gids) {
+      std::vector<std::string> statements;
+      for (const std::string& gid : of) {
+        statements.push_back("ROLLBACK PREPARED " + hex_literal(gid));
+      }
+      statements.push_back(fmt::format(
+          "INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' || "
+          "current_database(), '{}' WHERE NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = "
+          "current_database())",
+          kLabelPrepared, of.size()));
+      YTB_TRY(run_in(database, std::move(statements),
+                     "SELECT count(*) AS ytb FROM pg_prepared_xacts WHERE database = current_database()"));
+    }
+    return {};
+  }
+
+  const ports::InstanceSpec& spec_;
+  const std::string& bin_dir_;
+  ports::Progress& progress_;
+  const StopFlag& stop_;
+};
+
 Result<std::string> our_name() {
   YTB_ASSIGN(os::User ourselves, os::find_user(""));
   if (!ourselves.name.empty()) return ourselves.name;
@@ -238,13 +313,7 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
   YTB_TRY(record_boot(spec));
   YTB_TRY(check_same_boot(spec));
   progress.update({.stage = "recover", .item = spec.copy_id});
-  auto tell = [&](std::string_view line) {
-    // "redo in progress, elapsed time: …" from version 15 on.
-    if (line.find("redo in progress") != std::string_view::npos)
-      progress.update({.stage = "recover", .item = "redo"});
-  };
-  YTB_TRY(run_single_user(spec, bin_dir, shut_statements(spec.admin_role), shut_check(spec.admin_role), tell,
-                          &stop));
+  YTB_TRY(HandOver(spec, bin_dir, progress, stop).run());
   return check_links(spec.root);
 }
 
@@ -264,7 +333,12 @@ Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
   YTB_TRY(stop(spec));
   std::vector<std::string> statements = {
       "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolcanlogin OR rolpassword IS NOT "
-      "NULL"};
+      "NULL",
+      // Long since done by defuse: what opens a door takes nobody's word for it.
+      "UPDATE pg_authid SET rolsuper = false, rolcreaterole = false, rolreplication = false WHERE oid <> 10 "
+      "AND "
+      "(rolsuper OR rolcreaterole OR rolreplication)",
+      "DELETE FROM pg_shseclabel WHERE provider LIKE 'yesterdaytabase%'"};
   for (const ports::AccessGrant& grant : grants) {
     if (grant.role.name == spec.admin_role) {
       return Error{
@@ -276,14 +350,19 @@ Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
         "= {} AND NOT rolsuper AND NOT rolreplication AND oid <> 10",
         hex_literal(verifier), hex_literal(grant.role.name)));
   }
-  statements.emplace_back("VACUUM (FULL) pg_authid");  // earlier verifiers' bytes
+  statements.emplace_back("VACUUM (FULL) pg_authid, pg_shseclabel");  // earlier verifiers' bytes
   statements.emplace_back("CHECKPOINT");
   std::string check = fmt::format(
-      "SELECT abs(count(*) - {}) + count(*) FILTER (WHERE rolsuper OR rolname = {}) AS ytb "
-      "FROM pg_authid WHERE rolcanlogin OR rolpassword IS NOT NULL",
-      grants.size(), hex_literal(spec.admin_role));
+      "SELECT abs(count(*) - {}) + count(*) FILTER (WHERE rolsuper OR oid = 10) + (SELECT count(*) FROM "
+      "pg_authid WHERE oid <> 10 AND (rolsuper OR rolcreaterole OR rolreplication)) AS ytb FROM pg_authid "
+      "WHERE "
+      "rolcanlogin OR rolpassword IS NOT NULL",
+      grants.size());
   progress.update({.stage = "open", .item = "roles"});
-  YTB_TRY(run_single_user(spec, bin_dir, statements, check, nullptr, nullptr));
+  auto done = run_single_user(spec, bin_dir,
+                              {.database = {}, .statements = std::move(statements), .expect_zero = check},
+                              nullptr, nullptr);
+  if (!done.ok()) return std::move(done).error();
   progress.update({.stage = "open", .item = "sync"});
   auto synced = os::run_checked(os::Command{.argv = {bin_dir + "/initdb", "--sync-only", "-D", spec.data()},
                                             .run_as = spec.run_as,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/text.h"
 #include "drivers/os/subprocess.h"
 
@@ -24,36 +26,68 @@ std::string hex_literal(std::string_view text) {
   return out + "'";
 }
 
-Status run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                       const std::vector<std::string>& statements, const std::string& expect_zero,
-                       const std::function<void(std::string_view)>& on_line, const StopFlag* stop) {
+std::vector<std::string> printed_values(std::string_view output, std::string_view column) {
+  std::vector<std::string> values;
+  const std::string before = fmt::format(": {} = \"", column);
+  for (size_t at = output.find(before); at != std::string_view::npos; at = output.find(before, at)) {
+    at += before.size();
+    size_t end = output.find('"', at);
+    if (end == std::string_view::npos) break;
+    values.emplace_back(output.substr(at, end - at));
+  }
+  return values;
+}
+
+std::vector<std::string> printed_bytes(std::string_view output, std::string_view column) {
+  std::vector<std::string> values = printed_values(output, column);
+  for (std::string& value : values) {
+    std::string bytes;
+    for (size_t i = 0; i + 1 < value.size(); i += 2) {
+      unsigned byte = 0;
+      std::from_chars(value.data() + i, value.data() + i + 2, byte, 16);
+      bytes += static_cast<char>(byte);
+    }
+    value = std::move(bytes);
+  }
+  return values;
+}
+
+Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                    const SingleUserWork& work,
+                                    const std::function<void(std::string_view)>& on_line,
+                                    const StopFlag* stop) {
   // With -j a statement ends at semicolon and empty line; none of ours has one inside.
   std::string input;
-  for (const std::string& statement : statements) input += statement + ";\n\n";
-  input += expect_zero + ";\n\n";
+  for (const std::string& statement : work.statements) input += statement + ";\n\n";
+  input += work.expect_zero + ";\n\n";
   Error last{.code = Code::kExternal, .message = "no database to start in", .hint = {}};
   // template1 may have been dropped or renamed by production: postgres will do as well, and template0 is
   // always there.
-  for (const char* database : {"template1", "postgres", "template0"}) {
-    os::Command command{.argv = {bin_dir + "/postgres", "--single", "-j", "-D", spec.data(), "-c",
-                                 "log_min_messages=log", "-c", "client_min_messages=error", database},
-                        .run_as = spec.run_as,
-                        .stdin_text = input,
-                        .timeout = kRecoveryMax,
-                        .stop = stop,
-                        .on_stderr = on_line,
-                        .end_signal = 15};
+  std::vector<std::string> databases = {"template1", "postgres", "template0"};
+  if (!work.database.empty()) databases = {work.database};
+  for (const std::string& database : databases) {
+    // search_path: functions of production's in public would fit some calls better than the server's own.
+    // "--": a name may begin with a dash.
+    os::Command command{
+        .argv = {bin_dir + "/postgres", "--single", "-j", "-D", spec.data(), "-c", "log_min_messages=log",
+                 "-c", "client_min_messages=error", "-c", "search_path=pg_catalog", "--", database},
+        .run_as = spec.run_as,
+        .stdin_text = input,
+        .timeout = kRecoveryMax,
+        .stop = stop,
+        .on_stderr = on_line,
+        .end_signal = 15};
     auto finished = os::run(command);
     if (!finished.ok()) return std::move(finished).error();
-    if (finished->out.find("ytb = \"0\"") != std::string::npos && finished->ok()) return {};
+    if (finished->out.find("ytb = \"0\"") != std::string::npos && finished->ok())
+      return std::move(finished->out);
     last = Error{
         .code = Code::kExternal,
         .message = fmt::format("the server did not do what it was told in single-user mode (exit status {}): "
                                "{}",
                                finished->exit_status, tail(finished->err)),
         .hint = "the snapshot may lack WAL, or the server's version may not fit"};
-    bool absent =
-        finished->err.find("database \"" + std::string(database) + "\" does not exist") != std::string::npos;
+    bool absent = finished->err.find("database \"" + database + "\" does not exist") != std::string::npos;
     if (!absent) break;
   }
   return last;

@@ -13,12 +13,27 @@
 
 namespace ytb::postgres {
 
-// Runs statements, one each, in the first of template1, postgres that lets us in. The server recovers first
-// where it must. Errors of single statements do not end it (there are none to catch): `expect_zero` is a
-// query of one count, named "ytb", that must be 0 at the end.
-Status run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                       const std::vector<std::string>& statements, const std::string& expect_zero,
-                       const std::function<void(std::string_view)>& on_line, const StopFlag* stop);
+// What one run is to do.
+struct SingleUserWork {
+  // Any bytes; "": the first of template1, postgres, template0 that there is.
+  std::string database = {};
+  std::vector<std::string> statements = {};
+  // A query of one count, named "ytb", that must be 0 at the end.
+  std::string expect_zero = "SELECT 0 AS ytb";
+};
+
+// Runs statements, one each, with search_path = pg_catalog. The server recovers first where it must. Errors
+// of single statements do not end it (there are none to catch): only expect_zero tells. Returns what the
+// server printed.
+Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                    const SingleUserWork& work,
+                                    const std::function<void(std::string_view)>& on_line,
+                                    const StopFlag* stop);
+
+// The values of one column in what a run printed; columns whose values hold no quote or line end.
+std::vector<std::string> printed_values(std::string_view output, std::string_view column);
+// The same of a column of hex digits, as bytes.
+std::vector<std::string> printed_bytes(std::string_view output, std::string_view column);
 
 // E'\x61\x62': any bytes as a literal that cannot end early, whatever single-user mode makes of them.
 std::string hex_literal(std::string_view text);
