@@ -48,7 +48,7 @@ namespace ytb {
 namespace {
 
 constexpr int kServerMajorMin = 13;
-constexpr int kServerMajorMax = 17;
+constexpr int kServerMajorMax = 18;
 
 // Signal handlers can only reach what has static storage.
 StopFlag stop_flag;                          // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)

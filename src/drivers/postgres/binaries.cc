@@ -13,7 +13,7 @@ namespace ytb::postgres {
 namespace {
 
 constexpr int kMajorMin = 13;  // before, there is no backup manifest
-constexpr int kMajorMax = 17;
+constexpr int kMajorMax = 18;
 constexpr const char* kNeeded[] = {"postgres", "initdb", "pg_controldata"};
 
 // "postgres (PostgreSQL) 15.20 (Debian …)" → 15; "17devel" → 17; 0 where it is something else.
