@@ -276,7 +276,8 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   set("unix_socket_permissions", closed ? "0700" : "0777");
   set("listen_addresses", closed ? "" : "127.0.0.1");
   set("cluster_name", spec.copy_id.substr(0, 63));
-  set("shared_preload_libraries", join(spec.preload, ","));
+  // Never while raw: a library's own code does not ask what a copy is.
+  set("shared_preload_libraries", closed ? "" : join(spec.preload, ","));
   set("session_preload_libraries", "");
   set("local_preload_libraries", "");
   // No senders, workers or archiving: a copy talks to nobody.
