@@ -28,32 +28,6 @@ constexpr std::string_view kReach =
     "'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription', 'rds_superuser', "
     "'rds_replication', 'rds_password', 'rds_iam', 'rds_ad')) ";
 
-// Functions that reach beyond the database, and that an access role may execute. Languages that are not
-// trusted (C of an extension's own makers apart, and aggregates, which are always 'internal'); SECURITY
-// DEFINER owned by a superuser; the system's own
-// file functions.
-constexpr std::string_view kDangerousFunctions =
-    "SELECT DISTINCT p.oid::int8, p.oid::regprocedure::text, p.prokind, o.rolsuper, (p.proowner IN (SELECT "
-    "role FROM "
-    "reach)), CASE WHEN p.prosecdef AND o.rolsuper AND p.oid >= 16384 THEN 'runs as superuser (SECURITY "
-    "DEFINER)' WHEN "
-    "p.oid < 16384 THEN 'reads or writes the server''s files' ELSE 'is written in the untrusted language ' "
-    "|| "
-    "l.lanname END FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_roles o ON o.oid = "
-    "p.proowner JOIN "
-    "reach r ON has_function_privilege(r.role, p.oid, 'EXECUTE') WHERE NOT EXISTS (SELECT FROM dangerous d "
-    "WHERE d.oid "
-    "= r.role) AND ((p.prosecdef AND o.rolsuper AND p.oid >= 16384) OR (NOT l.lanpltrusted AND p.oid >= "
-    "16384 AND "
-    "l.lanname NOT IN ('internal', 'c')) OR (l.lanname IN ('c', 'internal') AND p.prokind <> 'a' AND p.oid "
-    ">= 16384 AND NOT "
-    "EXISTS (SELECT "
-    "FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')) OR "
-    "(p.proname IN "
-    "('pg_read_file', 'pg_read_binary_file', 'pg_ls_dir', 'pg_stat_file', 'lo_import', "
-    "'lo_export', 'pg_file_write', 'pg_file_read', 'pg_file_rename', 'pg_file_unlink', 'pg_file_sync', "
-    "'pg_logdir_ls')))";
-
 Error no_such_role(const std::string& name, std::string_view what) {
   return Error{.code = Code::kConfig,
                .message = fmt::format("{} '{}' does not exist in production", what, printable(name)),
@@ -109,6 +83,12 @@ Status make_or_take(Connection& session, const model::AccessRole& role) {
   for (const std::string& group : role.member_of) {
     YTB_ASSIGN(RoleFacts of, look_up(session, group));
     if (!of.there) return no_such_role(group, "the role");
+    // Former superusers are members of every owner (server_power.h): granted again, it may look circular.
+    YTB_ASSIGN(Rows already,
+               session.query("SELECT FROM pg_auth_members WHERE roleid = (SELECT oid FROM pg_roles WHERE "
+                             "rolname = $1) AND member = (SELECT oid FROM pg_roles WHERE rolname = $2)",
+                             {group, role.name}));
+    if (!already.empty()) continue;
     YTB_TRY(session.execute(fmt::format("GRANT {} TO {}", session.identifier(group), quoted)));
   }
   return {};
@@ -195,45 +175,6 @@ Status arrange_access_roles(Connection& session, const std::vector<model::Access
   return take_away_parameters(session, names);
 }
 
-Status prepare_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {
-  return in_transaction(session, [&]() -> Status {
-    YTB_TRY(arrange_access_roles(session, access));
-    // Once more: whatever was just made or granted, nobody but us logs in.
-    return session.execute(
-        "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE rolname <> session_user AND "
-        "(rolcanlogin "
-        "OR rolpassword IS NOT NULL)");
-  });
-}
-
-Status take_away_in_database(Connection& session, const std::vector<model::AccessRole>& access) {
-  if (access.empty()) return {};
-  std::string names = names_json(access);
-  return in_transaction(session, [&]() -> Status {
-    YTB_ASSIGN(Rows functions,
-               session.query(std::string(kReach) + std::string(kDangerousFunctions), {names}));
-    if (functions.empty()) return {};
-    YTB_ASSIGN(
-        Rows roles,
-        session.query(std::string(kReach) + "SELECT g.rolname FROM reach r JOIN pg_roles g ON g.oid = r.role",
-                      {names}));
-    std::string whom = "PUBLIC";
-    for (int row = 0; row < roles.count(); ++row) whom += ", " + session.identifier(roles.at(row, 0));
-    for (int row = 0; row < functions.count(); ++row) {
-      std::string signature = functions.text(row, 1);  // regprocedure quotes what must be quoted
-      if (functions.truth(row, 4)) {                   // an owner could grant it back to itself
-        YTB_ASSIGN(std::string owner, session.value("SELECT rolname FROM pg_roles WHERE oid = 10"));
-        YTB_TRY(session.execute(
-            fmt::format("ALTER ROUTINE {} OWNER TO {}", signature, session.identifier(owner))));
-      }
-      YTB_TRY(session.execute(fmt::format("REVOKE ALL ON ROUTINE {} FROM {} CASCADE", signature, whom)));
-      YTB_TRY(record_deed(session, fmt::format("taken from the access roles: EXECUTE on {}, which {}",
-                                               printable(signature), printable(functions.at(row, 5)))));
-    }
-    return {};
-  });
-}
-
 Result<std::vector<std::string>> dangerous_roles(Connection& session,
                                                  const std::vector<model::AccessRole>& access) {
   std::vector<std::string> found;
@@ -245,18 +186,6 @@ Result<std::vector<std::string>> dangerous_roles(Connection& session,
                            {names}));
   for (int row = 0; row < roles.count(); ++row) {
     found.push_back(fmt::format("an access role can act as {}", printable(roles.at(row, 0))));
-  }
-  return found;
-}
-
-Result<std::vector<std::string>> dangerous_rights(Connection& session,
-                                                  const std::vector<model::AccessRole>& access) {
-  YTB_ASSIGN(std::vector<std::string> found, dangerous_roles(session, access));
-  std::string names = names_json(access);
-  YTB_ASSIGN(Rows functions, session.query(std::string(kReach) + std::string(kDangerousFunctions), {names}));
-  for (int row = 0; row < functions.count(); ++row) {
-    found.push_back(fmt::format("an access role can execute {}, which {}", printable(functions.at(row, 1)),
-                                printable(functions.at(row, 5))));
   }
   return found;
 }

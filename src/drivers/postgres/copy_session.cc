@@ -46,8 +46,8 @@ Result<Connection> open_copy_anywhere(const ports::SessionTarget& target, const 
 
 Result<std::vector<std::string>> list_databases(Connection& session) {
   YTB_ASSIGN(Rows rows,
-             session.query("SELECT datname FROM pg_catalog.pg_database WHERE datname <> 'template0' AND "
-                           "datconnlimit <> -2 ORDER BY datname"));
+             session.query("SELECT datname FROM pg_catalog.pg_database WHERE (datname <> 'template0' OR "
+                           "datallowconn) AND datconnlimit <> -2 ORDER BY datname"));
   std::vector<std::string> names;
   for (int row = 0; row < rows.count(); ++row) {
     bool provider = session.kind() == SessionKind::kMaster && rows.at(row, 0) == kProviderDatabase;
@@ -76,12 +76,13 @@ Status remember_to_close(Connection& session, const std::vector<std::string>& da
 }
 
 Status let_us_in_everywhere(Connection& session) {
-  YTB_ASSIGN(Rows shut,
-             session.query("SELECT datname FROM pg_catalog.pg_database WHERE NOT datallowconn AND datname "
-                           "<> 'template0' AND datconnlimit <> -2"));
+  YTB_ASSIGN(Rows shut, session.query("SELECT datname FROM pg_catalog.pg_database WHERE NOT datallowconn AND "
+                                      "datconnlimit <> -2"));
   std::vector<std::string> names;
   for (int row = 0; row < shut.count(); ++row) {
-    bool provider = session.kind() == SessionKind::kMaster && shut.at(row, 0) == kProviderDatabase;
+    // What belongs to the provider a master cannot open.
+    bool provider = session.kind() == SessionKind::kMaster &&
+                    (shut.at(row, 0) == kProviderDatabase || shut.at(row, 0) == "template0");
     if (!provider) names.push_back(shut.text(row, 0));
   }
   YTB_TRY(remember_to_close(session, names));
@@ -95,8 +96,18 @@ Status let_us_in_everywhere(Connection& session) {
 Status close_again(Connection& session) {
   YTB_ASSIGN(std::vector<std::string> names, databases_to_close(session));
   for (const std::string& name : names) {
-    YTB_TRY(
-        session.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS false", session.identifier(name))));
+    const std::string quoted = session.identifier(name);
+    YTB_TRY(session.execute(fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS false", quoted)));
+    if (session.kind() == SessionKind::kMaster) continue;
+    YTB_TRY(session.execute(fmt::format("ALTER DATABASE {} OWNER TO SESSION_USER", quoted)));
+  }
+  return {};
+}
+
+Status forbid_copying(Connection& session, const std::vector<std::string>& databases) {
+  if (session.kind() == SessionKind::kMaster) return {};
+  for (const std::string& name : databases) {
+    YTB_TRY(session.execute(fmt::format("ALTER DATABASE {} IS_TEMPLATE false", session.identifier(name))));
   }
   return {};
 }

@@ -21,14 +21,17 @@ Result<Connection> open_copy_anywhere(const ports::SessionTarget& target, const 
 // Whether `target` is a closed copy of ours; for catalog(), which reads productions too.
 Result<bool> is_closed_copy(Connection& session);
 
-// All databases but template0 and half-dropped ones, by name.
+// All databases that admit us by now, and half-dropped ones not among them, by name.
 Result<std::vector<std::string>> list_databases(Connection& session);
 
 // Databases with ALLOW_CONNECTIONS false are opened to us and remembered (in the comment of our own role,
-// which is a shared object); close_again() makes them as they were, together with those of `also_close`.
+// which is a shared object); close_again() shuts them again, and gives them to our own role, as an owner
+// could open or copy them (not on RDS).
 Status let_us_in_everywhere(Connection& session);
 Status remember_to_close(Connection& session, const std::vector<std::string>& databases);
 Result<std::vector<std::string>> databases_to_close(Connection& session);
 Status close_again(Connection& session);
+// Omitted databases cannot be copied by CREATE DATABASE … TEMPLATE. Not on RDS.
+Status forbid_copying(Connection& session, const std::vector<std::string>& databases);
 
 }  // namespace ytb::postgres

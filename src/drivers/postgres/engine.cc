@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/text.h"
-#include "drivers/postgres/access_rights.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/defuse.h"
@@ -15,6 +14,7 @@
 #include "drivers/postgres/rds_defuse.h"
 #include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/rds_warm_up.h"
+#include "drivers/postgres/server_power.h"
 #include "drivers/postgres/verify.h"
 
 namespace ytb::postgres {
@@ -131,8 +131,8 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   catalog.provenance = target.label;
   YTB_ASSIGN(Rows rows,
              source.session.query("SELECT datname, datallowconn, datistemplate, datdba = (SELECT oid FROM "
-                                  "pg_roles WHERE rolname = 'rdsadmin') FROM pg_database WHERE datname <> "
-                                  "'template0' AND datconnlimit <> -2 ORDER BY datname"));
+                                  "pg_roles WHERE rolname = 'rdsadmin') FROM pg_database WHERE (datname <> "
+                                  "'template0' OR datallowconn) AND datconnlimit <> -2 ORDER BY datname"));
   for (int row = 0; row < rows.count(); ++row) {
     std::string name = rows.text(row, 0);
     // The provider's own, which admits nobody else; another's of that name is judged.
@@ -148,6 +148,9 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
     YTB_ASSIGN(Connection session, Connection::open(target, name, source.kind));
     YTB_ASSIGN(masking::Database database, read_database(session, name, source.in_copy()));
     if (shut.contains(name)) database.allows_connections = false;
+    // As initdb made it: nothing in it, nobody in it. Decided by looking, in every copy.
+    const bool pristine = database.tables.empty() && database.large_objects == 0 && shut.contains(name);
+    if (name == "template0" && pristine) continue;
     catalog.databases.push_back(std::move(database));
   }
   return catalog;
@@ -211,13 +214,13 @@ Result<model::Evidence> PostgresEngine::defuse(const ports::SessionTarget& targe
     YTB_TRY(defuse_database(inside));
   }
   YTB_TRY(defuse_server(session));
-  YTB_TRY(prepare_access_roles(session, access));
+  YTB_TRY(take_power_from_roles(session, access));
   model::Evidence evidence;
   std::vector<std::string> armed;
   for (const std::string& name : names) {
     // Half-dropped databases have gone by now.
     YTB_ASSIGN(Connection inside, open_copy(target, name));
-    YTB_TRY(take_away_in_database(inside, access));
+    YTB_TRY(take_power_in_database(inside));
     YTB_ASSIGN(std::vector<std::string> lines, recorded_deeds(inside));
     for (const std::string& line : lines) evidence.defused.push_back(printable(name) + ": " + line);
     YTB_ASSIGN(std::vector<std::string> left, still_armed(inside));
@@ -228,6 +231,11 @@ Result<model::Evidence> PostgresEngine::defuse(const ports::SessionTarget& targe
                  .message = fmt::format("could not be switched off: {}", join(armed, ", ")),
                  .hint = "the copy stays closed; see the server's log",
                  .retry = Retry::kLater};
+  }
+  YTB_ASSIGN(std::vector<std::string> shut, databases_to_close(session));
+  for (const std::string& name : shut) {
+    evidence.defused.push_back(printable(name) +
+                               ": admits nobody, as in production, and belongs to our own role");
   }
   evidence.defused.push_back("server: every role of production shut out, its password removed");
   return evidence;

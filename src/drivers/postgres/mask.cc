@@ -99,6 +99,7 @@ class MaskRun {
       if (database.plan->omitted) omitted.push_back(database.plan->database.name);
     }
     YTB_TRY(remember_to_close(session, omitted));
+    YTB_TRY(forbid_copying(session, omitted));
     if (!rds_) {
       for (const char* catalog : {"pg_authid", "pg_shdescription"}) {
         YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));

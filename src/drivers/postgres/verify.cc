@@ -17,6 +17,7 @@
 #include "drivers/postgres/rds_defuse.h"
 #include "drivers/postgres/rds_mask.h"
 #include "drivers/postgres/rds_session.h"
+#include "drivers/postgres/server_power.h"
 #include "drivers/postgres/table_checks.h"
 
 namespace ytb::postgres {
@@ -107,8 +108,11 @@ Wrong doors_of_databases(Connection& session) {
   YTB_ASSIGN(std::vector<std::string> names, databases_to_close(session));
   for (const std::string& name : names) {
     YTB_ASSIGN(Rows rows,
-               session.query("SELECT FROM pg_database WHERE datname = $1 AND datallowconn", {name}));
-    if (!rows.empty()) wrong.push_back(printable(name) + " admits connections");
+               session.query("SELECT datallowconn, datdba = 10 FROM pg_database WHERE datname = $1", {name}));
+    if (rows.empty()) continue;
+    if (rows.truth(0, 0)) wrong.push_back(printable(name) + " admits connections");
+    if (session.kind() == SessionKind::kCopy && !rows.truth(0, 1))
+      wrong.push_back(printable(name) + " has an owner who could open it");
   }
   return wrong;
 }
@@ -150,7 +154,17 @@ class VerifyRun {
     list_.open("nothing_armed",
                "no subscription, slot, prepared transaction, reachable foreign server, credential or "
                "preloaded library");
-    list_.open("databases_closed", "databases that production keeps shut, and omitted ones, admit nobody");
+    list_.open(
+        "databases_closed",
+        rds_ ? "databases that production keeps shut, and omitted ones, admit nobody"
+             : "databases that production keeps shut, and omitted ones, admit nobody, and only our own role "
+               "could open or copy them");
+    if (!rds_) {
+      list_.open(
+          "no_power_inside",
+          "nobody but our own role, which cannot log in, is a superuser or reaches the server's files, "
+          "programs or replication; code of libraries in C is held by the host alone");
+    }
     list_.open("identity_kept", "triggers, CHECKs, event triggers and our own traces are as before masking");
     if (request_.plan == nullptr) return;
     list_.open("row_counts", "masked tables have as many rows as before, emptied ones none");
@@ -175,7 +189,8 @@ class VerifyRun {
     } else {
       list_.add("identity_kept", Wrong(std::move(removed).error()), name);
     }
-    list_.add("access_roles_safe", dangerous_rights(session, request_.access), name);
+    list_.add("access_roles_safe", dangerous_roles(session, request_.access), name);
+    list_.add("no_power_inside", power_left(session), name);
     list_.add("nothing_armed", still_armed(session), name);
     return {};
   }
