@@ -28,6 +28,7 @@
 #include "drivers/basebackup/source.h"
 #include "drivers/local/local_host.h"
 #include "drivers/notify/command_notifier.h"
+#include "drivers/os/environment.h"
 #include "drivers/os/files.h"
 #include "drivers/os/tcp_ports.h"
 #include "drivers/os/users.h"
@@ -90,9 +91,9 @@ void install_signals() {
 
 // One of ours that is empty is not set: templates and task definitions cannot leave one out.
 std::optional<std::string> environment(const std::string& variable) {
-  const char* value = std::getenv(variable.c_str());
-  if (value == nullptr || (*value == '\0' && variable.starts_with("YTB_"))) return std::nullopt;
-  return std::string(value);
+  std::optional<std::string> value = os::variable(variable);
+  if (value && value->empty() && variable.starts_with("YTB_")) return std::nullopt;
+  return value;
 }
 
 int terminal_columns() {
@@ -361,6 +362,7 @@ cli::Output make_output() {
 int run_app(int argc, char** argv, const AppHooks& hooks) {
   // Secrets are written with their own mode; folders must stay open to the user that copies run as.
   ::umask(0022);
+  os::set_apart_variables("PG");  // libpq would go by them in every session of ours
   install_signals();
   SystemClock clock;
   AwsSessions sessions(clock, stop_flag);

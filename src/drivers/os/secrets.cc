@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
+#include "drivers/os/environment.h"
 #include "drivers/os/files.h"
 
 namespace ytb::os {
@@ -44,15 +45,14 @@ Result<Secret> resolve_secret(const model::SecretRef& reference) {
     case model::SecretRef::Kind::kNone:
       return Secret();
     case model::SecretRef::Kind::kEnvironment: {
-      const char* found =
-          ::getenv(reference.locator.c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets any
-      if (found == nullptr) {
+      std::optional<std::string> found = variable(reference.locator);
+      if (!found) {
         return Error{
             .code = Code::kConfig,
             .message = fmt::format("the environment variable {} is not set", printable(reference.locator)),
             .hint = "set it, or keep the secret in a file: file:/path"};
       }
-      value = found;
+      value = std::move(*found);
       break;
     }
     case model::SecretRef::Kind::kFile: {

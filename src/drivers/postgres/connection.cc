@@ -20,7 +20,8 @@ constexpr int kConnectTimeoutS = 15;
 constexpr int kResultsMax = 100'000;  // of one query string
 
 // Settings of every session of ours in a copy. ALTER DATABASE and ALTER ROLE … SET rank below the startup
-// packet (guc.h, PGC_S_CLIENT), so that none of production's can change what our statements mean.
+// packet (guc.h, PGC_S_CLIENT), so that none of production's can change what our statements mean. Only what
+// every version since 13 knows: an unknown name is refused there. The rest is reset by kResetSettings.
 constexpr std::string_view kCopyOptions[] = {
     "local_preload_libraries=",
     "role=none",
@@ -37,10 +38,22 @@ constexpr std::string_view kCopyOptions[] = {
     "DateStyle=ISO,MDY",
     "IntervalStyle=postgres",
     "TimeZone=UTC",
+    "timezone_abbreviations=Default",
     "extra_float_digits=1",
     "bytea_output=hex",
     "xmloption=content",
+    "xmlbinary=base64",
+    "array_nulls=on",
+    "transform_null_equals=off",
     "standard_conforming_strings=on",
+    "backslash_quote=safe_encoding",
+    "escape_string_warning=off",
+    "lc_monetary=C",
+    "lc_numeric=C",
+    "lc_time=C",
+    "default_text_search_config=pg_catalog.simple",
+    "default_table_access_method=heap",
+    "vacuum_cost_delay=0",
     "quote_all_identifiers=off",
     "check_function_bodies=off",
     "jit=off",
@@ -54,14 +67,65 @@ constexpr std::string_view kCopyOptions[] = {
 constexpr std::string_view kSuperuserOptions[] = {
     "session_preload_libraries=",
     "session_replication_role=origin",
+    "dynamic_library_path=$libdir",
+    "lc_messages=C",
     "log_statement=none",
     "log_min_duration_statement=-1",
+    "log_min_duration_sample=-1",
+    "log_transaction_sample_rate=0",
+    "log_duration=off",
     "log_min_error_statement=panic",
     "log_error_verbosity=terse",
-    "lc_messages=C",
+    "log_parameter_max_length_on_error=0",
     "zero_damaged_pages=off",
     "ignore_checksum_failure=off",
+    "temp_file_limit=-1",
 };
+
+// What can end a session before its first statement, by the version that brought it. Said in a second try.
+struct SinceMajor {
+  int major;
+  std::string_view option;
+};
+constexpr SinceMajor kNewerTimeouts[] = {{14, "idle_session_timeout=0"}, {17, "transaction_timeout=0"}};
+
+// Whatever else production set for this database or role goes back to the server's own default, in any
+// version and for any loaded library; a master may set only what every user may. Where we want another value
+// than that, it is named. max_stack_depth is left: its built-in default is less than any server starts with,
+// and a small one makes errors, never other values.
+constexpr std::string_view kResetSettings = R"sql(
+    WITH wanted (name, value) AS (VALUES
+        ('idle_session_timeout', '0'), ('transaction_timeout', '0'), ('event_triggers', 'off')),
+    found AS MATERIALIZED (
+      SELECT s.name, coalesce(wanted.value, s.boot_val, '') AS value
+      FROM pg_catalog.pg_settings AS s LEFT JOIN wanted ON wanted.name = s.name
+      WHERE s.context = ANY ($1::text[]) AND s.name <> 'max_stack_depth'
+        AND (wanted.name IS NOT NULL OR s.source IN ('global', 'database', 'user', 'database user')))
+    SELECT pg_catalog.set_config(found.name, found.value, false) FROM found)sql";
+
+// The first makes the names of the second safe, which also sets what a file of production's may say
+// otherwise.
+constexpr std::string_view kProductionFirst =
+    "SET search_path = pg_catalog, pg_temp; SET default_transaction_read_only = on; SET lock_timeout = '5s';"
+    "SET statement_timeout = '5min'; SET client_min_messages = error";
+constexpr std::string_view kProductionValues = R"sql(
+    WITH wanted (name, value) AS (VALUES
+        ('idle_session_timeout', '0'), ('transaction_timeout', '0'),
+        ('idle_in_transaction_session_timeout', '0'),
+        ('default_transaction_isolation', 'read committed'), ('default_transaction_deferrable', 'off'),
+        ('standard_conforming_strings', 'on'), ('backslash_quote', 'safe_encoding'),
+        ('escape_string_warning', 'off'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),
+        ('DateStyle', 'ISO, MDY'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'),
+        ('timezone_abbreviations', 'Default'), ('extra_float_digits', '1'), ('bytea_output', 'hex'),
+        ('xmloption', 'content'), ('xmlbinary', 'base64'), ('lc_monetary', 'C'), ('lc_numeric', 'C'),
+        ('lc_time', 'C'), ('quote_all_identifiers', 'off')),
+    found AS MATERIALIZED (
+      SELECT s.name, coalesce(wanted.value, s.boot_val, '') AS value
+      FROM pg_catalog.pg_settings AS s LEFT JOIN wanted ON wanted.name = s.name
+      WHERE s.context = 'user' AND s.name NOT IN ('search_path', 'default_transaction_read_only', 'lock_timeout',
+                                                   'statement_timeout', 'client_min_messages')
+        AND (wanted.name IS NOT NULL OR s.source IN ('global', 'database', 'user', 'database user')))
+    SELECT pg_catalog.set_config(found.name, found.value, false) FROM found)sql";
 
 void add_options(std::string& out, std::span<const std::string_view> options) {
   for (std::string_view option : options) {
@@ -73,10 +137,19 @@ void add_options(std::string& out, std::span<const std::string_view> options) {
   }
 }
 
-std::string startup_options(SessionKind kind) {
+// `major`: 0 where the server's version is not known yet.
+std::string startup_options(SessionKind kind, int major) {
   std::string out;
-  add_options(out, kCopyOptions);
+  if (kind == SessionKind::kProduction) {
+    constexpr std::string_view kBound = "statement_timeout=300000";
+    add_options(out, {&kBound, 1});
+  } else {
+    add_options(out, kCopyOptions);
+  }
   if (kind == SessionKind::kCopy) add_options(out, kSuperuserOptions);
+  for (const SinceMajor& timeout : kNewerTimeouts) {
+    if (major >= timeout.major) add_options(out, {&timeout.option, 1});
+  }
   return out;
 }
 
@@ -194,6 +267,22 @@ std::string ascii_identifier(std::string_view name) {
 
 Result<Connection> Connection::open(const ports::SessionTarget& target, const std::string& database,
                                     SessionKind kind, const StopFlag* stop) {
+  YTB_ASSIGN(Connection made, connect(target, database, kind, stop, 0));
+  const int major = made.major();  // libpq forgets it with the connection
+  Status prepared = made.prepare_session();
+  // A timeout of production's, set for this database, may end a session before its first statement.
+  const bool ended = !prepared.ok() && (made.last_state_ == "57014" ||  // query_canceled
+                                        PQstatus(made.connection_.get()) != CONNECTION_OK);
+  if (ended && (stop == nullptr || !stop->requested())) {
+    YTB_ASSIGN(made, connect(target, database, kind, stop, major));
+    prepared = made.prepare_session();
+  }
+  YTB_TRY(std::move(prepared));
+  return made;
+}
+
+Result<Connection> Connection::connect(const ports::SessionTarget& target, const std::string& database,
+                                       SessionKind kind, const StopFlag* stop, int major) {
   std::map<std::string, std::string> values = target.parameters;
   // Production's whole connection string comes under "connection"; what we say beside it wins.
   std::string whole;
@@ -211,7 +300,8 @@ Result<Connection> Connection::open(const ports::SessionTarget& target, const st
     values.try_emplace("keepalives_idle", "60");
     values.try_emplace("keepalives_interval", "15");
   }
-  if (kind != SessionKind::kProduction) values["options"] = startup_options(kind);
+  // Poolers before production refuse options: it gets them only in the second try.
+  if (kind != SessionKind::kProduction || major > 0) values["options"] = startup_options(kind, major);
   std::vector<const char*> keys;
   std::vector<const char*> texts;
   if (!whole.empty()) {  // expanded first, so that what follows wins
@@ -245,7 +335,6 @@ Result<Connection> Connection::open(const ports::SessionTarget& target, const st
                  .retry = refused ? Retry::kNever : Retry::kLater};
   }
   PQsetNoticeReceiver(made.connection_.get(), ignore_notice, nullptr);
-  YTB_TRY(made.prepare_session(kind));
   return made;
 }
 
@@ -260,32 +349,21 @@ bool is_overruled(const Error& error) {
   return begin < end && error.message.substr(begin, end - begin) != "password";
 }
 
-Status Connection::prepare_session(SessionKind kind) {
+Status Connection::prepare_session() {
   const char* encoding = PQparameterStatus(connection_.get(), "server_encoding");
   server_encoding_ = encoding != nullptr ? encoding : "UTF8";
-  if (kind == SessionKind::kProduction) {
-    return execute(
-        "SET default_transaction_read_only = on; SET search_path = pg_catalog, pg_temp; SET lock_timeout = "
-        "'5s';"
-        "SET statement_timeout = '5min'; SET standard_conforming_strings = on; SET client_min_messages = "
-        "error;"
-        "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET bytea_output = "
-        "hex");
+  if (kind_ == SessionKind::kProduction) {
+    YTB_TRY(execute(kProductionFirst));
+    return execute(kProductionValues);
   }
-  if (kind == SessionKind::kMaster) return prepare_master();
-  // Not known to every version, so not for the startup packet.
-  return execute(
-      "SELECT pg_catalog.set_config(known.name, wanted.value, false) FROM (VALUES"
-      " ('idle_session_timeout', '0'), ('transaction_timeout', '0'), ('event_triggers', 'off'))"
-      " AS wanted (name, value) JOIN pg_catalog.pg_settings AS known ON known.name = wanted.name");
+  if (kind_ == SessionKind::kMaster) return prepare_master();
+  return execute(kResetSettings, {"{user,superuser}"});
 }
 
 // A role's or database's default may stand in the way of what only a superuser could override at the start;
 // rds_superuser may set some of it afterwards.
 Status Connection::prepare_master() {
-  YTB_TRY(execute(
-      "SELECT pg_catalog.set_config(known.name, '0', false) FROM pg_catalog.pg_settings AS known WHERE "
-      "known.name IN ('idle_session_timeout', 'transaction_timeout')"));
+  YTB_TRY(execute(kResetSettings, {"{user}"}));
   YTB_ASSIGN(std::string role, value("SHOW session_replication_role"));
   if (role == "origin" || execute("SET session_replication_role = origin").ok()) return {};
   return Error{.code = Code::kUnsupported,

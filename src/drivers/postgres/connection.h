@@ -2,7 +2,8 @@
 // mapped.
 //
 // What the server says is not repeated blindly: DETAIL, HINT and CONTEXT are dropped, and of the message only
-// what server_messages.h shows is kept, so that no row of production reaches a log. A Connection belongs to one thread at a time.
+// what server_messages.h shows is kept, so that no row of production reaches a log. A Connection belongs to
+// one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -105,7 +106,9 @@ class Connection {
     void operator()(pg_conn* connection) const;
   };
   explicit Connection(pg_conn* connection) : connection_(connection) {}
-  Status prepare_session(SessionKind kind);
+  static Result<Connection> connect(const ports::SessionTarget& target, const std::string& database,
+                                    SessionKind kind, const StopFlag* stop, int major);
+  Status prepare_session();
   Status prepare_master();
   Status wait_readable();
   Result<Rows> finish_results();
