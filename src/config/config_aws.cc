@@ -79,9 +79,18 @@ std::string AwsReader::required(MapReader& reader, std::string_view key, std::st
   return value;
 }
 
+void AwsReader::require_text(MapReader& reader, std::string_view key, AwsText kind,
+                             const std::string& value) const {
+  if (std::optional<std::string> wrong = wrong_with_aws(kind, value)) {
+    values_.complain(reader, key, fmt::format("'{}' {}, not '{}'", key, *wrong, printable(value)));
+  }
+}
+
 void AwsReader::require_arn(MapReader& reader, std::string_view key, const std::string& value,
                             std::string_view service, std::string_view example) const {
-  if (value.empty() || value.starts_with(fmt::format("arn:aws:{}:", service))) return;
+  if (value.empty()) return;
+  if (value.starts_with(fmt::format("arn:aws:{}:", service)) && !wrong_with_aws(AwsText::kNameOrArn, value))
+    return;
   values_.complain(reader, key, fmt::format("'{}' takes an ARN, e.g. {}", key, example));
 }
 
@@ -139,7 +148,8 @@ void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
   source.rds.id = to_lower_ascii(source.rds.id);  // as RDS stores it
   if (!aurora) {
     source.rds.resource_id = kind.text("resource_id");
-    if (!source.rds.resource_id.empty() && !source.rds.resource_id.starts_with("db-")) {
+    if (!source.rds.resource_id.empty() &&
+        (!source.rds.resource_id.starts_with("db-") || !is_identifier(source.rds.resource_id))) {
       values_.complain(kind, "resource_id", "'resource_id' takes a DbiResourceId, e.g. db-ABCDEFGHIJKL");
     }
     if (!source.rds.id.empty() && !source.rds.resource_id.empty()) {
@@ -153,6 +163,7 @@ void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
   }
   source.rds.include_shared = kind.boolean("include_shared", false);
   source.rds.kms_key = kind.text("kms_key");
+  require_text(kind, "kms_key", AwsText::kKey, source.rds.kms_key);
   values_.connection(kind, source);
   kind.finish();
 }
@@ -211,20 +222,25 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   RdsCopiesConfig& rds = copies.rds;
   MapReader kind(values_.diagnostics(), node, fmt::format("'{}'", copies.kind));
   rds.instance_class = kind.text("instance_class", rds.instance_class);
-  if (!rds.instance_class.starts_with("db.")) {
-    values_.complain(kind, "instance_class", "'instance_class' takes a class of RDS, e.g. db.t4g.medium");
-  }
+  require_text(kind, "instance_class", AwsText::kClass, rds.instance_class);
   rds.subnet_group = required(kind, "subnet_group", "staging-db");
+  require_text(kind, "subnet_group", AwsText::kName, rds.subnet_group);
   read_groups(kind, rds);
   if (!aurora) {
     rds.option_group = kind.text("option_group");
+    require_text(kind, "option_group", AwsText::kName, rds.option_group);
     rds.storage_type = kind.text("storage_type", rds.storage_type);
     values_.require_one_of(kind, "storage_type", rds.storage_type, {"gp2", "gp3", "io1", "io2"});
   } else {
     rds.storage_type.clear();  // the cluster's own
   }
   rds.parameters = values_.settings(kind, "parameters");
+  for (const auto& [name, value] : rds.parameters) {
+    if (std::optional<std::string> wrong = wrong_with_aws(AwsText::kSettingValue, value))
+      values_.complain(kind, "parameters", fmt::format("'{}' {}", name, *wrong));
+  }
   rds.ca_certificate = kind.text("ca_certificate");
+  require_text(kind, "ca_certificate", AwsText::kName, rds.ca_certificate);
   rds.ca_bundle = values_.path(kind, "ca_bundle", "");
   if (kind.is_mapping() && kind.lacks("ca_bundle")) {
     kind.complain(
@@ -251,6 +267,7 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   if (rds.bucket_prefix.empty() || rds.bucket_prefix.starts_with('/')) {
     values_.complain(kind, "bucket_prefix", "'bucket_prefix' takes a prefix of keys, e.g. yesterdaytabase");
   }
+  require_text(kind, "bucket_prefix", AwsText::kPrefix, rds.bucket_prefix);
   rds.restore_max = kind.duration("restore_max").value_or(rds.restore_max);
   if (rds.restore_max < kRestoreLeast || rds.restore_max > kRestoreMost) {
     values_.complain(kind, "restore_max", "'restore_max' takes 10min to 72h");
@@ -340,6 +357,9 @@ std::optional<FargateConfig> AwsReader::read_fargate(MapReader& production) cons
   fargate.cluster = required(block, "cluster", "yesterdaytabase");
   fargate.task_definition = required(block, "task_definition", "yesterdaytabase");
   fargate.container = block.text("container", fargate.container);
+  require_text(block, "cluster", AwsText::kNameOrArn, fargate.cluster);
+  require_text(block, "task_definition", AwsText::kNameOrArn, fargate.task_definition);
+  require_text(block, "container", AwsText::kName, fargate.container);
   fargate.subnets = ids(block, "subnets", "subnet-", "where the task runs");
   fargate.security_groups = ids(block, "security_groups", "sg-", "what lets the task reach closed copies");
   fargate.public_ip = block.boolean("public_ip", false);

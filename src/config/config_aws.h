@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "config/aws_text.h"
 #include "config/config.h"
 #include "config/reader.h"
 #include "config/values.h"
@@ -35,6 +36,8 @@ class AwsReader {
   std::vector<std::string> ids(MapReader& reader, std::string_view key, std::string_view prefix,
                                std::string_view what) const;
   std::string required(MapReader& reader, std::string_view key, std::string_view example) const;
+  // A complaint where the text has other characters than its kind.
+  void require_text(MapReader& reader, std::string_view key, AwsText kind, const std::string& value) const;
   void require_arn(MapReader& reader, std::string_view key, const std::string& value,
                    std::string_view service, std::string_view example) const;
 

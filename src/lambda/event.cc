@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "config/aws_text.h"
 
 namespace ytb::lambda {
 namespace {
@@ -136,6 +137,14 @@ bool is_domain(std::string_view text) {
   return true;
 }
 
+// These reach the template of a copy: whoever may invoke chooses them.
+Status right_text(std::string_view what, std::string_view key, config::AwsText kind,
+                  const std::string& value) {
+  std::optional<std::string> wrong_is = config::wrong_with_aws(kind, value);
+  if (!wrong_is) return {};
+  return wrong(fmt::format("{}: '{}' {}, not '{}'", what, key, *wrong_is, printable(value)));
+}
+
 Result<OriginalConfig> original_of(const Json& tree, std::string_view what) {
   if (!tree.is_object()) return wrong(fmt::format("{} is {}, not an object", what, kind_of(tree)));
   YTB_TRY(only_keys(tree, what, {"domain", "db"}));
@@ -158,6 +167,8 @@ Result<OriginalConfig> original_of(const Json& tree, std::string_view what) {
   }
   YTB_ASSIGN(config.security_group, needed(*db, where, "security_group"));
   YTB_ASSIGN(config.subnet_group, needed(*db, where, "subnet_group"));
+  YTB_TRY(right_text(where, "security_group", config::AwsText::kSecurityGroup, config.security_group));
+  YTB_TRY(right_text(where, "subnet_group", config::AwsText::kName, config.subnet_group));
   return config;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/aws_text.h"
 #include "config/digest.h"
 
 namespace ytb::lambda {
@@ -98,6 +99,39 @@ class Reader {
  private:
   const Environment& environment_;
 };
+
+// What the environment says is a template's, too.
+Status right_texts(const Reader& reader) {
+  using config::AwsText;
+  struct Text {
+    std::string variable;
+    AwsText kind;
+  };
+  const std::array texts{Text{"YTB_INSTANCE_CLASS", AwsText::kClass},
+                         Text{"YTB_STORAGE_TYPE", AwsText::kStorageType},
+                         Text{"YTB_SERVICE_ROLE", AwsText::kNameOrArn},
+                         Text{"YTB_BUCKET", AwsText::kName},
+                         Text{"YTB_BUCKET_PREFIX", AwsText::kPrefix},
+                         Text{"YTB_KMS_KEY", AwsText::kKey},
+                         Text{"YTB_ALIAS_NAME", AwsText::kName},
+                         Text{"YTB_FARGATE_CLUSTER", AwsText::kNameOrArn},
+                         Text{"YTB_FARGATE_TASK_DEFINITION", AwsText::kNameOrArn},
+                         Text{"YTB_FARGATE_CONTAINER", AwsText::kName}};
+  auto check = [](const std::string& variable, AwsText kind, const std::string& value) -> Status {
+    std::optional<std::string> wrong_is = config::wrong_with_aws(kind, value);
+    if (!wrong_is) return {};
+    return wrong(fmt::format("{} is '{}'", variable, printable(value)),
+                 fmt::format("{} {}", variable, *wrong_is));
+  };
+  for (const Text& text : texts) YTB_TRY(check(text.variable, text.kind, reader.text(text.variable)));
+  for (const char* variable : {"YTB_QUARANTINE_GROUP", "YTB_FARGATE_SECURITY_GROUPS"}) {
+    for (const std::string& group : reader.list(variable))
+      YTB_TRY(check(variable, AwsText::kSecurityGroup, group));
+  }
+  for (const std::string& subnet : reader.list("YTB_FARGATE_SUBNETS"))
+    YTB_TRY(check("YTB_FARGATE_SUBNETS", AwsText::kName, subnet));
+  return {};
+}
 
 Result<config::RdsCopiesConfig> copies_of(const OriginalConfig& original, const Reader& reader) {
   config::RdsCopiesConfig copies;
@@ -212,6 +246,7 @@ model::ProductionName production_of(std::string_view db_name) {
 
 Result<Setup> setup_from_original(const OriginalConfig& original, const Environment& environment) {
   Reader reader(environment);
+  YTB_TRY(right_texts(reader));
   config::ProductionConfig production;
   production.name = production_of(original.db_name);
   production.source.kind = "rds";

@@ -316,6 +316,13 @@ Result<std::string> stack_template(const TemplateInputs& inputs) {
                  .hint = {}};
   }
   std::string text = Builder(inputs).build().dump(1);
+  // Values are judged where they are parsed. Should one have come another way: CloudFormation would resolve
+  // it.
+  if (text.find("{{") != std::string::npos) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("the template of {} would hold a dynamic reference", inputs.name),
+                 .hint = "no setting of copies may contain '{{'"};
+  }
   if (text.size() <= kTemplateBytesMax) return text;
   return Error{.code = Code::kConfig,
                .message = fmt::format("the template of {} has {} bytes and CloudFormation takes {}",

@@ -1,0 +1,56 @@
+#include "config/aws_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ytb::config {
+namespace {
+
+constexpr size_t kTextMax = 2048;  // of an ARN
+
+struct Rule {
+  AwsText kind;
+  std::string_view prefix;  // what it begins with
+  std::string_view others;  // beside letters and digits
+  size_t size_max;
+  std::string_view says;
+};
+constexpr std::array kRules{
+    Rule{AwsText::kName, "", " ._-", 255, "letters, digits, spaces and ._-"},
+    Rule{AwsText::kNameOrArn, "", " ._-:/+=,@", kTextMax, "a name or an ARN"},
+    Rule{AwsText::kSecurityGroup, "sg-", "-", 64, "an id like sg-0123456789abcdef0"},
+    Rule{AwsText::kKey, "", "_-:/", kTextMax, "a key's id, its ARN or alias/NAME"},
+    Rule{AwsText::kClass, "db.", ".-", 64, "a class of RDS, e.g. db.t4g.medium"},
+    Rule{AwsText::kStorageType, "", "-", 32, "a storage type, e.g. gp3"},
+    Rule{AwsText::kPrefix, "", "._-/=+@", 512, "letters, digits and ._-/=+@"},
+};
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+std::optional<std::string> wrong_with_aws(AwsText kind, std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  if (kind == AwsText::kSettingValue) {
+    const bool printable_only =
+        std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+    const bool resolves = text.find("{{") != std::string_view::npos;
+    if (printable_only && !resolves && text.size() <= kTextMax) return std::nullopt;
+    return "takes printable ASCII without '{{'";
+  }
+  const auto* rule =
+      std::find_if(kRules.begin(), kRules.end(), [&](const Rule& each) { return each.kind == kind; });
+  const bool fits = rule != kRules.end() && text.size() > rule->prefix.size() &&
+                    text.size() <= rule->size_max && text.starts_with(rule->prefix) &&
+                    std::all_of(text.begin(), text.end(), [&](char c) {
+                      return is_letter_or_digit(c) || rule->others.find(c) != std::string_view::npos;
+                    });
+  if (fits) return std::nullopt;
+  return fmt::format("takes {}", rule == kRules.end() ? "nothing" : rule->says);
+}
+
+}  // namespace ytb::config
