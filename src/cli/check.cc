@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "cli/describe.h"
 #include "drivers/os/files.h"
+#include "drivers/os/ownership.h"
 #include "masking/plan.h"
 
 namespace ytb::cli {
@@ -109,9 +110,26 @@ MaskedTables check_policy(const Context& context, const Site& site, Lines& lines
   return check.ok() ? masked_tables(*check.plan) : std::nullopt;
 }
 
+// Whether only we can change what decides over a refresh. Key files are judged where they are read.
+void check_places(const config::Config& config, const config::ProductionConfig& production, Lines& lines) {
+  auto look = [&](std::string_view what, const std::string& path) {
+    if (path.empty() || path.front() != '/' || config::is_remote(path)) return;
+    add(lines, fmt::format("{} closed to others", what), os::check_only_ours(path, production.copies.run_as),
+        path);
+  };
+  Result<std::string> file = os::real_path(config.file);
+  look("config", file.ok() ? *file : std::string());
+  look("state", config.state_directory);
+  look("copies", production.copies.directory);
+  look("alias", production.alias.directory);
+  look("policy", production.masking.policy_file);
+  look("policy lock", production.masking.lock_file);
+}
+
 Lines gather(const Context& context, const Site& site) {
   Lines lines;
   lines.push_back({.what = "config", .failed = std::nullopt, .detail = site.config->file});
+  check_places(*site.config, *site.production, lines);
   add(lines, "keys and passwords", refresh::load_inputs(*site.production, *site.vault),
       "readable, and closed to others");
   add(lines, "signing key", refresh::signing_key(*site.config, site.state, *site.vault),
@@ -137,6 +155,7 @@ Lines gather_without_drivers(const Context& context, const config::Config& confi
                              const config::ProductionConfig& production, const Error& why) {
   Lines lines;
   lines.push_back({.what = "config", .failed = std::nullopt, .detail = config.file});
+  check_places(config, production, lines);
   lines.push_back({.what = "drivers", .failed = why, .detail = {}});
   for (CheckLine& line : context.services.check_place(config, production, {}))
     lines.push_back(std::move(line));

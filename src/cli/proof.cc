@@ -149,6 +149,29 @@ void print_proof(const Context& context, const model::Proof& proof, const std::s
   for (const std::string& line : proof.evidence.notes) context.out() << "note: " << printable(line) << "\n";
 }
 
+// Of a copy that is there, whether the proof that lies with it is its own: of this production, of this copy,
+// and of the very instance that was restored. A copied one has our signature, too.
+Status is_its_own(const Site& site, const model::Proof& proof, const model::CopyId& copy) {
+  const std::string hint = fmt::format(
+      "do not trust that copy: 'yesterdaytabase refresh' makes a new one, whose proof is its own");
+  auto other = [&](std::string_view what, std::string_view said, std::string_view is) {
+    return Error{.code = Code::kProof,
+                 .message = fmt::format("the proof that lies with {} is not its own: it names {} {}, not {}",
+                                        printable(copy.str()), what, printable(said), printable(is)),
+                 .hint = hint};
+  };
+  if (proof.production != site.production->name)
+    return other("the production", proof.production.str(), site.production->name.str());
+  if (proof.copy != copy) return other("the copy", proof.copy.str(), copy.str());
+  YTB_ASSIGN(std::vector<model::Copy> copies, site.drivers.host->list());
+  const bool there =
+      std::any_of(copies.begin(), copies.end(), [&](const auto& each) { return each.id == copy; });
+  if (!there) return {};  // from the journal
+  YTB_ASSIGN(std::string instance, site.drivers.host->instance_of(copy));
+  if (proof.instance != instance) return other("the instance", proof.instance, instance);
+  return {};
+}
+
 Error not_verified(Error error) {
   // Whatever is wrong with it, to whoever asks it is not verified.
   if (error.code == Code::kCorrupt || error.code == Code::kUnsupported) error.code = Code::kProof;
@@ -178,17 +201,19 @@ Status run_proof_verify(Context& context) {
   bool is_file = !name.empty() && os::exists(name);
   std::string envelope;
   std::string public_key;
+  std::optional<Site> site;
+  std::optional<model::CopyId> copy;
   if (key_text) {
     YTB_ASSIGN(public_key, public_key_from_hex(*key_text));
   }
   if (!is_file || !key_text) {
-    YTB_ASSIGN(Site site, open_site(context));
+    YTB_ASSIGN(site, open_site(context));
     if (!key_text) {
-      YTB_ASSIGN(public_key, own_public_key(site));
+      YTB_ASSIGN(public_key, own_public_key(*site));
     }
     if (!is_file) {
-      YTB_ASSIGN(model::CopyId copy, live_or_named(context, site));
-      YTB_ASSIGN(envelope, stored_envelope(site, copy));
+      YTB_ASSIGN(copy, live_or_named(context, *site));
+      YTB_ASSIGN(envelope, stored_envelope(*site, *copy));
     }
   }
   if (is_file) {
@@ -196,6 +221,7 @@ Status run_proof_verify(Context& context) {
   }
   Result<model::Proof> proof = model::verify_seal(envelope, public_key);
   if (!proof.ok()) return not_verified(std::move(proof).error());
+  if (copy) YTB_TRY(is_its_own(*site, *proof, *copy));
   if (context.output.json()) {
     context.out() << to_text(Json{{"verified", true},
                                   {"passing", proof->passing()},

@@ -1,0 +1,15 @@
+// Whether other users of this host could change what decides over a refresh.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace ytb::os {
+
+// kRefused where another user of this host could change `path` or put something else in its place: by its
+// mode or owner, or by those of a folder above it. Root, ourselves and `run_as` ("" : nobody more) may. What
+// does not exist is judged by its nearest existing folder. Access control lists are not looked at.
+Status check_only_ours(const std::string& path, const std::string& run_as);
+
+}  // namespace ytb::os
