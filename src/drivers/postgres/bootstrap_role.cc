@@ -145,15 +145,18 @@ std::string dependencies_of(const OwnedCatalog& of) {
   return rows;
 }
 
+// EXCEPT, not NOT EXISTS: the planner takes an empty pg_shdepend for empty and would scan what it fills, once
+// a row.
 std::string record_dependencies(std::string_view database, const std::string& rows) {
   return fmt::format(
       "WITH m AS MATERIALIZED (SELECT * FROM {0}) INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, "
-      "refclassid, refobjid, deptype) SELECT {1}, w.classid, w.objid, w.objsubid, 1260, m.oid, w.deptype "
-      "FROM "
-      "({2}) w (classid, objid, objsubid, deptype), m WHERE NOT EXISTS (SELECT FROM pg_shdepend d WHERE "
-      "d.dbid "
-      "= {1} AND d.classid = w.classid AND d.objid = w.objid AND d.objsubid = w.objsubid AND d.refclassid = "
-      "1260 AND d.refobjid = m.oid AND d.deptype = w.deptype)",
+      "refclassid, refobjid, deptype) SELECT {1}, w.classid, w.objid, w.objsubid::int4, 1260::oid, m.oid, "
+      "w.deptype "
+      "FROM ({2}) w (classid, objid, objsubid, deptype), m EXCEPT SELECT d.dbid, d.classid, d.objid, "
+      "d.objsubid, "
+      "d.refclassid, d.refobjid, d.deptype FROM pg_shdepend d, m WHERE d.dbid = {1} AND d.refclassid = 1260 "
+      "AND "
+      "d.refobjid = m.oid",
       new_role(), database, rows);
 }
 
