@@ -135,6 +135,23 @@ std::optional<Action> go_on(View& view) {
 
 namespace {
 
+// Of a live copy that is out of date and that the schedule alone does not yet make anew; "" of another.
+std::string how_it_gets_up_to_date(const View& view, const Copy& live) {
+  const std::string why = out_of_date(view, live);
+  if (why.empty()) return {};
+  return fmt::format(
+      "; {}: 'yesterdaytabase refresh' makes it anew now, the next refresh that is due does too", why);
+}
+
+// Whether a copy that is out of date is made anew: when a person asks, or at the next time of the schedule
+// since it became live, so that a changed policy starts no work in the middle of the day.
+bool is_time_to_make_anew(const View& view, const Copy& live) {
+  if (view.desired.refresh_now || view.desired.force) return true;
+  if (!view.desired.schedule) return false;
+  std::optional<Instant> due = view.desired.schedule->next_after(std::max(live.data_as_of, live.phase_since));
+  return due && *due <= view.now;
+}
+
 // Why a refresh is due; none, with a hold, where it is not.
 std::optional<std::string> why_due(View& view, const Copy* live) {
   const Desired& desired = view.desired;
@@ -144,6 +161,7 @@ std::optional<std::string> why_due(View& view, const Copy* live) {
   if (desired.refresh_now || desired.force) return "it was asked for";
   Hold hold{.waiting = Waiting::kSchedule, .reason = {}, .until = std::nullopt, .blocker = std::nullopt};
   std::string age = fmt::format("{} is live with the data of {}", live->id, to_iso(live->data_as_of));
+  age += how_it_gets_up_to_date(view, *live);
   if (!desired.schedule) {
     hold.reason = age + "; there is no schedule, a refresh happens when it is asked for";
     view.in_the_way = std::move(hold);
@@ -315,7 +333,10 @@ const Snapshot* choose_snapshot(View& view, const Copy* live, bool again) {
   if (first_hold) {
     view.in_the_way = std::move(first_hold);
   } else {
-    hold_snapshot(view, fmt::format("no new snapshot since {}", to_iso(live->data_as_of)), std::nullopt);
+    hold_snapshot(view,
+                  fmt::format("no new snapshot since {}{}", to_iso(live->data_as_of),
+                              how_it_gets_up_to_date(view, *live)),
+                  std::nullopt);
   }
   return nullptr;
 }
@@ -334,8 +355,11 @@ std::optional<Action> begin_refresh(View& view) {
     hold_unknown(view, "earlier attempts", view.observed.attempts.why_not());
     return std::nullopt;
   }
+  // Also from the snapshot that is live already, where that would not give the same again.
+  const std::string stale = live != nullptr ? out_of_date(view, *live) : std::string();
   bool again = live != nullptr && ((view.desired.force && live->phase_since < view.desired.asked_at) ||
-                                   (!live->running && live->tries >= kTriesMax));
+                                   (!live->running && live->tries >= kTriesMax) ||
+                                   (!stale.empty() && is_time_to_make_anew(view, *live)));
   const Snapshot* snapshot = choose_snapshot(view, live, again);
   if (snapshot == nullptr || !has_room(view)) return std::nullopt;
   Action restore;
@@ -343,7 +367,8 @@ std::optional<Action> begin_refresh(View& view) {
   restore.snapshot = *snapshot;
   restore.attempt = next_attempt(view, *snapshot);
   restore.copy = copy_id(view.desired.production, snapshot->data_as_of, restore.attempt);
-  restore.reason = fmt::format("{}; the newest usable snapshot is of {}", *due, to_iso(snapshot->data_as_of));
+  restore.reason = fmt::format("{}{}{}; the newest usable snapshot is of {}", *due, stale.empty() ? "" : "; ",
+                               stale, to_iso(snapshot->data_as_of));
   return restore;
 }
 

@@ -102,6 +102,45 @@ std::string told(const Desired& desired, const State& state) {
   return told(decide(desired, state.observed(), kNow));
 }
 
+TEST(Decide, WhatWasMadeWithOtherSettingsIsMadeAnewWhenAsked) {
+  State state = serving();
+  state.copies = {copy(kToday, Phase::kLive)};
+  state.alias.target = state.copies[0].id;
+  state.copies[0].inputs = "policy=1 key=1 passwords=1";
+  Desired desired = daily();
+  desired.inputs = "policy=2 key=1 passwords=2";
+  state.copies[0].phase_since = kNow - hours(1);  // 08:00; the schedule says 06:00
+  const std::string anew = "restore:shop-yesterday-20261122-020000-2";
+  // The schedule alone does nothing before the next refresh is due, and says what differs.
+  EXPECT_THAT(told(desired, state), HasSubstr("the policy and access passwords changed"));
+  EXPECT_THAT(told(desired, state), HasSubstr("nothing: "));
+  state.copies[0].phase_since = kNow - hours(4);
+  EXPECT_EQ(told(desired, state), anew) << "due since it became live";
+  state.copies[0].phase_since = kNow - hours(1);
+  desired.refresh_now = true;
+  EXPECT_EQ(told(desired, state), anew);
+  const Decision decision = decide(desired, state.observed(), kNow);
+  EXPECT_TRUE(check_action(desired, state.observed(), *decision.action, kNow).empty());
+  // Back-off and attempts hold as ever.
+  Attempt failed;
+  failed.snapshot = model::SnapshotId(kToday);
+  failed.data_as_of = at(kToday);
+  failed.attempt = 2;
+  failed.at = kNow + seconds(1);
+  failed.retry = Retry::kLater;
+  state.attempts = {failed};
+  EXPECT_THAT(told(desired, state), HasSubstr("nothing: "));
+  state.attempts.clear();
+
+  desired.inputs = state.copies[0].inputs;
+  EXPECT_THAT(told(desired, state), HasSubstr("no new snapshot"));
+  EXPECT_FALSE(check_action(desired, state.observed(), *decision.action, kNow).empty());
+  state.copies[0].proven = false;
+  EXPECT_EQ(told(desired, state), anew);
+  desired.refresh_now = false;
+  EXPECT_THAT(told(desired, state), HasSubstr("does not verify any more"));
+}
+
 TEST(Decide, AWholeRefreshStepByStep) {
   State state = serving();
   const std::string id = "shop-yesterday-20261122-020000-1";

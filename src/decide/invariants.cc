@@ -95,7 +95,16 @@ class ActionCheck {
     demand(count_ours(desired_, observed_) + 1 <= copies_max(desired_), Invariant::kNoLitter,
            fmt::format("there are {} copies, {} allowed", count_ours(desired_, observed_),
                        copies_max(desired_)));
+    demand(gives_something_new(), Invariant::kPatience, "what is live is what it would give");
     check_attempts();
+  }
+
+  // Newer data than what is live has, or another copy of the same for a reason.
+  bool gives_something_new() const {
+    const Copy* live = observed_.alias->target ? find(observed_, *observed_.alias->target) : nullptr;
+    if (live == nullptr || live->phase != Phase::kLive || !is_ours(desired_, *live)) return true;
+    return action_.snapshot->data_as_of > live->data_as_of || desired_.force || !live->running ||
+           !live->proven || live->inputs != desired_.inputs;
   }
 
   bool lists_usable(const std::vector<model::Snapshot>& snapshots) const {

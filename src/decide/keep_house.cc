@@ -68,8 +68,7 @@ std::optional<Action> mend_alias(View& view) {
       }
       if (auto action = unless_backing_off(view, std::move(demote), *copy)) return action;
     }
-    if (!live->proven)
-      view.remark(fmt::format("the proof of the live copy {} does not verify any more", live->id));
+    if (const std::string why = out_of_date(view, *live); !why.empty()) view.remark(why);
     if (!view.alias().consistent && can_serve(*live)) {
       return point_at(view, *live, "the parts of the alias disagree: repeat the repoint");
     }

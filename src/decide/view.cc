@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "decide/backoff.h"
+#include "model/drift.h"
 
 namespace ytb::decide {
 
@@ -41,6 +42,13 @@ const Copy* View::live() const {
 
 void View::remark(std::string line) {
   if (remarks.size() < kRemarksMax) remarks.push_back(std::move(line));
+}
+
+std::string out_of_date(const View& view, const Copy& live) {
+  if (!live.proven) return fmt::format("the proof of {} does not verify any more", live.id);
+  const std::string parts = model::drift_between(live.inputs, view.desired.inputs);
+  if (parts.empty()) return {};
+  return fmt::format("{} was made with other settings than today's: {} changed", live.id, parts);
 }
 
 bool is_in_flight(Phase phase) {

@@ -50,6 +50,10 @@ struct View {
   void remark(std::string line);
 };
 
+// Why what is live is not what a refresh would make of the same snapshot today: its proof does not verify any
+// more, or it was masked under something else (drift). "" where there is nothing to say.
+std::string out_of_date(const View& view, const model::Copy& live);
+
 // Restoring, restored, defused, masked or proven: on its way to becoming live.
 bool is_in_flight(model::Phase phase);
 // Open and proven, so that the alias may point at it.

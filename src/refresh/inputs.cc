@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/secrets.h"
+#include "model/drift.h"
 
 namespace ytb::refresh {
 namespace {
@@ -19,11 +20,52 @@ namespace {
 constexpr int kWorkersMax = 8;
 constexpr size_t kPublicKeyFileMax = 4096;
 
-// A part of a digest: its length first, so that no two lists of parts give the same bytes.
-void feed(crypto_hash_sha256_state& state, std::string_view part) {
-  std::string length = fmt::format("{}:", part.size());
-  crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(length.data()), length.size());
-  crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()), part.size());
+// SHA-256 over texts, each with its length first, so that no two lists of texts give the same bytes.
+class PartDigest {
+ public:
+  explicit PartDigest(std::string_view part) {
+    crypto_hash_sha256_init(&state_);
+    feed("yesterdaytabase inputs 2").feed(part);
+  }
+  PartDigest& feed(std::string_view text) {
+    std::string length = fmt::format("{}:", text.size());
+    crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(length.data()), length.size());
+    crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    return *this;
+  }
+  [[nodiscard]] std::string hex() {
+    std::string digest(crypto_hash_sha256_BYTES, '\0');
+    crypto_hash_sha256_final(&state_, reinterpret_cast<unsigned char*>(digest.data()));
+    return to_hex(digest);
+  }
+
+ private:
+  crypto_hash_sha256_state state_{};
+};
+
+// Of the access roles' passwords, so that a changed one is seen. Whoever reads a record must not be able to
+// try guesses at a password: it is keyed by what the masking key gives for nothing else.
+std::string passwords_digest(const Secret& masking_key, const std::vector<ports::AccessGrant>& access) {
+  constexpr std::string_view kDomain = "yesterdaytabase access passwords 1";
+  std::array<unsigned char, crypto_generichash_KEYBYTES> key{};
+  crypto_generichash(
+      key.data(), key.size(), reinterpret_cast<const unsigned char*>(masking_key.reveal().data()),
+      masking_key.reveal().size(), reinterpret_cast<const unsigned char*>(kDomain.data()), kDomain.size());
+  crypto_generichash_state state;
+  std::string digest(crypto_generichash_BYTES, '\0');
+  crypto_generichash_init(&state, key.data(), key.size(), digest.size());
+  auto feed = [&](std::string_view text) {
+    const std::string length = fmt::format("{}:", text.size());
+    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(length.data()), length.size());
+    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  };
+  for (const ports::AccessGrant& grant : access) {
+    feed(grant.role.name);
+    feed(grant.password.reveal());
+  }
+  crypto_generichash_final(&state, reinterpret_cast<unsigned char*>(digest.data()), digest.size());
+  sodium_memzero(key.data(), key.size());
+  return to_hex(digest);
 }
 
 // A document that must be there.
@@ -108,32 +150,37 @@ Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vau
 }
 
 std::string digest_of(const Inputs& inputs) {
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  feed(state, "yesterdaytabase inputs 1");
-  feed(state, inputs.none_reason);
-  feed(state, inputs.policy.digest);
-  feed(state, inputs.lock.digest);
-  feed(state, inputs.key ? inputs.key->id() : std::string());
+  PartDigest policy("policy");
+  policy.feed(inputs.none_reason).feed(inputs.policy.digest);
+  PartDigest lock("lock");
+  lock.feed(inputs.lock.digest);
+  PartDigest key("key");
+  key.feed(inputs.key ? inputs.key->id() : std::string());
+  PartDigest access("access");
   for (const ports::AccessGrant& grant : inputs.access) {
-    feed(state, "role");
-    feed(state, grant.role.name);
-    feed(state, grant.role.existing ? "existing" : "");
-    for (const std::string& role : grant.role.member_of) feed(state, role);
-    feed(state, "from");
-    for (const std::string& address : grant.role.from) feed(state, address);
+    access.feed("role").feed(grant.role.name).feed(grant.role.existing ? "existing" : "");
+    for (const std::string& role : grant.role.member_of) access.feed(role);
+    access.feed("from");
+    for (const std::string& address : grant.role.from) access.feed(address);
   }
+  PartDigest passwords("passwords");
+  passwords.feed(inputs.passwords);
+  PartDigest checks("checks");
   for (const model::SqlCheck& check : inputs.sql_checks) {
     for (const std::string* part : {&check.name, &check.database, &check.sql, &check.expect})
-      feed(state, *part);
+      checks.feed(*part);
   }
-  std::string digest(crypto_hash_sha256_BYTES, '\0');
-  crypto_hash_sha256_final(&state, reinterpret_cast<unsigned char*>(digest.data()));
-  return to_hex(digest);
+  return model::inputs_record({{"policy", policy.hex()},
+                               {"lock", lock.hex()},
+                               {"key", key.hex()},
+                               {"access", access.hex()},
+                               {"passwords", passwords.hex()},
+                               {"checks", checks.hex()}});
 }
 
 Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault) {
   Inputs inputs;
+  std::optional<Secret> masking_key;
   inputs.none_reason = production.masking.none_reason;
   if (inputs.none_reason.empty()) {
     YTB_ASSIGN(PolicyFiles files, load_policy(production.masking, vault));
@@ -157,6 +204,7 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Va
                    .hint = "for example: openssl rand -hex 32"};
     }
     inputs.key = std::make_shared<masking::MaskingKey>(*key);
+    masking_key = std::move(*key);
   }
   for (const model::AccessRole& role : production.access) {
     Result<Secret> password = vault.secret(role.password);
@@ -164,6 +212,7 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Va
       return std::move(password).error().while_doing(fmt::format("access.{}.password", role.name));
     inputs.access.push_back({.role = role, .password = std::move(*password)});
   }
+  if (masking_key) inputs.passwords = passwords_digest(*masking_key, inputs.access);
   inputs.sql_checks = production.checks;
   int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   inputs.workers = production.masking.workers > 0 ? production.masking.workers : std::min(cores, kWorkersMax);

@@ -31,8 +31,8 @@ Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vau
 
 // Policy, lock, key, passwords and the digest over all but secrets.
 Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault);
-// SHA-256, hex, of all of `inputs` that shapes a copy: policy, lock, key id, roles, checks. No secret is in
-// it.
+// The record (model/drift.h) of all of `inputs` that shapes a copy: policy, lock, key id, roles, checks, and
+// of passwords a keyed digest. No secret is in it.
 std::string digest_of(const Inputs& inputs);
 
 // The state directory, mode 0700: journal.db, signing.key and .pub, one lock a production.

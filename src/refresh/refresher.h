@@ -50,7 +50,8 @@ struct Inputs {
   std::vector<model::SqlCheck> sql_checks;
   int workers = 2;
   bool warm_up = false;  // read what masking leaves untouched; no part of the digest, as no row depends on it
-  std::string digest;  // of all that shapes the copy but secrets (those by key id); goes into Desired::inputs
+  std::string passwords;  // keyed digest of the access roles' passwords, hex; "" without a masking key
+  std::string digest;     // record of all that shapes the copy (model/drift.h); goes into Desired::inputs
 };
 
 // What a listener (terminal, JSON lines, journal) is told. The strings are valid during the call only.
