@@ -57,6 +57,7 @@ class PolicyReader {
     } else {
       top.take("tables");
       top.take("large_objects");
+      top.take("views");
       read_databases(*databases, policy);
     }
     top.finish();
@@ -115,7 +116,26 @@ class PolicyReader {
     }
   }
 
-  // `tables:` and `large_objects:` of one database.
+  // Materialized views that stay empty.
+  void read_views(const YamlNode& node, DatabasePolicy& database) {
+    MapReader views(diagnostics_, node, "'views'");
+    for (const auto& [key, value] : node.entries) {
+      auto name = masking::parse_qualified_name(key.text);
+      if (!name) {
+        diagnostics_.add(key.mark, bad_table_name(key.text), key.width());
+      } else if (!is_word(value, "none")) {
+        diagnostics_.add(
+            value.mark,
+            fmt::format("view {} takes none: it stays empty; without an entry it is computed anew",
+                        printable(key.text)),
+            value.width());
+      } else if (!database.empty_views.emplace(*name, where(key)).second) {
+        diagnostics_.add(key.mark, fmt::format("view {} is here twice", printable(key.text)), key.width());
+      }
+    }
+  }
+
+  // `tables:`, `views:` and `large_objects:` of one database.
   DatabasePolicy read_tables(MapReader& reader) {
     DatabasePolicy database;
     database.where = where(reader.node());
@@ -128,6 +148,7 @@ class PolicyReader {
         diagnostics_.add(node->mark, "'large_objects' takes keep or none", node->width());
       }
     }
+    if (const YamlNode* views = reader.take("views")) read_views(*views, database);
     const YamlNode* node = reader.take("tables");
     if (node == nullptr || node->kind == YamlNode::Kind::kNull) return database;
     MapReader tables(diagnostics_, *node, "'tables'");

@@ -56,8 +56,10 @@ class DatabasePlanner {
 
   DatabasePlan run() {
     DatabasePlan plan{.database = context_.database, .omitted = omits(), .tables = {}};
+    for (const auto& [name, where] : policy_.empty_views) plan.empty_views.push_back(name);
     check_entries();
     check_large_objects();
+    check_views();
     judge_tables();
     if (!omits()) check_keys(context_, tables_, verdicts_);
     for (const Table& table : context_.database.tables) {
@@ -87,11 +89,13 @@ class DatabasePlanner {
                     entry.where)
             .error = false;
       } else if (table->kind == RelationKind::kMaterializedView) {
-        context_.report(Finding::Kind::kUnsupported, table, nullptr,
-                        fmt::format("{} is a materialized view: it is refreshed from what it selects once "
-                                    "that is masked; remove the entry",
-                                    printable(to_string(name))),
-                        entry.where);
+        context_.report(
+            Finding::Kind::kUnsupported, table, nullptr,
+            fmt::format("{} is a materialized view: it is computed again from what it selects once "
+                        "that is masked; remove the entry, or say `views: {{{}: none}}` to leave "
+                        "it empty",
+                        printable(to_string(name)), printable(to_string(name))),
+            entry.where);
       } else if (table->partition_of) {
         context_.report(
             Finding::Kind::kUnsupported, table, nullptr,
@@ -134,6 +138,19 @@ class DatabasePlanner {
     finding.add = policy_.form == DatabasePolicy::Form::kKeep
                       ? "ytb policy accept   # keeps them as they are"
                       : "large_objects: none   # emptied; or keep, where nothing in them is personal";
+  }
+
+  void check_views() {
+    for (const auto& [name, where] : policy_.empty_views) {
+      const Table* view = tables_.find(name);
+      if (view != nullptr && view->kind == RelationKind::kMaterializedView) continue;
+      report(context_.findings, Finding::Kind::kMissingTable, context_.database.name,
+             fmt::format("{} is under `views:` in the policy and not a materialized view of {}{}",
+                         printable(to_string(name)), printable(quote_name(context_.database.name)),
+                         view == nullptr ? ": dropped or renamed?" : ""),
+             where)
+          .table = name;
+    }
   }
 
   void judge_tables() {

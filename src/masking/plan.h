@@ -70,6 +70,7 @@ struct DatabasePlan {
   // kNone: every one is deleted (also where the database is omitted). kUnjudged: there were none when the
   // plan was made; whoever finds some then refuses.
   LargeObjects large_objects = LargeObjects::kUnjudged;
+  std::vector<QualifiedName> empty_views{};  // materialized views that stay empty
   std::vector<TablePlan> tables;
 };
 

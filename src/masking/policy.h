@@ -57,6 +57,7 @@ struct DatabasePolicy {
   Form form = Form::kTables;
   std::map<QualifiedName, TablePolicy> tables;
   LargeObjects large_objects = LargeObjects::kUnjudged;  // `large_objects: keep|none`, beside `tables:`
+  std::map<QualifiedName, Where> empty_views;            // `views: {public.report: none}`, beside `tables:`
   Where where;
 };
 

@@ -88,6 +88,11 @@ class PolicyWriter {
       text_ += fmt::format("{}large_objects: none   # {} of them; no column says what they hold\n", indent,
                            with_commas(database.large_objects));
     }
+    if (policy != nullptr && !policy->empty_views.empty()) {
+      text_ += indent + "views:\n";
+      for (const auto& [name, where] : policy->empty_views)
+        text_ += fmt::format("{}  {}: none\n", indent, yaml_key(name));
+    }
     text_ += indent + "tables:\n";
     std::vector<const Table*> tables;
     for (const Table& table : database.tables) {

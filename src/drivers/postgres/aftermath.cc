@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-#include <set>
-
 #include "base/text.h"
 #include "drivers/postgres/table_work.h"
 
@@ -30,58 +26,10 @@ std::vector<int64_t> oids_of(const Rows& rows) {
   return out;
 }
 
+// Whose session is ours runs nothing of production's here, and needs no path of theirs.
 Status with_path(Connection& session, const std::string& sql) {
+  if (session.kind() != SessionKind::kMaster) return session.execute(sql);
   return with_search_paths(session, [&] { return session.execute(sql); });
-}
-
-struct View {
-  int64_t oid = 0;
-  std::string name;  // quoted
-  bool materialized = false;
-  bool populated = false;
-};
-
-// Views and materialized views, each after those it reads.
-Result<std::vector<View>> views_in_order(Connection& session) {
-  YTB_ASSIGN(Rows rows,
-             session.query("SELECT c.oid, n.nspname, c.relname, c.relkind = 'm', c.relispopulated FROM "
-                           "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
-                           "('m', 'v') AND c.oid >= 16384 ORDER BY c.oid"));
-  std::map<int64_t, View> views;
-  for (int row = 0; row < rows.count(); ++row) {
-    views[rows.integer(row, 0)] = View{.oid = rows.integer(row, 0),
-                                       .name = session.qualified(rows.at(row, 1), rows.at(row, 2)),
-                                       .materialized = rows.truth(row, 3),
-                                       .populated = rows.truth(row, 4)};
-  }
-  YTB_ASSIGN(Rows edges,
-             session.query("SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r JOIN pg_depend d ON "
-                           "d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = "
-                           "'pg_class'::regclass AND d.refobjid <> r.ev_class"));
-  std::map<int64_t, std::set<int64_t>> reads;
-  for (int row = 0; row < edges.count(); ++row) {
-    if (views.contains(edges.integer(row, 0)) && views.contains(edges.integer(row, 1))) {
-      reads[edges.integer(row, 0)].insert(edges.integer(row, 1));
-    }
-  }
-  std::vector<View> order;
-  std::set<int64_t> done;
-  while (done.size() <
-         views.size()) {  // each turn places at least one: views cannot read each other in circles
-    size_t before = done.size();
-    for (const auto& [oid, view] : views) {
-      if (done.contains(oid)) continue;
-      bool ready =
-          std::all_of(reads[oid].begin(), reads[oid].end(), [&](int64_t o) { return done.contains(o); });
-      if (!ready) continue;
-      done.insert(oid);
-      order.push_back(view);
-    }
-    if (done.size() == before) {
-      return Error{.code = Code::kInternal, .message = "views that read each other in a circle", .hint = {}};
-    }
-  }
-  return order;
 }
 
 }  // namespace
@@ -104,7 +52,8 @@ Status rebuild_for_collations(Connection& session) {
           "c.relkind = "
           "'i' AND c.relpersistence <> 't' CROSS JOIN unnest(i.indcollation) AS k (oid) JOIN pg_collation co "
           "ON "
-          "co.oid = k.oid WHERE i.indisvalid AND c.oid >= 16384 AND CASE WHEN co.collprovider = 'd' THEN {} "
+          "co.oid = k.oid WHERE i.indisvalid AND i.indislive AND c.oid >= 16384 AND CASE WHEN "
+          "co.collprovider = 'd' THEN {} "
           "ELSE "
           "co.collname NOT IN {} AND co.collversion IS DISTINCT FROM pg_collation_actual_version(co.oid) END",
           of_database, kC)));
@@ -170,8 +119,16 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
   YTB_TRY(session.execute("BEGIN"));
   auto forget = [&]() -> Status {
     YTB_TRY(session.execute(family + " DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM all_of)"));
-    YTB_TRY(session.execute(family + " DELETE FROM pg_statistic_ext_data WHERE stxoid IN (SELECT oid FROM "
-                                     "pg_statistic_ext WHERE stxrelid IN (SELECT oid FROM tables))"));
+    const std::string objects =
+        " WHERE stxoid IN (SELECT oid FROM pg_statistic_ext WHERE stxrelid IN (SELECT oid FROM tables))";
+    if (session.major() >= 15) {
+      YTB_TRY(session.execute(family + " DELETE FROM pg_statistic_ext_data" + objects));
+    } else {  // there ANALYZE only writes over the row that CREATE STATISTICS made
+      YTB_TRY(session.execute(
+          family +
+          " UPDATE pg_statistic_ext_data SET stxdndistinct = NULL, stxddependencies = NULL, stxdmcv = NULL" +
+          (session.major() >= 14 ? ", stxdexpr = NULL" : "") + objects));
+    }
     return session.commit();
   };
   Status done = forget();
@@ -203,31 +160,6 @@ Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>&
 Status analyze(Connection& session, int64_t relation) {
   YTB_ASSIGN(std::string name, name_of_relation(session, relation));
   return with_path(session, "ANALYZE " + name);
-}
-
-Result<std::vector<std::string>> refresh_views(Connection& session, bool empty) {
-  std::vector<std::string> notes;
-  YTB_ASSIGN(std::vector<View> order, views_in_order(session));
-  for (const View& view : order) {
-    if (!view.materialized || !view.populated) continue;
-    Status done = empty ? Status() : with_path(session, "REFRESH MATERIALIZED VIEW " + view.name);
-    // Over a foreign table, which nothing reaches any more: it cannot be made again, and its rows may not
-    // stay.
-    bool unreachable =
-        !done.ok() && (session.last_state() == "55000" || session.last_state().starts_with("HV") ||
-                       session.last_state().starts_with("08"));
-    if (!done.ok() && !unreachable) {
-      return std::move(done).error().while_doing("refreshing materialized view " + printable(view.name));
-    }
-    if (unreachable)
-      notes.push_back(fmt::format("materialized view {} reads foreign data: emptied", view.name));
-    if (empty || unreachable) {
-      YTB_TRY(session.execute("REFRESH MATERIALIZED VIEW " + view.name + " WITH NO DATA"));
-    } else {
-      YTB_TRY(with_path(session, "ANALYZE " + view.name));
-    }
-  }
-  return notes;
 }
 
 Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept) {

@@ -29,8 +29,6 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
 // Which relations ANALYZE is to go over for these tables, ancestors last.
 Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>& touched);
 Status analyze(Connection& session, int64_t relation);
-// Populated ones in dependency order; unpopulated stay so. With `empty` they are emptied. Returns notes.
-Result<std::vector<std::string>> refresh_views(Connection& session, bool empty);
 // Kept tables with dropped columns are written anew: the bytes of those columns were judged by nobody.
 Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept);
 // WAL written before now goes.

@@ -153,25 +153,37 @@ void Reader::describe_type(Column& column, int64_t type, int32_t modifier) const
 }
 
 Status Reader::read_columns() {
-  YTB_ASSIGN(Rows rows,
-             session.query(fmt::format(
-                 "SELECT a.attrelid, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), a.atttypid, "
-                 "a.atttypmod, "
-                 "a.attnotnull, a.attgenerated <> '', a.attidentity <> '', a.attisdropped, d.description, "
-                 "NOT coalesce(co.collisdeterministic, true), s.sequence FROM pg_attribute a "
-                 "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
-                 "LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid "
-                 "AND d.objsubid = "
-                 "a.attnum LEFT JOIN pg_collation co ON co.oid = a.attcollation "
-                 "LEFT JOIN (SELECT dep.refobjid, dep.refobjsubid, min(format('%I.%I', sn.nspname, "
-                 "sc.relname)) AS sequence "
-                 "FROM pg_depend dep JOIN pg_class sc ON sc.oid = dep.objid AND sc.relkind = 'S' JOIN "
-                 "pg_namespace sn ON "
-                 "sn.oid = sc.relnamespace WHERE dep.classid = 'pg_class'::regclass AND dep.refclassid = "
-                 "'pg_class'::regclass AND dep.deptype IN ('a', 'i') GROUP BY 1, 2) s ON s.refobjid = "
-                 "a.attrelid AND "
-                 "s.refobjsubid = a.attnum WHERE a.attnum > 0 AND {} ORDER BY a.attrelid, a.attnum",
-                 user_relations(in_copy))));
+  // While a copy is being masked, columns that run code look like others (suspension.h).
+  std::string suspended = "false";
+  if (in_copy) {
+    YTB_ASSIGN(std::string any,
+               session.value(fmt::format("SELECT to_regclass('{}.generated') IS NOT NULL", kProgressSchema)));
+    if (any == "t") {
+      suspended = fmt::format(
+          "EXISTS (SELECT FROM {}.generated g WHERE g.relation = a.attrelid AND g.number = a.attnum)",
+          kProgressSchema);
+    }
+  }
+  YTB_ASSIGN(
+      Rows rows,
+      session.query(fmt::format(
+          "SELECT a.attrelid, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), a.atttypid, "
+          "a.atttypmod, "
+          "a.attnotnull, a.attgenerated <> '' OR {}, a.attidentity <> '', a.attisdropped, d.description, "
+          "NOT coalesce(co.collisdeterministic, true), s.sequence FROM pg_attribute a "
+          "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+          "LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid "
+          "AND d.objsubid = "
+          "a.attnum LEFT JOIN pg_collation co ON co.oid = a.attcollation "
+          "LEFT JOIN (SELECT dep.refobjid, dep.refobjsubid, min(format('%I.%I', sn.nspname, "
+          "sc.relname)) AS sequence "
+          "FROM pg_depend dep JOIN pg_class sc ON sc.oid = dep.objid AND sc.relkind = 'S' JOIN "
+          "pg_namespace sn ON "
+          "sn.oid = sc.relnamespace WHERE dep.classid = 'pg_class'::regclass AND dep.refclassid = "
+          "'pg_class'::regclass AND dep.deptype IN ('a', 'i') GROUP BY 1, 2) s ON s.refobjid = "
+          "a.attrelid AND "
+          "s.refobjsubid = a.attnum WHERE a.attnum > 0 AND {} ORDER BY a.attrelid, a.attnum",
+          suspended, user_relations(in_copy))));
   for (int row = 0; row < rows.count(); ++row) {
     Table* table = find(rows.integer(row, 0));
     if (table == nullptr) continue;  // made since the first query

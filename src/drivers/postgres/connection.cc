@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -59,7 +60,29 @@ constexpr std::string_view kCopyOptions[] = {
     "jit=off",
     "synchronous_commit=off",
     "synchronize_seqscans=off",
+    // What CHECKs exclude is found by evaluating them, as far as they are constant.
+    "constraint_exclusion=off",
     "gin_fuzzy_search_limit=0",
+    "client_min_messages=warning",
+};
+
+// Of a session as one of production's roles: only what could stop or block it. All else holds as production
+// set it for the role and the database, for what is computed there is computed as in production.
+constexpr std::string_view kOwnerOptions[] = {
+    "local_preload_libraries=",
+    "role=none",
+    "statement_timeout=0",
+    "lock_timeout=600000",
+    "idle_in_transaction_session_timeout=0",
+    "default_transaction_read_only=off",
+    "default_transaction_isolation=read committed",
+    "default_transaction_deferrable=off",
+    "default_tablespace=",
+    "temp_tablespaces=",
+    "standard_conforming_strings=on",
+    "jit=off",
+    "synchronous_commit=off",
+    "synchronize_seqscans=off",
     "client_min_messages=warning",
 };
 
@@ -143,6 +166,8 @@ std::string startup_options(SessionKind kind, int major) {
   if (kind == SessionKind::kProduction) {
     constexpr std::string_view kBound = "statement_timeout=300000";
     add_options(out, {&kBound, 1});
+  } else if (kind == SessionKind::kOwner) {
+    add_options(out, kOwnerOptions);
   } else {
     add_options(out, kCopyOptions);
   }
@@ -357,6 +382,11 @@ Status Connection::prepare_session() {
     return execute(kProductionValues);
   }
   if (kind_ == SessionKind::kMaster) return prepare_master();
+  if (kind_ == SessionKind::kOwner) {
+    return execute(
+        "SELECT pg_catalog.set_config(known.name, '0', false) FROM pg_catalog.pg_settings AS known WHERE "
+        "known.name IN ('idle_session_timeout', 'transaction_timeout')");
+  }
   return execute(kResetSettings, {"{user,superuser}"});
 }
 

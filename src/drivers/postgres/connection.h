@@ -56,6 +56,7 @@ std::string database_of(const std::string& connection);
 enum class SessionKind {
   kCopy,        // our superuser in a closed copy: everything production may have set is overridden
   kMaster,      // the same as a cloud's master, without what only a superuser may set
+  kOwner,       // a role of production's in a closed copy, with its own settings and rights
   kProduction,  // read-only, short timeouts; nothing that needs a right
 };
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/text.h"
+#include "drivers/postgres/production_code.h"
 #include "drivers/postgres/progress_store.h"
 
 namespace ytb::postgres {
@@ -109,20 +111,34 @@ constexpr JobTable kJobTables[] = {
 Status stop_jobs(Connection& session) {
   for (const JobTable& job : kJobTables) {
     YTB_ASSIGN(Rows rows,
-               session.query("SELECT c.oid, c.relhastriggers FROM pg_class c JOIN pg_namespace n ON n.oid = "
-                             "c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3 "
-                             "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'",
+               session.query(R"sql(
+        SELECT c.oid, c.relhastriggers, c.relchecks, c.relhasrules, c.relispartition FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $3 AND a.atttypid = 'bool'::regtype
+          WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r')sql",
                              {std::string(job.schema), std::string(job.table), std::string(job.column)}));
     if (rows.empty()) continue;
+    // Whatever has such a name: writing it must run nothing of production's. With code in columns, indexes or
+    // statistics it is not a scheduler's table.
+    YTB_ASSIGN(CodedDefinitions coded, coded_definitions(session));
+    const int64_t table = rows.integer(0, 0);
+    bool runs_code = std::count(coded.tables.begin(), coded.tables.end(), table) > 0 ||
+                     std::any_of(coded.columns.begin(), coded.columns.end(),
+                                 [&](const auto& column) { return column.first == table; });
+    if (runs_code) continue;
     Status done = in_transaction(session, [&]() -> Status {
       // Its triggers would call into a library that is not loaded.
-      std::string oid = rows.text(0, 0);
-      YTB_TRY(session.execute(fmt::format("UPDATE pg_class SET relhastriggers = false WHERE oid = {}", oid)));
+      YTB_TRY(session.execute(
+          fmt::format("UPDATE pg_class SET relhastriggers = false, relchecks = 0, relhasrules = false, "
+                      "relispartition = false WHERE oid = {}",
+                      table)));
       YTB_ASSIGN(Rows stopped,
-                 session.query(fmt::format("UPDATE {0}.{1} SET {2} = {3} WHERE {2} IS DISTINCT FROM {3}",
+                 session.query(fmt::format("UPDATE ONLY {0}.{1} SET {2} = {3} WHERE {2} IS DISTINCT FROM {3}",
                                            job.schema, job.table, job.column, job.off)));
-      YTB_TRY(session.execute(fmt::format("UPDATE pg_class SET relhastriggers = {} WHERE oid = {}",
-                                          rows.truth(0, 1) ? "true" : "false", oid)));
+      YTB_TRY(session.execute(
+          fmt::format("UPDATE pg_class SET relhastriggers = {}, relchecks = {}, relhasrules = {}, "
+                      "relispartition = {} WHERE oid = {}",
+                      rows.truth(0, 1), rows.at(0, 2), rows.truth(0, 3), rows.truth(0, 4), table)));
       if (stopped.affected() == 0) return {};
       return record_deed(
           session, fmt::format("{} jobs of {}.{} switched off", stopped.affected(), job.schema, job.table));

@@ -121,6 +121,9 @@ std::vector<std::string> shut_statements() {
       "WHERE oid = 10",
       "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE oid <> 10 AND (rolcanlogin OR "
       "rolpassword IS NOT NULL)",
+      // Event triggers that fire at logins; unknown, and so harmlessly refused, before 17. Each database's own
+      // are switched off, and on again, with the others (progress_store.cc).
+      "UPDATE pg_database SET dathasloginevt = false",
       "CHECKPOINT",
   };
 }
@@ -301,7 +304,8 @@ Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
   YTB_TRY(set_mode(spec.run(), 0700));
   YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
   YTB_ASSIGN(std::string os_user, our_name());
-  return write_configuration(spec, limits, Door::kClosed, closed_hba(spec), closed_ident(spec, os_user));
+  return write_configuration(spec, limits, Door::kClosed, closed_hba(),
+                             closed_ident({spec.admin_role}, os_user));
 }
 
 Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progress& progress,

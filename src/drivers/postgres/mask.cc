@@ -14,7 +14,9 @@
 #include "drivers/postgres/aftermath.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/copy_session.h"
+#include "drivers/postgres/derived.h"
 #include "drivers/postgres/mask_evidence.h"
+#include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/page_rewrite.h"
 #include "drivers/postgres/plan_fit.h"
 #include "drivers/postgres/progress_store.h"
@@ -24,8 +26,10 @@
 #include "drivers/postgres/rds_space.h"
 #include "drivers/postgres/rds_table.h"
 #include "drivers/postgres/spool.h"
+#include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
 #include "drivers/postgres/table_work.h"
+#include "drivers/postgres/views.h"
 #include "drivers/postgres/worker_pool.h"
 
 namespace ytb::postgres {
@@ -94,6 +98,9 @@ class MaskRun {
                         progress_));
     YTB_TRY(pool_.run([this] { tell("mask"); }));
     for (DatabaseJob& database : databases_) YTB_TRY(finish(database));
+    // From here on nothing raw is left anywhere, and code may compute: views last, over all the rest.
+    for (DatabaseJob& database : databases_) YTB_TRY(compute_rows(database));
+    for (DatabaseJob& database : databases_) YTB_TRY(compute_rest(database));
     std::vector<std::string> omitted;
     for (const DatabaseJob& database : databases_) {
       if (database.plan->omitted) omitted.push_back(database.plan->database.name);
@@ -125,9 +132,14 @@ class MaskRun {
   Status load(Connection& session, TableJob& job);
   Status empty(Connection& session, TableJob& job);
   Status finish(DatabaseJob& database);
+  Status compute_rows(DatabaseJob& database);
+  Status compute_rest(DatabaseJob& database);
+  static Result<std::vector<int64_t>> described_tables(Connection& session, const DatabaseJob& database);
+  Status analyze_tables(Connection& session, DatabaseJob& database, const OwnerOf& owner_of);
   Status clean_up(Connection& session, DatabaseJob& database);
   Status clean_up_rds(Connection& session, DatabaseJob& database);
-  Status describe(Connection& session, DatabaseJob& database, const Aftermath& after);
+  Status describe_rds(Connection& session, DatabaseJob& database);
+  Status add_view_outcomes(Connection& session, const DatabaseJob& database, model::Evidence& all);
   Status check_kept(Connection& session, DatabaseJob& database);
   Result<model::Evidence> collect();
   static std::string outcome_of(const TableJob& job, uint64_t rows_before, uint64_t rows_after);
@@ -142,6 +154,7 @@ class MaskRun {
   std::vector<DatabaseJob> databases_;
   std::vector<std::unique_ptr<TableJob>> tables_;
   std::vector<std::string> changed_;    // definitions that are not what they were
+  std::vector<std::string> raw_views_;  // populated ones that are not known to be computed from masked rows
   std::vector<std::string> moved_;      // kept tables whose files changed though nothing should have
   std::vector<uint64_t> written_anew_;  // sizes, with indexes, of tables that are still to be written
   std::atomic<uint64_t> bytes_done_{0};
@@ -171,6 +184,12 @@ Status MaskRun::prepare(const masking::DatabasePlan& plan) {
   YTB_TRY(ensure_progress(session));
   YTB_ASSIGN(masking::Database live, read_database(session, name, true));
   YTB_TRY(check_tables(live, plan));
+  if (!rds_) {
+    YTB_TRY(take_back(session));  // what a killed run lent
+    YTB_TRY(suspend_code(session));
+  }
+  progress_.update({.stage = "empty views", .item = name});
+  YTB_TRY(empty_views(session));
   YTB_ASSIGN(auto done, recorded_tables(session));
   DatabaseJob& database = databases_.emplace_back();
   database.plan = &plan;
@@ -300,8 +319,7 @@ void MaskRun::add_indexes(TableJob& job, const std::vector<int64_t>& indexes) {
                    YTB_TRY(session.execute(fmt::format(
                        "SET maintenance_work_mem = '{}kB'; SET max_parallel_maintenance_workers = {}",
                        memory >> 10, helpers)));
-                   Status built = with_search_paths(session, [&] { return rebuild_index(session, index); });
-                   YTB_TRY(std::move(built));
+                   YTB_TRY(rebuild_index(session, index));
                  }
                  if (job.indexes_left.fetch_sub(1) == 1) return record_indexed(session, job.facts.oid);
                  return {};
@@ -319,34 +337,30 @@ void MaskRun::begin(TableJob& job) {
 Status MaskRun::rewrite_once(Connection& session, TableJob& job, PageRewrite::Unfit& unfit) {
   const masking::QualifiedName& name = job.plan->table.name;
   auto bytes = std::make_shared<std::atomic<uint64_t>>(0);
-  Status loaded = with_search_paths(session, [&] {
-    auto pages = std::make_shared<PageRewrite>(*job.program, *job.pages, stop_);
-    auto tell_bytes = [this, bytes](uint64_t more) {
-      *bytes += more;
-      bytes_done_ += more;
-    };
-    auto fill = [&](Connection& here) -> Result<std::string> {
-      YTB_TRY(pages->after_truncate(here, job.facts.oid));
-      // Whoever has nothing else to do helps; one that comes too late finds nothing left.
-      for (int i = 1; i < request_.workers; ++i) {
-        pool_.add(kLoadFirst, {job.database, [pages, tell_bytes](Connection&) -> Status {
-                                 pages->work(tell_bytes);
-                                 return {};
-                               }});
-      }
-      pages->work(tell_bytes);
-      YTB_ASSIGN(job.counts, pages->finish(here, name));
-      if (job.facts.unvalidated_checks == 0) YTB_TRY(hold_checks(here, name, job.pages->checks));
-      return outcome_of(job, job.counts.rows, job.counts.rows);
-    };
-    Status done = load_table(
-        session, {.name = name,
-                  .facts = job.facts,
-                  .before_truncate = [&](Connection& here) { return pages->before_truncate(here, name); },
-                  .fill = fill});
-    unfit = pages->unfit();
-    return done;
-  });
+  auto pages = std::make_shared<PageRewrite>(*job.program, *job.pages, stop_);
+  auto tell_bytes = [this, bytes](uint64_t more) {
+    *bytes += more;
+    bytes_done_ += more;
+  };
+  auto fill = [&](Connection& here) -> Result<std::string> {
+    YTB_TRY(pages->after_truncate(here, job.facts.oid));
+    // Whoever has nothing else to do helps; one that comes too late finds nothing left.
+    for (int i = 1; i < request_.workers; ++i) {
+      pool_.add(kLoadFirst, {job.database, [pages, tell_bytes](Connection&) -> Status {
+                               pages->work(tell_bytes);
+                               return {};
+                             }});
+    }
+    pages->work(tell_bytes);
+    YTB_ASSIGN(job.counts, pages->finish(here, name));
+    return outcome_of(job, job.counts.rows, job.counts.rows);
+  };
+  Status loaded = load_table(
+      session, {.name = name,
+                .facts = job.facts,
+                .before_truncate = [&](Connection& here) { return pages->before_truncate(here, name); },
+                .fill = fill});
+  unfit = pages->unfit();
   if (!loaded.ok()) bytes_done_ -= *bytes;
   return loaded;
 }
@@ -408,7 +422,7 @@ std::string MaskRun::outcome_of(const TableJob& job, uint64_t rows_before, uint6
 
 Status MaskRun::load(Connection& session, TableJob& job) {
   std::vector<int64_t> indexes = job.facts.valid_indexes;
-  Status loaded = with_search_paths(session, [&] {
+  auto load_once = [&]() -> Status {
     enum class Part { kHead, kRows, kTail, kEnd } part = Part::kHead;
     size_t file = 0;
     std::optional<SpoolReader> reader;
@@ -444,7 +458,8 @@ Status MaskRun::load(Connection& session, TableJob& job) {
     LoadRequest request{
         .name = job.plan->table.name, .facts = job.facts, .before_truncate = {}, .fill = fill};
     return rds_ ? load_rds_table(session, request, indexes) : load_table(session, request);
-  });
+  };
+  Status loaded = rds_ ? with_search_paths(session, load_once) : load_once();
   YTB_TRY(std::move(loaded));
   for (const std::string& spool : job.spools) YTB_TRY(os::remove_file(spool));
   uint64_t before = widest_;
@@ -497,12 +512,78 @@ Status MaskRun::clean_up(Connection& session, DatabaseJob& database) {
     YTB_TRY(session.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata"));
     YTB_TRY(session.execute("VACUUM (FULL) pg_largeobject"));
   }
+  YTB_ASSIGN(std::vector<int64_t> computed, forget_computed_columns(session, database.touched));
+  for (int64_t table : computed) database.kept_files.erase(table);
   YTB_TRY(rebuild_for_collations(session));
   YTB_TRY(rewrite_dropped_columns(session, database.rewrite));
-  if (database.touched.empty()) return {};
-  YTB_TRY(raise_sequences(session, *database.plan));
-  YTB_ASSIGN(Aftermath after, forget_statistics(session, database.touched));
-  return describe(session, database, after);
+  if (!database.touched.empty()) YTB_TRY(raise_sequences(session, *database.plan));
+  YTB_ASSIGN(std::vector<int64_t> tables, described_tables(session, database));
+  auto forgotten = forget_statistics(session, tables);
+  if (!forgotten.ok()) return std::move(forgotten).error();
+  return {};
+}
+
+// Columns and indexes that run code: what views and constraints read.
+Status MaskRun::compute_rows(DatabaseJob& database) {
+  if (rds_) return {};
+  const std::string& name = database.plan->database.name;
+  YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
+  YTB_ASSIGN(bool done, step_done(session, kComputedStep));
+  if (done) return {};
+  OwnerSessions owners(target_, session, name, stop_);
+  OwnerOf owner_of = [&](int64_t relation) { return owners.owner_of(relation); };
+  YTB_TRY(resume_definitions(session));
+  progress_.update({.stage = "compute columns", .item = name});
+  YTB_TRY(compute_columns(session, owner_of, stop_));
+  progress_.update({.stage = "index", .item = name});
+  return rebuild_coded_indexes(session, owner_of, name, stop_);
+}
+
+Status MaskRun::compute_rest(DatabaseJob& database) {
+  if (rds_) return {};
+  const std::string& name = database.plan->database.name;
+  YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
+  progress_.update({.stage = "compute views", .item = name});
+  YTB_ASSIGN(bool done, step_done(session, kComputedStep));
+  if (done) return {};
+  OwnerSessions owners(target_, session, name, stop_);
+  OwnerOf owner_of = [&](int64_t relation) { return owners.owner_of(relation); };
+  YTB_TRY(database.plan->omitted ? leave_views_empty(session)
+                                 : compute_views(session, owner_of, database.plan->empty_views, stop_));
+  progress_.update({.stage = "check constraints", .item = name});
+  YTB_TRY(check_constraints(session, owner_of, *database.plan, stop_));
+  YTB_TRY(analyze_tables(session, database, owner_of));
+  return record_step(session, kComputedStep);
+}
+
+// Those that run no code by us, beside each other; the others by their owners, who may do without.
+Status MaskRun::analyze_tables(Connection& session, DatabaseJob& database, const OwnerOf& owner_of) {
+  const std::string& name = database.plan->database.name;
+  YTB_ASSIGN(std::vector<int64_t> tables, described_tables(session, database));
+  YTB_ASSIGN(Aftermath after, plan_analysis(session, tables));
+  YTB_ASSIGN(std::vector<int64_t> coded, coded_tables(session));
+  YTB_ASSIGN(ViewOutcomes views, view_outcomes(session));
+  std::vector<int64_t> theirs = views.computed;
+  for (int64_t relation : after.to_analyze) {
+    if (std::find(coded.begin(), coded.end(), relation) != coded.end()) {
+      theirs.push_back(relation);
+    } else {
+      pool_.add(kReadLast, {name, [relation](Connection& worker) { return analyze(worker, relation); }});
+    }
+  }
+  YTB_TRY(pool_.run([this] { tell("analyze"); }));
+  size_t without = after.unanalyzed.size();
+  for (int64_t relation : theirs) {
+    YTB_TRY(stop_.check());
+    auto owner = owner_of(relation);
+    if (owner.ok() && analyze(**owner, relation).ok()) continue;
+    ++without;
+  }
+  YTB_TRY(stop_.check());
+  if (without == 0) return {};
+  return record_deed(session, fmt::format("note: {} relations have no statistics: they have a foreign table "
+                                          "below, or their owner cannot analyze them",
+                                          without));
 }
 
 // Collations are the provider's business: it restores its snapshots with its own libraries.
@@ -520,38 +601,61 @@ Status MaskRun::clean_up_rds(Connection& session, DatabaseJob& database) {
     return pool_.run([this] { tell("validate"); });
   }));
   YTB_TRY(rewrite_dropped_columns(session, database.rewrite));
-  if (!database.touched.empty()) {
-    YTB_TRY(raise_sequences(session, *database.plan));
-    YTB_ASSIGN(Aftermath after, plan_analysis(session, database.touched));
-    // A view's owner sees what policies show them, as in production.
-    YTB_TRY(session.execute("SET row_security = on"));
-    YTB_TRY(describe(session, database, after));
-    YTB_TRY(session.execute("SET row_security = off"));
-    // While the guards are off: putting them back makes the tables' records younger than the views'.
-    TouchedTables touched{.database = name, .tables = {}, .oids = database.touched};
-    YTB_ASSIGN(std::vector<std::string> old, old_views(session, touched));
-    if (!old.empty()) {
-      return Error{
-          .code = Code::kInternal, .message = fmt::format("not refreshed: {}", join(old, ", ")), .hint = {}};
-    }
+  if (!database.touched.empty()) YTB_TRY(raise_sequences(session, *database.plan));
+  // A view's owner sees what policies show them, as in production.
+  YTB_TRY(session.execute("SET row_security = on"));
+  YTB_TRY(describe_rds(session, database));
+  YTB_TRY(session.execute("SET row_security = off"));
+  // While the guards are off: putting them back makes the tables' records younger than the views'.
+  TouchedTables touched{.database = name, .tables = {}, .oids = database.touched};
+  YTB_ASSIGN(std::string load, youngest_load(session, touched));
+  YTB_ASSIGN(std::vector<std::string> old, old_views(session, load));
+  if (!old.empty()) {
+    return Error{
+        .code = Code::kInternal, .message = fmt::format("not refreshed: {}", join(old, ", ")), .hint = {}};
   }
   return put_guards_back(session);
 }
 
-Status MaskRun::describe(Connection& session, DatabaseJob& database, const Aftermath& after) {
+Status MaskRun::describe_rds(Connection& session, DatabaseJob& database) {
   const std::string& name = database.plan->database.name;
+  YTB_ASSIGN(Aftermath after, plan_analysis(session, database.touched));
   for (int64_t relation : after.to_analyze) {
     pool_.add(kReadLast, {name, [relation](Connection& worker) { return analyze(worker, relation); }});
   }
   YTB_TRY(pool_.run([this] { tell("analyze"); }));
-  YTB_ASSIGN(std::vector<std::string> notes, refresh_views(session, database.plan->omitted));
-  for (std::string& note : notes) {
-    YTB_TRY(record_deed(session, "note: " + note));
-  }
+  // A master cannot be anybody else: the server itself switches to a view's owner.
+  OwnerOf owner_of = [&session](int64_t) -> Result<Connection*> { return &session; };
+  YTB_TRY(database.plan->omitted ? leave_views_empty(session)
+                                 : compute_views(session, owner_of, database.plan->empty_views, stop_));
+  YTB_ASSIGN(ViewOutcomes views, view_outcomes(session));
+  for (int64_t view : views.computed) YTB_TRY(analyze(session, view));
   if (after.unanalyzed.empty()) return {};
   return record_deed(session,
                      fmt::format("note: {} parents of foreign tables have no statistics of their own",
                                  after.unanalyzed.size()));
+}
+
+// Notes, and what is wrong with it.
+Status MaskRun::add_view_outcomes(Connection& session, const DatabaseJob& database, model::Evidence& all) {
+  const std::string& name = database.plan->database.name;
+  YTB_ASSIGN(ViewOutcomes views, view_outcomes(session));
+  for (const std::string& note : views.notes) {
+    all.notes.push_back(printable(name) + ": " + note);
+    progress_.note(all.notes.back());
+  }
+  for (const std::string& view : views.missing) raw_views_.push_back(printable(name) + " " + view);
+  return {};
+}
+
+// Tables whose statistics are made anew: touched ones, and those that are analysed by running code.
+Result<std::vector<int64_t>> MaskRun::described_tables(Connection& session, const DatabaseJob& database) {
+  std::vector<int64_t> tables = database.touched;
+  YTB_ASSIGN(std::vector<int64_t> coded, coded_tables(session));
+  for (int64_t table : coded) {
+    if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+  }
+  return tables;
 }
 
 // Evidence of all runs, from what stands in the copy.
@@ -561,6 +665,7 @@ Result<model::Evidence> MaskRun::collect() {
     const std::string& name = database.plan->database.name;
     YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
     YTB_TRY(gather_evidence(session, *database.plan, all));
+    YTB_TRY(add_view_outcomes(session, database, all));
     if (rds_) {
       YTB_ASSIGN(std::vector<std::string> differences, identity_differences(session));
       for (const std::string& line : differences) changed_.push_back(fmt::format("{} {}", name, line));
@@ -575,6 +680,13 @@ Result<model::Evidence> MaskRun::collect() {
        .asserts = "tables without masked columns still have the files they were restored with",
        .outcome = moved_.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
        .detail = moved_.empty() ? "by file node" : join(moved_, ", ")});
+  all.checks.push_back(
+      {.name = "views_computed_anew",
+       .asserts =
+           "every materialized view with rows, of every database, was emptied before masking and computed "
+           "when all was masked",
+       .outcome = raw_views_.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
+       .detail = raw_views_.empty() ? "by file node" : join(raw_views_, ", ")});
   if (!rds_) return all;
   all.checks.push_back(
       {.name = "definitions_unchanged",

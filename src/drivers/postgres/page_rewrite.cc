@@ -435,7 +435,6 @@ Result<std::optional<PagesFit>> fit_for_pages(Connection& session, const masking
                  "a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 ORDER BY a.attnum",
                  {oid}));
   bool all_carried = true;
-  std::vector<std::string> masked;
   for (int i = 0; i < rows.count(); ++i) {
     PageColumn column;
     column.attribute = {.length = static_cast<int>(rows.integer(i, 1)),
@@ -453,7 +452,6 @@ Result<std::optional<PagesFit>> fit_for_pages(Connection& session, const masking
       all_carried = all_carried && column.carrier != Carrier::kNone;
       if (column.masked) {
         if (column.carrier == Carrier::kNone) return none;
-        masked.push_back(rows.text(i, 7));
         auto planned = std::find_if(plan.columns.begin(), plan.columns.end(),
                                     [&](const auto& p) { return p.column.name == *found; });
         if (planned == plan.columns.end()) return none;
@@ -464,11 +462,6 @@ Result<std::optional<PagesFit>> fit_for_pages(Connection& session, const masking
     fit.columns.push_back(column);
   }
   if (fit.looks_aside && !all_carried) return none;
-  YTB_ASSIGN(Rows checks,
-             session.query("SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = "
-                           "$1::oid AND contype = 'c' AND convalidated AND conkey && $2::int2[]",
-                           {oid, fmt::format("{{{}}}", join(masked, ","))}));
-  for (int i = 0; i < checks.count(); ++i) fit.checks.push_back(checks.text(i, 0));
   return std::optional<PagesFit>(std::move(fit));
 }
 

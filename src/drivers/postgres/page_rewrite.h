@@ -54,9 +54,8 @@ struct PageColumn {
 // masked column of a type that has no carrier, columns that the server computes, rows older than a column.
 struct PagesFit {
   std::vector<PageColumn> columns;
-  bool looks_aside = false;         // a masker looks at other columns of its row
-  size_t free_bytes = 0;            // left free in each page
-  std::vector<std::string> checks;  // CHECK expressions over masked columns: nothing else asks them
+  bool looks_aside = false;  // a masker looks at other columns of its row
+  size_t free_bytes = 0;     // left free in each page
 };
 Result<std::optional<PagesFit>> fit_for_pages(Connection& session, const masking::TablePlan& plan,
                                               const masking::RowProgram& program, const TableFacts& facts);

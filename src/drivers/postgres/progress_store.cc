@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::string_view kMark = "yesterdaytabase: progress of masking, format 1";
 
-std::string in_schema(std::string_view text) {
-  std::string out(text);
-  for (size_t at = out.find('@'); at != std::string::npos; at = out.find('@', at)) {
-    out.replace(at, 1, std::string(kProgressSchema) + ".");
-  }
-  return out;
-}
-
 std::string enabling(char state) {
   switch (state) {
     case 'O':
@@ -31,15 +23,28 @@ std::string enabling(char state) {
   }
 }
 
+// Commands on event triggers fire none; in the catalog nothing can be in the way.
+Status set_trigger(Connection& session, std::string_view name, std::string_view state) {
+  if (session.kind() == SessionKind::kMaster) {
+    return session.execute(
+        fmt::format("ALTER EVENT TRIGGER {} {}", session.identifier(name), enabling(state[0])));
+  }
+  YTB_TRY(session.execute("UPDATE pg_event_trigger SET evtenabled = $2::\"char\" WHERE evtname = $1",
+                          {std::string(name), std::string(state)}));
+  // What fires at logins is looked for only where the database says that it has such (17 and later).
+  if (state == "D" || session.major() < 17) return {};
+  return session.execute(
+      "UPDATE pg_database SET dathasloginevt = true WHERE datname = current_database() AND EXISTS (SELECT "
+      "FROM pg_event_trigger WHERE evtname = $1 AND evtevent = 'login')",
+      {std::string(name)});
+}
+
 Status create_progress(Connection& session) {
   YTB_ASSIGN(Rows triggers,
              session.query("SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtenabled <> 'D' AND "
                            "pg_has_role(evtowner, 'USAGE')"));
-  for (int row = 0; row < triggers.count(); ++row) {  // commands on event triggers fire none
-    YTB_TRY(session.execute(
-        fmt::format("ALTER EVENT TRIGGER {} DISABLE", session.identifier(triggers.at(row, 0)))));
-  }
-  YTB_TRY(session.execute(in_schema(fmt::format(
+  for (int row = 0; row < triggers.count(); ++row) YTB_TRY(set_trigger(session, triggers.at(row, 0), "D"));
+  YTB_TRY(session.execute(in_progress(fmt::format(
       "CREATE SCHEMA {0}; REVOKE ALL ON SCHEMA {0} FROM PUBLIC; COMMENT ON SCHEMA {0} IS '{1}';"
       "CREATE TABLE @event_triggers (name text PRIMARY KEY, state text NOT NULL);"
       "CREATE TABLE @deeds (id int GENERATED ALWAYS AS IDENTITY, line text PRIMARY KEY);"
@@ -48,7 +53,7 @@ Status create_progress(Connection& session) {
       "indexes text NOT NULL)",
       kProgressSchema, kMark))));
   for (int row = 0; row < triggers.count(); ++row) {
-    YTB_TRY(session.execute(in_schema("INSERT INTO @event_triggers VALUES ($1, $2)"),
+    YTB_TRY(session.execute(in_progress("INSERT INTO @event_triggers VALUES ($1, $2)"),
                             {triggers.text(row, 0), triggers.text(row, 1)}));
     YTB_TRY(record_deed(session,
                         fmt::format("event trigger {} switched off while masking, and on again as it was",
@@ -58,6 +63,14 @@ Status create_progress(Connection& session) {
 }
 
 }  // namespace
+
+std::string in_progress(std::string_view text) {
+  std::string out(text);
+  for (size_t at = out.find('@'); at != std::string::npos; at = out.find('@', at)) {
+    out.replace(at, 1, std::string(kProgressSchema) + ".");
+  }
+  return out;
+}
 
 Result<bool> has_progress(Connection& session) {
   YTB_ASSIGN(Rows rows,
@@ -85,13 +98,11 @@ Status remove_progress(Connection& session) {
   if (!there) return {};
   YTB_TRY(session.execute("BEGIN"));
   auto remove = [&]() -> Status {
-    YTB_ASSIGN(Rows triggers, session.query(in_schema("SELECT name, state FROM @event_triggers")));
+    YTB_ASSIGN(Rows triggers, session.query(in_progress("SELECT name, state FROM @event_triggers")));
     // The schema first: what is switched on again must not see it go.
     YTB_TRY(session.execute(fmt::format("DROP SCHEMA {} CASCADE", kProgressSchema)));
     for (int row = 0; row < triggers.count(); ++row) {
-      YTB_TRY(
-          session.execute(fmt::format("ALTER EVENT TRIGGER {} {}", session.identifier(triggers.at(row, 0)),
-                                      enabling(triggers.at(row, 1)[0]))));
+      YTB_TRY(set_trigger(session, triggers.at(row, 0), triggers.at(row, 1)));
     }
     return session.commit();
   };
@@ -101,7 +112,7 @@ Status remove_progress(Connection& session) {
 }
 
 Status record_deed(Connection& session, std::string_view line) {
-  return session.execute(in_schema("INSERT INTO @deeds (line) VALUES ($1) ON CONFLICT DO NOTHING"),
+  return session.execute(in_progress("INSERT INTO @deeds (line) VALUES ($1) ON CONFLICT DO NOTHING"),
                          {std::string(line)});
 }
 
@@ -109,24 +120,26 @@ Result<std::vector<std::string>> recorded_deeds(Connection& session) {
   std::vector<std::string> lines;
   YTB_ASSIGN(bool there, has_progress(session));
   if (!there) return lines;
-  YTB_ASSIGN(Rows rows, session.query(in_schema("SELECT line FROM @deeds ORDER BY id")));
+  YTB_ASSIGN(Rows rows, session.query(in_progress("SELECT line FROM @deeds ORDER BY id")));
   for (int row = 0; row < rows.count(); ++row) lines.push_back(rows.text(row, 0));
   return lines;
 }
 
 Result<bool> step_done(Connection& session, std::string_view step) {
-  YTB_ASSIGN(Rows rows, session.query(in_schema("SELECT FROM @steps WHERE step = $1"), {std::string(step)}));
+  YTB_ASSIGN(Rows rows,
+             session.query(in_progress("SELECT FROM @steps WHERE step = $1"), {std::string(step)}));
   return !rows.empty();
 }
 
 Status record_step(Connection& session, std::string_view step) {
-  return session.execute(in_schema("INSERT INTO @steps VALUES ($1) ON CONFLICT DO NOTHING"),
+  return session.execute(in_progress("INSERT INTO @steps VALUES ($1) ON CONFLICT DO NOTHING"),
                          {std::string(step)});
 }
 
 Result<std::map<int64_t, TableProgress>> recorded_tables(Connection& session) {
   std::map<int64_t, TableProgress> out;
-  YTB_ASSIGN(Rows rows, session.query(in_schema("SELECT relation, indexed, evidence, indexes FROM @tables")));
+  YTB_ASSIGN(Rows rows,
+             session.query(in_progress("SELECT relation, indexed, evidence, indexes FROM @tables")));
   for (int row = 0; row < rows.count(); ++row) {
     TableProgress progress{.indexed = rows.truth(row, 1), .evidence = rows.text(row, 2), .indexes = {}};
     for (const std::string& oid : split(rows.at(row, 3), ',')) {
@@ -139,13 +152,13 @@ Result<std::map<int64_t, TableProgress>> recorded_tables(Connection& session) {
 
 Status record_loaded(Connection& session, int64_t table, const std::string& evidence,
                      const std::vector<int64_t>& indexes) {
-  return session.execute(in_schema("INSERT INTO @tables VALUES ($1::oid, $2::bool, $3, $4)"),
+  return session.execute(in_progress("INSERT INTO @tables VALUES ($1::oid, $2::bool, $3, $4)"),
                          {std::to_string(table), indexes.empty() ? "true" : "false", evidence,
                           fmt::format("{}", fmt::join(indexes, ","))});
 }
 
 Status record_indexed(Connection& session, int64_t table) {
-  return session.execute(in_schema("UPDATE @tables SET indexed = true WHERE relation = $1::oid"),
+  return session.execute(in_progress("UPDATE @tables SET indexed = true WHERE relation = $1::oid"),
                          {std::to_string(table)});
 }
 

@@ -20,12 +20,17 @@ Result<bool> has_progress(Connection& session);
 // Event triggers exactly as they were, then the schema goes; both or neither.
 Status remove_progress(Connection& session);
 
+// A statement in which every @ stands for our schema and a dot.
+std::string in_progress(std::string_view sql);
+
 // One line of evidence; the same line twice is one. To be called in the transaction of the deed.
 Status record_deed(Connection& session, std::string_view line);
 Result<std::vector<std::string>> recorded_deeds(Connection& session);
 
 // Of masking, where all of it is done in this database.
 inline constexpr std::string_view kFinishedStep = "finished";
+// Where all that derives from masked rows was computed as well.
+inline constexpr std::string_view kComputedStep = "computed";
 // A step of the whole database: "statistics".
 Result<bool> step_done(Connection& session, std::string_view step);
 Status record_step(Connection& session, std::string_view step);

@@ -319,15 +319,16 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   return out;
 }
 
-std::string closed_hba(const ports::InstanceSpec& spec) {
-  return fmt::format(
-      "# Closed: only yesterdaytabase's own role, only from the user it runs as.\n"
-      "local all {} peer map=yesterdaytabase\n",
-      hba_quoted(spec.admin_role));
+std::string closed_hba() {
+  return "# Closed: only the user that yesterdaytabase runs as. No role of production's may log in.\n"
+         "local all all peer map=yesterdaytabase\n";
 }
 
-std::string closed_ident(const ports::InstanceSpec& spec, std::string_view os_user) {
-  return fmt::format("yesterdaytabase {} {}\n", hba_quoted(os_user), hba_quoted(spec.admin_role));
+std::string closed_ident(const std::vector<std::string>& roles, std::string_view os_user) {
+  std::string out;
+  for (const std::string& role : roles)
+    out += fmt::format("yesterdaytabase {} {}\n", hba_quoted(os_user), hba_quoted(role));
+  return out;
 }
 
 Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants) {

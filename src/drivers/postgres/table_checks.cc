@@ -157,7 +157,11 @@ Wrong left_aside(Connection& session) {
           "c.oid::regclass FROM pg_class c WHERE c.relkind IN ('r', 'p', 'f') AND c.relchecks <> (SELECT "
           "count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c') UNION ALL "
           "SELECT 'a constraint of no table and no domain: ' || conname FROM pg_constraint WHERE "
-          "conrelid = 0 AND contypid = 0"));
+          "conrelid = 0 AND NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = contypid) UNION ALL SELECT "
+          "'index ' || indexrelid::regclass FROM pg_index WHERE NOT indislive UNION ALL SELECT 'statistics "
+          "object ' || "
+          "stxname FROM pg_statistic_ext WHERE stxrelid = 0 UNION ALL SELECT 'partition bounds of ' || "
+          "oid::regclass FROM pg_class WHERE relpartbound IS NOT NULL AND NOT relispartition"));
   return first_column(rows);
 }
 
@@ -183,12 +187,17 @@ Wrong old_statistics(Connection& session, const TouchedTables& touched) {
   return first_column(rows);
 }
 
-Wrong old_views(Connection& session, const TouchedTables& touched) {
-  YTB_ASSIGN(Rows rows, session.query(fmt::format(
-                            "SELECT v.oid::regclass FROM pg_class v WHERE v.relkind = 'm' AND "
-                            "v.relispopulated AND age(v.xmin) > (SELECT min(age(xmin)) FROM pg_class WHERE "
-                            "oid IN ({}))",
-                            list_of(touched.oids))));
+Result<std::string> youngest_load(Connection& session, const TouchedTables& touched) {
+  return session.value(fmt::format(
+      "SELECT coalesce((SELECT xmin::text FROM pg_class WHERE oid IN ({}) ORDER BY age(xmin) LIMIT 1), '')",
+      list_of(touched.oids)));
+}
+
+Wrong old_views(Connection& session, const std::string& load) {
+  if (load.empty()) return std::vector<std::string>{};
+  YTB_ASSIGN(Rows rows, session.query("SELECT v.oid::regclass FROM pg_class v WHERE v.relkind = 'm' AND "
+                                      "v.relispopulated AND age(v.xmin) > age($1::xid)",
+                                      {load}));
   return first_column(rows);
 }
 

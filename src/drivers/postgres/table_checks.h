@@ -27,9 +27,12 @@ Wrong broken_foreign_keys(Connection& session, const TouchedTables& touched);
 Wrong invalid_indexes(Connection& session, const TouchedTables& touched);
 // What was set aside in the catalog while loading is back.
 Wrong left_aside(Connection& session);
-// Statistics and materialized views made before the tables were loaded, by the transaction that wrote them.
+// Statistics made before the tables were loaded, by the transaction that wrote them.
 Wrong old_statistics(Connection& session, const TouchedTables& touched);
-Wrong old_views(Connection& session, const TouchedTables& touched);
+// The transaction that loaded the last of the tables; "": none was. Transactions are counted over the server.
+Result<std::string> youngest_load(Connection& session, const TouchedTables& touched);
+// Populated materialized views of any database that were made before that.
+Wrong old_views(Connection& session, const std::string& load);
 // Rows in a database that was omitted.
 Wrong rows_left(Connection& session);
 

@@ -15,8 +15,6 @@ constexpr uint64_t kRangeBytes = 64ULL << 20;
 constexpr uint64_t kRangePagesMin = 64;
 constexpr size_t kSinkBytes = 256 << 10;  // masked rows gathered before they go to the spool
 
-std::string oid_list(const std::vector<int64_t>& oids) { return fmt::format("{}", fmt::join(oids, ",")); }
-
 std::string column_list(Connection& session, const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
   for (const std::string& name : names) quoted.push_back(session.identifier(name));
@@ -39,8 +37,7 @@ Status use_path(Connection& session, const std::string& path) {
 Result<TableFacts> read_facts(Connection& session, const masking::QualifiedName& name) {
   YTB_ASSIGN(Rows rows,
              session.query("SELECT c.oid, pg_relation_size(c.oid) / current_setting('block_size')::int8, "
-                           "pg_table_size(c.oid), c.relhastriggers, (SELECT count(*) FROM pg_constraint k "
-                           "WHERE k.conrelid = c.oid AND k.contype = 'c' AND NOT k.convalidated) FROM "
+                           "pg_table_size(c.oid), c.relhastriggers, c.relispartition, c.relchecks FROM "
                            "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 "
                            "AND c.relname = $2 AND c.relkind = 'r'",
                            {name.schema, name.name}));
@@ -54,7 +51,8 @@ Result<TableFacts> read_facts(Connection& session, const masking::QualifiedName&
   facts.pages = static_cast<uint64_t>(rows.integer(0, 1));
   facts.size_bytes = static_cast<uint64_t>(rows.integer(0, 2));
   facts.has_triggers = rows.truth(0, 3);
-  facts.unvalidated_checks = static_cast<int>(rows.integer(0, 4));
+  facts.is_partition = rows.truth(0, 4);
+  facts.checks = static_cast<int>(rows.integer(0, 5));
   std::string oid = std::to_string(facts.oid);
   YTB_ASSIGN(Rows indexes,
              session.query("SELECT indexrelid, indisvalid, indisready FROM pg_index WHERE indrelid = "
@@ -68,25 +66,6 @@ Result<TableFacts> read_facts(Connection& session, const masking::QualifiedName&
       facts.invalid_ready.push_back(indexes.truth(row, 2));
     }
   }
-  if (facts.unvalidated_checks > 0) {
-    YTB_ASSIGN(Rows checks,
-               session.query("SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conrelid = "
-                             "$1::oid AND contype = 'c' AND convalidated",
-                             {oid}));
-    for (int row = 0; row < checks.count(); ++row) facts.check_expressions.push_back(checks.text(row, 0));
-  }
-  // Domains of the columns, and domains beneath those; arrays of domains are rare enough to be asked for
-  // alike.
-  YTB_ASSIGN(Rows domains,
-             session.query(
-                 "WITH RECURSIVE used (type) AS (SELECT atttypid FROM pg_attribute WHERE attrelid = $1::oid "
-                 "AND attnum > 0 AND NOT attisdropped UNION SELECT u.next FROM (SELECT unnest(ARRAY["
-                 "t.typbasetype, t.typelem]) AS next FROM used JOIN pg_type t ON t.oid = used.type) u WHERE "
-                 "u.next <> 0) SELECT k.oid FROM pg_constraint k JOIN used ON used.type = k.contypid WHERE "
-                 "NOT k.convalidated",
-                 {oid}));
-  for (int row = 0; row < domains.count(); ++row)
-    facts.unvalidated_domains.push_back(domains.integer(row, 0));
   return facts;
 }
 
@@ -142,31 +121,17 @@ Status copy_rows(Connection& session, const masking::QualifiedName& name, const 
       .hint = {}};
 }
 
-Status hold_checks(Connection& session, const masking::QualifiedName& name,
-                   const std::vector<std::string>& expressions) {
-  for (const std::string& expression : expressions) {
-    YTB_ASSIGN(std::string broken,
-               session.value(fmt::format("SELECT count(*) FROM ONLY {} WHERE NOT ({})",
-                                         session.qualified(name.schema, name.name), expression)));
-    if (broken != "0") {
-      return Error{
-          .code = Code::kPolicy,
-          .message = fmt::format("{} masked rows of {} violate a CHECK constraint", broken, to_string(name)),
-          .hint = "choose maskers whose values the constraint allows"};
-    }
-  }
-  return {};
-}
-
 namespace {
 
 // Everything that would refuse the load or run something, set aside in the catalog for the length of the
 // transaction.
 Status set_aside(Connection& session, const LoadRequest& request) {
   const TableFacts& facts = request.facts;
-  // Without triggers in the relation's own record, TRUNCATE asks for no foreign keys and COPY fires nothing.
-  YTB_TRY(session.execute(fmt::format("UPDATE pg_class SET relhastriggers = false{} WHERE oid = {}",
-                                      facts.unvalidated_checks > 0 ? ", relchecks = 0" : "", facts.oid)));
+  // Without triggers in the relation's own record, TRUNCATE asks for no foreign keys and COPY fires nothing;
+  // nor are CHECKs, and the expressions of partition keys, evaluated. No key is masked: no row moves.
+  YTB_TRY(session.execute(fmt::format(
+      "UPDATE pg_class SET relhastriggers = false, relchecks = 0, relispartition = false WHERE oid = {}",
+      facts.oid)));
   YTB_TRY(session.execute(
       fmt::format("TRUNCATE ONLY {}", session.qualified(request.name.schema, request.name.name))));
   // After TRUNCATE, which makes every index of the table ready and valid.
@@ -175,10 +140,6 @@ Status set_aside(Connection& session, const LoadRequest& request) {
         "UPDATE pg_index SET indisready = false, indisvalid = false WHERE indrelid = {} AND indislive",
         facts.oid)));
   }
-  if (!facts.unvalidated_domains.empty()) {
-    YTB_TRY(session.execute(fmt::format("UPDATE pg_constraint SET contypid = 0 WHERE oid IN ({})",
-                                        oid_list(facts.unvalidated_domains))));
-  }
   // The value that ADD COLUMN … DEFAULT keeps for rows older than it: there are none any more.
   return session.execute(
       fmt::format("UPDATE pg_attribute SET atthasmissing = false, attmissingval = NULL WHERE "
@@ -186,40 +147,27 @@ Status set_aside(Connection& session, const LoadRequest& request) {
                   facts.oid));
 }
 
-Status put_back(Connection& session, const LoadRequest& request, int checks, const Rows* domains) {
+Status put_back(Connection& session, const LoadRequest& request) {
   const TableFacts& facts = request.facts;
   YTB_TRY(session.execute(fmt::format(
-      "UPDATE pg_class SET relhastriggers = {}{} WHERE oid = {}", facts.has_triggers ? "true" : "false",
-      facts.unvalidated_checks > 0 ? fmt::format(", relchecks = {}", checks) : "", facts.oid)));
+      "UPDATE pg_class SET relhastriggers = {}, relchecks = {}, relispartition = {} WHERE oid = {}",
+      facts.has_triggers, facts.checks, facts.is_partition, facts.oid)));
   for (size_t i = 0; i < facts.invalid_indexes.size(); ++i) {
     YTB_TRY(session.execute(
         fmt::format("UPDATE pg_index SET indisready = {}, indisvalid = false WHERE indexrelid = {}",
                     facts.invalid_ready[i] ? "true" : "false", facts.invalid_indexes[i])));
   }
-  for (int row = 0; domains != nullptr && row < domains->count(); ++row) {
-    YTB_TRY(session.execute(fmt::format("UPDATE pg_constraint SET contypid = {} WHERE oid = {}",
-                                        domains->at(row, 1), domains->at(row, 0))));
-  }
-  // With relchecks at 0 the valid ones were not asked either.
-  return hold_checks(session, request.name, facts.check_expressions);
+  return {};
 }
 
 Status load_in_transaction(Connection& session, const LoadRequest& request) {
   const TableFacts& facts = request.facts;
-  YTB_ASSIGN(std::string checks,
-             session.value(fmt::format("SELECT relchecks FROM pg_class WHERE oid = {}", facts.oid)));
-  std::optional<Rows> domains;
-  if (!facts.unvalidated_domains.empty()) {
-    YTB_ASSIGN(domains, session.query(fmt::format(
-                            "SELECT oid, contypid FROM pg_constraint WHERE oid IN ({}) FOR UPDATE",
-                            oid_list(facts.unvalidated_domains))));
-  }
   YTB_TRY(session.execute("LOCK TABLE ONLY " + session.qualified(request.name.schema, request.name.name) +
                           " IN ACCESS EXCLUSIVE MODE"));
   if (request.before_truncate) YTB_TRY(request.before_truncate(session));
   YTB_TRY(set_aside(session, request));
   YTB_ASSIGN(std::string evidence, request.fill(session));
-  YTB_TRY(put_back(session, request, std::stoi(checks), domains ? &*domains : nullptr));
+  YTB_TRY(put_back(session, request));
   YTB_TRY(record_loaded(session, facts.oid, evidence, facts.valid_indexes));
   return session.commit();
 }

@@ -22,12 +22,11 @@ struct TableFacts {
   uint64_t pages = 0;       // of the heap
   uint64_t size_bytes = 0;  // heap and TOAST
   bool has_triggers = false;
-  std::vector<int64_t> valid_indexes;          // rebuilt afterwards
-  std::vector<int64_t> invalid_indexes;        // left exactly as they are: never used, not rebuilt
-  std::vector<bool> invalid_ready;             // their indisready
-  std::vector<std::string> check_expressions;  // of valid CHECKs, where NOT VALID ones stand beside them
-  int unvalidated_checks = 0;
-  std::vector<int64_t> unvalidated_domains;  // NOT VALID constraints of domains the table uses
+  bool is_partition = false;
+  int checks = 0;                      // pg_class.relchecks
+  std::vector<int64_t> valid_indexes;  // rebuilt afterwards; suspended ones (suspension.h) are not among them
+  std::vector<int64_t> invalid_indexes;  // left exactly as they are: never used, not rebuilt
+  std::vector<bool> invalid_ready;       // their indisready
 };
 Result<TableFacts> read_facts(Connection& session, const masking::QualifiedName& name);
 
@@ -52,21 +51,19 @@ struct LoadRequest {
   // Called when the table is empty: puts the masked rows in and returns the evidence to record with them.
   std::function<Result<std::string>(Connection&)> fill;
 };
-// TRUNCATE ONLY, the rows and the progress row, in one transaction.
+// TRUNCATE ONLY, the rows and the progress row, in one transaction. Nothing of production's runs in it: the
+// table's CHECKs, triggers and partition bounds are off for its length, the rest is (suspension.h).
 Status load_table(Connection& session, const LoadRequest& request);
 // For LoadRequest::fill: COPY FREEZE of `source`, a whole COPY stream.
 Status copy_rows(Connection& session, const masking::QualifiedName& name, const masking::RowProgram& program,
                  const std::function<Status(std::string&)>& source, uint64_t rows_expected);
-// Counts the rows for which a CHECK expression is false. kPolicy where there are some.
-Status hold_checks(Connection& session, const masking::QualifiedName& name,
-                   const std::vector<std::string>& expressions);
 // Rebuilds one index; one that is valid already is left alone (an earlier run did it).
 Status rebuild_index(Connection& session, int64_t index);
 // What an error means where an index or key was built over masked values; `state`: its SQLSTATE.
 Error if_not_unique(Error error, std::string_view state);
 
-// Statements that run production's own functions (index expressions, CHECKs, views) may need its search path:
-// they are tried under ours, then under the database's own. The session has ours afterwards.
+// As a cloud's master: statements that run production's own functions (index expressions, CHECKs, views) may
+// need its search path. They are tried under ours, then under the database's own; the session has ours after.
 inline const std::string kOwnPath = "pg_catalog,pg_temp";
 Status with_search_paths(Connection& session, const std::function<Status()>& work);
 

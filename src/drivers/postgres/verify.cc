@@ -11,6 +11,7 @@
 #include "drivers/postgres/aftermath.h"
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/defuse.h"
+#include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/rds_access.h"
 #include "drivers/postgres/rds_checks.h"
@@ -18,6 +19,7 @@
 #include "drivers/postgres/rds_mask.h"
 #include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/server_power.h"
+#include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
 
 namespace ytb::postgres {
@@ -129,6 +131,7 @@ class VerifyRun {
     if (rds_) YTB_TRY(borrow_memberships(session));
     YTB_TRY(let_us_in_everywhere(session));
     YTB_ASSIGN(std::vector<std::string> names, list_databases(session));
+    if (request_.plan != nullptr && !rds_) YTB_TRY(find_last_load(session, names));
     for (const std::string& name : names) {
       progress_.update({.stage = "verify", .item = name});
       YTB_TRY(stop_.check());
@@ -182,7 +185,11 @@ class VerifyRun {
   Status check_database(const std::string& name) {
     YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
     if (rds_) return check_rds_database(session, name);
-    if (request_.plan != nullptr) check_tables_of(session, name);
+    if (request_.plan != nullptr) {
+      check_catalog_of(session, name);
+      YTB_TRY(check_rows_of(session, name));
+      YTB_TRY(check_progress(session, name));
+    }
     Status removed = remove_progress(session);
     if (removed.ok()) {
       list_.add("identity_kept", left_aside(session), name);
@@ -195,13 +202,34 @@ class VerifyRun {
     return {};
   }
 
+  // A run that was killed after this has no progress to look at, and need not.
+  Status check_progress(Connection& session, const std::string& name) {
+    YTB_TRY(take_back(session));
+    YTB_ASSIGN(bool recording, has_progress(session));
+    if (recording) list_.add("identity_kept", still_suspended(session), name);
+    return {};
+  }
+
+  // Over all databases: what is computed in one may be older than what is loaded into another.
+  Status find_last_load(Connection& ours, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
+      auto touched = touched_in(session, name, request_.evidence);
+      if (!touched.ok()) continue;  // said by the check of its rows
+      YTB_ASSIGN(std::string load, youngest_load(session, *touched));
+      if (load.empty()) continue;
+      YTB_ASSIGN(std::string younger,
+                 last_load_.empty() ? Result<std::string>(std::string("t"))
+                                    : ours.value("SELECT age($1::xid) < age($2::xid)", {load, last_load_}));
+      if (younger == "t") last_load_ = load;
+    }
+    return {};
+  }
+
   Status check_rds_database(Connection& session, const std::string& name) {
     if (request_.plan != nullptr) {
-      YTB_TRY(session.execute("BEGIN"));
-      Status ready = suspend_guards(session);
-      if (ready.ok()) check_tables_of(session, name);
-      session.roll_back();
-      YTB_TRY(std::move(ready));
+      check_catalog_of(session, name);
+      YTB_TRY(check_rows_of(session, name));
     }
     list_.add("nothing_armed", rds_still_armed(session), name);
     list_.add("identity_kept", rds_remove_traces(session), name);
@@ -209,7 +237,17 @@ class VerifyRun {
     return {};
   }
 
-  void check_tables_of(Connection& session, const std::string& name) {
+  // Queries that read user tables. Planning one evaluates what is constant in production's expressions, which
+  // must not happen with our power: those are out of sight meanwhile.
+  Status check_rows_of(Connection& session, const std::string& name) {
+    YTB_TRY(session.execute("BEGIN"));
+    Status ready = rds_ ? suspend_guards(session) : suspend_for_reading(session);
+    if (ready.ok()) ask_rows_of(session, name);
+    session.roll_back();
+    return ready;
+  }
+
+  void ask_rows_of(Connection& session, const std::string& name) {
     auto touched = touched_in(session, name, request_.evidence);
     if (!touched.ok()) {
       list_.add("row_counts", Wrong(std::move(touched).error()), name);
@@ -218,15 +256,22 @@ class VerifyRun {
     list_.add("row_counts", all_in_evidence(name), name);
     list_.add("row_counts", wrong_row_counts(session, *touched), name);
     list_.add("foreign_keys_valid", broken_foreign_keys(session, *touched), name);
-    list_.add("indexes_valid",
-              rds_ ? rds_invalid_indexes(session, *touched) : invalid_indexes(session, *touched), name);
-    list_.add("statistics_rebuilt",
-              rds_ ? rds_stale_statistics(session, *touched) : old_statistics(session, *touched), name);
-    if (!rds_) list_.add("materialized_views_refreshed", old_views(session, *touched), name);
+    if (rds_) list_.add("statistics_rebuilt", rds_stale_statistics(session, *touched), name);
     for (const masking::DatabasePlan& plan : request_.plan->databases) {
       if (plan.database.name == name && plan.omitted)
         list_.add("omitted_databases_empty", rows_left(session), name);
     }
+  }
+
+  // What the catalog alone says.
+  void check_catalog_of(Connection& session, const std::string& name) {
+    auto touched = touched_in(session, name, request_.evidence);
+    if (!touched.ok()) return;  // said with the rows
+    list_.add("indexes_valid",
+              rds_ ? rds_invalid_indexes(session, *touched) : invalid_indexes(session, *touched), name);
+    if (rds_) return;
+    list_.add("statistics_rebuilt", old_statistics(session, *touched), name);
+    list_.add("materialized_views_refreshed", old_views(session, last_load_), name);
   }
 
   // Every table that the plan masks or empties is in the evidence: what was forgotten has no row count to be
@@ -263,6 +308,7 @@ class VerifyRun {
   ports::Progress& progress_;
   const StopFlag& stop_;
   const bool rds_;
+  std::string last_load_;  // transaction of the table that was loaded last
   Checklist list_;
 };
 

@@ -1,0 +1,154 @@
+#include "drivers/postgres/owner_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/text.h"
+#include "drivers/os/users.h"
+#include "drivers/postgres/catalog_reader.h"
+#include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/server_settings.h"
+
+namespace ytb::postgres {
+namespace {
+
+// The server reads pg_ident.conf anew when it gets to it.
+constexpr int kConnectTries = 100;
+constexpr auto kConnectPause = std::chrono::milliseconds(20);
+
+// COPY would escape a backslash and pg_ident.conf ends at a line break; a name that begins with a slash is a
+// regular expression there from 16 on, quoted or not.
+bool ident_can_carry(std::string_view role) {
+  return !role.empty() && role[0] != '/' && role.find('\\') == std::string_view::npos &&
+         printable(role) == role;
+}
+
+// One row in this database's store: what the role and the database had before.
+Status lend(Connection& ours, const std::string& role) {
+  return in_transaction(ours, [&]() -> Status {
+    YTB_TRY(ours.execute(in_progress(
+        "CREATE TABLE IF NOT EXISTS @lent (role oid PRIMARY KEY, limit_of_role int NOT NULL, acl aclitem[], "
+        "limit_of_database int NOT NULL)")));
+    YTB_TRY(ours.execute(
+        in_progress("INSERT INTO @lent SELECT r.oid, r.rolconnlimit, d.datacl, d.datconnlimit FROM "
+                    "pg_catalog.pg_authid r, pg_catalog.pg_database d WHERE r.oid = $1::oid AND d.datname = "
+                    "current_database()"),
+        {role}));
+    YTB_TRY(ours.execute(
+        "UPDATE pg_catalog.pg_authid SET rolcanlogin = true, rolconnlimit = -1 WHERE oid = $1::oid", {role}));
+    return ours.execute(
+        "UPDATE pg_catalog.pg_database SET datacl = NULL, datconnlimit = -1 WHERE datname = "
+        "current_database()");
+  });
+}
+
+}  // namespace
+
+Status take_back(Connection& ours) {
+  YTB_ASSIGN(bool recording, has_progress(ours));
+  if (!recording) return {};
+  YTB_ASSIGN(std::string any,
+             ours.value(fmt::format("SELECT to_regclass('{}.lent') IS NOT NULL", kProgressSchema)));
+  if (any != "t") return {};
+  return ours.execute(in_progress(R"sql(
+    UPDATE pg_catalog.pg_authid r SET rolcanlogin = false, rolconnlimit = l.limit_of_role FROM @lent l
+      WHERE r.oid = l.role;
+    UPDATE pg_catalog.pg_database SET datacl = l.acl, datconnlimit = l.limit_of_database FROM @lent l
+      WHERE datname = current_database();
+    DELETE FROM @lent)sql"));
+}
+
+OwnerSessions::OwnerSessions(const ports::SessionTarget& target, Connection& ours, std::string database,
+                             const StopFlag& stop)
+    : target_(target), ours_(ours), database_(std::move(database)), stop_(stop) {}
+
+// Our own role stays in the first line: a file that was written by half still lets us in.
+Status OwnerSessions::admit_all() {
+  YTB_ASSIGN(os::User ourselves, os::find_user(""));
+  YTB_ASSIGN(Rows roles,
+             ours_.query("SELECT rolname, rolname = session_user FROM pg_catalog.pg_authid WHERE oid = 10 OR "
+                         "oid >= 16384 ORDER BY rolname <> session_user, oid"));
+  std::vector<std::string> names;
+  for (int row = 0; row < roles.count(); ++row) {
+    if (ident_can_carry(roles.at(row, 0))) names.push_back(roles.text(row, 0));
+  }
+  std::string text = closed_ident(names, ourselves.name);
+  YTB_ASSIGN(Rows file, ours_.query("SELECT pg_catalog.pg_read_file('pg_ident.conf'), "
+                                    "pg_catalog.current_setting('data_directory')"));
+  if (file.at(0, 0) != text) {
+    std::string_view lines = text;
+    if (lines.ends_with('\n')) lines.remove_suffix(1);
+    YTB_TRY(
+        ours_.execute(fmt::format("COPY (SELECT line FROM unnest(string_to_array({}, E'\\n')) WITH "
+                                  "ORDINALITY AS l (line, place) ORDER BY place) TO {}",
+                                  ours_.literal(lines), ours_.literal(file.text(0, 1) + "/pg_ident.conf"))));
+    YTB_TRY(ours_.execute("SELECT pg_catalog.pg_reload_conf()"));
+  }
+  admitted_ = true;
+  return {};
+}
+
+Result<Connection> OwnerSessions::connect(const std::string& role) {
+  ports::SessionTarget as;
+  as.parameters = target_.parameters;
+  as.parameters["user"] = role;
+  as.label = target_.label;
+  for (int tries = 1;; ++tries) {
+    auto session = Connection::open(as, database_, SessionKind::kOwner, &stop_);
+    if (session.ok() || tries == kConnectTries || !is_overruled(session.error())) return session;
+    YTB_TRY(stop_.check());
+    std::this_thread::sleep_for(kConnectPause);
+  }
+}
+
+Result<Connection*> OwnerSessions::owner_of(int64_t relation) {
+  YTB_ASSIGN(Rows rows, ours_.query("SELECT r.oid, r.rolname, r.rolsuper FROM pg_catalog.pg_class c JOIN "
+                                    "pg_catalog.pg_authid r ON r.oid = c.relowner WHERE c.oid = $1::oid",
+                                    {std::to_string(relation)}));
+  if (rows.empty()) {
+    return Error{
+        .code = Code::kInternal, .message = fmt::format("relation {} has no owner", relation), .hint = {}};
+  }
+  const int64_t owner = rows.integer(0, 0);
+  if (auto found = sessions_.find(owner); found != sessions_.end()) return &found->second;
+  if (rows.truth(0, 2)) {
+    return Error{.code = Code::kRefused, .message = "its owner has a superuser's power", .hint = {}};
+  }
+  if (!ident_can_carry(rows.at(0, 1))) {
+    return Error{
+        .code = Code::kRefused,
+        .message = fmt::format("pg_ident.conf cannot carry the role name '{}'", printable(rows.at(0, 1))),
+        .hint = {}};
+  }
+  if (!admitted_) YTB_TRY(admit_all());
+  YTB_TRY(lend(ours_, rows.text(0, 0)));
+  auto session = connect(rows.text(0, 1));
+  YTB_TRY(take_back(ours_));
+  if (!session.ok()) return std::move(session).error();
+  return &sessions_.emplace(owner, std::move(session).value()).first->second;
+}
+
+std::string reason_of(std::string_view state) {
+  std::string_view why = "an error while it was computed";
+  if (state == "42501") {
+    why = "its owner lacks a right";
+  } else if (state == "55000") {
+    why = "it reads a materialized view without rows, or foreign data";
+  } else if (state.starts_with("HV") || state.starts_with("08")) {
+    why = "it reads foreign data";
+  } else if (state.starts_with("22")) {
+    why = "a value does not fit a cast or function";
+  } else if (state == "42704") {
+    why = "it needs a setting or an object that is not there";
+  } else if (state == "23505") {
+    why = "its unique index refuses equal rows";
+  } else if (state == "23502" || state == "23514") {
+    why = "a constraint refuses it";
+  }
+  return fmt::format("{} (SQLSTATE {})", why, state.empty() ? "unknown" : state);
+}
+
+}  // namespace ytb::postgres

@@ -1,0 +1,49 @@
+// Sessions authenticated as roles of production, inside a closed copy: what their code computes runs with
+// their rights and no others. (A SET ROLE of ours is no wall: code that says RESET ROLE is us again.)
+//
+// The closed copy's pg_hba.conf lets in every role that pg_ident.conf maps to our own operating system user,
+// but no role may log in. LOGIN, and whatever else the way in asks for (connection limits, CONNECT), is lent
+// for the moment of connecting and taken back at once. What is lent is recorded; take_back() is for what a
+// killed run left.
+//
+// To be used by one thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/stop.h"
+#include "drivers/postgres/connection.h"
+
+namespace ytb::postgres {
+
+class OwnerSessions {
+ public:
+  // `ours`: our session in `database`. All must outlive this.
+  OwnerSessions(const ports::SessionTarget& target, Connection& ours, std::string database,
+                const StopFlag& stop);
+  // A session as the owner of a relation; the same one each time. kRefused: that role cannot be let in.
+  Result<Connection*> owner_of(int64_t relation);
+
+ private:
+  Status admit_all();
+  Result<Connection> connect(const std::string& role);
+
+  const ports::SessionTarget& target_;
+  Connection& ours_;
+  std::string database_;
+  const StopFlag& stop_;
+  bool admitted_ = false;
+  std::map<int64_t, Connection> sessions_;
+};
+
+// In the session's database; nothing is lent afterwards.
+Status take_back(Connection& ours);
+
+// Why a statement failed in such a session, by its SQLSTATE: the server's text may be production's own.
+std::string reason_of(std::string_view state);
+
+}  // namespace ytb::postgres

@@ -1,0 +1,69 @@
+// What would run production's code in a session of ours is switched off in the catalog: for as long as
+// anything in the copy is raw, and in every look that we take afterwards. Nothing is dropped, and everything
+// comes back exactly as it was: what is off is recorded in the transaction that switches it off (in the
+// progress store), and struck out in the one that switches it on again.
+//
+// Of a database: generated columns and indexes that run code, statistics objects over such expressions (the
+// planner evaluates what is constant in either, for every query), and the constraints, NOT NULL and defaults
+// of all domains. Of a table, while it is written: see TableSuspension.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/postgres/connection.h"
+#include "drivers/postgres/table_checks.h"
+
+namespace ytb::postgres {
+
+// Once in each database, before the first statement that reads a user table.
+Status suspend_code(Connection& session);
+
+struct SuspendedColumn {
+  std::string name;
+  std::string expression;  // "" of a virtual one, which nothing stores
+  std::string type;        // qualified, with modifiers
+  bool not_null = false;
+};
+struct SuspendedTable {
+  int64_t oid = 0;
+  int64_t owner = 0;
+  std::string schema, name;
+  std::vector<SuspendedColumn> columns;
+};
+// Tables with generated columns that are suspended.
+Result<std::vector<SuspendedTable>> suspended_tables(Connection& session);
+// Generated columns are computed by the server again, in new and changed rows.
+Status resume_columns(Connection& session, int64_t table);
+
+struct SuspendedIndex {
+  int64_t oid = 0;
+  int64_t table = 0;
+  std::string schema, name;
+  bool partitioned = false;  // without storage of its own
+};
+Result<std::vector<SuspendedIndex>> suspended_indexes(Connection& session);
+// As valid, ready and living as it was.
+Status resume_index(Connection& session, int64_t index);
+
+// Domains and statistics objects. Nothing raw may be left by now.
+Status resume_definitions(Connection& session);
+
+// Lets the rows of a table be written without CHECKs, triggers, rules, row security and partition bounds, and
+// whatever its replica identity. Recorded: may be committed. The table's own indexes stay.
+Status suspend_table(Connection& session, int64_t table);
+Status resume_table(Connection& session, int64_t table);
+
+// What suspend_code() and suspend_table() recorded and nobody has resumed.
+Wrong still_suspended(Connection& session);
+
+// For reading: indexes and statistics objects likewise, in a transaction that the caller rolls back, without
+// a record. The session must not have read those tables before: what it knows of their indexes it keeps.
+Status suspend_for_reading(Connection& session);
+
+// Relations that ANALYZE runs code for, and those with suspended columns.
+Result<std::vector<int64_t>> coded_tables(Connection& session);
+
+}  // namespace ytb::postgres
