@@ -42,6 +42,7 @@ class PolicyReader {
       top.complain("the policy has no 'version': start it with version: 1");
     }
     top.integer("version", kVersion, kVersion, kVersion);
+    if (const YamlNode* settings = top.take("settings")) read_settings(*settings, policy);
     const YamlNode* databases = top.take("databases");
     const bool tables = top.node().find("tables") != nullptr;
     if (databases != nullptr && tables) {
@@ -131,6 +132,35 @@ class PolicyReader {
             value.width());
       } else if (!database.empty_views.emplace(*name, where(key)).second) {
         diagnostics_.add(key.mark, fmt::format("view {} is here twice", printable(key.text)), key.width());
+      }
+    }
+  }
+
+  // `settings: {shop: {"app.*": none, "app.theme": keep}}`
+  void read_settings(const YamlNode& node, masking::Policy& policy) {
+    MapReader reader(diagnostics_, node, "'settings'");
+    for (const auto& [key, value] : node.entries) {
+      std::optional<std::string> database = key.text == "*" ? key.text : read_name(key);
+      if (!database) continue;
+      MapReader rules(diagnostics_, value, fmt::format("the settings of '{}'", printable(*database)));
+      for (const auto& [name, verdict] : value.entries) {
+        const bool pattern = name.text.ends_with('*');
+        const bool keep = is_word(verdict, "keep");
+        if (!keep && !is_word(verdict, "none")) {
+          diagnostics_.add(verdict.mark,
+                           fmt::format("the setting {} takes keep or none", printable(name.text)),
+                           verdict.width());
+        } else if (keep && pattern) {
+          diagnostics_.add(verdict.mark, "a pattern takes none: settings are kept one by one, by their names",
+                           verdict.width());
+        }
+        masking::SettingRule rule{
+            .verdict = keep ? masking::SettingRule::Verdict::kKeep : masking::SettingRule::Verdict::kNone,
+            .where = where(name)};
+        if (!policy.settings[*database].emplace(name.text, rule).second) {
+          diagnostics_.add(name.mark, fmt::format("setting '{}' is here twice", printable(name.text)),
+                           name.width());
+        }
       }
     }
   }

@@ -98,6 +98,12 @@ struct Table {
   uint64_t size_bytes = 0;  // heap and TOAST, without indexes
 };
 
+// A definition in whose text a detector finds something (masking/definitions.h).
+struct TellingDefinition {
+  std::string object;  // "default value for column plan of table public.users"
+  std::string what;    // "e-mail addresses"
+};
+
 struct Database {
   std::string name;
   std::string encoding = "UTF8";
@@ -106,6 +112,14 @@ struct Database {
   std::vector<Table> tables;  // without the system's own schemas
   uint64_t size_bytes = 0;
   uint64_t large_objects = 0;  // how many
+  std::vector<TellingDefinition> definitions{};
+};
+
+// A setting that ALTER DATABASE or ALTER ROLE … SET keeps: its name, never its value.
+struct Setting {
+  std::string database;  // "": in every one
+  std::string role;      // "": for every one
+  std::string name;
 };
 
 struct Catalog {
@@ -113,6 +127,7 @@ struct Catalog {
   int engine_major = 0;
   std::string provenance;           // "production", "copy shop-yesterday-…", "schema.sql"
   std::vector<Database> databases;  // without template0
+  std::vector<Setting> settings{};
 };
 
 const Table* find_table(const Database& database, const QualifiedName& name);

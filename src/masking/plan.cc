@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "masking/guess.h"
 #include "masking/names.h"
+#include "masking/settings.h"
 #include "masking/verdict.h"
 #include "masking/yaml_text.h"
 
@@ -61,6 +62,7 @@ class DatabasePlanner {
     check_large_objects();
     check_views();
     judge_tables();
+    for (const TellingDefinition& definition : context_.database.definitions) report_definition(definition);
     if (!omits()) check_keys(context_, tables_, verdicts_);
     for (const Table& table : context_.database.tables) {
       // A partitioned parent has no rows of its own; its leaves follow one by one.
@@ -187,6 +189,15 @@ class DatabasePlanner {
         .error = false;
   }
 
+  // Definitions are not masked: a person has to look.
+  void report_definition(const TellingDefinition& definition) {
+    report(context_.findings, Finding::Kind::kDefinition, context_.database.name,
+           fmt::format("the {} in {} seems to hold {}: definitions are copied as they are",
+                       printable(definition.object), printable(quote_name(context_.database.name)),
+                       definition.what))
+        .error = false;
+  }
+
   TablePlan plan_of(const Table& table) {
     TablePlan plan{.table = table, .treatment = Treatment::kKeep, .columns = {}};
     auto found = verdicts_.find(&tables_.judged_as(table));
@@ -302,7 +313,7 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
   constexpr size_t kKeySize = 32;
   const MaskingKey dummy{Secret(std::string(kKeySize, 'k'))};
   const LockIndex locked(lock);
-  MaskingPlan plan{.databases = {}, .digest = digest_of(policy, lock)};
+  MaskingPlan plan{.databases = {}, .settings = {}, .digest = digest_of(policy, lock)};
   const DatabasePolicy keep_nothing{};
   for (const Database& database : catalog.databases) {
     auto found = resolved.find(&database);
@@ -313,6 +324,8 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
     plan.databases.push_back(DatabasePlanner(context, judged_by).run());
     plan.databases.back().large_objects = large_objects_of(judged_by, database);
   }
+
+  plan.settings = plan_settings(policy, catalog, check.findings);
 
   std::stable_sort(check.findings.begin(), check.findings.end(), [](const Finding& a, const Finding& b) {
     return std::tie(b.error, a.database, a.table, a.column) <
@@ -357,6 +370,10 @@ std::string_view name_of(Finding::Kind kind) {
       return "unsupported";
     case Finding::Kind::kUndecided:
       return "undecided";
+    case Finding::Kind::kUnjudgedSetting:
+      return "unjudged_setting";
+    case Finding::Kind::kDefinition:
+      return "definition";
   }
   YTB_CHECK_MSG(false, "a finding without a name");
   __builtin_unreachable();

@@ -31,6 +31,8 @@ struct Finding {
     kGenerated,       // a masker on a generated column
     kUnsupported,     // what this version does not do: encoding, inheritance …
     kUndecided,       // still marked `judge`
+    kUnjudgedSetting,
+    kDefinition,  // a definition seems to hold data
   };
   Kind kind = Kind::kUnjudgedColumn;
   bool error = true;  // false: a remark, the plan stands
@@ -74,9 +76,15 @@ struct DatabasePlan {
   std::vector<TablePlan> tables;
 };
 
+struct SettingPlan {
+  Setting setting;
+  SettingRule::Verdict verdict = SettingRule::Verdict::kNone;
+};
+
 struct MaskingPlan {
   std::vector<DatabasePlan> databases;
-  std::string digest;  // SHA-256 of policy and lock, hex
+  std::vector<SettingPlan> settings{};  // without the server's own
+  std::string digest;                   // SHA-256 of policy and lock, hex
 };
 
 struct PlanCheck {

@@ -61,10 +61,19 @@ struct DatabasePolicy {
   Where where;
 };
 
+// `"app.*": none`, beside `databases:`.
+struct SettingRule {
+  enum class Verdict { kKeep, kNone };
+  Verdict verdict = Verdict::kNone;
+  Where where;
+};
+
 struct Policy {
   // By database name. `tables:` alone at the top level of the file, for a production with one database, is
   // kept under the name "" and resolved against the catalog by plan_masking().
   std::map<std::string, DatabasePolicy> databases;
+  // By database ("*": every one), then by name or, ending in *, by pattern. Only whole names are kept.
+  std::map<std::string, std::map<std::string, SettingRule>> settings;
   std::string file;    // where it came from, for messages
   std::string digest;  // SHA-256 of the file's bytes, hex
 };

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "masking/names.h"
 #include "masking/propose.h"
+#include "masking/settings.h"
 #include "masking/verdict.h"
 #include "masking/yaml_text.h"
 
@@ -38,6 +39,7 @@ class PolicyWriter {
         "the\n"
         "# maskers.\n"
         "version: 1\n";
+    write_settings();
     if (const Database* only = single_database()) {
       write_database(*only, policy_of(*only), "");
       return std::move(text_);
@@ -64,6 +66,31 @@ class PolicyWriter {
   [[nodiscard]] const DatabasePolicy* policy_of(const Database& database) const {
     auto found = resolved_.find(&database);
     return found == resolved_.end() ? nullptr : found->second;
+  }
+
+  // What is judged already, and what nobody has judged: a secret, until a person says otherwise.
+  void write_settings() {
+    std::map<std::string, std::map<std::string, std::string>> lines;
+    if (existing_ != nullptr) {
+      for (const auto& [database, rules] : existing_->settings) {
+        for (const auto& [name, rule] : rules) {
+          lines[database][name] = rule.verdict == SettingRule::Verdict::kKeep ? "keep" : "none";
+        }
+      }
+    }
+    const Policy nothing{};
+    for (const Setting& setting : catalog_.settings) {
+      if (is_own_setting(setting.name)) continue;
+      if (judge_setting(existing_ != nullptr ? *existing_ : nothing, setting)) continue;
+      lines[setting.database.empty() ? "*" : setting.database][setting.name] =
+          "none   # removed, as every role of a copy could read it; or keep";
+    }
+    if (lines.empty()) return;
+    text_ += "settings:\n";
+    for (const auto& [database, rules] : lines) {
+      text_ += fmt::format("  {}:\n", yaml_key(database));
+      for (const auto& [name, verdict] : rules) text_ += fmt::format("    {}: {}\n", yaml_key(name), verdict);
+    }
   }
 
   // `tables:` alone will do where there is one database to judge, and the policy has no other form already.

@@ -14,6 +14,7 @@
 #include "drivers/postgres/rds_defuse.h"
 #include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/rds_warm_up.h"
+#include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/server_power.h"
 #include "drivers/postgres/verify.h"
 
@@ -129,6 +130,7 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   masking::Catalog catalog;
   catalog.engine_major = source.session.major();
   catalog.provenance = target.label;
+  YTB_ASSIGN(catalog.settings, read_settings(source.session));
   YTB_ASSIGN(Rows rows,
              source.session.query("SELECT datname, datallowconn, datistemplate, datdba = (SELECT oid FROM "
                                   "pg_roles WHERE rolname = 'rdsadmin') FROM pg_database WHERE (datname <> "

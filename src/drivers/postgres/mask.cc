@@ -25,6 +25,7 @@
 #include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/rds_space.h"
 #include "drivers/postgres/rds_table.h"
+#include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/spool.h"
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
@@ -88,6 +89,7 @@ class MaskRun {
     if (rds_) YTB_TRY(borrow_memberships(session));
     YTB_TRY(let_us_in_everywhere(session));
     YTB_TRY(check_databases(target_, session, request_.plan));
+    YTB_TRY(remove_settings(session, request_.plan));
     YTB_TRY(clean_spool());
     databases_.reserve(request_.plan.databases.size());
     for (const masking::DatabasePlan& plan : request_.plan.databases) YTB_TRY(prepare(plan));
