@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "masking/definitions.h"
 
 namespace ytb::masking {
 namespace {
@@ -94,6 +95,9 @@ struct Patterns {
   Pattern name{R"((\pL[\pL'’-]+)(\s+\pL\.?)?(\s+\pL[\pL'’-]+)+)"};
   Pattern word{R"(\pL[\pL'’-]+)"};
   Pattern code{R"([A-Za-z0-9_.\-]+)"};
+  Pattern literal{R"('((?:[^']|'')*)')"};
+  Pattern secret{
+      R"((?i)-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.|://[^:/\s']+:[^@/\s']+@|\$2[aby]\$\d\d\$|(password|passwd|secret|token|api_?key)\w*(\s+\w+)?\s*(=|:=|=>|:)\s*'[^']{6,}')"};
 };
 
 // Compiled once; RE2 objects are thread-safe.
@@ -214,6 +218,24 @@ Detected detect(const std::vector<std::string>& values) {
     found.matches = *best;
   }
   return found;
+}
+
+std::string_view data_in_definition(std::string_view text) {
+  const Patterns& p = patterns();
+  const re2::StringPiece whole(text.data(), text.size());
+  if (RE2::PartialMatch(whole, p.secret)) return "a password, key or token";
+  std::vector<std::string> values;
+  re2::StringPiece rest = whole;
+  std::string literal;
+  while (values.size() < kValuesMax && RE2::FindAndConsume(&rest, p.literal, &literal))
+    values.push_back(literal);
+  values.emplace_back(text);
+  for (const std::string& value : values) {
+    const Detected found = detect({value});
+    // Addresses of the web and words that are first names, too, are in every other function.
+    if (found.matches > 0 && found.masker != "url" && found.masker != "first_name") return found.what;
+  }
+  return mentions_person(text, p) ? std::string_view("an address or number of a person") : std::string_view();
 }
 
 }  // namespace ytb::masking

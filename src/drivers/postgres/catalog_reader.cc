@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "drivers/postgres/definition_reader.h"
 #include "masking/types.h"
 
 namespace ytb::postgres {
@@ -332,6 +333,7 @@ Result<masking::Database> read_database(Connection& session, const std::string& 
   if (!done.ok()) {
     return std::move(done).error().while_doing("reading the catalog of database '" + printable(name) + "'");
   }
+  database.definitions = read_telling_definitions(session);
   for (const Table& table : reader.tables) database.size_bytes += table.size_bytes;
   database.tables = std::move(reader.tables);
   return database;

@@ -1,0 +1,67 @@
+#include "drivers/postgres/definition_reader.h"
+
+#include "masking/definitions.h"
+
+namespace ytb::postgres {
+namespace {
+
+// One text each; what extensions brought is theirs.
+constexpr std::string_view kDefinitions = R"sql(
+  WITH extension_members AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+  texts (classid, objid, objsubid, part, text) AS (
+    SELECT 'pg_attrdef'::regclass, oid, 0, '', pg_get_expr(adbin, adrelid) FROM pg_attrdef
+    UNION ALL
+    SELECT 'pg_constraint'::regclass, oid, 0, '', pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE contype IN ('c', 'x')
+    UNION ALL
+    SELECT 'pg_type'::regclass, enumtypid, 0, 'labels of ', string_agg(quote_literal(enumlabel), ' ')
+    FROM pg_enum GROUP BY enumtypid
+    UNION ALL
+    SELECT 'pg_type'::regclass, oid, 0, 'default of ', typdefault FROM pg_type WHERE typdefault IS NOT NULL
+    UNION ALL
+    SELECT 'pg_proc'::regclass, p.oid, 0, '', concat_ws(' ', p.prosrc, array_to_string(p.proconfig, ' '),
+           CASE WHEN p.prokind <> 'a' THEN pg_get_function_arguments(p.oid) END)
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname NOT IN ('c', 'internal')
+    UNION ALL
+    SELECT 'pg_class'::regclass, oid, 0, '', pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')
+    UNION ALL
+    SELECT 'pg_class'::regclass, oid, 0, 'bounds of ', pg_get_expr(relpartbound, oid) FROM pg_class
+    WHERE relpartbound IS NOT NULL
+    UNION ALL
+    SELECT 'pg_class'::regclass, indexrelid, 0, '', pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indpred IS NOT NULL OR indexprs IS NOT NULL
+    UNION ALL
+    SELECT 'pg_policy'::regclass, oid, 0, '',
+           concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) FROM pg_policy
+    UNION ALL
+    SELECT 'pg_trigger'::regclass, oid, 0, '', pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL
+    SELECT 'pg_rewrite'::regclass, oid, 0, '', pg_get_ruledef(oid) FROM pg_rewrite WHERE rulename <> '_RETURN'
+    UNION ALL
+    SELECT classoid, objoid, objsubid, 'comment on ', description FROM pg_description
+  )
+  SELECT part || pg_describe_object(t.classid, t.objid, t.objsubid), text
+  FROM texts t
+  WHERE t.objid >= 16384 AND text IS NOT NULL
+    AND NOT EXISTS (SELECT FROM extension_members e WHERE e.classid = t.classid AND e.objid = t.objid)
+  UNION ALL
+  SELECT 'comment on ' || pg_describe_object(classoid, objoid, 0), description FROM pg_shdescription
+  WHERE objoid >= 16384 AND (classoid <> 'pg_database'::regclass
+                             OR objoid = (SELECT oid FROM pg_database WHERE datname = current_database()))
+  ORDER BY 1)sql";
+
+}  // namespace
+
+std::vector<masking::TellingDefinition> read_telling_definitions(Connection& session) {
+  auto rows = session.query(kDefinitions);
+  if (!rows.ok()) return {{.object = "whole of the definitions", .what = "what could not be read"}};
+  std::vector<masking::TellingDefinition> found;
+  for (int row = 0; row < rows->count(); ++row) {
+    const std::string_view what = masking::data_in_definition(rows->at(row, 1));
+    if (what.empty() || rows->is_null(row, 0)) continue;
+    found.push_back({.object = rows->text(row, 0), .what = std::string(what)});
+  }
+  return found;
+}
+
+}  // namespace ytb::postgres
