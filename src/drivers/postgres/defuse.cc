@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "drivers/postgres/production_code.h"
 #include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/residue.h"
 
 namespace ytb::postgres {
 namespace {
@@ -156,6 +157,8 @@ Status defuse_database(Connection& session) {
   YTB_TRY(drop_subscriptions(session));
   YTB_TRY(defuse_foreign(session));
   YTB_TRY(stop_jobs(session));
+  YTB_TRY(drop_temporary_schemas(session));
+  YTB_TRY(forget_catalog_statistics(session));
   // Deleted secrets' bytes stay in a catalog's pages until it is written anew.
   for (const char* catalog : {"pg_user_mapping", "pg_foreign_server"}) {
     YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));

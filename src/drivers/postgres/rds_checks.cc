@@ -193,6 +193,11 @@ std::vector<model::Check> rds_not_checkable(bool masked) {
        .asserts = "no role but the master and the provider's has a password",
        .outcome = Outcome::kNotCheckable,
        .detail = "pg_authid is closed to the master; the server acknowledged the removal for each role"}};
+  checks.push_back(
+      {.name = "catalog_statistics_gone",
+       .asserts = "no statistics of the system's catalogs and no temporary table of production is left",
+       .outcome = Outcome::kNotCheckable,
+       .detail = "only a superuser deletes them; the catalogs that hold secrets are closed to staging"});
   if (!masked) return checks;
   checks.push_back({.name = "wal_discarded",
                     .asserts = "no write-ahead log from before the last checkpoint is left",
