@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <tuple>
 
 #include "base/text.h"
 #include "drivers/postgres/access_rights.h"
 #include "drivers/postgres/aftermath.h"
 #include "drivers/postgres/copy_session.h"
+#include "drivers/postgres/dead_rows.h"
 #include "drivers/postgres/defuse.h"
 #include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/progress_store.h"
@@ -18,7 +20,10 @@
 #include "drivers/postgres/rds_defuse.h"
 #include "drivers/postgres/rds_mask.h"
 #include "drivers/postgres/rds_session.h"
+#include "drivers/postgres/residue.h"
+#include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/server_power.h"
+#include "drivers/postgres/stray_files.h"
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
 
@@ -49,6 +54,12 @@ class Checklist {
     for (size_t i = 0; i < std::min(wrong->size(), kShownMax); ++i)
       append(*found, where + ": " + (*wrong)[i]);
     if (wrong->size() > kShownMax) append(*found, fmt::format("and {} more", wrong->size() - kShownMax));
+  }
+  // Says more without a judgement.
+  void note(const std::string& name, const std::string& text) {
+    for (model::Check& check : checks_) {
+      if (check.name == name && !text.empty()) append(check, text);
+    }
   }
   void append_all(std::vector<model::Check> checks) {
     for (model::Check& check : checks) checks_.push_back(std::move(check));
@@ -137,8 +148,12 @@ class VerifyRun {
       YTB_TRY(stop_.check());
       YTB_TRY(check_database(name));
     }
+    if (!rds_) remove_stray_files(session);
     for (const model::SqlCheck& check : request_.sql_checks) run_own(check);
     list_.add("roles_shut", rds_ ? rds_open_doors(session) : open_doors(session), "server");
+    if (request_.plan != nullptr) {
+      list_.add("settings_judged", settings_left(session, *request_.plan), "server");
+    }
     if (request_.plan != nullptr && !rds_) list_.add("wal_discarded", old_wal(session), "server");
     YTB_TRY(close_again(session));
     list_.add("databases_closed", doors_of_databases(session), "server");
@@ -167,9 +182,16 @@ class VerifyRun {
           "no_power_inside",
           "nobody but our own role, which cannot log in, is a superuser or reaches the server's files, "
           "programs or replication; code of libraries in C is held by the host alone");
+      list_.open("catalog_statistics_gone",
+                 "no statistics of the system's catalogs and no temporary table of production is left");
+      list_.open("no_unnamed_files", "every file of a database belongs to a relation of its catalog");
+      list_.open("dead_rows_counted",
+                 "what the files of kept tables hold besides their rows is counted; it is not masked");
     }
     list_.open("identity_kept", "triggers, CHECKs, event triggers and our own traces are as before masking");
     if (request_.plan == nullptr) return;
+    list_.open("settings_judged",
+               "databases and roles have only the server's own settings and those that the policy keeps");
     list_.open("row_counts", "masked tables have as many rows as before, emptied ones none");
     list_.open("foreign_keys_valid",
                "every row of a foreign key that touches a masked table finds its counterpart");
@@ -199,6 +221,25 @@ class VerifyRun {
     list_.add("access_roles_safe", dangerous_roles(session, request_.access), name);
     list_.add("no_power_inside", power_left(session), name);
     list_.add("nothing_armed", still_armed(session), name);
+    list_.add("catalog_statistics_gone", catalog_statistics_left(session), name);
+    YTB_TRY(note_dead_rows(session, name));
+    return stray_.know(session);
+  }
+
+  Status note_dead_rows(Connection& session, const std::string& name) {
+    YTB_TRY(session.execute("CHECKPOINT"));
+    YTB_ASSIGN(std::string folder, data_folder(session));
+    YTB_ASSIGN(std::vector<DeadRows> counted, count_dead_rows(session, folder, stop_));
+    std::sort(counted.begin(), counted.end(), [](const DeadRows& a, const DeadRows& b) {
+      return std::tuple(a.dead + a.undecided, a.free_bytes) > std::tuple(b.dead + b.undecided, b.free_bytes);
+    });
+    for (size_t i = 0; i < std::min(counted.size(), kShownMax); ++i) {
+      list_.note("dead_rows_counted", printable(name) + ": " + to_string(counted[i]));
+    }
+    if (counted.size() > kShownMax) {
+      list_.note("dead_rows_counted",
+                 fmt::format("{}: and {} more tables", printable(name), counted.size() - kShownMax));
+    }
     return {};
   }
 
@@ -224,6 +265,17 @@ class VerifyRun {
       if (younger == "t") last_load_ = load;
     }
     return {};
+  }
+
+  // When nothing creates or drops a relation any more.
+  void remove_stray_files(Connection& session) {
+    auto removed = stray_.remove(session);
+    if (!removed.ok()) {
+      list_.add("no_unnamed_files", Wrong(std::move(removed).error()), "server");
+      return;
+    }
+    list_.note("no_unnamed_files", *removed);
+    list_.add("no_unnamed_files", stray_.left(session), "server");
   }
 
   Status check_rds_database(Connection& session, const std::string& name) {
@@ -310,6 +362,7 @@ class VerifyRun {
   const bool rds_;
   std::string last_load_;  // transaction of the table that was loaded last
   Checklist list_;
+  StrayFiles stray_;
 };
 
 }  // namespace
