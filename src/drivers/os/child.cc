@@ -2,39 +2,59 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/text.h"
+#include "drivers/os/files.h"
 
 namespace ytb::os::internal {
 namespace {
 
 constexpr int kReportFd = 3;
+constexpr int kGoFd = 4;
+constexpr int kLockFd = 5;
 constexpr const char* kPathDefault = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kPathSealed = "/usr/bin:/bin";
+constexpr auto kReadyMax = std::chrono::seconds(60);
 
-enum Step : int { kSignals, kSession, kDescriptors, kGroups, kGroup, kUser, kFolder, kExec };
-constexpr std::array kStepNames{
-    "reset the signals of", "make a session for",  "connect", "set the groups of", "set the group of",
-    "set the user of",      "enter the folder of", "execute"};
+constexpr std::array kStepNames{"reset the signals of",
+                                "make a session for",
+                                "connect",
+                                "set the groups of",
+                                "set the group of",
+                                "set the user of",
+                                "enter the folder of",
+                                "execute",
+                                "await our word for",
+                                "map its user",
+                                "mount",
+                                "show",
+                                "protect",
+                                "write",
+                                "raise the loopback device",
+                                "name its host",
+                                "enter its root",
+                                "take its privileges",
+                                ""};
 
 struct Report {
   int step;
   int error;
+  char subject[240];
 };
-
-[[noreturn]] void fail(int report_fd, Step step, int error) {
-  Report report{step, error};
-  [[maybe_unused]] ssize_t written = ::write(report_fd, &report, sizeof report);
-  ::_exit(127);
-}
 
 void reset_signals() {
   struct sigaction standard {};
@@ -45,36 +65,41 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// Moves the wanted descriptors to 0, 1, 2 and the report to 3, and closes all others.
+// Moves the wanted descriptors to 0, 1, 2, the report to 3, and where there is a lock, our word to 4 and the
+// lock to 5; closes all others.
 bool place_descriptors(const Child& child, int report_fd) {
-  int high[4];
-  const int wanted[4] = {child.fds[0], child.fds[1], child.fds[2], report_fd};
-  for (int i = 0; i < 4; ++i) {
+  constexpr int kCount = kLockFd + 1;
+  const int wanted[kCount] = {child.fds[0], child.fds[1], child.fds[2],
+                              report_fd,    child.go_fd,  child.lock_fd};
+  const int count = child.go_fd >= 0 ? kCount : kReportFd + 1;
+  int high[kCount];
+  for (int i = 0; i < count; ++i) {
     high[i] = ::fcntl(wanted[i], F_DUPFD, 10);  // out of the way of the targets
     if (high[i] < 0) return false;
   }
-  for (int i = 0; i < 4; ++i) {
-    if (::dup3(high[i], i, i == kReportFd ? O_CLOEXEC : 0) < 0) return false;
+  for (int i = 0; i < count; ++i) {
+    if (::dup3(high[i], i, i == kReportFd || i == kGoFd ? O_CLOEXEC : 0) < 0) return false;
   }
-  return ::close_range(kReportFd + 1, ~0U, 0) == 0;
+  return ::close_range(static_cast<unsigned>(count), ~0U, 0) == 0;
 }
 
 // The raw system calls: libc's wrappers synchronise threads that the child does not have.
 void switch_user(const Child& child) {
   if (!child.user) return;
   if (::syscall(SYS_setgroups, child.groups.size(), child.groups.data()) != 0)
-    fail(kReportFd, kGroups, errno);
+    fail(kReportFd, Step::kGroups, errno);
   gid_t gid = child.user->gid;
-  if (::syscall(SYS_setresgid, gid, gid, gid) != 0) fail(kReportFd, kGroup, errno);
+  if (::syscall(SYS_setresgid, gid, gid, gid) != 0) fail(kReportFd, Step::kGroup, errno);
   uid_t uid = child.user->uid;
-  if (::syscall(SYS_setresuid, uid, uid, uid) != 0) fail(kReportFd, kUser, errno);
+  if (::syscall(SYS_setresuid, uid, uid, uid) != 0) fail(kReportFd, Step::kUser, errno);
 }
 
 std::vector<std::string> environment_for(const Command& command, const User& user) {
   std::map<std::string, std::string> variables{{"LC_ALL", "C"}, {"TZ", "UTC"}};
   const char* path = ::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  variables["PATH"] = path != nullptr ? path : kPathDefault;
-  variables["HOME"] = user.home;
+  const bool sealed = command.enclosure != nullptr && command.enclosure->sealed;
+  variables["PATH"] = sealed ? kPathSealed : path != nullptr ? path : kPathDefault;
+  variables["HOME"] = sealed ? "/" : user.home;
   variables["USER"] = user.name;
   // The sanitizers' options must reach programs of ours that tests start.
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
@@ -86,6 +111,25 @@ std::vector<std::string> environment_for(const Command& command, const User& use
   lines.reserve(variables.size());
   for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
   return lines;
+}
+
+// A core file, or what a handler of the host's is piped, would hold production's rows. One byte and not none:
+// a pipe is spared only by exactly that (fs/coredump.c, do_coredump).
+void forbid_core_files() {
+  rlimit limit{.rlim_cur = 1, .rlim_max = 1};
+  ::setrlimit(RLIMIT_CORE, &limit);
+}
+
+void await_admission() {
+  Report report{};
+  report.step = static_cast<int>(Step::kReady);
+  if (::write(kReportFd, &report, sizeof report) != static_cast<ssize_t>(sizeof report)) ::_exit(127);
+  char go = 0;
+  ssize_t size = 0;
+  do {
+    size = ::read(kGoFd, &go, 1);
+  } while (size < 0 && errno == EINTR);
+  if (size != 1) ::_exit(127);  // whoever began us has died or thought better of it
 }
 
 bool holds_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
@@ -123,30 +167,139 @@ Result<Child> prepare(const Command& command) {
   return child;
 }
 
-void become(const Child& child, int report_fd) {
-  reset_signals();
-  if (child.new_session ? ::setsid() < 0 : ::setpgid(0, 0) != 0) fail(report_fd, kSession, errno);
-  if (!place_descriptors(child, report_fd)) fail(report_fd, kDescriptors, errno);
-  switch_user(child);
-  // After the switch, which clears it (prctl(2)).
-  if (child.death_signal != 0) {
-    if (::prctl(PR_SET_PDEATHSIG, child.death_signal) != 0) fail(kReportFd, kSignals, errno);
-    if (::getppid() != child.parent) ::_exit(127);
-  }
-  if (::chdir(child.cwd.c_str()) != 0) fail(kReportFd, kFolder, errno);
-  ::umask(child.umask);
-  ::execve(child.program.c_str(), child.argument_pointers.data(), child.environment_pointers.data());
-  fail(kReportFd, kExec, errno);
+void fail(int report_fd, Step step, int error, const char* subject) {
+  Report report{};
+  report.step = static_cast<int>(step);
+  report.error = error;
+  for (size_t i = 0; i + 1 < sizeof report.subject && subject[i] != '\0'; ++i) report.subject[i] = subject[i];
+  [[maybe_unused]] ssize_t written = ::write(report_fd, &report, sizeof report);
+  ::_exit(127);
 }
 
-Status read_report(int report_fd, const Command& command) {
+pid_t fork_child(const Child& child) {
+  if (!child.sealed) return ::fork();
+  // As fork(2), and in new namespaces from its first moment: it is process 1 of its own.
+  return static_cast<pid_t>(
+      ::syscall(SYS_clone, child.sealed->clone_flags | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+}
+
+void become(const Child& child, int report_fd) {
+  reset_signals();
+  if (child.new_session ? ::setsid() < 0 : ::setpgid(0, 0) != 0) fail(report_fd, Step::kSession, errno);
+  if (!place_descriptors(child, report_fd)) fail(report_fd, Step::kDescriptors, errno);
+  if (child.go_fd >= 0) forbid_core_files();
+  if (child.sealed) {
+    enter_sealed_root(*child.sealed, kReportFd);
+    drop_bounding_set(kReportFd);
+  }
+  switch_user(child);
+  if (child.sealed) give_up_privileges(kReportFd);
+  // After the switch, which clears it (prctl(2)).
+  if (child.death_signal != 0) {
+    if (::prctl(PR_SET_PDEATHSIG, child.death_signal) != 0) fail(kReportFd, Step::kSignals, errno);
+    // In a process namespace of its own nobody has a parent; there the end of the pipe tells.
+    if (!child.sealed && ::getppid() != child.parent) ::_exit(127);
+  }
+  if (::chdir(child.cwd.c_str()) != 0) fail(kReportFd, Step::kFolder, errno);
+  ::umask(child.umask);
+  if (child.go_fd >= 0) await_admission();
+  ::execve(child.program.c_str(), child.argument_pointers.data(), child.environment_pointers.data());
+  fail(kReportFd, Step::kExec, errno);
+}
+
+namespace {
+
+// None: the pipe was closed.
+std::optional<Report> next_report(int report_fd) {
   Report report{};
   ssize_t size = 0;
   do {
     size = ::read(report_fd, &report, sizeof report);
   } while (size < 0 && errno == EINTR);
-  if (size != static_cast<ssize_t>(sizeof report)) return {};
-  return system_error(kStepNames.at(static_cast<size_t>(report.step)), command.argv.front(), report.error);
+  if (size != static_cast<ssize_t>(sizeof report)) return std::nullopt;
+  return report;
+}
+
+Error error_of(const Report& report, const Command& command) {
+  const auto step = static_cast<Step>(report.step);
+  const char* name = kStepNames.at(static_cast<size_t>(report.step));
+  const std::string program = command.argv.front();
+  if (step < Step::kMap) return system_error(name, program, report.error);
+  std::string what = report.subject[0] == '\0' ? name : fmt::format("{} {}", name, printable(report.subject));
+  Error error = system_error("seal", program, report.error, Code::kUnsupported);
+  error.message = fmt::format("cannot seal {}: {}: {}", name_in(program), what,
+                              std::strerror(report.error));  // NOLINT(concurrency-mt-unsafe)
+  error.hint = why_no_namespaces(report.error);
+  return error;
+}
+
+}  // namespace
+
+Error fork_error(const Command& command, int error_number) {
+  if (command.enclosure == nullptr || !command.enclosure->sealed)
+    return system_error("fork for", command.argv.front(), error_number);
+  return Error{.code = Code::kUnsupported,
+               .message = fmt::format("cannot make namespaces for {}: {}", name_in(command.argv.front()),
+                                      std::strerror(error_number)),  // NOLINT(concurrency-mt-unsafe)
+               .hint = why_no_namespaces(error_number)};
+}
+
+Status Admission::prepare(const Command& command, Child& child) {
+  if (command.enclosure == nullptr) return {};
+  const Enclosure& enclosure = *command.enclosure;
+  YTB_ASSIGN(Tenancy tenancy, Tenancy::take(enclosure.folder, enclosure.purpose));
+  tenancy_.emplace(std::move(tenancy));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make", "a pipe", errno);
+  go_read_ = Descriptor(ends[0]);
+  go_write_ = Descriptor(ends[1]);
+  child.go_fd = go_read_.get();
+  child.lock_fd = tenancy_->descriptor();
+  if (!enclosure.sealed) return {};
+  YTB_ASSIGN(User server, find_user(command.run_as));
+  YTB_ASSIGN(User ourselves, find_user(""));
+  std::vector<User> names{server};
+  if (ourselves.uid != server.uid) names.push_back(ourselves);
+  YTB_ASSIGN(child.sealed, plan_seal(enclosure, names));
+  child.groups.clear();
+  return {};
+}
+
+Status Admission::admit(pid_t child, int report_fd, const Command& command,
+                        const std::function<Status()>& before_exec) {
+  if (!tenancy_) return {};
+  const Enclosure& enclosure = *command.enclosure;
+  pollfd look{.fd = report_fd, .events = POLLIN, .revents = 0};
+  constexpr auto kReadyMaxMs = std::chrono::duration_cast<std::chrono::milliseconds>(kReadyMax).count();
+  int polled = 0;
+  do {
+    polled = ::poll(&look, 1, static_cast<int>(kReadyMaxMs));
+  } while (polled < 0 && errno == EINTR);
+  std::optional<Report> report = polled == 1 ? next_report(report_fd) : std::nullopt;
+  if (!report) {
+    return Error{.code = Code::kExternal,
+                 .message = fmt::format("{} ended before it began", printable(command.argv.front())),
+                 .hint = {},
+                 .retry = Retry::kLater};
+  }
+  if (static_cast<Step>(report->step) != Step::kReady) return error_of(*report, command);
+  if (enclosure.sealed) {
+    auto seen = look_at_seal(child, enclosure);
+    if (!seen.ok()) return std::move(seen).error();
+  }
+  YTB_TRY(tenancy_->record(child, enclosure.sealed));
+  if (command.when_alone) YTB_TRY(command.when_alone());
+  if (before_exec) YTB_TRY(before_exec());
+  const char go = 1;
+  if (::write(go_write_.get(), &go, 1) != 1) return system_error("begin", command.argv.front(), errno);
+  go_write_.reset();
+  return {};
+}
+
+Status read_report(int report_fd, const Command& command) {
+  std::optional<Report> report = next_report(report_fd);
+  if (!report) return {};
+  return error_of(*report, command);
 }
 
 }  // namespace ytb::os::internal

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,15 +26,36 @@ constexpr size_t kProcessesMax = 4'000'000;  // the kernel's own limit of proces
 constexpr auto kLookEvery = std::chrono::milliseconds(20);
 constexpr auto kKillWait = std::chrono::seconds(30);
 
-std::vector<std::string> scope_for(const std::string& unit, const std::string& run_as) {
-  // NOLINTBEGIN(concurrency-mt-unsafe): nobody sets variables
-  bool service = ::getenv("INVOCATION_ID") != nullptr;
-  bool user_bus = ::getenv("XDG_RUNTIME_DIR") != nullptr;
-  // NOLINTEND(concurrency-mt-unsafe)
-  if (!service) return {};
-  auto program = find_program("systemd-run");
-  return internal::scope_prefix(service, exists("/run/systemd/system") && program.ok(), running_as_root(),
-                                user_bus, program.ok() ? *program : std::string(), unit, run_as);
+constexpr auto kScopeMax = std::chrono::seconds(10);
+
+const char* variable(const char* name) {
+  return ::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+}
+
+// Has systemd put the process into a scope of its own, and waits until it is there.
+Status move_to_scope(pid_t pid, const std::string& unit) {
+  if (variable("INVOCATION_ID") == nullptr) return {};
+  auto program = find_program("busctl");
+  Command call{.argv = internal::scope_call(true, exists("/run/systemd/system") && program.ok(),
+                                            running_as_root(), variable("XDG_RUNTIME_DIR") != nullptr,
+                                            program.ok() ? *program : std::string(), unit, pid),
+               .timeout = kScopeMax};
+  if (call.argv.empty()) return {};
+  for (const char* name : {"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"}) {
+    if (variable(name) != nullptr && !running_as_root()) call.environment.emplace(name, variable(name));
+  }
+  auto called = run_checked(call);
+  if (!called.ok()) return std::move(called).error();
+  const auto until = std::chrono::steady_clock::now() + kScopeMax;
+  while (std::chrono::steady_clock::now() < until) {
+    auto groups = read_file(fmt::format("/proc/{}/cgroup", pid), 64 << 10);
+    if (groups.ok() && groups->find("/" + unit + ".scope") != std::string::npos) return {};
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  return Error{.code = Code::kExternal,
+               .message = fmt::format("systemd did not move process {} to {}.scope", pid, unit),
+               .hint = fmt::format("look at it: systemctl status {}.scope", unit),
+               .retry = Retry::kLater};
 }
 
 Result<Descriptor> open_log(const std::string& path, const std::optional<User>& owner) {
@@ -52,12 +74,23 @@ void point_into(std::vector<std::string>& texts, std::vector<char*>& pointers) {
   pointers.push_back(nullptr);
 }
 
-// In the first child: makes the second, tells its number, and goes, so that the second belongs to init.
+// In the first child: makes the second, tells its number (or what went wrong, below zero), and goes, so that
+// the second belongs to init.
 [[noreturn]] void hand_over(const internal::Child& child, int report_fd, int number_fd) {
-  pid_t second = ::fork();
+  pid_t second = internal::fork_child(child);
   if (second == 0) internal::become(child, report_fd);
+  if (second < 0) second = -errno;
   [[maybe_unused]] ssize_t written = ::write(number_fd, &second, sizeof second);
   ::_exit(second < 0 ? 1 : 0);
+}
+
+bool works_in(pid_t pid, const std::string& folder) {
+  auto cwd = read_link(fmt::format("/proc/{}/cwd", pid));
+  if (!cwd.ok()) return false;  // not ours to see, or gone
+  std::string_view where = *cwd;
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (where.ends_with(kDeleted)) where.remove_suffix(kDeleted.size());
+  return is_inside(where, folder);
 }
 
 std::optional<pid_t> to_pid(std::string_view name) {
@@ -71,36 +104,40 @@ std::optional<pid_t> to_pid(std::string_view name) {
 
 namespace internal {
 
-std::vector<std::string> scope_prefix(bool is_service, bool systemd_runs, bool is_root, bool has_user_bus,
-                                      const std::string& systemd_run, const std::string& unit,
-                                      const std::string& run_as) {
+std::vector<std::string> scope_call(bool is_service, bool systemd_runs, bool is_root, bool has_user_bus,
+                                    const std::string& busctl, const std::string& unit, pid_t pid) {
   if (!is_service || !systemd_runs || (!is_root && !has_user_bus)) return {};
-  std::vector<std::string> prefix{systemd_run, "--scope", "--quiet", "--collect", "--unit=" + unit};
-  if (!is_root) prefix.insert(prefix.begin() + 1, "--user");
-  if (is_root && !run_as.empty()) prefix.push_back("--uid=" + run_as);
-  prefix.emplace_back("--");
-  return prefix;
+  // org.freedesktop.systemd1(5), StartTransientUnit: what systemd-run --scope does for itself.
+  return {busctl,
+          is_root ? "--system" : "--user",
+          "--quiet",
+          "call",
+          "org.freedesktop.systemd1",
+          "/org/freedesktop/systemd1",
+          "org.freedesktop.systemd1.Manager",
+          "StartTransientUnit",
+          "ssa(sv)a(sa(sv))",
+          unit + ".scope",
+          "fail",
+          "2",
+          "PIDs",
+          "au",
+          "1",
+          std::to_string(pid),
+          "CollectMode",
+          "s",
+          "inactive-or-failed",
+          "0"};
 }
 
 }  // namespace internal
 
 Result<pid_t> spawn_detached(const Command& command, const std::string& log_file, const std::string& unit) {
-  Command scoped = command;
-  YTB_ASSIGN(scoped.argv.front(), find_program(command.argv.front()));
   YTB_ASSIGN(User user, find_user(command.run_as));
   std::optional<User> owner = is_ourselves(user) ? std::optional<User>() : user;
-  std::vector<std::string> prefix = scope_for(unit, command.run_as);
-  if (!prefix.empty()) {
-    scoped.argv.insert(scoped.argv.begin(), prefix.begin(), prefix.end());
-    scoped.run_as.clear();  // systemd-run switches, as only root may make the scope
-    scoped.environment.emplace("HOME", user.home);
-    scoped.environment.emplace("USER", user.name);
-    for (const char* name : {"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"}) {
-      const char* value = ::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-      if (value != nullptr && !running_as_root()) scoped.environment.emplace(name, value);
-    }
-  }
-  YTB_ASSIGN(internal::Child child, internal::prepare(scoped));
+  YTB_ASSIGN(internal::Child child, internal::prepare(command));
+  internal::Admission admission;
+  YTB_TRY(admission.prepare(command, child));
   point_into(child.arguments, child.argument_pointers);
   point_into(child.environment, child.environment_pointers);
   Descriptor nowhere(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -122,14 +159,16 @@ Result<pid_t> spawn_detached(const Command& command, const std::string& log_file
   if (first == 0) hand_over(child, report_write.get(), number_write.get());
   report_write.reset();
   number_write.reset();
+  admission.close_child_ends();
   int status = 0;
   while (::waitpid(first, &status, 0) < 0 && errno == EINTR) {
   }
-  pid_t second = -1;
+  pid_t second = -EAGAIN;
   if (::read(number_read.get(), &second, sizeof second) != static_cast<ssize_t>(sizeof second) ||
       second <= 0) {
-    return system_error("fork for", command.argv.front(), EAGAIN);
+    return internal::fork_error(command, -second);
   }
+  YTB_TRY(admission.admit(second, report_read.get(), command, [&] { return move_to_scope(second, unit); }));
   YTB_TRY(internal::read_report(report_read.get(), command));
   return second;
 }
@@ -152,17 +191,21 @@ Result<std::vector<pid_t>> processes_in(const std::string& folder) {
   for (const FileInfo& entry : entries) {
     std::optional<pid_t> pid = to_pid(entry.name);
     if (!pid || *pid == ::getpid()) continue;
-    auto cwd = read_link(fmt::format("/proc/{}/cwd", *pid));
-    if (!cwd.ok()) continue;  // not ours to see, or gone
-    std::string_view where = *cwd;
-    constexpr std::string_view kDeleted = " (deleted)";
-    if (where.size() > kDeleted.size() && where.substr(where.size() - kDeleted.size()) == kDeleted) {
-      where.remove_suffix(kDeleted.size());
-    }
-    if (is_inside(where, folder) && process_runs(*pid)) found.push_back(*pid);
+    if (works_in(*pid, folder) && process_runs(*pid)) found.push_back(*pid);
   }
   return found;
 }
+
+namespace {
+
+// Signals the process if it still works in the folder: its number may be another's by now.
+void signal_if_in(pid_t pid, const std::string& folder, int signal) {
+  Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  if (!process.valid() || !works_in(pid, folder)) return;
+  ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0U);
+}
+
+}  // namespace
 
 Status end_processes_in(const std::string& folder, int signal, Duration grace) {
   const auto begun = std::chrono::steady_clock::now();
@@ -179,9 +222,9 @@ Status end_processes_in(const std::string& folder, int signal, Duration grace) {
     }
     for (pid_t pid : left) {
       if (waited > grace) {
-        ::kill(pid, SIGKILL);
+        signal_if_in(pid, folder, SIGKILL);
       } else if (!asked) {
-        ::kill(pid, signal);
+        signal_if_in(pid, folder, signal);
       }
     }
     asked = true;

@@ -65,6 +65,9 @@ Status make_folder(const std::string& path, mode_t mode, const std::optional<Use
 // Makes the missing folders above and itself, with mode 0755 or `mode`; existing ones are left as they are.
 Status make_folders(const std::string& path, mode_t mode = 0755);
 
+// A new folder of mode 0700 in $TMPDIR or /tmp, its name beginning with `prefix`; the caller removes it.
+Result<std::string> make_temporary_folder(const std::string& prefix);
+
 // Removes a folder and everything in it. Never follows a symbolic link, never crosses into another file
 // system (kRefused: something is mounted there), never leaves `path`. `path` must be absolute, at least two
 // levels deep and a real folder. Absent: success.

@@ -179,15 +179,17 @@ TEST(EndProcesses, KillsWhatDoesNotListen) {
   EXPECT_FALSE(process_runs(*pid));
 }
 
-TEST(ScopePrefix, OnlyWhereWeAreAService) {
+TEST(ScopeCall, OnlyWhereWeAreAService) {
   using Texts = std::vector<std::string>;
-  EXPECT_EQ(internal::scope_prefix(false, true, true, true, "/r", "u", "postgres"), Texts{});
-  EXPECT_EQ(internal::scope_prefix(true, false, true, true, "/r", "u", "postgres"), Texts{});
-  EXPECT_EQ(internal::scope_prefix(true, true, false, false, "/r", "u", ""), Texts{});
-  EXPECT_EQ(internal::scope_prefix(true, true, true, false, "/r", "u", "postgres"),
-            (Texts{"/r", "--scope", "--quiet", "--collect", "--unit=u", "--uid=postgres", "--"}));
-  EXPECT_EQ(internal::scope_prefix(true, true, false, true, "/r", "u", ""),
-            (Texts{"/r", "--user", "--scope", "--quiet", "--collect", "--unit=u", "--"}));
+  EXPECT_EQ(internal::scope_call(false, true, true, true, "/b", "u", 7), Texts{});
+  EXPECT_EQ(internal::scope_call(true, false, true, true, "/b", "u", 7), Texts{});
+  EXPECT_EQ(internal::scope_call(true, true, false, false, "/b", "u", 7), Texts{});
+  const Texts by_root = internal::scope_call(true, true, true, false, "/b", "u", 7);
+  ASSERT_EQ(by_root.size(), 20U);
+  EXPECT_EQ((Texts(by_root.begin(), by_root.begin() + 2)), (Texts{"/b", "--system"}));
+  EXPECT_EQ((Texts(by_root.begin() + 9, by_root.begin() + 16)),
+            (Texts{"u.scope", "fail", "2", "PIDs", "au", "1", "7"}));
+  EXPECT_EQ(internal::scope_call(true, true, false, true, "/b", "u", 7).at(1), "--user");
 }
 
 TEST(FileLock, NamesWhoHoldsIt) {

@@ -94,6 +94,8 @@ class Running {
 
 Status Running::start() {
   YTB_ASSIGN(internal::Child child, internal::prepare(command_));
+  internal::Admission admission;
+  YTB_TRY(admission.prepare(command_, child));
   point_into(child.arguments, child.argument_pointers);
   point_into(child.environment, child.environment_pointers);
   // A socket, as writing to one whose other end is closed need not raise SIGPIPE.
@@ -106,12 +108,15 @@ Status Running::start() {
   child.fds[2] = err.write.get();
   // This thread waits for the child, so it lives as long as the child does.
   child.death_signal = command_.end_signal;
-  pid_ = ::fork();
-  if (pid_ < 0) return system_error("fork for", command_.argv.front(), errno);
+  pid_ = internal::fork_child(child);
+  if (pid_ < 0) return internal::fork_error(command_, errno);
   if (pid_ == 0) internal::become(child, report.write.get());
   report.write.reset();
-  Status started = internal::read_report(report.read.get(), command_);
+  admission.close_child_ends();
+  Status started = admission.admit(pid_, report.read.get(), command_);
+  if (started.ok()) started = internal::read_report(report.read.get(), command_);
   if (!started.ok()) {
+    ::kill(pid_, SIGKILL);
     wait_for_end(0);
     return started;
   }

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "base/time.h"
+#include "drivers/os/enclosure.h"
 
 namespace ytb::os {
 
@@ -26,6 +27,11 @@ struct Command {
   std::string cwd = "/";
   mode_t umask = 0077;
   std::string stdin_text = {};
+  // Where it may work and what it sees. Must outlive the call. With one, kBusy where somebody works there
+  // already, and kUnsupported where this host cannot seal it.
+  const Enclosure* enclosure = nullptr;
+  // Called when the folder of the enclosure is the program's alone and it has not begun; an error ends it.
+  std::function<Status()> when_alone = {};
 
   // For run() only.
   Duration timeout = std::chrono::seconds(60);
@@ -54,7 +60,8 @@ Result<Finished> run_checked(const Command& command);
 
 // Starts a program that outlives us: own session, standard input from nowhere, output appended to `log_file`
 // (made with mode 0600, owned by whom it runs as), every other descriptor closed. Where we are a service of
-// systemd it is put into a scope of its own named after `unit`, so that stopping the service does not end it.
+// systemd it is put into a scope of its own named after `unit` before it begins, so that stopping the service
+// does not end it.
 // Returns its process id; whether it does its work is the caller's to find out.
 Result<pid_t> spawn_detached(const Command& command, const std::string& log_file, const std::string& unit);
 
@@ -70,10 +77,9 @@ Result<std::vector<pid_t>> processes_in(const std::string& folder);
 Status end_processes_in(const std::string& folder, int signal, Duration grace);
 
 namespace internal {
-// What stands before argv where a scope of systemd's is needed; empty where it is not. Pure.
-std::vector<std::string> scope_prefix(bool is_service, bool systemd_runs, bool is_root, bool has_user_bus,
-                                      const std::string& systemd_run, const std::string& unit,
-                                      const std::string& run_as);
+// The call that has systemd put a process into a scope of its own; empty where that is not needed. Pure.
+std::vector<std::string> scope_call(bool is_service, bool systemd_runs, bool is_root, bool has_user_bus,
+                                    const std::string& busctl, const std::string& unit, pid_t pid);
 }  // namespace internal
 
 }  // namespace ytb::os

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -141,6 +142,13 @@ Status sync_below(int folder_fd, const std::string& path, int depth) {
 }
 
 }  // namespace
+
+Result<std::string> make_temporary_folder(const std::string& prefix) {
+  const char* base = ::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+  std::string path = join_path(base != nullptr && base[0] == '/' ? base : "/tmp", prefix + "XXXXXX");
+  if (::mkdtemp(path.data()) == nullptr) return system_error("make the folder", path, errno);
+  return path;
+}
 
 Status empty_tree(const std::string& path) {
   YTB_ASSIGN(Descriptor folder, open_root(path));

@@ -1,0 +1,242 @@
+// Seals and occupants with real processes: what is seen inside, who works in a folder, whom a signal reaches.
+#include "drivers/os/enclosure.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "base/json.h"
+#include "drivers/os/files.h"
+#include "drivers/os/occupant.h"
+#include "drivers/os/subprocess.h"
+#include "support/temporary.h"
+
+namespace ytb::os {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using tests::get;
+using tests::put;
+using tests::TemporaryFolder;
+
+// What a shell needs inside.
+Enclosure shell_in(const std::string& folder) {
+  Enclosure enclosure{.folder = folder, .purpose = "test", .writable = {folder + "/data"}};
+  for (const char* program :
+       {"/bin/sh", "/bin/sleep", "/bin/cat", "/bin/ls", "/bin/mkdir", "/bin/hostname"}) {
+    enclosure.visible.emplace_back(program);
+    auto files = loaded_files(program, {});
+    EXPECT_TRUE(files.ok()) << to_string(files.error());
+    if (files.ok()) enclosure.visible.insert(enclosure.visible.end(), files->begin(), files->end());
+  }
+  return enclosure;
+}
+
+class Sealed : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_ / "data");
+    put(folder_ / "secret", "key");
+    enclosure_ = shell_in(folder_.path());
+    auto tried = sh("true");
+    if (!tried.ok()) GTEST_SKIP() << "no seal here: " << to_string(tried.error());
+  }
+  void TearDown() override {
+    if (auto left = Occupant::find(folder_.path()); left.ok() && *left) (*left)->signal(SIGKILL);
+  }
+  Result<Finished> sh(const std::string& script) {
+    return run({.argv = {"/bin/sh", "-c", script}, .enclosure = &enclosure_});
+  }
+  std::string said(const std::string& script) {
+    auto done = sh(script + " 2>&1");
+    EXPECT_TRUE(done.ok()) << (done.ok() ? "" : to_string(done.error()));
+    return done.ok() ? done->out : "";
+  }
+  Result<pid_t> spawn(const std::string& script) {
+    return spawn_detached({.argv = {"/bin/sh", "-c", script}, .enclosure = &enclosure_}, folder_ / "log",
+                          "ytb-test");
+  }
+  Occupant occupant() {
+    auto found = Occupant::find(folder_.path());
+    EXPECT_TRUE(found.ok() && *found);
+    return std::move(**found);
+  }
+  void change_record(const std::string& key, const nlohmann::json& value) {
+    auto json = parse_json(get(folder_ / "seal.json"));
+    json[key] = value;
+    put(folder_ / "seal.json", write_json(json));
+  }
+
+  TemporaryFolder folder_;
+  Enclosure enclosure_;
+};
+
+TEST_F(Sealed, SeesItsFolderAndNothingElseOfTheHost) {
+  EXPECT_EQ(said("echo $$; echo > " + folder_.path() + "/data/x; ls " + folder_.path()), "1\ndata\n");
+  EXPECT_TRUE(exists(folder_ / "data/x"));
+  EXPECT_THAT(said("cat " + folder_.path() + "/secret"), HasSubstr("No such file"));
+  EXPECT_THAT(said("cat /etc/shadow"), HasSubstr("No such file"));
+  EXPECT_THAT(said("ls /proc /sys /root /home /var"), Not(HasSubstr("self")));
+  EXPECT_EQ(said("ls /etc"), "group\nhosts\nnsswitch.conf\npasswd\n");
+  EXPECT_EQ(said("ls /dev"), "null\nrandom\nshm\nurandom\nzero\n");
+  EXPECT_THAT(said("mkdir /x /bin/x"), HasSubstr("Read-only file system"));
+  put("/tmp/ytb-of-the-host", "");
+  EXPECT_EQ(said("echo y > /tmp/y && cat /tmp/y; cat /tmp/ytb-of-the-host"),
+            "y\ncat: /tmp/ytb-of-the-host: No such file or directory\n");
+  remove("/tmp/ytb-of-the-host");
+  EXPECT_EQ(said("hostname"), "copy\n");
+}
+
+TEST_F(Sealed, ControlWithoutASealEverythingIsSeen) {
+  enclosure_.sealed = false;
+  EXPECT_EQ(said("cat " + folder_.path() + "/secret"), "key");
+  EXPECT_THAT(said("ls /proc"), HasSubstr("self"));
+}
+
+TEST_F(Sealed, OnlyOneAtATimeWorksInAFolder) {
+  auto first = spawn("sleep 1000");
+  ASSERT_TRUE(first.ok()) << to_string(first.error());
+  EXPECT_EQ(occupant().pid(), *first);
+  for (bool sealed : {true, false}) {
+    enclosure_.sealed = sealed;
+    EXPECT_EQ(spawn("sleep 1000").error().code, Code::kBusy);
+    EXPECT_EQ(sh("true").error().code, Code::kBusy);
+  }
+  EXPECT_EQ(occupant().pid(), *first) << "the refused ones left no trace";
+  EXPECT_EQ(last_occupant(folder_.path()).value()->unsealed_runs, 0U);
+  occupant().signal(SIGKILL);
+  EXPECT_TRUE(Tenancy::take(folder_.path(), "test", seconds(5)).ok());
+  enclosure_.sealed = true;
+  EXPECT_TRUE(sh("true").ok());
+}
+
+TEST_F(Sealed, TwoAtOnceAndOneOfThemBegins) {
+  std::vector<Result<pid_t>> begun;
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      auto one = spawn("sleep 1000");
+      std::lock_guard lock(mutex);
+      begun.push_back(std::move(one));
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  for (const auto& each : begun) {
+    if (each.ok()) continue;
+    EXPECT_EQ(each.error().code, Code::kBusy) << to_string(each.error());
+  }
+  EXPECT_EQ(std::count_if(begun.begin(), begun.end(), [](const auto& each) { return each.ok(); }), 1);
+}
+
+TEST_F(Sealed, ItOutlivesItsStarterAndItsEndTakesAllWithIt) {
+  pid_t starter = ::fork();
+  if (starter == 0) {
+    (void)spawn("sleep 1000 & sleep 1000 & echo begun; wait");
+    ::raise(SIGKILL);
+  }
+  ::waitpid(starter, nullptr, 0);
+  Occupant found = occupant();
+  EXPECT_FALSE(found.has_ended());
+  EXPECT_EQ(::getsid(found.pid()), found.pid());
+  for (int i = 0; i < 500 && get(folder_ / "log").empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  // Its children hold the lock as it does.
+  found.signal(SIGKILL);
+  EXPECT_TRUE(found.wait_end(seconds(5)));
+  EXPECT_TRUE(Tenancy::take(folder_.path(), "test", seconds(5)).ok()) << "a child has outlived it";
+}
+
+TEST_F(Sealed, WhatOneThatWasNotSealedLeftBehindIsEnded) {
+  enclosure_.sealed = false;
+  ASSERT_TRUE(spawn("sleep 1000 & exec sleep 1000").ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  Occupant found = occupant();
+  found.signal(SIGKILL);
+  ASSERT_TRUE(found.wait_end(seconds(5)));
+  EXPECT_EQ(Tenancy::take(folder_.path(), "test").error().code, Code::kBusy);
+  EXPECT_TRUE(end_lock_holders(folder_.path()).ok());
+  EXPECT_TRUE(Tenancy::take(folder_.path(), "test", seconds(5)).ok());
+}
+
+TEST_F(Sealed, ARecordOfAnotherBootOrProcessIsNobodys) {
+  auto begun = spawn("sleep 1000");
+  ASSERT_TRUE(begun.ok()) << to_string(begun.error());
+  const std::string record = get(folder_ / "seal.json");
+  for (const auto& [key, value] : std::vector<std::pair<std::string, nlohmann::json>>{
+           {"boot_id", "another"}, {"start_ticks", 1U}, {"pid_namespace", "pid:[1]"}, {"pid", 4'000'000U}}) {
+    put(folder_ / "seal.json", record);
+    change_record(key, value);
+    EXPECT_FALSE(Occupant::find(folder_.path()).value()) << key;
+    EXPECT_EQ(spawn("sleep 1000").error().code, Code::kBusy) << "the lock is held all the same";
+  }
+  put(folder_ / "seal.json", "{");
+  EXPECT_EQ(Occupant::find(folder_.path()).error().code, Code::kCorrupt);
+  put(folder_ / "seal.json", record);
+}
+
+TEST_F(Sealed, ARecycledProcessIdIsNeverSignalled) {
+  auto begun = spawn("sleep 1000");
+  ASSERT_TRUE(begun.ok()) << to_string(begun.error());
+  Occupant old = occupant();
+  pid_t innocent = ::fork();
+  if (innocent == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  const std::string record = get(folder_ / "seal.json");
+  change_record("pid", static_cast<unsigned>(innocent));
+  EXPECT_FALSE(Occupant::find(folder_.path()).value());
+  old.signal(SIGKILL);
+  EXPECT_TRUE(old.wait_end(seconds(5)));
+  old.signal(SIGKILL);
+  EXPECT_EQ(::waitpid(innocent, nullptr, WNOHANG), 0);
+  ::kill(innocent, SIGKILL);
+  ::waitpid(innocent, nullptr, 0);
+}
+
+TEST_F(Sealed, PagesAreWrittenBesideTheirServerOnlyAndNothingBeginsMeanwhile) {
+  auto pid = spawn("sleep 1000");
+  ASSERT_TRUE(pid.ok());
+  EXPECT_EQ(PagesPermit::take(folder_.path(), "other", *pid).error().code, Code::kBusy);
+  EXPECT_EQ(PagesPermit::take(folder_.path(), "test", ::getpid()).error().code, Code::kBusy);
+  {
+    auto permit = PagesPermit::take(folder_.path(), "test", *pid);
+    ASSERT_TRUE(permit.ok());
+    EXPECT_TRUE(PagesPermit::take(folder_.path(), "test", *pid).ok()) << "they share";
+    Occupant found = occupant();
+    found.signal(SIGKILL);
+    ASSERT_TRUE(found.wait_end(seconds(5)));
+    EXPECT_EQ(spawn("sleep 1000").error().code, Code::kBusy);
+  }
+  EXPECT_TRUE(spawn("sleep 1000").ok());
+}
+
+TEST_F(Sealed, IsLookedAtFromOutside) {
+  auto pid = spawn("sleep 1000");
+  ASSERT_TRUE(pid.ok());
+  auto seen = look_at_seal(*pid, enclosure_);
+  ASSERT_TRUE(seen.ok()) << to_string(seen.error());
+  EXPECT_THAT(*seen, HasSubstr(folder_ / "data"));
+  Enclosure less = enclosure_;
+  less.writable.clear();
+  EXPECT_THAT(look_at_seal(*pid, less).error().message, HasSubstr("it sees " + (folder_ / "data")));
+  EXPECT_THAT(look_at_seal(::getpid(), enclosure_).error().message, HasSubstr("namespace is ours"));
+}
+
+TEST_F(Sealed, WhatCannotBeginSaysWhy) {
+  auto missing = run({.argv = {"/bin/true"}, .enclosure = &enclosure_});
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().message, "cannot execute /bin/true: No such file or directory");
+  EXPECT_TRUE(sh("true").ok()) << "the lock is free again";
+}
+
+}  // namespace
+}  // namespace ytb::os
