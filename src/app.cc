@@ -114,14 +114,46 @@ basebackup::SourceOptions source_options(const config::ProductionConfig& product
           .bin_dir = production.copies.bin_dir};
 }
 
+struct Address {
+  std::string host;
+  uint16_t port = 0;
+};
+
+// "0.0.0.0:6432", "[::]:6432"
+Result<Address> parse_listen(const std::string& text) {
+  Error wrong{.code = Code::kConfig,
+              .message = fmt::format("alias.listen '{}' is not address:port", printable(text)),
+              .hint = "for example 0.0.0.0:6432 or [::]:6432"};
+  size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return wrong;
+  Address address{.host = text.substr(0, colon)};
+  if (address.host.front() == '[') {
+    if (address.host.size() < 3 || address.host.back() != ']') return wrong;
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  const char* end = text.data() + text.size();
+  auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (error != std::errc{} || stopped != end || address.port == 0) return wrong;
+  return address;
+}
+
+// Where a client on this host reaches an address that is listened at.
+std::string reached_at(const std::string& host) {
+  if (host == "0.0.0.0") return "127.0.0.1";
+  return host == "::" ? "::1" : host;
+}
+
 socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& production) {
+  Result<Address> listen = parse_listen(production.alias.listen);  // an error where there is none
   return {.directory = production.alias.directory,
           .service_file = production.alias.service_file.empty()
                               ? os::join_path(os::parent_of(production.alias.directory), "pg_service.conf")
                               : production.alias.service_file,
           .copies_directory = production.copies.directory,
           .dbname = postgres::database_of(production.source.connection),
-          .user = production.access.size() == 1 ? production.access.front().name : std::string()};
+          .user = production.access.size() == 1 ? production.access.front().name : std::string(),
+          .tcp_host = listen.ok() ? reached_at(listen->host) : std::string(),
+          .tcp_port = listen.ok() ? std::to_string(listen->port) : std::string()};
 }
 
 // What the local drivers refer to.
@@ -147,6 +179,8 @@ Status add_local_drivers(const Clock& clock, const config::Config& config,
                           .bin_dir = production.copies.bin_dir,
                           .settings = production.copies.settings,
                           .preload = production.copies.preload,
+                          .isolation = production.copies.isolation,
+                          .extensions = production.copies.extensions,
                           .protected_names = refresh::protected_names(config),
                           .public_key = std::move(public_key)},
       parts->kind, *source, clock);
@@ -176,47 +210,6 @@ Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Con
 
 // ---------------------------------------------------------------------------------------------- listen:
 
-struct Address {
-  std::string host;
-  uint16_t port = 0;
-};
-
-// "0.0.0.0:6432", "[::]:6432"
-Result<Address> parse_listen(const std::string& text) {
-  Error wrong{.code = Code::kConfig,
-              .message = fmt::format("alias.listen '{}' is not address:port", printable(text)),
-              .hint = "for example 0.0.0.0:6432 or [::]:6432"};
-  size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return wrong;
-  Address address{.host = text.substr(0, colon)};
-  if (address.host.front() == '[') {
-    if (address.host.size() < 3 || address.host.back() != ']') return wrong;
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  const char* end = text.data() + text.size();
-  auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, address.port);
-  if (error != std::errc{} || stopped != end || address.port == 0) return wrong;
-  return address;
-}
-
-// The port in the name of the socket behind the alias; a copy's socket and TCP port have the same number.
-Result<uint16_t> live_port(const std::string& alias_directory) {
-  constexpr std::string_view kPrefix = ".s.PGSQL.";
-  constexpr size_t kEntriesMax = 100;
-  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(alias_directory + "/.", kEntriesMax));
-  for (const os::FileInfo& entry : entries) {
-    if (entry.kind != os::FileKind::kOther || !entry.name.starts_with(kPrefix)) continue;
-    uint16_t port = 0;
-    const char* end = entry.name.data() + entry.name.size();
-    auto [stopped, error] = std::from_chars(entry.name.data() + kPrefix.size(), end, port);
-    if (error == std::errc{} && stopped == end && port != 0) return port;
-  }
-  return Error{.code = Code::kConnection,
-               .message = fmt::format("no server listens behind {}", alias_directory),
-               .hint = "'yesterdaytabase status' says what is live",
-               .retry = Retry::kLater};
-}
-
 class ListenForwarder final : public serve::Forwarder {
  public:
   explicit ListenForwarder(std::unique_ptr<socket_alias::Forwarder> forwarder)
@@ -240,7 +233,10 @@ Result<std::unique_ptr<serve::Forwarder>> open_forwarder(const config::Productio
   options.address = address.host;
   options.port = address.port;
   options.admitted = std::move(admitted);
-  options.resolve = [directory = production.alias.directory] { return live_port(directory); };
+  // Without a number: the alias leads to one socket, whatever its copy's number is.
+  options.resolve = [socket = production.alias.directory + "/.s.PGSQL.5432"] {
+    return Result<std::string>(socket);
+  };
   YTB_ASSIGN(std::unique_ptr<socket_alias::Forwarder> forwarder,
              socket_alias::Forwarder::start(std::move(options)));
   return std::unique_ptr<serve::Forwarder>(std::make_unique<ListenForwarder>(std::move(forwarder)));
@@ -297,12 +293,17 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
   spec.settings = production.copies.settings;
   spec.preload = production.copies.preload;
   spec.bin_dir = production.copies.bin_dir;
+  spec.isolation = production.copies.isolation;
+  spec.extensions = production.copies.extensions;
   for (int major : versions_needed(clock, production)) {
     spec.engine_major = major;
     Result<std::string> found = kind.find_binaries(spec);
     add(lines, fmt::format("PostgreSQL {}", major), status_of(found), found.ok() ? *found : "");
-    if (found.ok())
-      add(lines, "server settings", kind.validate(spec), fmt::format("{} of yours", spec.settings.size()));
+    if (!found.ok()) continue;
+    add(lines, "server settings", kind.validate(spec), fmt::format("{} of yours", spec.settings.size()));
+    add(lines, "isolation", kind.check_isolation(spec),
+        spec.isolation.sealed() ? std::string("sealed: tried on this host")
+                                : "none, because: " + spec.isolation.reason);
   }
   add(lines, "folder of copies", os::check_writable(production.copies.directory),
       production.copies.directory);
@@ -329,6 +330,20 @@ std::vector<std::string> installed_servers() {
     if (folder.ok()) found.push_back(fmt::format("PostgreSQL {} ({})", major, *folder));
   }
   return found;
+}
+
+// Tried with the newest server that is installed.
+std::optional<Error> why_no_seal(const std::string& run_as) {
+  postgres::PostgresInstance kind;
+  for (int major = kServerMajorMax; major >= kServerMajorMin; --major) {
+    ports::InstanceSpec spec;
+    spec.engine_major = major;
+    spec.run_as = run_as;
+    if (!kind.find_binaries(spec).ok()) continue;
+    Status tried = kind.check_isolation(spec);
+    return tried.ok() ? std::optional<Error>() : std::move(tried).error();
+  }
+  return std::nullopt;
 }
 
 // The other end of a pipe is closed, as by `| head`: whoever reads has had enough.
@@ -386,6 +401,7 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
           },
       .open_forwarder = [](const config::Config&,
                            const config::ProductionConfig& production) { return open_forwarder(production); },
+      .why_no_seal = why_no_seal,
       .check_place =
           [&wiring](const config::Config& config, const config::ProductionConfig& production,
                     const cli::MaskedTables& tables) {

@@ -14,8 +14,8 @@
 
 namespace ytb::testing {
 
-// The binaries in $YTB_TEST_POSTGRES, else the newest installed server's, e.g. "/usr/lib/postgresql/15/bin"; empty
-// where there is none: skip.
+// The binaries in $YTB_TEST_POSTGRES, else the newest installed server's, e.g. "/usr/lib/postgresql/15/bin";
+// empty where there is none: skip.
 std::string postgres_bin_dir();
 int postgres_major();
 // The user that servers run as: "" when it is ourselves.
@@ -50,6 +50,10 @@ class TempFolder {
 };
 
 uint16_t free_port();
+
+// What keeps this host from making the namespaces of a sealed copy; "" : nothing. Tests that need a seal are
+// skipped with it, and what can do without writes `isolation: {none: …}`.
+std::string why_no_seal();
 
 class PostgresCluster {
  public:

@@ -54,6 +54,7 @@ struct Plan {
   std::string place;
   config::ProductionConfig production;
   std::vector<NewFile> files;
+  std::optional<Error> no_seal = {};  // why copies cannot be sealed on this host
 };
 
 Result<Plan> make_plan(const Context& context) {
@@ -72,6 +73,11 @@ Result<Plan> make_plan(const Context& context) {
   production.source.connection = context.call.value("connection").value_or("");
   production.copies.directory = plan.place + "/copies";
   if (os::running_as_root()) production.copies.run_as = "postgres";
+  if (context.services.why_no_seal) plan.no_seal = context.services.why_no_seal(production.copies.run_as);
+  if (plan.no_seal) {
+    production.copies.isolation = {.kind = model::Isolation::Kind::kNone,
+                                   .reason = "this host cannot seal copies: " + plan.no_seal->message};
+  }
   production.alias.directory = fmt::format("{}/{}-yesterday", plan.place, name);
   production.masking.policy_file = os::join_path(os::parent_of(plan.config_file), "policy.yaml");
   production.masking.key = {.kind = model::SecretRef::Kind::kFile,
@@ -133,6 +139,12 @@ std::vector<std::string> look_around(const Context& context, const Plan& plan) {
   lines.push_back(servers.empty()
                       ? "no PostgreSQL server is installed: a copy needs the version of its snapshot"
                       : "servers: " + join(servers, ", "));
+  if (plan.no_seal) {
+    lines.push_back(
+        fmt::format("copies cannot be sealed here ({}); the config says so, with "
+                    "'isolation: {{none: …}}', and every proof will. To change that: {}",
+                    plan.no_seal->message, plan.no_seal->hint));
+  }
   Result<os::Space> space = os::space_at(plan.place);
   if (space.ok()) {
     bool shares = space->filesystem == "btrfs" || space->filesystem == "xfs";

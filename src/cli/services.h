@@ -55,6 +55,9 @@ struct Services {
   // Reads secrets and documents that the config refers to. Empty: those of this machine.
   std::function<Result<std::unique_ptr<ports::Vault>>(const config::AwsConfig&)> open_vault = {};
   serve::OpenForwarder open_forwarder;
+  // What keeps this host from sealing copies of servers that are installed, run as this user; none: nothing
+  // does, or no server is installed. Empty: not known. For init.
+  std::function<std::optional<Error>(const std::string& run_as)> why_no_seal = {};
   // What only the drivers of this production can check: binaries, users, ports, socket paths.
   std::function<std::vector<CheckLine>(const config::Config&, const config::ProductionConfig&,
                                        const MaskedTables&)>

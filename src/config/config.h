@@ -15,6 +15,7 @@
 #include "masking/policy.h"
 #include "model/access.h"
 #include "model/ids.h"
+#include "model/isolation.h"
 
 namespace ytb::config {
 
@@ -102,6 +103,8 @@ struct CopiesConfig {
   std::string bin_dir;  // "" : found by version
   std::map<std::string, std::string> settings;
   std::vector<std::string> preload;
+  model::Isolation isolation = {};
+  std::vector<std::string> extensions;  // that may be created in a sealed copy
 };
 
 struct AliasConfig {

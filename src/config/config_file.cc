@@ -37,6 +37,9 @@ constexpr std::string_view kMaskingMissing =
     "production's "
     "data as it is, write down why (masking: {none: \"the reason\"})";
 
+constexpr std::string_view kIsolationWrong =
+    "'isolation' is sealed, or, where the host allows no namespaces, {none: \"the reason\"}";
+
 class ConfigReader {
  public:
   ConfigReader(Diagnostics& diagnostics, std::string_view file)
@@ -192,8 +195,34 @@ class ConfigReader {
     }
     copies.settings = values_.settings(kind, "settings");
     copies.preload = kind.texts("preload");
+    copies.isolation = read_isolation(kind);
+    copies.extensions = kind.texts("extensions");
     kind.finish();
     return copies;
+  }
+
+  // isolation: sealed, or {none: "a written reason"}
+  model::Isolation read_isolation(MapReader& reader) {
+    model::Isolation isolation;
+    const YamlNode* node = reader.take("isolation");
+    if (node == nullptr) return isolation;
+    if (node->kind != YamlNode::Kind::kMapping) {
+      auto text = scalar_text(diagnostics_, *node, "isolation");
+      if (text && *text != "sealed") {
+        diagnostics_.add(node->mark, std::string(kIsolationWrong), node->width());
+      }
+      return isolation;
+    }
+    MapReader block(diagnostics_, *node, "'isolation'");
+    const YamlNode* none = node->find("none");
+    isolation.kind = model::Isolation::Kind::kNone;
+    isolation.reason = trim(block.text("none"));
+    if (none == nullptr) block.complain(std::string(kIsolationWrong));
+    if (none != nullptr && isolation.reason.size() < kReasonMin) {
+      diagnostics_.add(none->mark, "'none' takes a written reason: it goes into every proof", none->width());
+    }
+    block.finish();
+    return isolation;
   }
 
   AliasConfig read_alias(MapReader& reader, const std::string& name) {

@@ -160,6 +160,30 @@ productions:
   EXPECT_EQ(config->productions[1].copies.port_last, 6699);
 }
 
+TEST(ConfigTest, CopiesAreSealedUnlessAReasonIsWritten) {
+  auto with = [](std::string_view local) {
+    return fmt::format(
+        "version: 1\nproductions:\n  shop:\n    source: {{basebackup: {{directory: /b}}}}\n    copies: "
+        "{{local: "
+        "{{{}}}}}\n    masking: {{policy: p}}\n    access: {{s: {{password: \"${{P}}\"}}}}\n",
+        local);
+  };
+  auto isolation = [&](std::string_view local) {
+    Result<Config> config = parse_config(with(local), "ytb.yaml");
+    EXPECT_TRUE(config.ok()) << to_string(config.error());
+    return config->productions[0].copies.isolation;
+  };
+  EXPECT_TRUE(isolation("directory: c").sealed());
+  EXPECT_TRUE(isolation("isolation: sealed").sealed());
+  EXPECT_FALSE(isolation("isolation: {none: \"a container of the CI\"}").sealed());
+  EXPECT_EQ(isolation("isolation: {none: \"a container of the CI\"}").reason, "a container of the CI");
+  for (const char* wrong :
+       {"isolation: none", "isolation: {none: no}", "isolation: {}", "isolation: {weak: \"a reason\"}"}) {
+    EXPECT_FALSE(parse_config(with(wrong), "ytb.yaml").ok()) << wrong;
+  }
+  EXPECT_THAT(error_of(with("isolation: none")), HasSubstr("{none: \"the reason\"}"));
+}
+
 TEST(ConfigTest, MaskingIsRequiredAndTheErrorShowsBothWays) {
   std::string error = error_of(R"(version: 1
 productions:

@@ -64,6 +64,12 @@ class CopyHost {
   // The nonce that names this very instance; part of its proof.
   virtual Result<std::string> instance_of(const model::CopyId& copy) = 0;
 
+  // What only the host can see of a copy that runs closed, for its proof: how its server is isolated. None
+  // where a copy is not on this host.
+  virtual Result<std::vector<model::Check>> host_checks(const model::OwnedCopy& /*copy*/) {
+    return std::vector<model::Check>();
+  }
+
   // Our own session in a closed copy, starting its server where it is down. Refused once opened.
   virtual Result<SessionTarget> session(const model::OwnedCopy& copy) = 0;
   // A folder beside the copy for the masked spool, and how many bytes are free there.

@@ -14,6 +14,8 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "model/access.h"
+#include "model/isolation.h"
+#include "model/proof.h"
 #include "ports/progress.h"
 
 namespace ytb::ports {
@@ -23,12 +25,14 @@ struct InstanceSpec {
   std::string copy_id;     // also the cluster_name
   std::string data_as_of;  // ISO; shown by SHOW yesterdaytabase.data_as_of
   int engine_major = 0;
-  uint16_t port = 0;                            // TCP port and the socket file's number
+  uint16_t port = 0;                            // the socket file's number
   std::string run_as;                           // user name; empty: as ourselves
   std::string admin_role;                       // reserved random name of our own superuser
   std::map<std::string, std::string> settings;  // user's own server settings, checked by validate()
   std::vector<std::string> preload;             // libraries our config names; nothing of production's
   std::string bin_dir;                          // "" : find it by version
+  model::Isolation isolation = {};
+  std::vector<std::string> extensions = {};  // that may be created in a sealed copy; others cannot be
 
   [[nodiscard]] std::string data() const { return root + "/data"; }
   [[nodiscard]] std::string run() const { return root + "/run"; }
@@ -64,6 +68,11 @@ class InstanceKind {
   virtual Result<std::string> find_binaries(const InstanceSpec& spec) = 0;
   // Settings that would break a promise (listen_addresses, fsync, preload, archive_command …) are refused.
   virtual Status validate(const InstanceSpec& spec) = 0;
+  // Whether this host can keep the copy's server isolated as the spec says. Tried, not guessed; kUnsupported
+  // with what to change.
+  virtual Status check_isolation(const InstanceSpec& spec) = 0;
+  // What is seen of the running server's isolation, for the proof: from the copy's first start on.
+  virtual Result<model::Check> isolation(const InstanceSpec& spec) = 0;
   // After the files are in place and before any start: links that lead out, signal files, configuration
   // written whole, closed door. Idempotent.
   virtual Status neutralise(const InstanceSpec& spec) = 0;

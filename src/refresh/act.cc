@@ -164,6 +164,7 @@ Status Actor::prove(const OwnedCopy& copy) {
       .access = roles_of(inputs_),
       .admin_role = admin == target.parameters.end() ? std::string() : admin->second};
   YTB_ASSIGN(std::vector<model::Check> verified, ports_.engine.verify(target, request, progress_, stop_));
+  YTB_ASSIGN(std::vector<model::Check> seen_by_host, ports_.host.host_checks(copy));
 
   model::Proof proof;
   proof.production = settings_.desired.production;
@@ -181,6 +182,7 @@ Status Actor::prove(const OwnedCopy& copy) {
   proof.checks.push_back(values_changed(planned, evidence));
   for (model::Check& check : evidence.checks) proof.checks.push_back(std::move(check));
   for (model::Check& check : verified) proof.checks.push_back(std::move(check));
+  for (model::Check& check : seen_by_host) proof.checks.push_back(std::move(check));
   evidence.checks.clear();
   proof.evidence = std::move(evidence);
 

@@ -106,6 +106,10 @@ void Scenario::write_config() {
         home_);
   }
   const std::string user = server_user();
+  const bool chosen = options_.copies_extra.find("isolation:") != std::string::npos;
+  const std::string lacks = chosen ? "" : why_no_seal();
+  const std::string isolation =
+      lacks.empty() ? "" : fmt::format("        isolation: {{none: \"{}\"}}\n", lacks);
   write_file(config_file(),
              fmt::format(R"(version: 1
 state: {home}/state
@@ -135,7 +139,7 @@ productions:
                          fmt::arg("first", first_port_), fmt::arg("last", last_port()),
                          fmt::arg("run_as", user.empty() ? "" : fmt::format("        run_as: {}\n", user)),
                          fmt::arg("bin_dir", postgres_bin_dir()),
-                         fmt::arg("copies_extra", options_.copies_extra),
+                         fmt::arg("copies_extra", options_.copies_extra + isolation),
                          fmt::arg("alias_extra", options_.alias_extra), fmt::arg("alias", alias()),
                          fmt::arg("access", access), fmt::arg("spare", options_.spare_copies),
                          fmt::arg("drain", options_.drain), fmt::arg("extra", options_.extra),

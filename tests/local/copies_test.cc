@@ -51,6 +51,8 @@ class Copies : public ::testing::Test {
     options_.port_first = 46310;
     options_.port_last = 46330;
     options_.bin_dir = testing::postgres_bin_dir();
+    if (const std::string lacks = testing::why_no_seal(); !lacks.empty())
+      options_.isolation = {.kind = model::Isolation::Kind::kNone, .reason = lacks};
     options_.public_key = *model::public_key_of(key_);
     basebackup::SourceOptions source{.production = options_.production,
                                      .directories = {folder_ / "snapshots"},

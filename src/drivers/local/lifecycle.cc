@@ -256,6 +256,7 @@ Status LocalHost::restore(const ports::RestoreRequest& request, ports::Progress&
   blank.run_as = options_.run_as;
   YTB_TRY(kind_.validate(spec_of(blank)));
   YTB_ASSIGN(std::string binaries, kind_.find_binaries(spec_of(blank)));
+  YTB_TRY(kind_.check_isolation(spec_of(blank)));
   YTB_TRY(check_space(request.snapshot));
   YTB_ASSIGN(CopyRecord record, create(request));
   YTB_TRY(fill(record, request, progress, stop));

@@ -69,7 +69,9 @@ ports::InstanceSpec LocalHost::spec_of(const CopyRecord& record) const {
           .admin_role = record.admin_role,
           .settings = options_.settings,
           .preload = options_.preload,
-          .bin_dir = options_.bin_dir};
+          .bin_dir = options_.bin_dir,
+          .isolation = options_.isolation,
+          .extensions = options_.extensions};
 }
 
 Result<CopyRecord> LocalHost::load(const model::CopyId& copy) const {
@@ -268,6 +270,12 @@ Result<model::SealedProof> LocalHost::load_proof(const model::CopyId& copy) {
   YTB_ASSIGN(CopyRecord record, load(copy));
   YTB_ASSIGN(std::string text, load_proof_file(record.copy.id));
   return model::SealedProof{std::move(text)};
+}
+
+Result<std::vector<model::Check>> LocalHost::host_checks(const model::OwnedCopy& copy) {
+  YTB_ASSIGN(Held held, hold(copy, "looking at its isolation"));
+  YTB_ASSIGN(model::Check isolation, kind_.isolation(spec_of(held.record)));
+  return std::vector<model::Check>{std::move(isolation)};
 }
 
 Result<std::string> LocalHost::instance_of(const model::CopyId& copy) {

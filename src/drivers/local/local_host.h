@@ -2,8 +2,10 @@
 //
 //   <directory>/<copy id>/copy.json     the mark and the state, written, fsynced, renamed at each change
 //                         proof.json, evidence.json
-//                         data, tablespaces, run (sockets), log      the server's, of the user it runs as
-//                         spool                                      ours
+//                         seal.lock, seal.json, seal.pages           who works there (os/occupant.h)
+//                         seal                                       an empty folder, root of the server's
+//                         world data, tablespaces, run (sockets), log      the server's, of the user it runs
+//                         as spool                                      ours
 //   <directory>/attempts.json           tombstones
 //   <directory>/.lock-<copy id>         held by whoever changes that copy
 //
@@ -36,6 +38,8 @@ struct LocalOptions {
   std::string bin_dir;
   std::map<std::string, std::string> settings;
   std::vector<std::string> preload;
+  model::Isolation isolation = {};
+  std::vector<std::string> extensions = {};
   model::Protected protected_names;  // paths among them: no copy may be made in, above or below one
   std::string public_key;  // of our proofs, 32 bytes: for Copy::proven, and looked at again when opening
 };
@@ -61,6 +65,7 @@ class LocalHost final : public ports::CopyHost {
   Status store_proof(const model::OwnedCopy& copy, const model::SealedProof& proof) override;
   Result<model::SealedProof> load_proof(const model::CopyId& copy) override;
   Result<std::string> instance_of(const model::CopyId& copy) override;
+  Result<std::vector<model::Check>> host_checks(const model::OwnedCopy& copy) override;
   Result<ports::SessionTarget> session(const model::OwnedCopy& copy) override;
   Result<std::string> spool_directory(const model::OwnedCopy& copy) override;
   Status open(const model::OwnedCopy& copy, const model::PassedProof& proof,

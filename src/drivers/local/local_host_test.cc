@@ -39,6 +39,14 @@ class FakeKind final : public ports::InstanceKind {
     return std::string("/bin");
   }
   Status validate(const ports::InstanceSpec&) override { return call("validate"); }
+  Status check_isolation(const ports::InstanceSpec&) override { return call("check_isolation"); }
+  Result<model::Check> isolation(const ports::InstanceSpec& spec) override {
+    return model::Check{
+        .name = "sealed",
+        .asserts = "a",
+        .outcome = spec.isolation.sealed() ? model::Outcome::kPassed : model::Outcome::kNotCheckable,
+        .detail = spec.isolation.reason};
+  }
   Status neutralise(const ports::InstanceSpec&) override { return call("neutralise"); }
   Status recover(const ports::InstanceSpec&, ports::Progress&, const StopFlag&) override {
     return call("recover");
@@ -187,8 +195,8 @@ class LocalHostTest : public ::testing::Test {
 TEST_F(LocalHostTest, RestoreMakesAMarkedClosedCopy) {
   auto done = restore();
   ASSERT_TRUE(done.ok()) << to_string(done.error());
-  EXPECT_EQ(kind_.calls,
-            (std::vector<std::string>{"validate", "find_binaries", "neutralise", "recover", "start_closed"}));
+  EXPECT_EQ(kind_.calls, (std::vector<std::string>{"validate", "find_binaries", "check_isolation",
+                                                   "neutralise", "recover", "start_closed"}));
   model::Copy copy = only();
   EXPECT_TRUE(copy.marked && copy.running);
   EXPECT_FALSE(copy.opened || copy.proven);
@@ -469,8 +477,8 @@ TEST_F(LocalHostTest, ACopiesFolderThatIsALinkIsNotOurs) {
 }
 
 TEST_F(LocalHostTest, KilledAtAnyStepOfARestoreItIsBegunAnew) {
-  for (const char* point :
-       {"validate", "find_binaries", "materialise", "neutralise", "recover", "start_closed"}) {
+  for (const char* point : {"validate", "find_binaries", "check_isolation", "materialise", "neutralise",
+                            "recover", "start_closed"}) {
     SCOPED_TRACE(point);
     killed([&] {
       files_.dies = std::string_view(point) == "materialise";

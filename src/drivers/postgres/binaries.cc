@@ -87,6 +87,16 @@ Result<std::string> PostgresInstance::find_binaries(const ports::InstanceSpec& s
 }
 
 Status PostgresInstance::validate(const ports::InstanceSpec& spec) {
+  for (const std::string& name : spec.extensions) {
+    bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+    });
+    if (!plain) {
+      return Error{.code = Code::kConfig,
+                   .message = fmt::format("'{}' is not the name of an extension", printable(name)),
+                   .hint = "name it as CREATE EXTENSION does, e.g. pg_trgm"};
+    }
+  }
   return check_settings(spec.settings, spec.preload);
 }
 

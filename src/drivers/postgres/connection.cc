@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -400,6 +401,16 @@ Status Connection::prepare_master() {
                .message = fmt::format("production sets session_replication_role = {} for the master of {}",
                                       role, label_),
                .hint = "reset it in production: ALTER ROLE … RESET session_replication_role"};
+}
+
+Result<pid_t> Connection::server_process() const {
+  // Of whoever called listen(), as we see it: unix(7), SO_PEERCRED. Over TCP the number is 0.
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  int fd = PQsocket(connection_.get());
+  if (fd >= 0 && ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) == 0 && listener.pid > 0)
+    return listener.pid;
+  return Error{.code = Code::kUnsupported, .message = "the session has no Unix socket", .hint = {}};
 }
 
 int Connection::major() const { return PQserverVersion(connection_.get()) / 10000; }

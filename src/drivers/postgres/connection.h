@@ -6,6 +6,8 @@
 // one thread at a time.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -98,6 +100,8 @@ class Connection {
   Status use_utf8();
   [[nodiscard]] const std::string& server_encoding() const { return server_encoding_; }
   [[nodiscard]] int major() const;
+  // The process that listens at the other end of the session's Unix socket; kUnsupported over TCP.
+  [[nodiscard]] Result<pid_t> server_process() const;
   [[nodiscard]] SessionKind kind() const { return kind_; }
   // SQLSTATE of the last error, "" where there was none or no server to say.
   [[nodiscard]] const std::string& last_state() const { return last_state_; }

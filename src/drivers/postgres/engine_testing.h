@@ -139,6 +139,8 @@ class EngineTest : public EngineCalls {
     spec_.port = testing::free_port();
     spec_.run_as = testing::server_user();
     spec_.admin_role = admin_role_;
+    if (const std::string lacks = testing::why_no_seal(); !lacks.empty())
+      spec_.isolation = {.kind = model::Isolation::Kind::kNone, .reason = lacks};
     ASSERT_TRUE(production_->base_backup(spec_.data(), extra));
     must(kind_.neutralise(spec_));
     must(kind_.recover(spec_, progress_, stop_));

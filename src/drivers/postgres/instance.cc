@@ -6,19 +6,21 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <thread>
 
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
+#include "drivers/os/enclosure.h"
 #include "drivers/os/files.h"
+#include "drivers/os/occupant.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
+#include "drivers/postgres/server_files.h"
 #include "drivers/postgres/server_settings.h"
 #include "drivers/postgres/single_user.h"
 
@@ -35,35 +37,19 @@ constexpr auto kStartMax = minutes(30);  // crash recovery of an opened copy aft
 constexpr auto kStopFastMax = minutes(5);
 constexpr auto kStopImmediateMax = seconds(20);
 constexpr auto kKillGrace = seconds(10);
+constexpr auto kAskEvery = seconds(1);
 constexpr size_t kPidFileMax = 4096;
 constexpr size_t kLogTailBytes = 800;
 constexpr auto kSyncMax = std::chrono::hours(2);
 
-struct PidFile {
-  pid_t pid = 0;
-  std::string status;  // "starting", "ready", "stopping"
-};
-
-std::optional<PidFile> read_pid_file(const ports::InstanceSpec& spec) {
+// The status line of postmaster.pid (pidfile.h, LOCK_FILE_LINE_PM_STATUS; earlier lines come first while it
+// starts): "starting", "ready", "stopping". Only of a server that is known to run is it worth anything.
+bool says_ready(const ports::InstanceSpec& spec) {
+  constexpr size_t kStatusLine = 7;
   auto text = os::read_file(spec.data() + "/postmaster.pid", kPidFileMax);
-  if (!text.ok()) return std::nullopt;
+  if (!text.ok()) return false;
   std::vector<std::string> lines = split(*text, '\n');
-  PidFile found;
-  std::from_chars(lines[0].data(), lines[0].data() + lines[0].size(), found.pid);
-  // Line 8 (pidfile.h, LOCK_FILE_LINE_PM_STATUS); earlier lines come first while it starts.
-  if (lines.size() > 7) found.status = std::string(trim(lines[7]));
-  if (found.pid <= 1) return std::nullopt;
-  return found;
-}
-
-// The postmaster of exactly this folder: the process that the pid file names, alive, with the data directory
-// as its working directory (a recycled process id has another).
-Result<std::optional<PidFile>> find_postmaster(const ports::InstanceSpec& spec) {
-  std::optional<PidFile> file = read_pid_file(spec);
-  if (!file || !os::process_runs(file->pid)) return std::optional<PidFile>();
-  YTB_ASSIGN(std::vector<pid_t> here, os::processes_in(spec.data()));
-  if (std::find(here.begin(), here.end(), file->pid) == here.end()) return std::optional<PidFile>();
-  return file;
+  return lines.size() > kStatusLine && trim(lines[kStatusLine]) == "ready";
 }
 
 std::string log_file(const ports::InstanceSpec& spec, Door door) {
@@ -160,41 +146,56 @@ Status check_admin(const ports::InstanceSpec& spec) {
                .hint = {}};
 }
 
+// What a server that was killed has left: files whose process ids are somebody else's by now, and, where
+// nothing sealed it, backends that outlived it. A server that an earlier version of ours began is ended, too.
+Status clear_leftovers(const ports::InstanceSpec& spec) {
+  YTB_TRY(os::end_processes_in(spec.data(), SIGINT, kKillGrace));
+  YTB_TRY(os::remove_file(spec.data() + "/postmaster.pid"));
+  YTB_TRY(os::remove_file(fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port)));
+  return os::remove_file(fmt::format("{}/.s.PGSQL.{}.lock", spec.run(), spec.port));
+}
+
+Status begin(const ports::InstanceSpec& spec, const std::string& bin_dir, Door door) {
+  YTB_ASSIGN(os::Enclosure enclosure,
+             enclosure_for(spec, bin_dir, door == Door::kClosed ? kClosedServer : kOpenServer));
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  os::Command command{.argv = {program, "-D", spec.data()},
+                      .run_as = spec.run_as,
+                      .enclosure = &enclosure,
+                      .when_alone = [&spec] { return clear_leftovers(spec); }};
+  auto spawned = os::spawn_detached(command, log_file(spec, door), "yesterdaytabase-" + spec.copy_id);
+  if (!spawned.ok()) return std::move(spawned).error();
+  return {};
+}
+
 Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door door) {
-  YTB_ASSIGN(std::optional<PidFile> running, find_postmaster(spec));
+  YTB_ASSIGN(std::optional<os::Occupant> running, os::Occupant::find(spec.root));
   std::string log = log_file(spec, door);
   uint64_t log_from = 0;
+  const std::string_view purpose = door == Door::kClosed ? kClosedServer : kOpenServer;
+  if (running && running->record().purpose != purpose) {
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("a {} server works in copy {} already", running->record().purpose,
+                                        spec.copy_id),
+                 .hint = "someone else is at work on it; it is looked at again",
+                 .retry = Retry::kLater};
+  }
   if (!running) {
-    // What a killed server left: the socket's lock may name a process id that is somebody else's by now.
-    YTB_TRY(os::remove_file(spec.data() + "/postmaster.pid"));
-    YTB_TRY(os::remove_file(fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port)));
-    YTB_TRY(os::remove_file(fmt::format("{}/.s.PGSQL.{}.lock", spec.run(), spec.port)));
     auto before = os::info_of(log);
     if (before.ok() && *before) log_from = (*before)->size_bytes;
-    os::Command command{.argv = {bin_dir + "/postgres", "-D", spec.data()}, .run_as = spec.run_as};
-    auto spawned = os::spawn_detached(command, log, "yesterdaytabase-" + spec.copy_id);
-    if (!spawned.ok()) return std::move(spawned).error();
+    YTB_TRY(begin(spec, bin_dir, door));
   }
   auto deadline = std::chrono::steady_clock::now() + kStartMax;
-  auto grace = std::chrono::steady_clock::now() + seconds(10);  // until a postmaster.pid is written
-  bool seen = running.has_value();
   while (std::chrono::steady_clock::now() < deadline) {
-    YTB_ASSIGN(std::optional<PidFile> now, find_postmaster(spec));
-    seen = seen || now.has_value();
-    if (now && now->status == "ready") return {};
-    if (!now && (seen || std::chrono::steady_clock::now() > grace)) {
+    YTB_ASSIGN(std::optional<os::Occupant> now, os::Occupant::find(spec.root));
+    if (!now) {
       return Error{.code = Code::kExternal,
                    .message = fmt::format("the server of copy {} ended while starting: {}", spec.copy_id,
                                           log_tail(log, log_from)),
                    .hint = fmt::format("see {}", log),
                    .retry = Retry::kLater};
     }
-    // A server that gives up at once is gone before it was ever seen with a pid file.
-    if (!now && !seen) {
-      YTB_ASSIGN(std::vector<pid_t> here, os::processes_in(spec.data()));
-      std::string said = here.empty() ? log_tail(log, log_from) : std::string();
-      if (said.find("FATAL") != std::string::npos || said.find("PANIC") != std::string::npos) grace = {};
-    }
+    if (says_ready(spec)) return {};
     std::this_thread::sleep_for(kLookEvery);
   }
   return Error{.code = Code::kExternal,
@@ -204,12 +205,11 @@ Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door d
                .retry = Retry::kLater};
 }
 
-bool wait_gone(const ports::InstanceSpec& spec, pid_t pid, seconds patience) {
-  auto deadline = std::chrono::steady_clock::now() + patience;
-  while (std::chrono::steady_clock::now() < deadline) {
-    auto here = os::processes_in(spec.data());
-    if (!os::process_runs(pid) && here.ok() && here->empty()) return true;
-    std::this_thread::sleep_for(kLookEvery);
+// False: it still runs. Asked more than once: what has not set up its signals yet hears nothing.
+bool ask_to_end(const os::Occupant& occupant, int signal, seconds patience) {
+  for (seconds waited{0}; waited < patience; waited += kAskEvery) {
+    occupant.signal(signal);
+    if (occupant.wait_end(kAskEvery)) return true;
   }
   return false;
 }
@@ -282,6 +282,16 @@ class HandOver {
   ports::Progress& progress_;
   const StopFlag& stop_;
 };
+
+bool end_occupant(const os::Occupant& occupant) {
+  if (occupant.record().purpose == kSingleUser) {
+    if (ask_to_end(occupant, SIGTERM, kKillGrace)) return true;
+  } else {
+    if (ask_to_end(occupant, SIGINT, kStopFastMax)) return true;        // fast
+    if (ask_to_end(occupant, SIGQUIT, kStopImmediateMax)) return true;  // immediate
+  }
+  return ask_to_end(occupant, SIGKILL, kKillGrace);
+}
 
 Result<std::string> our_name() {
   YTB_ASSIGN(os::User ourselves, os::find_user(""));
@@ -387,21 +397,85 @@ Status PostgresInstance::start_open(const ports::InstanceSpec& spec) {
 
 Status PostgresInstance::stop(const ports::InstanceSpec& spec) {
   if (!os::exists(spec.data())) return {};
-  YTB_ASSIGN(std::optional<PidFile> running, find_postmaster(spec));
-  if (running) {
-    ::kill(running->pid, SIGINT);  // fast
-    if (wait_gone(spec, running->pid, kStopFastMax)) return {};
-    ::kill(running->pid, SIGQUIT);  // immediate
-    if (wait_gone(spec, running->pid, kStopImmediateMax)) return {};
+  YTB_ASSIGN(std::optional<os::Occupant> running, os::Occupant::find(spec.root));
+  if (running && !end_occupant(*running)) {
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("process {} of copy {} does not end", running->pid(), spec.copy_id),
+                 .hint = fmt::format("look at it: ps -fp {}", running->pid()),
+                 .retry = Retry::kLater};
   }
-  // What is left: a single-user server of a killed run, or backends that outlived their postmaster.
-  return os::end_processes_in(spec.data(), SIGTERM, kKillGrace);
+  // What nothing sealed: backends that outlived their postmaster, a server of an earlier version of ours.
+  YTB_TRY(os::end_processes_in(spec.data(), SIGINT, kKillGrace));
+  auto alone = os::Tenancy::take(spec.root, "stopping", kKillGrace);
+  if (alone.ok()) return {};
+  if (alone.error().code != Code::kBusy) return std::move(alone).error();
+  YTB_TRY(os::end_lock_holders(spec.root));
+  auto at_last = os::Tenancy::take(spec.root, "stopping", kKillGrace);
+  return at_last.ok() ? Status() : Status(std::move(at_last).error());
 }
 
 Result<ports::InstanceState> PostgresInstance::state(const ports::InstanceSpec& spec) {
-  YTB_ASSIGN(std::optional<PidFile> running, find_postmaster(spec));
+  YTB_ASSIGN(std::optional<os::Occupant> running, os::Occupant::find(spec.root));
   if (!running) return ports::InstanceState::kStopped;
-  return running->status == "ready" ? ports::InstanceState::kReady : ports::InstanceState::kStarting;
+  bool ready = running->record().purpose != kSingleUser && says_ready(spec);
+  return ready ? ports::InstanceState::kReady : ports::InstanceState::kStarting;
+}
+
+Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {
+  if (!spec.isolation.sealed()) return {};
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  YTB_ASSIGN(std::string folder, os::make_temporary_folder("yesterdaytabase-check-"));
+  ports::InstanceSpec trial = spec;
+  trial.root = folder;
+  auto tried = [&]() -> Status {
+    YTB_ASSIGN(os::Enclosure enclosure, enclosure_for(trial, bin_dir, "check"));
+    auto said =
+        os::run_checked({.argv = {program, "--version"}, .run_as = spec.run_as, .enclosure = &enclosure});
+    return said.ok() ? Status() : Status(std::move(said).error());
+  }();
+  YTB_TRY(os::remove_tree(folder));
+  if (tried.ok()) return {};
+  Error error = std::move(tried).error();
+  error.code = Code::kUnsupported;
+  error.hint += std::string(error.hint.empty() ? "" : "; ") +
+                "or say in the config that copies run without a seal, and why: "
+                "copies: {local: {isolation: {none: \"the reason\"}}}";
+  return error;
+}
+
+Result<model::Check> PostgresInstance::isolation(const ports::InstanceSpec& spec) {
+  model::Check check{.name = "sealed",
+                     .asserts =
+                         "the server ran, from its first start, without a way to the network, to other "
+                         "processes or to other files of its host",
+                     .outcome = model::Outcome::kNotRun,
+                     .detail = {}};
+  if (!spec.isolation.sealed()) {
+    check.outcome = model::Outcome::kNotCheckable;
+    check.detail = "isolation: none, because: " + spec.isolation.reason;
+    return check;
+  }
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_ASSIGN(os::Enclosure enclosure, enclosure_for(spec, bin_dir, kClosedServer));
+  YTB_ASSIGN(std::optional<os::Occupant> running, os::Occupant::find(spec.root));
+  if (!running) {
+    check.detail = "no server runs";
+    return check;
+  }
+  auto seen = os::look_at_seal(running->pid(), enclosure);
+  if (!seen.ok()) {
+    if (seen.error().code == Code::kRefused) check.outcome = model::Outcome::kFailed;
+    check.detail = seen.error().message;
+    return check;
+  }
+  const os::OccupantRecord& record = running->record();
+  check.outcome = record.unsealed_runs == 0 ? model::Outcome::kPassed : model::Outcome::kFailed;
+  check.detail = record.unsealed_runs == 0
+                     ? fmt::format("{} starts, all sealed; now {}", record.sealed_runs, *seen)
+                     : fmt::format("{} of {} starts were not sealed", record.unsealed_runs,
+                                   record.unsealed_runs + record.sealed_runs);
+  return check;
 }
 
 Result<ports::SessionTarget> PostgresInstance::session(const ports::InstanceSpec& spec) {

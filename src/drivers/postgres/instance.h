@@ -16,6 +16,8 @@ class PostgresInstance final : public ports::InstanceKind {
  public:
   Result<std::string> find_binaries(const ports::InstanceSpec& spec) override;
   Status validate(const ports::InstanceSpec& spec) override;
+  Status check_isolation(const ports::InstanceSpec& spec) override;
+  Result<model::Check> isolation(const ports::InstanceSpec& spec) override;
   Status neutralise(const ports::InstanceSpec& spec) override;
   Status recover(const ports::InstanceSpec& spec, ports::Progress& progress, const StopFlag& stop) override;
   Status start_closed(const ports::InstanceSpec& spec) override;

@@ -5,14 +5,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "drivers/os/occupant.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/scram.h"
 #include "drivers/postgres/server_settings.h"
+#include "drivers/postgres/single_user.h"
 #include "tests/postgres_cluster.h"
 
 namespace ytb::postgres {
@@ -20,6 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::PostgresCluster;
 using testing::TempFolder;
 
@@ -36,6 +41,8 @@ ports::InstanceSpec spec_in(const TempFolder& folder, const std::string& name = 
   spec.port = testing::free_port();
   spec.run_as = testing::server_user();
   spec.admin_role = "ytb_admin_0123456789";
+  if (const std::string lacks = testing::why_no_seal(); !lacks.empty())
+    spec.isolation = {.kind = model::Isolation::Kind::kNone, .reason = lacks};
   return spec;
 }
 
@@ -92,7 +99,7 @@ TEST(ServerSettings, hba_carries_hostile_names_and_refuses_what_it_cannot) {
   auto hba = open_hba(grants);
   ASSERT_TRUE(hba.ok());
   EXPECT_THAT(*hba, HasSubstr("local all \"a \"\"b\"\" all\" scram-sha-256\n"));
-  EXPECT_THAT(*hba, HasSubstr("127.0.0.1/32 scram-sha-256\n"));
+  EXPECT_THAT(*hba, Not(HasSubstr("\nhost")));
   grants[0].role.name = "a\nlocal all all trust";
   EXPECT_FALSE(open_hba(grants).ok());
   grants[0].role.name = "a";
@@ -175,7 +182,7 @@ TEST_F(Instance, goes_from_backup_to_open_door) {
   }
   started = kind_.start_open(spec_);
   ASSERT_TRUE(started.ok()) << to_string(started.error());
-  EXPECT_TRUE(logs_in("127.0.0.1", spec_.port, "app", "new"));
+  EXPECT_FALSE(logs_in("127.0.0.1", spec_.port, "app", "new"));
   EXPECT_TRUE(logs_in(spec_.run(), spec_.port, "app", "new"));
   EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "app", "old"));
   EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "boss", "old"));
@@ -231,6 +238,81 @@ TEST_F(Instance, changes_of_a_publisher_are_replayed) {
   Result<std::string> count = session->value("SELECT count(*) FROM public.t");
   ASSERT_TRUE(count.ok()) << to_string(count.error());
   EXPECT_EQ(*count, "3");
+}
+
+// What runs in a sealed server as its superuser reaches the copy's own files and nothing else.
+TEST_F(Instance, a_sealed_server_sees_nothing_of_its_host) {
+  if (const std::string lacks = testing::why_no_seal(); !lacks.empty()) GTEST_SKIP() << lacks;
+  const std::string other = folder_.make_for_server("another");
+  std::ofstream(other + "/secret") << "raw";
+  const std::string socket = production_->socket_directory();
+  restore();
+  spec_.extensions = {"pg_trgm"};
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  for (bool sealed : {true, false}) {
+    spec_.isolation.kind = sealed ? model::Isolation::Kind::kSealed : model::Isolation::Kind::kNone;
+    spec_.isolation.reason = sealed ? "" : "the control of a test";
+    Status recovered = kind_.recover(spec_, progress_, stop_);
+    ASSERT_TRUE(recovered.ok()) << to_string(recovered.error());
+    Status started = kind_.start_closed(spec_);
+    ASSERT_TRUE(started.ok()) << to_string(started.error());
+    auto session = Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy);
+    ASSERT_TRUE(session.ok()) << to_string(session.error());
+    auto works = [&](const std::string& sql) { return session->query(sql).ok(); };
+    EXPECT_TRUE(works("SELECT pg_ls_dir('.')"));
+    EXPECT_EQ(works("SELECT pg_read_file('/etc/hostname')"), !sealed);
+    EXPECT_EQ(works("SELECT pg_read_file('/proc/self/status')"), !sealed);
+    EXPECT_EQ(works("SELECT pg_ls_dir('" + other + "')"), !sealed);
+    EXPECT_EQ(works("SELECT pg_read_file('" + spec_.root + "/seal.json')"), !sealed && ::geteuid() != 0);
+    EXPECT_EQ(works("SELECT pg_ls_dir('" + socket + "')"), !sealed);
+    EXPECT_EQ(works("CREATE TEMP TABLE x (l text)") && works("COPY x FROM PROGRAM 'echo a'"), !sealed);
+    EXPECT_EQ(works("CREATE EXTENSION pg_trgm"), true) << "it is in the list";
+    EXPECT_EQ(works("CREATE EXTENSION hstore"), !sealed);
+    EXPECT_TRUE(session->execute("DROP EXTENSION IF EXISTS pg_trgm, hstore").ok());
+    EXPECT_EQ(*session->value("SHOW listen_addresses"), "");
+    Result<model::Check> check = kind_.isolation(spec_);
+    ASSERT_TRUE(check.ok()) << to_string(check.error());
+    EXPECT_EQ(check->outcome, sealed ? model::Outcome::kPassed : model::Outcome::kNotCheckable)
+        << check->detail;
+    EXPECT_THAT(check->detail, HasSubstr(sealed ? "starts, all sealed" : "the control of a test"));
+  }
+  // One start without a seal, and the copy is none that was sealed from its first start on.
+  ASSERT_TRUE(kind_.stop(spec_).ok());
+  spec_.isolation = {};
+  ASSERT_TRUE(kind_.start_closed(spec_).ok());
+  EXPECT_EQ(kind_.isolation(spec_)->outcome, model::Outcome::kFailed);
+}
+
+TEST_F(Instance, a_second_start_and_a_single_user_run_against_a_live_copy_are_refused) {
+  restore();
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  ASSERT_TRUE(kind_.recover(spec_, progress_, stop_).ok());
+  ASSERT_TRUE(kind_.start_closed(spec_).ok());
+  auto live = os::Occupant::find(spec_.root);
+  ASSERT_TRUE(live.ok() && *live);
+  EXPECT_EQ(run_single_user(spec_, spec_.bin_dir, {}, nullptr, nullptr).error().code, Code::kBusy);
+  EXPECT_EQ(kind_.start_open(spec_).error().code, Code::kBusy);
+  // Whatever postmaster.pid says, or that it is gone.
+  fs::rename(spec_.data() + "/postmaster.pid", spec_.root + "/pid");
+  EXPECT_EQ(run_single_user(spec_, spec_.bin_dir, {}, nullptr, nullptr).error().code, Code::kBusy);
+  fs::rename(spec_.root + "/pid", spec_.data() + "/postmaster.pid");
+  // As after a reboot: the record is another boot's, and the lock is held all the same.
+  std::ifstream in(spec_.root + "/seal.json");
+  const std::string record((std::istreambuf_iterator<char>(in)), {});
+  std::string old = record;
+  old.replace(old.find("\"boot_id\": \"") + 12, 8, "00000000");
+  std::ofstream(spec_.root + "/seal.json") << old;
+  EXPECT_EQ(*kind_.state(spec_), ports::InstanceState::kStopped);
+  EXPECT_EQ(kind_.start_closed(spec_).error().code, Code::kBusy);
+  std::ofstream(spec_.root + "/seal.json") << record;
+  EXPECT_EQ(*kind_.state(spec_), ports::InstanceState::kReady);
+  EXPECT_EQ(os::Occupant::find(spec_.root).value()->pid(), (*live)->pid());
+  // kill -9 of its first process ends all of them, and it starts again.
+  (*live)->signal(SIGKILL);
+  ASSERT_TRUE((*live)->wait_end(std::chrono::seconds(10)));
+  Status again = kind_.start_closed(spec_);
+  ASSERT_TRUE(again.ok()) << to_string(again.error());
+  EXPECT_TRUE(Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy).ok());
 }
 
 TEST_F(Instance, a_link_out_of_the_copy_refuses_the_start) {

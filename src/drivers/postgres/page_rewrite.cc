@@ -12,6 +12,8 @@
 
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "drivers/os/occupant.h"
+#include "drivers/postgres/server_files.h"
 
 namespace ytb::postgres {
 namespace {
@@ -19,7 +21,6 @@ namespace {
 constexpr uint64_t kRangePages = 256;  // 2 MB: what a thread holds of the table, twice
 constexpr size_t kInetHeaderBytes = 4;
 constexpr size_t kInetSentMax = kInetHeaderBytes + 16;
-constexpr size_t kPidFileBytesMax = 4096;
 
 std::string segment_path(const std::string& path, size_t segment) {
   return segment == 0 ? path : fmt::format("{}.{}", path, segment);
@@ -134,17 +135,19 @@ Status PageRewrite::before_truncate(Connection& session, const masking::Qualifie
   YTB_TRY(session.execute("CHECKPOINT"));
   YTB_ASSIGN(Rows facts,
              session.query("SELECT current_setting('data_directory'), pg_relation_filepath($1::regclass), "
-                           "pg_relation_size($1::regclass), current_setting('data_checksums'), "
-                           "pg_read_file('postmaster.pid')",
+                           "pg_relation_size($1::regclass), current_setting('data_checksums')",
                            {table}));
   data_directory_ = facts.text(0, 0);
   old_path_ = os::join_path(data_directory_, facts.text(0, 1));
   checksums_ = facts.text(0, 3) == "on";
-  // The directory that we see is the one this very server runs in.
-  auto pid_file = os::read_file(os::join_path(data_directory_, "postmaster.pid"), kPidFileBytesMax);
-  if (!pid_file.ok() || *pid_file != facts.text(0, 4)) {
-    return give_up(Unfit::kOther, "its data directory is not this host's");
-  }
+  // The files are those of the very server that this session is with, which runs closed; nothing else begins
+  // there as long as we write.
+  if (os::name_in(data_directory_) != "data")
+    return give_up(Unfit::kOther, "its data directory is not a copy's");
+  YTB_ASSIGN(pid_t server, session.server_process());
+  YTB_ASSIGN(os::PagesPermit permit,
+             os::PagesPermit::take(os::parent_of(data_directory_), kClosedServer, server));
+  permit_.emplace(std::move(permit));
   uint64_t bytes = 0;
   for (;;) {  // bounded by the files that are there
     std::string path = segment_path(old_path_, old_files_.size());

@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "drivers/os/descriptor.h"
+#include "drivers/os/occupant.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/heap_page.h"
 #include "drivers/postgres/table_work.h"
@@ -102,6 +103,7 @@ class PageRewrite {
   uint64_t rows_before_ = 0;
   uint64_t old_pages_ = 0;
   std::string data_directory_;
+  std::optional<os::PagesPermit> permit_;
   std::string old_path_;
   std::string new_path_;
   std::vector<os::Descriptor> old_files_;

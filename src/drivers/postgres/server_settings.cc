@@ -19,8 +19,9 @@ constexpr int kOriginsMax = 1000;  // about 300 bytes of shared memory each
 constexpr int kPreparedMin = 16;
 constexpr size_t kValueBytesMax = 1000;
 
-// What initdb finds out for a new cluster, and a backup does not bring: chroots and small containers have no
-// /dev/shm that everybody may write to. System V memory is always there: the server's interlock needs it.
+// What initdb finds out for a new cluster, and a backup does not bring, of a server that is not sealed
+// (inside a seal there is a /dev/shm): chroots and small containers have none that everybody may write to.
+// System V memory is always there: the server's interlock needs it.
 std::string_view dynamic_shared_memory_type() {
   struct stat info {};
   const bool usable =
@@ -270,11 +271,11 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   set("max_locks_per_transaction",
       std::to_string(number_in(spec.settings, "max_locks_per_transaction",
                                std::max(limits.max_locks_per_transaction, kLocksMin))));
-  set("dynamic_shared_memory_type", dynamic_shared_memory_type());
+  set("dynamic_shared_memory_type", spec.isolation.sealed() ? "posix" : dynamic_shared_memory_type());
   set("port", std::to_string(spec.port));
   set("unix_socket_directories", spec.run());
   set("unix_socket_permissions", closed ? "0700" : "0777");
-  set("listen_addresses", closed ? "" : "127.0.0.1");
+  set("listen_addresses", "");  // who comes from the network comes through the forwarder
   set("cluster_name", spec.copy_id.substr(0, 63));
   // Never while raw: a library's own code does not ask what a copy is.
   set("shared_preload_libraries", closed ? "" : join(spec.preload, ","));
@@ -341,26 +342,15 @@ Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants) {
           .message = fmt::format("pg_hba.conf cannot carry the role name '{}'", printable(name)),
           .hint = "rename the access role: no control characters, no leading slash, at most 63 bytes"};
     }
-    bool local = grant.role.from.empty();
-    bool tcp = false;
-    std::string lines;
     for (const std::string& from : grant.role.from) {
-      if (from == "local") {
-        local = true;
-        continue;
-      }
-      if (!is_cidr(from)) {
-        return Error{.code = Code::kConfig,
-                     .message = fmt::format("'{}' is neither 'local' nor an address range", printable(from)),
-                     .hint = "write e.g. 10.0.0.0/8 or ::1/128"};
-      }
-      tcp = true;
-      lines += fmt::format("host all {} {} scram-sha-256\n", hba_quoted(name), from);
+      if (from == "local" || is_cidr(from)) continue;
+      return Error{.code = Code::kConfig,
+                   .message = fmt::format("'{}' is neither 'local' nor an address range", printable(from)),
+                   .hint = "write e.g. 10.0.0.0/8 or ::1/128"};
     }
-    if (local) out += fmt::format("local all {} scram-sha-256\n", hba_quoted(name));
-    // The server listens on loopback alone; whoever comes from farther away comes through the forwarder.
-    if (tcp) out += fmt::format("host all {} 127.0.0.1/32 scram-sha-256\n", hba_quoted(name));
-    out += lines;
+    // Also a role with address ranges alone: whoever comes from there comes through the forwarder, which
+    // enforces them and connects here.
+    out += fmt::format("local all {} scram-sha-256\n", hba_quoted(name));
   }
   return out;
 }

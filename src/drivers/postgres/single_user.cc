@@ -5,7 +5,9 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "drivers/os/enclosure.h"
 #include "drivers/os/subprocess.h"
+#include "drivers/postgres/server_files.h"
 
 namespace ytb::postgres {
 namespace {
@@ -60,6 +62,8 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
   std::string input;
   for (const std::string& statement : work.statements) input += statement + ";\n\n";
   input += work.expect_zero + ";\n\n";
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  YTB_ASSIGN(os::Enclosure enclosure, enclosure_for(spec, bin_dir, kSingleUser));
   Error last{.code = Code::kExternal, .message = "no database to start in", .hint = {}};
   // template1 may have been dropped or renamed by production: postgres will do as well, and template0 is
   // always there.
@@ -69,10 +73,11 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
     // search_path: functions of production's in public would fit some calls better than the server's own.
     // "--": a name may begin with a dash.
     os::Command command{
-        .argv = {bin_dir + "/postgres", "--single", "-j", "-D", spec.data(), "-c", "log_min_messages=log",
-                 "-c", "client_min_messages=error", "-c", "search_path=pg_catalog", "--", database},
+        .argv = {program, "--single", "-j", "-D", spec.data(), "-c", "log_min_messages=log", "-c",
+                 "client_min_messages=error", "-c", "search_path=pg_catalog", "--", database},
         .run_as = spec.run_as,
         .stdin_text = input,
+        .enclosure = &enclosure,
         .timeout = kRecoveryMax,
         .stop = stop,
         .on_stderr = on_line,

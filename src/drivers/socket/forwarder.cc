@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -63,24 +64,21 @@ struct Pipe {
 struct Session {
   os::Descriptor client;
   os::Descriptor server;
-  bool connecting = true;  // the server's side is not up yet
-  Pipe up;                 // client → server
+  Pipe up;  // client → server
   Pipe down;
 
   [[nodiscard]] bool finished() const { return up.sink_shut && down.sink_shut; }
 };
 
-os::Descriptor connect_loopback(uint16_t port) {
-  os::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+os::Descriptor connect_socket(const std::string& path) {
+  sockaddr_un address{};
+  if (path.size() >= sizeof address.sun_path) return {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return {};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
-      errno != EINPROGRESS) {
-    return {};
-  }
+  // Connected at once or, where the server's queue is full, refused: unix(7).
+  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
   return socket;
 }
 
@@ -135,10 +133,10 @@ class Forwarder::Loop {
   }
 
  private:
-  static short events_of(const Pipe& from, const Pipe& to, bool connecting) {
+  static short events_of(const Pipe& from, const Pipe& to) {
     short events = 0;
-    if (from.wants_read() && !connecting) events |= POLLIN;
-    if (!to.empty() || connecting) events |= POLLOUT;
+    if (from.wants_read()) events |= POLLIN;
+    if (!to.empty()) events |= POLLOUT;
     return events;
   }
 
@@ -154,10 +152,8 @@ class Forwarder::Loop {
     const bool room = sessions_.size() < static_cast<size_t>(options_.connections_max);
     polls_.push_back({.fd = room ? listener_.get() : -1, .events = POLLIN, .revents = 0});
     for (const auto& session : sessions_) {
-      // While the server's side is being connected nothing is read from the client.
-      watch(session->client.get(),
-            session->connecting ? short{0} : events_of(session->up, session->down, false));
-      watch(session->server.get(), events_of(session->down, session->up, session->connecting));
+      watch(session->client.get(), events_of(session->up, session->down));
+      watch(session->server.get(), events_of(session->down, session->up));
     }
     if (poll(polls_.data(), polls_.size(), -1) < 0) return errno == EINTR;
     if ((polls_[0].revents & POLLIN) != 0) return false;
@@ -174,17 +170,6 @@ class Forwarder::Loop {
   static bool serve(Session& session, short client_events, short server_events) {
     constexpr short kBroken = POLLERR | POLLNVAL;
     if (((client_events | server_events) & kBroken) != 0) return false;
-    if (session.connecting) {
-      if ((client_events & POLLHUP) != 0) return false;
-      if ((server_events & (POLLOUT | POLLHUP)) == 0) return true;
-      int error = 0;
-      socklen_t size = sizeof error;
-      getsockopt(session.server.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-      if (error != 0) return false;
-      session.connecting = false;
-      be_quick_and_alive(session.server.get());
-      return true;
-    }
     constexpr short kReadable = POLLIN | POLLHUP;
     if ((client_events & kReadable) != 0 && session.up.wants_read() &&
         !session.up.read_from(session.client.get())) {
@@ -211,8 +196,8 @@ class Forwarder::Loop {
         ++owner_.refused_;
         continue;
       }
-      const Result<uint16_t> port = options_.resolve();
-      os::Descriptor server = port.ok() ? connect_loopback(*port) : os::Descriptor();
+      const Result<std::string> path = options_.resolve();
+      os::Descriptor server = path.ok() ? connect_socket(*path) : os::Descriptor();
       if (!server.valid()) {
         ++owner_.refused_;
         continue;

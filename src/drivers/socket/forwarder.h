@@ -1,4 +1,5 @@
-// Forwarder: one TCP address that leads to the live copy, for laptops on the network (`listen:`).
+// Forwarder: one TCP address that leads to the live copy's Unix socket, for laptops on the network
+// (`listen:`). Copies have no TCP port of their own.
 //
 // Every new connection asks anew where the name points; a connection that exists stays where it is until the
 // copy goes. `access.from` is enforced here, since the server sees only us. Bytes pass untouched, TLS
@@ -23,9 +24,9 @@ struct ForwarderOptions {
   std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6
   uint16_t port = 0;                  // 0: any free one (tests)
   AddressList admitted;
-  // The live copy's port on 127.0.0.1; an error refuses the connection. Called on the forwarder's thread, and
-  // should not take long.
-  std::function<Result<uint16_t>()> resolve;
+  // The path of the live copy's Unix socket; an error refuses the connection. Called on the forwarder's
+  // thread, and should not take long.
+  std::function<Result<std::string>()> resolve;
   int connections_max = 1000;
 };
 

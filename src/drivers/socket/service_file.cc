@@ -22,8 +22,11 @@ std::string render(const ServiceEntries& entries) {
   std::string common;
   if (!entries.dbname.empty()) common += fmt::format("dbname={}\n", entries.dbname);
   if (!entries.user.empty()) common += fmt::format("user={}\n", entries.user);
-  return fmt::format("[{0}]\n{1}\nhost={2}\n{3}\n[{0}-tcp]\n{1}\nhost=127.0.0.1\nport={4}\n{3}", entries.name,
-                     kMark, entries.alias_directory, common, entries.port);
+  std::string text =
+      fmt::format("[{}]\n{}\nhost={}\n{}", entries.name, kMark, entries.alias_directory, common);
+  if (entries.tcp_host.empty()) return text;
+  return text + fmt::format("\n[{}-tcp]\n{}\nhost={}\nport={}\n{}", entries.name, kMark, entries.tcp_host,
+                            entries.tcp_port, common);
 }
 
 }  // namespace

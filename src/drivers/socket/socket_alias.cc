@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
-#include "drivers/socket/service_file.h"
+#include "drivers/os/occupant.h"
 
 namespace ytb::socket_alias {
 namespace {
@@ -23,7 +23,6 @@ constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
 constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
 constexpr size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;  // 107
 constexpr size_t kServiceFileMax = 1 << 20;
-constexpr size_t kPidFileMax = 64 << 10;
 constexpr Duration kAnswerTimeout = std::chrono::seconds(2);
 
 uint16_t port_in_name(std::string_view name) {
@@ -111,15 +110,18 @@ Result<uint16_t> SocketAlias::port_in(const std::string& run_directory) const {
                .retry = Retry::kLater};
 }
 
-// Layout of a copy's folder: ports/instance.h; of the file: miscinit.c, CreateDataDirLockFile.
 pid_t SocketAlias::server_of(const model::CopyId& copy) const {
-  const std::string folder = os::join_path(options_.copies_directory, copy.str());
-  auto text = os::read_file(os::join_path(folder, "data/postmaster.pid"), kPidFileMax);
-  if (!text.ok()) return 0;
-  const std::string line = text->substr(0, text->find('\n'));
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), pid);
-  return error == std::errc() && end == line.data() + line.size() && pid > 0 ? pid : 0;
+  auto occupant = os::Occupant::find(os::join_path(options_.copies_directory, copy.str()));
+  return occupant.ok() && *occupant ? (*occupant)->pid() : 0;
+}
+
+ServiceEntries SocketAlias::entries() const {
+  return {.name = os::name_in(options_.directory),
+          .alias_directory = options_.directory,
+          .tcp_host = options_.tcp_host,
+          .tcp_port = options_.tcp_port,
+          .dbname = options_.dbname,
+          .user = options_.user};
 }
 
 Result<model::AliasState> SocketAlias::read() {
@@ -146,11 +148,7 @@ Result<model::AliasState> SocketAlias::read() {
     return state;
   }
   const std::string socket = os::join_path(target, kDefaultSocket);
-  state.consistent = os::exists(socket) && has_entries(service, {.name = name,
-                                                                 .alias_directory = options_.directory,
-                                                                 .port = *port,
-                                                                 .dbname = options_.dbname,
-                                                                 .user = options_.user});
+  state.consistent = os::exists(socket) && has_entries(service, entries());
   const pid_t server = server_of(*state.target);
   state.seen = state.consistent && server > 0 &&
                server_answers(os::join_path(options_.directory, kDefaultSocket), server, kAnswerTimeout);
@@ -173,13 +171,8 @@ Status SocketAlias::repoint(const model::PassedProof& proof, const model::Copy& 
 
   YTB_TRY(os::make_folders(os::parent_of(options_.service_file)));
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
-  const ServiceEntries entries{.name = os::name_in(options_.directory),
-                               .alias_directory = options_.directory,
-                               .port = port,
-                               .dbname = options_.dbname,
-                               .user = options_.user};
-  if (has_entries(service, entries)) return {};
-  return os::write_file(options_.service_file, with_entries(service, entries), {.mode = 0644});
+  if (has_entries(service, entries())) return {};
+  return os::write_file(options_.service_file, with_entries(service, entries()), {.mode = 0644});
 }
 
 Status SocketAlias::remove() {

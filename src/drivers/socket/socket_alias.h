@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <string>
 
+#include "drivers/socket/service_file.h"
 #include "model/ids.h"
 #include "ports/alias_store.h"
 
@@ -25,6 +26,8 @@ struct SocketAliasOptions {
   std::string copies_directory;  // copies' folders are its children: <copies>/<id>/run
   std::string dbname;            // for the service entries; may be empty
   std::string user;              // likewise
+  std::string tcp_host;          // where `listen:` is reached, for the service entries; "" : nowhere
+  std::string tcp_port;
 };
 
 class SocketAlias final : public ports::AliasStore {
@@ -45,9 +48,10 @@ class SocketAlias final : public ports::AliasStore {
   [[nodiscard]] std::string run_directory(const model::CopyId& copy) const;
   // The port in the name of the one socket in a run directory; kConnection where there is none.
   [[nodiscard]] Result<uint16_t> port_in(const std::string& run_directory) const;
-  // The process id of a copy's server, as the server has written it into its data directory; 0: none, or not
+  // The process id of a copy's server, compared with what was written down when it began; 0: none, or not
   // ours to read.
   [[nodiscard]] pid_t server_of(const model::CopyId& copy) const;
+  [[nodiscard]] ServiceEntries entries() const;
 
   SocketAliasOptions options_;
 };

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "drivers/os/files.h"
+#include "drivers/os/occupant.h"
 #include "drivers/socket/address_list.h"
 #include "drivers/socket/forwarder.h"
 #include "drivers/socket/service_file.h"
@@ -24,6 +25,7 @@ namespace ytb::socket_alias {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string temporary_folder() {
   std::string path = "/tmp/ytb-socket-XXXXXX";
@@ -31,26 +33,16 @@ std::string temporary_folder() {
   return path;
 }
 
-// A server that answers SSLRequests on a unix socket, and echoes on TCP with a tag in front.
+// A server on a Unix socket: answers SSLRequests, or echoes.
 class Listener {
  public:
   explicit Listener(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
-    YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd_, 8) == 0);
+    listen_at(path);
     thread_ = std::thread([this] { answer_each("", 8); });
   }
-  explicit Listener(char tag) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    fd_ = socket(AF_INET, SOCK_STREAM, 0);
-    YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd_, 8) == 0);
-    socklen_t size = sizeof address;
-    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
+  // One that echoes with a tag in front.
+  Listener(const std::string& path, char tag) {
+    listen_at(path);
     thread_ = std::thread([this, tag] { echo_each(tag); });
   }
   ~Listener() {
@@ -59,9 +51,15 @@ class Listener {
     for (std::thread& thread : sessions_) thread.join();
     close(fd_);
   }
-  [[nodiscard]] uint16_t port() const { return port_; }
 
  private:
+  void listen_at(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+    YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd_, 8) == 0);
+  }
   void answer_each(const std::string&, size_t request_bytes) {
     for (;;) {
       const int client = accept(fd_, nullptr, nullptr);
@@ -93,7 +91,6 @@ class Listener {
     }
   }
   int fd_ = -1;
-  uint16_t port_ = 0;
   std::thread thread_;
   std::vector<std::thread> sessions_;
 };
@@ -102,7 +99,8 @@ TEST(ServiceFile, KeepsWhatIsNotOurs) {
   const std::string others = "# my servers\n[prod]\nhost=db\n\n[shop-yesterday-old]\nhost=x\n";
   ServiceEntries entries{.name = "shop-yesterday",
                          .alias_directory = "/run/y/shop-yesterday",
-                         .port = 6501,
+                         .tcp_host = "127.0.0.1",
+                         .tcp_port = "6432",
                          .dbname = "shop",
                          .user = "staging"};
   const std::string once = with_entries(others, entries);
@@ -116,15 +114,17 @@ user=staging
 [shop-yesterday-tcp]
 # kept by yesterdaytabase
 host=127.0.0.1
-port=6501
+port=6432
 dbname=shop
 user=staging
 )");
   EXPECT_TRUE(has_entries(once, entries));
   EXPECT_EQ(with_entries(once, entries), once);
   EXPECT_EQ(without_entries(once, "shop-yesterday"), others);
-  entries.port = 6502;
-  EXPECT_FALSE(has_entries(once, entries));
+  ServiceEntries without_tcp = entries;
+  without_tcp.tcp_host.clear();
+  EXPECT_FALSE(has_entries(once, without_tcp));
+  EXPECT_THAT(with_entries(once, without_tcp), Not(HasSubstr("-tcp")));
   // Somebody added a service after ours: ours move to the end, theirs stay.
   const std::string more = once + "[later]\nhost=z\n";
   EXPECT_THAT(with_entries(more, entries), HasSubstr("[later]\nhost=z\n"));
@@ -141,8 +141,7 @@ class Alias : public ::testing::Test {
       ASSERT_TRUE(os::make_folders(home_ + id + "/run").ok());
       ASSERT_TRUE(os::make_folders(home_ + id + "/data").ok());
       // The listeners of these tests are of this process.
-      ASSERT_TRUE(
-          os::write_file(home_ + id + "/data/postmaster.pid", fmt::format("{}\n/data\n", getpid())).ok());
+      ASSERT_TRUE(os::Tenancy::take(home_ + id, "open")->record(getpid(), false).ok());
     }
     ASSERT_TRUE(os::make_folders(home_ + "/alias").ok());
     key_ = model::new_signing_key();
@@ -155,7 +154,9 @@ class Alias : public ::testing::Test {
                         .service_file = home_ + "/alias/services",
                         .copies_directory = home_ + "/copies",
                         .dbname = "",
-                        .user = ""});
+                        .user = "",
+                        .tcp_host = "",
+                        .tcp_port = ""});
   }
   model::PassedProof proof_of(const std::string& id) {
     model::Proof proof;
@@ -227,7 +228,7 @@ TEST_F(Alias, AnotherServerAtItsPathIsNotSeen) {
   ASSERT_TRUE(os::write_link(run_of(one_) + "/.s.PGSQL.5432", ".s.PGSQL.6501").ok());
   EXPECT_TRUE(alias.read()->seen);
   // Without the word of the copy's own server nothing is proven.
-  ASSERT_TRUE(os::remove_file(home_ + "/copies/" + one_ + "/data/postmaster.pid").ok());
+  ASSERT_TRUE(os::remove_file(home_ + "/copies/" + one_ + "/seal.json").ok());
   EXPECT_FALSE(alias.read()->seen);
 }
 
@@ -314,18 +315,19 @@ char first_byte(int fd) {
 }
 
 TEST(Forwarder, NewConnectionsFollowTheNameAndOldOnesStay) {
-  Listener one('1');
-  Listener two('2');
-  std::atomic<uint16_t> live{one.port()};
+  const std::string folder = temporary_folder();
+  Listener one(folder + "/one", '1');
+  Listener two(folder + "/two", '2');
+  std::atomic<const char*> live{"/one"};
   auto forwarder = Forwarder::start({.address = "127.0.0.1",
                                      .port = 0,
                                      .admitted = *AddressList::parse({"127.0.0.0/8"}),
-                                     .resolve = [&]() -> Result<uint16_t> { return live.load(); },
+                                     .resolve = [&]() -> Result<std::string> { return folder + live.load(); },
                                      .connections_max = 10});
   ASSERT_TRUE(forwarder.ok()) << forwarder.error().message;
   const int old_client = connect_to((*forwarder)->port());
   EXPECT_EQ(first_byte(old_client), '1');
-  live = two.port();
+  live = "/two";
   const int new_client = connect_to((*forwarder)->port());
   EXPECT_EQ(first_byte(new_client), '2');
   // The old one still talks to the first, and more than a buffer passes both ways whole.
@@ -349,14 +351,15 @@ TEST(Forwarder, NewConnectionsFollowTheNameAndOldOnesStay) {
   close(old_client);
   close(new_client);
   EXPECT_EQ((*forwarder)->accepted(), 2U);
+  forwarder->reset();
+  EXPECT_TRUE(os::remove_tree(folder).ok());
 }
 
 TEST(Forwarder, RefusesAddressesThatMayNotComeIn) {
-  Listener one('1');
   auto forwarder = Forwarder::start({.address = "127.0.0.1",
                                      .port = 0,
                                      .admitted = *AddressList::parse({"10.0.0.0/8"}),
-                                     .resolve = [&]() -> Result<uint16_t> { return one.port(); }});
+                                     .resolve = []() -> Result<std::string> { return std::string("/one"); }});
   ASSERT_TRUE(forwarder.ok());
   const int client = connect_to((*forwarder)->port());
   EXPECT_EQ(first_byte(client), '\0');
@@ -369,7 +372,7 @@ TEST(Forwarder, WithoutALiveCopyAConnectionIsRefused) {
       Forwarder::start({.address = "127.0.0.1",
                         .port = 0,
                         .admitted = *AddressList::parse({"127.0.0.1"}),
-                        .resolve = []() -> Result<uint16_t> {
+                        .resolve = []() -> Result<std::string> {
                           return Error{.code = Code::kConnection, .message = "nothing is live", .hint = ""};
                         }});
   ASSERT_TRUE(forwarder.ok());
@@ -379,9 +382,10 @@ TEST(Forwarder, WithoutALiveCopyAConnectionIsRefused) {
 }
 
 TEST(Forwarder, ATakenAddressIsSaidClearly) {
-  Listener one('1');
+  auto one = Forwarder::start({.address = "127.0.0.1", .port = 0, .admitted = {}, .resolve = {}});
+  ASSERT_TRUE(one.ok());
   auto forwarder =
-      Forwarder::start({.address = "127.0.0.1", .port = one.port(), .admitted = {}, .resolve = {}});
+      Forwarder::start({.address = "127.0.0.1", .port = (*one)->port(), .admitted = {}, .resolve = {}});
   ASSERT_FALSE(forwarder.ok());
   EXPECT_EQ(forwarder.error().code, Code::kSpace);
 }

@@ -1,0 +1,25 @@
+// What a copy's server needs of its host, and nothing else: its programs, libraries and data.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/os/enclosure.h"
+#include "ports/instance.h"
+
+namespace ytb::postgres {
+
+// The server's program as it really lies: inside an enclosure there are no links, and PostgreSQL finds its
+// own files by where it lies.
+Result<std::string> server_program(const std::string& bin_dir);
+
+// Where a program of the server works for this copy. `purpose`: one of those below.
+Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                    std::string_view purpose);
+inline constexpr std::string_view kSingleUser = "single-user";
+inline constexpr std::string_view kClosedServer = "closed";
+inline constexpr std::string_view kOpenServer = "open";
+
+}  // namespace ytb::postgres
