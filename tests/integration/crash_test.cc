@@ -28,7 +28,22 @@ class Crash : public ::testing::Test {
       INSERT INTO notes SELECT g, g, 'user' || g || '@real.test', repeat(md5(g::text), 4)
         FROM generate_series(1, {0}) g;
       INSERT INTO plans VALUES (1, 'free');
-      CREATE MATERIALIZED VIEW mails AS SELECT email FROM users;)",
+      CREATE MATERIALIZED VIEW mails AS SELECT email FROM users;
+      CREATE ROLE keeper CONNECTION LIMIT 0;
+      GRANT CREATE ON SCHEMA public TO keeper;
+      REVOKE CONNECT ON DATABASE shop FROM PUBLIC;
+      GRANT CONNECT ON DATABASE shop TO pg_read_all_data;
+      CREATE FUNCTION mail_of(i int) RETURNS text IMMUTABLE LANGUAGE sql AS
+        'SELECT email FROM public.users WHERE id = i';
+      CREATE DOMAIN mail AS text NOT NULL CHECK (VALUE LIKE '%@%');
+      CREATE TABLE letters (id int, mail_to mail GENERATED ALWAYS AS (mail_of(id)) STORED);
+      INSERT INTO letters SELECT g FROM generate_series(1, 200) g;
+      CREATE INDEX letters_to ON letters (upper(mail_of(id)));
+      ALTER TABLE letters OWNER TO keeper;
+      GRANT SELECT ON users TO keeper;
+      CREATE MATERIALIZED VIEW sent AS SELECT id, mail_of(id) AS mail_to FROM letters;
+      GRANT SELECT ON letters TO keeper;
+      ALTER MATERIALIZED VIEW sent OWNER TO keeper;)",
                                                    rows_));
     scenario_.write_policy(R"(    public.users:
       email: email
@@ -40,6 +55,7 @@ class Crash : public ::testing::Test {
       body: hash
       "*": keep
     public.plans: keep
+    public.letters: keep
 )");
     scenario_.accept();
     scenario_.take_snapshot("day0");
@@ -73,8 +89,30 @@ class Crash : public ::testing::Test {
                   "SELECT count(*) FROM users WHERE email LIKE '%@real.test' OR name LIKE 'Name %'"),
               "0");
     EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM mails WHERE email LIKE '%@real.test'"), "0");
-    EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM pg_index WHERE NOT indisvalid OR NOT indisready"),
-              "0");
+    for (const char* copy : {"letters", "sent"}) {
+      EXPECT_EQ(scenario_.staging_value(fmt::format(
+                    "SELECT count(*) FROM {} l JOIN users u ON u.id = l.id AND u.email = l.mail_to", copy)),
+                "200")
+          << copy;
+    }
+    EXPECT_EQ(
+        scenario_.staging_value("SELECT rolconnlimit::text || ' ' || rolcanlogin::text FROM pg_roles WHERE rolname = "
+                                "'keeper'"),
+        "0 false");
+    EXPECT_EQ(scenario_.staging_value("SELECT has_database_privilege('keeper', 'shop', 'CONNECT')::text || ' ' || "
+                                      "datconnlimit::text FROM pg_database WHERE datname = 'shop'"),
+              "false -1");
+    EXPECT_EQ(
+        scenario_.staging_value("SELECT count(*) FROM pg_attribute WHERE attgenerated = 's' AND atthasdef"),
+        "1");
+    EXPECT_EQ(
+        scenario_.staging_value("SELECT count(*) FROM pg_constraint k JOIN pg_type t ON t.oid = k.contypid "
+                                "AND t.typname = 'mail' AND t.typnotnull WHERE k.contype = 'c'"),
+        "1");
+    EXPECT_EQ(
+        scenario_.staging_value("SELECT count(*) FROM pg_index WHERE NOT (indisvalid AND indisready AND "
+                                "indislive)"),
+        "0");
     EXPECT_EQ(
         scenario_.staging_value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%yesterdaytabase%'"),
         "0");
@@ -106,6 +144,14 @@ TEST_F(CrashInside, Restoring) {
 
 TEST_F(Crash, AroundMasking) {
   for (const char* at : {"before:mask", "after:mask", "before:prove", "after:prove"}) survive(at);
+}
+
+TEST_F(Crash, WhileComputingWhatDerives) {
+  for (const char* at :
+       {"stage:empty views", "stage:compute columns", "stage:compute columns:30000", "stage:index",
+        "stage:compute views", "stage:compute views:20000", "stage:check constraints"}) {
+    survive(at);
+  }
 }
 
 TEST_F(Crash, AroundOpening) {

@@ -2,6 +2,7 @@
 //   before:<action>     when the action has been decided and is about to begin
 //   after:<action>      when it was done and recorded
 //   inside:<action>:<us>  that many microseconds after it began
+//   stage:<stage>[:<us>]  when work told of that stage ("compute views") for the first time, or so much later
 // Without a point it is the program. It exists so that the program itself has no switch for this.
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "app.h"
 #include "model/action.h"
+#include "ports/progress.h"
 #include "refresh/refresher.h"
 
 int main(int argc, char** argv) {
@@ -33,6 +35,17 @@ int main(int argc, char** argv) {
         kill(getpid(), SIGKILL);
       }).detach();
     }
+  };
+  hooks.on_progress = [&at, begun = false](const ytb::ports::ProgressUpdate& update) mutable {
+    const std::string name = "stage:" + std::string(update.stage);
+    if (begun || (at != name && !at.starts_with(name + ":"))) return;
+    begun = true;
+    if (at == name) kill(getpid(), SIGKILL);
+    const auto wait = std::chrono::microseconds(std::stol(at.substr(at.rfind(':') + 1)));
+    std::thread([wait] {
+      std::this_thread::sleep_for(wait);
+      kill(getpid(), SIGKILL);
+    }).detach();
   };
   return ytb::run_app(argc, argv, hooks);
 }
