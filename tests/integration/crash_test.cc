@@ -95,13 +95,14 @@ class Crash : public ::testing::Test {
                 "200")
           << copy;
     }
+    EXPECT_EQ(scenario_.staging_value(
+                  "SELECT rolconnlimit::text || ' ' || rolcanlogin::text FROM pg_roles WHERE rolname = "
+                  "'keeper'"),
+              "0 false");
     EXPECT_EQ(
-        scenario_.staging_value("SELECT rolconnlimit::text || ' ' || rolcanlogin::text FROM pg_roles WHERE rolname = "
-                                "'keeper'"),
-        "0 false");
-    EXPECT_EQ(scenario_.staging_value("SELECT has_database_privilege('keeper', 'shop', 'CONNECT')::text || ' ' || "
-                                      "datconnlimit::text FROM pg_database WHERE datname = 'shop'"),
-              "false -1");
+        scenario_.staging_value("SELECT has_database_privilege('keeper', 'shop', 'CONNECT')::text || ' ' || "
+                                "datconnlimit::text FROM pg_database WHERE datname = 'shop'"),
+        "false -1");
     EXPECT_EQ(
         scenario_.staging_value("SELECT count(*) FROM pg_attribute WHERE attgenerated = 's' AND atthasdef"),
         "1");

@@ -193,7 +193,8 @@ TEST_F(BootstrapRole, by_name_nothing_changes) {
       "CREATE ROLE \"The Boss=Man\" SUPERUSER LOGIN; ALTER DATABASE postgres OWNER TO \"The Boss=Man\"");
   fill(*production_, folder_.make_for_server("again"));
   // Before 15 public belongs to whoever made the cluster.
-  if (testing::postgres_major() < 15) production_->run("shop", "ALTER SCHEMA public OWNER TO \"The Boss=Man\"");
+  if (testing::postgres_major() < 15)
+    production_->run("shop", "ALTER SCHEMA public OWNER TO \"The Boss=Man\"");
   std::string theirs = production_->value("shop", kDependencies);
   EXPECT_EQ(ours, theirs);
 }

@@ -107,8 +107,8 @@ std::vector<std::string> shut_statements() {
       "WHERE oid = 10",
       "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE oid <> 10 AND (rolcanlogin OR "
       "rolpassword IS NOT NULL)",
-      // Event triggers that fire at logins; unknown, and so harmlessly refused, before 17. Each database's own
-      // are switched off, and on again, with the others (progress_store.cc).
+      // Event triggers that fire at logins; unknown, and so harmlessly refused, before 17. Each database's
+      // own are switched off, and on again, with the others (progress_store.cc).
       "UPDATE pg_database SET dathasloginevt = false",
       "CHECKPOINT",
   };
