@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
+#include <regex>
 #include <thread>
 
 #include "integration/scenario.h"
@@ -212,11 +215,16 @@ TEST_F(Swap, AGarbageConfigChangesNothing) {
 
 TEST_F(Swap, ACopyThatWasStoppedIsStartedAgain) {
   prepare();
-  RunResult stopped =
-      run_program({postgres_bin_dir() + "/pg_ctl", "-D", scenario_->copies() + "/" + first_ + "/data", "-m",
-                   "immediate", "-w", "stop"},
-                  server_user());
-  ASSERT_EQ(stopped.status, 0) << stopped.err;
+  // By its number on this host: inside its seal it is 1, and so says postmaster.pid.
+  std::ifstream file(scenario_->copies() + "/" + first_ + "/seal.json");
+  const std::string record((std::istreambuf_iterator<char>(file)), {});
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(record, found, std::regex("\"pid\": *([0-9]+)"))) << record;
+  const auto pid = static_cast<pid_t>(std::stol(found[1]));
+  ASSERT_GT(pid, 1);
+  ASSERT_EQ(kill(pid, SIGQUIT), 0);
+  for (int i = 0; i < 400 && kill(pid, 0) == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
   EXPECT_THAT(users(), HasSubstr("<error"));
   scenario_->refresh();
   EXPECT_EQ(users(), "20001");

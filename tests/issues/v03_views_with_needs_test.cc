@@ -33,6 +33,8 @@ constexpr std::string_view kProduction = R"sql(
   CREATE MATERIALIZED VIEW numbers AS SELECT code::int AS code FROM codes;
   CREATE MATERIALIZED VIEW over_numbers AS SELECT code FROM numbers;)sql";
 
+// What the owner of `mine` sets for himself.
+constexpr std::string_view kSettings = "settings: {\"*\": {app.tenant: keep}}\n";
 constexpr std::string_view kTables = R"(    public.people: {id: keep, tenant: keep, email: email, code: keep}
     public.closed: keep
     public.codes: {id: keep, code: hash}
@@ -41,7 +43,7 @@ constexpr std::string_view kTables = R"(    public.people: {id: keep, tenant: ke
 TEST(V03, ViewsThatNeedMoreThanOurSession) {
   Scenario scenario;
   scenario.production().run("shop", kProduction);
-  scenario.write_policy(kTables);
+  scenario.write_policy(kTables, kSettings);
   scenario.accept();
   scenario.take_snapshot("day0");
   RunResult first = scenario.refresh();
@@ -68,9 +70,10 @@ TEST(B03, AViewThatThePolicyLeavesEmpty) {
   Scenario scenario;
   scenario.production().run("shop", kProduction);
   // What is not there is said before anything is restored.
-  scenario.write_policy(kTables, "    views: {public.number: none}\n");
+  scenario.write_policy(kTables, "    views: {public.number: none}\n" + std::string(kSettings));
   EXPECT_EQ(scenario.ytb({"policy", "check"}).status, 4);
-  scenario.write_policy(kTables, "    views: {public.numbers: none, public.lost: none, public.mine: none}\n");
+  scenario.write_policy(kTables, "    views: {public.numbers: none, public.lost: none, public.mine: none}\n" +
+                                     std::string(kSettings));
   scenario.accept();
   scenario.take_snapshot("day0");
   scenario.refresh();

@@ -10,6 +10,7 @@
 #include "drivers/os/users.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/server_messages.h"
 #include "drivers/postgres/server_settings.h"
 
 namespace ytb::postgres {
@@ -148,7 +149,7 @@ std::string reason_of(std::string_view state) {
   } else if (state == "23502" || state == "23514") {
     why = "a constraint refuses it";
   }
-  return fmt::format("{} (SQLSTATE {})", why, state.empty() ? "unknown" : state);
+  return fmt::format("{} (SQLSTATE {})", why, state.empty() ? "unknown" : shown_state(state));
 }
 
 }  // namespace ytb::postgres

@@ -586,11 +586,15 @@ std::string place_of(std::string_view context) {
 
 }  // namespace
 
+std::string shown_state(std::string_view state) {
+  return condition_of(state).empty() ? "withheld" : printable(state);
+}
+
 ShownError shown(const ServerError& error, std::string_view statement) {
   ShownError out;
   out.from_server = lists(kServerFiles, error.source_file);
   const std::string_view condition = condition_of(error.state);
-  out.state = condition.empty() && !out.from_server ? "withheld" : printable(error.state);
+  out.state = out.from_server ? printable(error.state) : shown_state(error.state);
   const bool trusted = out.from_server && !runs_code(error.context);
   if (out.from_server) {
     const std::string names = without_literals(statement);

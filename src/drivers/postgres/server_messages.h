@@ -30,6 +30,10 @@ struct ShownError {
   bool from_server = false;  // false: raised by production's code, or nobody knows by whom
 };
 
+// A SQLSTATE as it may be shown where nobody knows who raised it: production's code may give its errors any
+// five characters.
+std::string shown_state(std::string_view state);
+
 // `statement`: what we sent.
 ShownError shown(const ServerError& error, std::string_view statement);
 
