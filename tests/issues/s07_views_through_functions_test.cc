@@ -12,9 +12,9 @@ constexpr std::string_view kProduction = R"sql(
   CREATE TABLE people (id int PRIMARY KEY, email text);
   INSERT INTO people SELECT g, 'real' || g || '@person.test' FROM generate_series(1, 20) g;
   CREATE FUNCTION contact_of(i int) RETURNS text STABLE LANGUAGE plpgsql AS $$
-    BEGIN RETURN (SELECT e FROM mails WHERE id = i); END $$;
+    BEGIN RETURN (SELECT e FROM public.mails WHERE id = i); END $$;
   CREATE FUNCTION all_reports() RETURNS TABLE (id int, contact text) STABLE LANGUAGE plpgsql AS $$
-    BEGIN RETURN QUERY SELECT r.id, r.contact FROM report r; END $$;
+    BEGIN RETURN QUERY SELECT r.id, r.contact FROM public.report r; END $$;
   CREATE VIEW listed AS SELECT * FROM all_reports();
   CREATE MATERIALIZED VIEW summary AS SELECT id, contact FROM listed WITH NO DATA;
   CREATE MATERIALIZED VIEW tabled AS SELECT * FROM all_reports() WITH NO DATA;
