@@ -21,22 +21,13 @@ constexpr int kPollMs = 100;  // how soon a stop is noticed
 constexpr int kConnectTimeoutS = 15;
 constexpr int kResultsMax = 100'000;  // of one query string
 
-// Settings of every session of ours in a copy. ALTER DATABASE and ALTER ROLE … SET rank below the startup
-// packet (guc.h, PGC_S_CLIENT), so that none of production's can change what our statements mean. Only what
-// every version since 13 knows: an unknown name is refused there. The rest is reset by kResetSettings.
+// Settings of every session of ours in a copy, beside kOwnerOptions. ALTER DATABASE and ALTER ROLE … SET rank
+// below the startup packet (guc.h, PGC_S_CLIENT), so that none of production's can change what our statements
+// mean. Only what every version since 13 knows: an unknown name is refused there. The rest is reset by
+// kResetSettings.
 constexpr std::string_view kCopyOptions[] = {
-    "local_preload_libraries=",
-    "role=none",
     "search_path=pg_catalog,pg_temp",
-    "statement_timeout=0",
-    "lock_timeout=600000",
-    "idle_in_transaction_session_timeout=0",
-    "default_transaction_read_only=off",
-    "default_transaction_isolation=read committed",
-    "default_transaction_deferrable=off",
     "row_security=off",
-    "default_tablespace=",
-    "temp_tablespaces=",
     "DateStyle=ISO,MDY",
     "IntervalStyle=postgres",
     "TimeZone=UTC",
@@ -47,7 +38,6 @@ constexpr std::string_view kCopyOptions[] = {
     "xmlbinary=base64",
     "array_nulls=on",
     "transform_null_equals=off",
-    "standard_conforming_strings=on",
     "backslash_quote=safe_encoding",
     "escape_string_warning=off",
     "lc_monetary=C",
@@ -58,13 +48,8 @@ constexpr std::string_view kCopyOptions[] = {
     "vacuum_cost_delay=0",
     "quote_all_identifiers=off",
     "check_function_bodies=off",
-    "jit=off",
-    "synchronous_commit=off",
-    "synchronize_seqscans=off",
-    // What CHECKs exclude is found by evaluating them, as far as they are constant.
     "constraint_exclusion=off",
     "gin_fuzzy_search_limit=0",
-    "client_min_messages=warning",
 };
 
 // Of a session as one of production's roles: only what could stop or block it. All else holds as production
@@ -170,6 +155,7 @@ std::string startup_options(SessionKind kind, int major) {
   } else if (kind == SessionKind::kOwner) {
     add_options(out, kOwnerOptions);
   } else {
+    add_options(out, kOwnerOptions);
     add_options(out, kCopyOptions);
   }
   if (kind == SessionKind::kCopy) add_options(out, kSuperuserOptions);
