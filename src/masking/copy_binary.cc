@@ -72,7 +72,7 @@ Result<Scanned> BinaryRows::scan(std::string_view data, uint64_t row) {
   return Scanned{Scan::kRow, at};
 }
 
-Status BinaryRows::mask(uint64_t row, std::string& out, RowCounts& counts) const {
+Status BinaryRows::mask(uint64_t row, std::string& out, RowCounts& counts) {
   const char* copied = row_.data();  // everything before it is in `out`
   for (size_t column : program_.masked_columns()) {
     if (!fields_[column]) continue;
@@ -89,12 +89,34 @@ Status BinaryRows::mask(uint64_t row, std::string& out, RowCounts& counts) const
                out.data() + length_at);
   }
   out.append(copied, row_.data() + row_.size());
+  count_kept(counts);
+  return {};
+}
+
+// Kept fields beside each other are one run of bytes, each with its length before it.
+void BinaryRows::count_kept(RowCounts& counts) {
+  kept_.clear();
+  std::string_view run;
   for (size_t column = 0; column < fields_.size(); ++column) {
-    if (!fields_[column] || !program_.masker(column).is_keep()) continue;
+    if (!program_.masker(column).is_keep()) continue;
+    if (!fields_[column]) {
+      kept_.append(run);
+      run = {};
+      append_be32(static_cast<uint32_t>(kNullLength), kept_);
+      continue;
+    }
     ++counts.columns[column].values;
     ++counts.columns[column].unchanged;
+    const char* begin = fields_[column]->data() - kLengthBytes;
+    if (run.data() == nullptr || run.data() + run.size() != begin) {
+      kept_.append(run);
+      run = std::string_view(begin, 0);
+    }
+    run = std::string_view(run.data(), run.size() + kLengthBytes + fields_[column]->size());
   }
-  return {};
+  const bool one_run = kept_.empty();  // the common case: hashed where it lies
+  if (!one_run) kept_.append(run);
+  counts.kept.add(one_run ? run : std::string_view(kept_), program_.kept_rows_seed());
 }
 
 }  // namespace ytb::masking

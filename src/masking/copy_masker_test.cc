@@ -99,6 +99,16 @@ Outcome feed_in_pieces(const RowProgram& program, std::string_view stream, size_
   return outcome;
 }
 
+RowProgram kept_of_people(Wire wire) {
+  return program_of({{column_of(TypeClass::kText, "text", "id"), spec_of("keep")},
+                     {column_of(TypeClass::kText, "text", "rest"), spec_of("keep")}},
+                    wire);
+}
+
+KeptRows kept_in(const RowProgram& program, Wire wire, const std::vector<Row>& rows) {
+  return feed_in_pieces(program, stream_of(wire, rows), 1 << 20).counts.kept;
+}
+
 class CopyMaskerTest : public ::testing::TestWithParam<Wire> {};
 INSTANTIATE_TEST_SUITE_P(Wires, CopyMaskerTest, ::testing::Values(Wire::kBinary, Wire::kText),
                          [](const auto& wire) { return wire.param == Wire::kBinary ? "Binary" : "Text"; });
@@ -272,6 +282,45 @@ TEST(RowProgram, RunMasksOneRow) {
   sum.add(counts);
   sum.add(counts);
   EXPECT_EQ(sum.columns[1].changed, 2U);
+}
+
+TEST_P(CopyMaskerTest, KeptFieldsReadAgainHaveTheSameSum) {
+  const KeptRows before = kept_in(people(GetParam()), GetParam(), kPeople);
+  const RowProgram again = kept_of_people(GetParam());
+  std::vector<Row> kept;
+  for (const Row& row : kPeople) kept.push_back({row[0], row[4]});
+  EXPECT_EQ(kept_in(again, GetParam(), kept), before);
+  std::vector<Row> other_order(kept.rbegin(), kept.rend());
+  EXPECT_EQ(kept_in(again, GetParam(), other_order), before);
+}
+
+TEST_P(CopyMaskerTest, EveryChangeOfAKeptFieldChangesTheSum) {
+  const RowProgram program = kept_of_people(GetParam());
+  const std::vector<Row> rows = {{"ab", "c"}, {"d", std::nullopt}, {"", "e"}};
+  const std::vector<std::vector<Row>> changed = {
+      {{"ab", "c"}, {"d", ""}, {"", "e"}},                         // NULL to empty
+      {{"ab", "c"}, {std::nullopt, "d"}, {"", "e"}},               // moved to the other column
+      {{"a", "bc"}, {"d", std::nullopt}, {"", "e"}},               // another end
+      {{"d", "c"}, {"ab", std::nullopt}, {"", "e"}},               // exchanged between rows
+      {{"ab", "c"}, {"d", std::nullopt}},                          // a row less
+      {{"ab", "c"}, {"ab", "c"}, {"d", std::nullopt}, {"", "e"}},  // one twice
+      {{"ab", "c"}, {"ab", "c"}, {"d", std::nullopt}, {"d", std::nullopt}},
+      {{"ab", "c"}, {"NULL", std::nullopt}, {"", "e"}},
+  };
+  const KeptRows before = kept_in(program, GetParam(), rows);
+  for (size_t i = 0; i < changed.size(); ++i)
+    EXPECT_NE(kept_in(program, GetParam(), changed[i]), before) << i;
+}
+
+TEST_P(CopyMaskerTest, MaskedFieldsHaveNoPartInTheSum) {
+  std::vector<Row> others = kPeople;
+  for (Row& row : others) {
+    row[1] = "other@x.org";
+    row[2].reset();
+    row[3] = "zzz";
+  }
+  EXPECT_EQ(kept_in(people(GetParam()), GetParam(), others),
+            kept_in(people(GetParam()), GetParam(), kPeople));
 }
 
 }  // namespace

@@ -35,11 +35,13 @@ class BinaryRows {
   // The header: signature, flags, extension.
   [[nodiscard]] Result<Scanned> scan_header(std::string_view data) const;
   Result<Scanned> scan(std::string_view data, uint64_t row);
-  Status mask(uint64_t row, std::string& out, RowCounts& counts) const;
+  Status mask(uint64_t row, std::string& out, RowCounts& counts);
 
  private:
+  void count_kept(RowCounts& counts);
   const RowProgram& program_;
   std::string_view row_;
+  std::string kept_;
   std::vector<std::optional<std::string_view>> fields_;
 };
 
@@ -57,6 +59,7 @@ class TextRows {
   std::vector<std::optional<std::string_view>> fields_;
   std::string unescaped_;  // of all fields of the row that hold a backslash
   std::string masked_;
+  std::string kept_;
 };
 
 // Appends `value` as COPY's text format writes it.

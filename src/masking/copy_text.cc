@@ -115,8 +115,10 @@ Result<Scanned> TextRows::scan(std::string_view data, size_t searched, uint64_t 
 }
 
 Status TextRows::mask(uint64_t row, std::string& out, RowCounts& counts) {
+  kept_.clear();
   for (size_t column = 0; column < fields_.size(); ++column) {
     if (column > 0) out.push_back('\t');
+    if (program_.masker(column).is_keep()) kept_.append(raw_[column]).push_back('\t');
     if (!fields_[column]) {
       out.append(kNull);
       continue;
@@ -137,6 +139,7 @@ Status TextRows::mask(uint64_t row, std::string& out, RowCounts& counts) {
     }
   }
   out.push_back('\n');
+  counts.kept.add(kept_, program_.kept_rows_seed());
   return {};
 }
 

@@ -116,6 +116,13 @@ Digest MaskingKey::offset(std::string_view domain, std::string_view value) const
 
 Digest MaskingKey::permutation_key(std::string_view domain) const { return subkey("permutation", domain); }
 
+uint64_t MaskingKey::kept_rows_seed() const {
+  Digest digest = subkey("kept rows");
+  uint64_t seed = 0;
+  std::memcpy(&seed, digest.data(), sizeof seed);
+  return seed;
+}
+
 std::string MaskingKey::id() const {
   constexpr size_t kIdBytes = 8;
   Digest digest = subkey("key id");

@@ -54,6 +54,8 @@ class MaskingKey {
   [[nodiscard]] Digest offset(std::string_view domain, std::string_view value) const;
   // A key of 32 bytes for the keyed bijection of `domain`.
   [[nodiscard]] Digest permutation_key(std::string_view domain) const;
+  // Of the checksum that compares kept rows (kept_rows.h).
+  [[nodiscard]] uint64_t kept_rows_seed() const;
   // "pseudonyms-2:" and 16 hex digits: says which key under which version, not what.
   [[nodiscard]] std::string id() const;
 

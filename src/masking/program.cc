@@ -20,6 +20,7 @@ void RowCounts::add(const RowCounts& other) {
     columns[i].unchanged += other.columns[i].unchanged;
     columns[i].blank += other.columns[i].blank;
   }
+  kept.add(other.kept);
 }
 
 struct RowProgram::Impl {
@@ -32,6 +33,7 @@ struct RowProgram::Impl {
   std::vector<std::string> names;
   std::vector<Step> steps;
   std::vector<size_t> masked;
+  uint64_t kept_rows_seed = 0;
 };
 
 RowProgram::RowProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -44,6 +46,7 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
   auto impl = std::make_unique<Impl>();
   impl->wire = wire;
   impl->table = plan.table.name;
+  impl->kept_rows_seed = key.kept_rows_seed();
   // A masker finds other columns (`by:`) by their place in the row, so the table is described as it streams.
   Table streamed = plan.table;
   streamed.columns.clear();
@@ -61,11 +64,27 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
   return RowProgram(std::move(impl));
 }
 
+Result<RowProgram> RowProgram::compile_kept(const TablePlan& plan, std::string_view encoding, Wire wire,
+                                            const MaskingKey& key) {
+  YTB_ASSIGN(RowProgram whole, compile(plan, encoding, wire, key));
+  auto impl = std::make_unique<Impl>();
+  impl->wire = wire;
+  impl->table = plan.table.name;
+  impl->kept_rows_seed = whole.impl_->kept_rows_seed;
+  for (size_t i = 0; i < whole.column_count(); ++i) {
+    if (!whole.masker(i).is_keep()) continue;
+    impl->names.push_back(whole.impl_->names[i]);
+    impl->steps.push_back(std::move(whole.impl_->steps[i]));
+  }
+  return RowProgram(std::move(impl));
+}
+
 Wire RowProgram::wire() const { return impl_->wire; }
 const std::vector<std::string>& RowProgram::column_names() const { return impl_->names; }
 size_t RowProgram::column_count() const { return impl_->names.size(); }
 const Masker& RowProgram::masker(size_t column) const { return *impl_->steps.at(column).masker; }
 const std::vector<size_t>& RowProgram::masked_columns() const { return impl_->masked; }
+uint64_t RowProgram::kept_rows_seed() const { return impl_->kept_rows_seed; }
 
 namespace {
 

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "masking/hmac.h"
+#include "masking/kept_rows.h"
 #include "masking/masker.h"
 #include "masking/plan.h"
 
@@ -30,6 +31,7 @@ struct RowCounts {
   uint64_t bytes_out = 0;
   uint64_t widest_row_bytes = 0;
   std::vector<ColumnCounts> columns;  // by position among the streamed columns
+  KeptRows kept;                      // of the streamed columns that are kept
   void add(const RowCounts& other);
 };
 
@@ -39,6 +41,10 @@ class RowProgram {
   // order. `key` must outlive the program.
   static Result<RowProgram> compile(const TablePlan& plan, std::string_view encoding, Wire wire,
                                     const MaskingKey& key);
+  // The kept columns alone: run over what was written, its counts' `kept` equals that of the whole program
+  // over what was read.
+  static Result<RowProgram> compile_kept(const TablePlan& plan, std::string_view encoding, Wire wire,
+                                         const MaskingKey& key);
   RowProgram(RowProgram&&) noexcept;
   RowProgram& operator=(RowProgram&&) noexcept;
   ~RowProgram();
@@ -56,6 +62,9 @@ class RowProgram {
   [[nodiscard]] Error invalid_field(size_t column, uint64_t row) const;
   // Positions of the columns that are not kept, ascending.
   [[nodiscard]] const std::vector<size_t>& masked_columns() const;
+
+  // Seeds the checksum of kept rows.
+  [[nodiscard]] uint64_t kept_rows_seed() const;
 
   // Masks one row's fields. `out` and `nulls` are replaced: out[i] is valid where !nulls[i].
   Status run(RowFields in, std::vector<std::string>& out, std::vector<bool>& nulls, RowCounts& counts) const;

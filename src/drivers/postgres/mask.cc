@@ -40,7 +40,9 @@ using Clock = std::chrono::steady_clock;
 using masking::TablePlan;
 using masking::Treatment;
 
-// What is nearest to its end goes first: it frees spool space and shortens the tail.
+// What is nearest to its end goes first: it frees spool space and shortens the tail. Kept rows are compared
+// before the table's indexes are built, for which planning the reading would wait.
+constexpr int kCompareFirst = 4;
 constexpr int kIndexFirst = 3;
 constexpr int kLoadFirst = 2;
 constexpr int kReadLast = 1;
@@ -54,11 +56,14 @@ struct TableJob {
   std::string treatment;  // "masked", "emptied", "omitted"
   TableFacts facts;
   std::optional<masking::RowProgram> program;
-  std::optional<PagesFit> pages;    // rewritten by pages; none: streamed
-  std::vector<PageRange> ranges;    // streamed
-  std::vector<std::string> spools;  // one a range, in order
-  std::mutex mutex;                 // guards counts
+  std::optional<masking::RowProgram> kept;  // of the kept columns; made when they are read again
+  bool keeps = false;                       // it has kept columns
+  std::optional<PagesFit> pages;            // rewritten by pages; none: streamed
+  std::vector<PageRange> ranges;            // streamed
+  std::vector<std::string> spools;          // one a range, in order
+  std::mutex mutex;                         // guards counts and found
   masking::RowCounts counts;
+  masking::KeptRows found;
   std::atomic<size_t> ranges_left{0};
   std::atomic<size_t> indexes_left{0};
   std::atomic<bool> begun{false};
@@ -123,9 +128,12 @@ class MaskRun {
   Status prepare(const masking::DatabasePlan& plan);
   Status add_table(Connection& session, DatabaseJob& database, const TablePlan& plan,
                    const std::map<int64_t, TableProgress>& done);
+  Status compile(Connection& session, TableJob& job);
   Status add_size(Connection& session, int64_t table);
   void add_reads(TableJob& job);
   void add_empty(TableJob& job);
+  Status add_compares(Connection& session, TableJob& job, const std::vector<int64_t>& indexes);
+  Status compare(Connection& session, TableJob& job, PageRange range, const std::vector<int64_t>& indexes);
   void add_indexes(TableJob& job, const std::vector<int64_t>& indexes);
   void begin(TableJob& job);
   Status rewrite(Connection& session, TableJob& job);
@@ -143,6 +151,7 @@ class MaskRun {
   Status describe_rds(Connection& session, DatabaseJob& database);
   Status add_view_outcomes(Connection& session, const DatabaseJob& database, model::Evidence& all);
   Status check_kept(Connection& session, DatabaseJob& database);
+  Status judge_kept_rows(Connection& session, const std::string& database);
   Result<model::Evidence> collect();
   static std::string outcome_of(const TableJob& job, uint64_t rows_before, uint64_t rows_after);
   void tell(std::string_view stage);
@@ -157,6 +166,8 @@ class MaskRun {
   std::vector<std::unique_ptr<TableJob>> tables_;
   std::vector<std::string> changed_;    // definitions that are not what they were
   std::vector<std::string> raw_views_;  // populated ones that are not known to be computed from masked rows
+  std::vector<std::string> not_kept_;   // tables whose kept columns are not what was read
+  uint64_t compared_ = 0;               // tables whose kept columns are
   std::vector<std::string> moved_;      // kept tables whose files changed though nothing should have
   std::vector<uint64_t> written_anew_;  // sizes, with indexes, of tables that are still to be written
   std::atomic<uint64_t> bytes_done_{0};
@@ -245,8 +256,11 @@ Status MaskRun::add_table(Connection& session, DatabaseJob& database, const Tabl
   job.plan = &plan;
   job.facts = std::move(facts);
   job.treatment = omitted ? "omitted" : plan.treatment == Treatment::kEmpty ? "emptied" : "masked";
+  if (job.treatment == "masked") YTB_TRY(compile(session, job));
   if (auto found = done.find(job.facts.oid); found != done.end()) {
-    if (!found->second.indexed) add_indexes(job, found->second.indexes);
+    const TableProgress& progress = found->second;
+    if (job.keeps && progress.kept.found.empty()) return add_compares(session, job, progress.indexes);
+    if (!progress.indexed) add_indexes(job, progress.indexes);
     return {};
   }
   if (job.treatment != "masked") {
@@ -257,15 +271,6 @@ Status MaskRun::add_table(Connection& session, DatabaseJob& database, const Tabl
     }
     return {};
   }
-  // Binary where every streamed type has it; text always works.
-  bool binary = std::all_of(plan.columns.begin(), plan.columns.end(), [](const masking::ColumnPlan& column) {
-    return column.column.generated || column.column.has_binary_io;
-  });
-  auto program = masking::RowProgram::compile(
-      plan, session.server_encoding() == "UTF8" ? "UTF8" : session.server_encoding(),
-      binary ? masking::Wire::kBinary : masking::Wire::kText, request_.key);
-  if (!program.ok()) return std::move(program).error();
-  job.program.emplace(std::move(program).value());
   job.ranges = ranges_of(job.facts, session.major());
   job.ranges_left = job.ranges.size();
   for (size_t i = 0; i < job.ranges.size(); ++i) {
@@ -286,6 +291,21 @@ Status MaskRun::add_table(Connection& session, DatabaseJob& database, const Tabl
   return {};
 }
 
+Status MaskRun::compile(Connection& session, TableJob& job) {
+  // Binary where every streamed type has it; text always works.
+  const std::vector<masking::ColumnPlan>& columns = job.plan->columns;
+  bool binary = std::all_of(columns.begin(), columns.end(), [](const masking::ColumnPlan& column) {
+    return column.column.generated || column.column.has_binary_io;
+  });
+  YTB_ASSIGN(
+      masking::RowProgram program,
+      masking::RowProgram::compile(*job.plan, session.server_encoding(),
+                                   binary ? masking::Wire::kBinary : masking::Wire::kText, request_.key));
+  job.program.emplace(std::move(program));
+  job.keeps = job.program->masked_columns().size() < job.program->column_count();
+  return {};
+}
+
 Status MaskRun::add_size(Connection& session, int64_t table) {
   YTB_ASSIGN(std::string bytes,
              session.value(fmt::format("SELECT pg_catalog.pg_total_relation_size({}::oid)", table)));
@@ -302,6 +322,42 @@ void MaskRun::add_reads(TableJob& job) {
 
 void MaskRun::add_empty(TableJob& job) {
   pool_.add(kLoadFirst, {job.database, [this, &job](Connection& session) { return empty(session, job); }});
+}
+
+// The table has been loaded: its kept columns are read again and compared with what was read before, then its
+// indexes are built.
+Status MaskRun::add_compares(Connection& session, TableJob& job, const std::vector<int64_t>& indexes) {
+  if (!job.keeps) {
+    add_indexes(job, indexes);
+    return {};
+  }
+  YTB_ASSIGN(masking::RowProgram kept, masking::RowProgram::compile_kept(*job.plan, session.server_encoding(),
+                                                                         job.program->wire(), request_.key));
+  job.kept.emplace(std::move(kept));
+  YTB_ASSIGN(TableFacts written, read_facts(session, job.plan->table.name));
+  const std::vector<PageRange> ranges = ranges_of(written, session.major());
+  job.ranges_left = ranges.size();
+  for (const PageRange& range : ranges) {
+    pool_.add(kCompareFirst, {job.database, [this, &job, range, indexes](Connection& worker) {
+                                return compare(worker, job, range, indexes);
+                              }});
+  }
+  return {};
+}
+
+Status MaskRun::compare(Connection& session, TableJob& job, PageRange range,
+                        const std::vector<int64_t>& indexes) {
+  const masking::QualifiedName& name = job.plan->table.name;
+  auto found = read_kept(session, name, range, *job.kept);
+  if (!found.ok()) return std::move(found).error().while_doing("reading again " + to_string(name));
+  {
+    std::lock_guard lock(job.mutex);
+    job.found.add(*found);
+  }
+  if (job.ranges_left.fetch_sub(1) != 1) return {};
+  YTB_TRY(record_found(session, job.facts.oid, job.found.to_text()));
+  add_indexes(job, indexes);
+  return {};
 }
 
 void MaskRun::add_indexes(TableJob& job, const std::vector<int64_t>& indexes) {
@@ -344,7 +400,7 @@ Status MaskRun::rewrite_once(Connection& session, TableJob& job, PageRewrite::Un
     *bytes += more;
     bytes_done_ += more;
   };
-  auto fill = [&](Connection& here) -> Result<std::string> {
+  auto fill = [&](Connection& here) -> Result<Filled> {
     YTB_TRY(pages->after_truncate(here, job.facts.oid));
     // Whoever has nothing else to do helps; one that comes too late finds nothing left.
     for (int i = 1; i < request_.workers; ++i) {
@@ -355,7 +411,9 @@ Status MaskRun::rewrite_once(Connection& session, TableJob& job, PageRewrite::Un
     }
     pages->work(tell_bytes);
     YTB_ASSIGN(job.counts, pages->finish(here, name));
-    return outcome_of(job, job.counts.rows, job.counts.rows);
+    Filled filled{.evidence = outcome_of(job, job.counts.rows, job.counts.rows), .kept = {}};
+    if (job.keeps) filled.kept = {.read = job.counts.kept.to_text(), .found = pages->found().to_text()};
+    return filled;
   };
   Status loaded = load_table(
       session, {.name = name,
@@ -453,9 +511,11 @@ Status MaskRun::load(Connection& session, TableJob& job) {
       }
       return {};
     };
-    auto fill = [&](Connection& here) -> Result<std::string> {
+    auto fill = [&](Connection& here) -> Result<Filled> {
       YTB_TRY(copy_rows(here, job.plan->table.name, *job.program, source, job.counts.rows));
-      return outcome_of(job, job.counts.rows, job.counts.rows);
+      Filled filled{.evidence = outcome_of(job, job.counts.rows, job.counts.rows), .kept = {}};
+      if (job.keeps) filled.kept.read = job.counts.kept.to_text();
+      return filled;
     };
     LoadRequest request{
         .name = job.plan->table.name, .facts = job.facts, .before_truncate = {}, .fill = fill};
@@ -468,8 +528,7 @@ Status MaskRun::load(Connection& session, TableJob& job) {
   while (before < job.counts.widest_row_bytes &&
          !widest_.compare_exchange_weak(before, job.counts.widest_row_bytes)) {
   }
-  add_indexes(job, indexes);
-  return {};
+  return add_compares(session, job, indexes);
 }
 
 Status MaskRun::empty(Connection& session, TableJob& job) {
@@ -477,7 +536,9 @@ Status MaskRun::empty(Connection& session, TableJob& job) {
   const masking::QualifiedName& name = job.plan->table.name;
   YTB_ASSIGN(std::string rows,
              session.value("SELECT count(*) FROM ONLY " + session.qualified(name.schema, name.name)));
-  auto fill = [&](Connection&) -> Result<std::string> { return outcome_of(job, std::stoull(rows), 0); };
+  auto fill = [&](Connection&) -> Result<Filled> {
+    return Filled{.evidence = outcome_of(job, std::stoull(rows), 0), .kept = {}};
+  };
   LoadRequest request{.name = name, .facts = job.facts, .before_truncate = {}, .fill = fill};
   std::vector<int64_t> indexes = job.facts.valid_indexes;
   YTB_TRY(rds_ ? empty_rds_table(session, request, indexes) : load_table(session, request));
@@ -660,6 +721,21 @@ Result<std::vector<int64_t>> MaskRun::described_tables(Connection& session, cons
   return tables;
 }
 
+Status MaskRun::judge_kept_rows(Connection& session, const std::string& database) {
+  YTB_ASSIGN(auto done, recorded_tables(session));
+  for (const auto& job : tables_) {
+    if (job->database != database || !job->keeps) continue;
+    const KeptSums& kept = done[job->facts.oid].kept;
+    if (!kept.read.empty() && kept.read == kept.found) {
+      ++compared_;
+    } else {
+      not_kept_.push_back(
+          fmt::format("{} {}", printable(database), printable(to_string(job->plan->table.name))));
+    }
+  }
+  return {};
+}
+
 // Evidence of all runs, from what stands in the copy.
 Result<model::Evidence> MaskRun::collect() {
   model::Evidence all;
@@ -667,6 +743,7 @@ Result<model::Evidence> MaskRun::collect() {
     const std::string& name = database.plan->database.name;
     YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
     YTB_TRY(gather_evidence(session, *database.plan, all));
+    YTB_TRY(judge_kept_rows(session, name));
     YTB_TRY(add_view_outcomes(session, database, all));
     if (rds_) {
       YTB_ASSIGN(std::vector<std::string> differences, identity_differences(session));
@@ -682,6 +759,15 @@ Result<model::Evidence> MaskRun::collect() {
        .asserts = "tables without masked columns still have the files they were restored with",
        .outcome = moved_.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
        .detail = moved_.empty() ? "by file node" : join(moved_, ", ")});
+  all.checks.push_back(
+      {.name = "kept_columns_kept",
+       .asserts = "in tables that were written anew, the kept columns read as they did in the snapshot",
+       .outcome = not_kept_.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
+       .detail = not_kept_.empty() ? fmt::format("by checksum of all rows, in {} tables", compared_)
+
+                                   : fmt::format("not as they were read: {}; is a column declared narrower "
+                                                 "in the catalog than the values that it holds?",
+                                                 join(not_kept_, ", "))});
   all.checks.push_back(
       {.name = "views_computed_anew",
        .asserts =

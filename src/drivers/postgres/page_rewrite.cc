@@ -35,6 +35,8 @@ Result<uint64_t> size_of(const os::Descriptor& file, const std::string& path) {
   return static_cast<uint64_t>(info.st_size);
 }
 
+size_t count_ranges(uint64_t pages) { return (pages + kRangePages - 1) / kRangePages; }
+
 size_t characters_in(std::string_view utf8) {
   return static_cast<size_t>(std::count_if(
       utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
@@ -86,6 +88,7 @@ struct PageRewrite::Row {
   std::vector<std::optional<std::string_view>> sent;
   std::string masked;
   std::string tuple;
+  std::string kept;
   std::string buffer;  // pages as read
 
   // The sent form of a column. False: it is stored in a way that only the server can read.
@@ -172,7 +175,7 @@ Status PageRewrite::after_truncate(Connection& session, int64_t oid) {
   if (new_path_ == old_path_) {
     return Error{.code = Code::kInternal, .message = "TRUNCATE has kept the table's file", .hint = {}};
   }
-  os::Descriptor file(::open(new_path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  os::Descriptor file(::open(new_path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid()) return give_up(Unfit::kOther, "its new file cannot be written");
   YTB_ASSIGN(uint64_t size, size_of(file, new_path_));
   if (size != 0) {
@@ -186,7 +189,7 @@ Status PageRewrite::after_truncate(Connection& session, int64_t oid) {
 Result<os::Descriptor> PageRewrite::create_beside(const std::string& path) const {
   struct stat first {};
   if (::fstat(new_files_.front().get(), &first) != 0) return os::system_error("look at", new_path_, errno);
-  os::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  os::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return os::system_error("create", path, errno);
   if (::geteuid() == 0 && ::fchown(file.get(), first.st_uid, first.st_gid) != 0) {
     return os::system_error("give away", path, errno);
@@ -203,12 +206,14 @@ Status PageRewrite::make_segments(uint64_t pages) {
   return {};
 }
 
-Result<std::string_view> PageRewrite::read_old(uint64_t first_page, size_t pages, std::string& buffer) const {
+Result<std::string_view> PageRewrite::read_pages(const std::deque<os::Descriptor>& files,
+                                                 const std::string& path, uint64_t first_page, size_t pages,
+                                                 std::string& buffer) {
   buffer.resize(pages * kPageBytes);  // ranges never cross a segment: kRangePages divides kSegmentPages
-  YTB_ASSIGN(size_t have, os::read_at(old_files_.at(first_page / kSegmentPages), buffer,
-                                      first_page % kSegmentPages * kPageBytes, old_path_));
+  YTB_ASSIGN(size_t have, os::read_at(files.at(first_page / kSegmentPages), buffer,
+                                      first_page % kSegmentPages * kPageBytes, path));
   if (have < buffer.size()) {
-    return Error{.code = Code::kCorrupt, .message = old_path_ + " has become shorter", .hint = {}};
+    return Error{.code = Code::kCorrupt, .message = path + " has become shorter", .hint = {}};
   }
   return std::string_view(buffer);
 }
@@ -277,11 +282,24 @@ Status PageRewrite::mask_column(size_t column, Row& row, masking::RowCounts& cou
   return {};
 }
 
+// Stored fields say where they end: they are of a fixed size, or begin with it.
+void PageRewrite::count_kept(Row& row, masking::KeptRows& kept) const {
+  row.kept.clear();
+  for (size_t i = 0; i < fit_.columns.size(); ++i) {
+    const PageColumn& column = fit_.columns[i];
+    if (!column.streamed || column.masked) continue;
+    row.kept.push_back(is_null(row.stored[i]) ? 'n' : 'v');
+    row.kept.append(row.stored[i]);
+  }
+  kept.add(row.kept, program_.kept_rows_seed());
+}
+
 Status PageRewrite::rewrite_tuple(std::string_view tuple, Row& row, PageBuilder& builder,
                                   masking::RowCounts& counts) {
   if (!read_fields(tuple, attributes_, row.stored)) {
     return give_up(Unfit::kOther, "a tuple is not what the catalog says");
   }
+  count_kept(row, counts.kept);
   for (size_t i = 0; i < fit_.columns.size(); ++i) {
     const PageColumn& column = fit_.columns[i];
     if (!column.streamed || (!column.masked && !fit_.looks_aside)) continue;
@@ -303,7 +321,7 @@ Status PageRewrite::rewrite_tuple(std::string_view tuple, Row& row, PageBuilder&
 Status PageRewrite::rewrite_range(size_t range, Row& row, PageBuilder& builder, masking::RowCounts& counts) {
   uint64_t first = range * kRangePages;
   size_t pages = std::min(kRangePages, old_pages_ - first);
-  YTB_ASSIGN(std::string_view bytes, read_old(first, pages, row.buffer));
+  YTB_ASSIGN(std::string_view bytes, read_pages(old_files_, old_path_, first, pages, row.buffer));
   for (size_t i = 0; i < pages; ++i) {
     const std::string_view raw = bytes.substr(i * kPageBytes, kPageBytes);
     // Before a page is believed: its new one gets a checksum of its own, which would vouch for the damage.
@@ -340,41 +358,82 @@ void PageRewrite::work(const std::function<void(uint64_t)>& bytes_done) {
     if (closed_) return;
     ++working_;
   }
-  const size_t ranges = (old_pages_ + kRangePages - 1) / kRangePages;
   Row row(fit_.columns.size(), program_.column_count());
+  Status status = write_all(row, bytes_done);
+  if (status.ok()) status = read_all_again(row);
+  if (!status.ok()) fail(std::move(status).error());
+  std::lock_guard lock(mutex_);
+  --working_;
+  changed_.notify_all();
+}
+
+// One thread's share of the pages to write; returns when all have been, by whomever.
+Status PageRewrite::write_all(Row& row, const std::function<void(uint64_t)>& bytes_done) {
+  const size_t ranges = count_ranges(old_pages_);
   PageBuilder builder(fit_.free_bytes, checksums_);
-  Status status;
   for (;;) {
     size_t range = next_range_.fetch_add(1);
     if (range >= ranges) break;
     masking::RowCounts counts;
     counts.columns.resize(program_.column_count());
     builder.clear();
-    status = stop_.check();
-    if (status.ok()) status = rewrite_range(range, row, builder, counts);
-    if (!status.ok()) break;
+    YTB_TRY(stop_.check());
+    YTB_TRY(rewrite_range(range, row, builder, counts));
     uint64_t first = 0;
     {
       // Whoever has an earlier range says first how many pages it needs: rows keep their order.
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return turn_ == range || failed_; });
-      if (failed_) break;
+      if (failed_) return *failed_;
       first = new_pages_;
-      status = make_segments(first + builder.pages());
-      if (!status.ok()) break;
+      YTB_TRY(make_segments(first + builder.pages()));
       new_pages_ += builder.pages();
       ++turn_;
       counts_.add(counts);
       changed_.notify_all();
     }
-    status = write_new(builder.finish(first), first);
-    if (!status.ok()) break;
+    YTB_TRY(write_new(builder.finish(first), first));
     bytes_done(std::min(kRangePages, old_pages_ - range * kRangePages) * kPageBytes);
+    std::lock_guard lock(mutex_);
+    ++written_;
+    changed_.notify_all();
   }
-  if (!status.ok()) fail(std::move(status).error());
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return written_ == ranges || failed_; });
+  return failed_ ? Status(*failed_) : Status();
+}
+
+// One thread's share of reading what was written, as it lies in the files.
+Status PageRewrite::read_all_again(Row& row) {
+  masking::KeptRows found;
+  for (;;) {
+    const uint64_t first = next_again_.fetch_add(1) * kRangePages;
+    if (first >= new_pages_) break;  // which grows no more
+    YTB_TRY(stop_.check());
+    YTB_TRY(read_again(first, std::min(kRangePages, new_pages_ - first), row, found));
+  }
   std::lock_guard lock(mutex_);
-  --working_;
-  changed_.notify_all();
+  found_.add(found);
+  return {};
+}
+
+Status PageRewrite::read_again(uint64_t first_page, size_t pages, Row& row, masking::KeptRows& found) {
+  const auto unreadable = [&] {
+    return Error{.code = Code::kInternal,
+                 .message = fmt::format("a page of {} is not what was written", printable(to_string(name_))),
+                 .hint = "the disk or its file system may be failing: see its messages"};
+  };
+  YTB_ASSIGN(std::string_view bytes, read_pages(new_files_, new_path_, first_page, pages, row.buffer));
+  for (size_t i = 0; i < pages; ++i) {
+    std::optional<PageView> page = PageView::open(bytes.substr(i * kPageBytes, kPageBytes));
+    if (!page) return unreadable();
+    for (size_t item = 0; item < page->items(); ++item) {
+      std::optional<std::string_view> tuple = page->tuple(item);
+      if (!tuple || tuple->empty() || !read_fields(*tuple, attributes_, row.stored)) return unreadable();
+      count_kept(row, found);
+    }
+  }
+  return {};
 }
 
 Result<masking::RowCounts> PageRewrite::finish(Connection& session, const masking::QualifiedName& name) {

@@ -78,15 +78,24 @@ class PageRewrite {
   // with unfit() set: nothing is wrong, pages just cannot do it.
   Result<masking::RowCounts> finish(Connection& session, const masking::QualifiedName& name);
 
+  // Once finish() has succeeded: the kept fields in the pages that were written, to be equal to the counts'
+  // `kept`, which are those of the pages that were read.
+  [[nodiscard]] const masking::KeptRows& found() const { return found_; }
+
   enum class Unfit { kNo, kUndecided, kOther };  // undecided: VACUUM (FREEZE) would settle it
   [[nodiscard]] Unfit unfit() const { return unfit_; }
 
  private:
   struct Row;
+  Status write_all(Row& row, const std::function<void(uint64_t)>& bytes_done);
+  Status read_all_again(Row& row);
+  Status read_again(uint64_t first_page, size_t pages, Row& row, masking::KeptRows& found);
+  void count_kept(Row& row, masking::KeptRows& kept) const;
   Status rewrite_range(size_t range, Row& row, PageBuilder& builder, masking::RowCounts& counts);
   Status rewrite_tuple(std::string_view tuple, Row& row, PageBuilder& builder, masking::RowCounts& counts);
   Status mask_column(size_t column, Row& row, masking::RowCounts& counts);
-  Result<std::string_view> read_old(uint64_t first_page, size_t pages, std::string& buffer) const;
+  static Result<std::string_view> read_pages(const std::deque<os::Descriptor>& files, const std::string& path,
+                                             uint64_t first_page, size_t pages, std::string& buffer);
   Status write_new(std::string_view bytes, uint64_t first_page);
   Result<os::Descriptor> create_beside(const std::string& path) const;
   Status make_segments(uint64_t pages);
@@ -106,17 +115,20 @@ class PageRewrite {
   std::optional<os::PagesPermit> permit_;
   std::string old_path_;
   std::string new_path_;
-  std::vector<os::Descriptor> old_files_;
+  std::deque<os::Descriptor> old_files_;
 
   std::atomic<size_t> next_range_{0};
-  std::mutex mutex_;  // guards all below
+  std::atomic<size_t> next_again_{0};  // the range of new pages that is read again next
+  std::mutex mutex_;                   // guards all below
   std::condition_variable changed_;
   std::deque<os::Descriptor> new_files_;
   size_t turn_ = 0;  // the range whose pages come next
   uint64_t new_pages_ = 0;
   int working_ = 0;
   bool closed_ = false;
+  size_t written_ = 0;  // ranges whose pages are in the files
   masking::RowCounts counts_;
+  masking::KeptRows found_;
   std::optional<Error> failed_;
   Unfit unfit_ = Unfit::kNo;
 };

@@ -8,7 +8,8 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr std::string_view kMark = "yesterdaytabase: progress of masking, format 1";
+constexpr std::string_view kMarkOfAny = "yesterdaytabase: progress of masking, format ";
+constexpr std::string_view kMark = "yesterdaytabase: progress of masking, format 2";
 
 std::string enabling(char state) {
   switch (state) {
@@ -50,7 +51,7 @@ Status create_progress(Connection& session) {
       "CREATE TABLE @deeds (id int GENERATED ALWAYS AS IDENTITY, line text PRIMARY KEY);"
       "CREATE TABLE @steps (step text PRIMARY KEY);"
       "CREATE TABLE @tables (relation oid PRIMARY KEY, indexed bool NOT NULL, evidence text NOT NULL, "
-      "indexes text NOT NULL)",
+      "indexes text NOT NULL, kept_read text NOT NULL, kept_found text NOT NULL)",
       kProgressSchema, kMark))));
   for (int row = 0; row < triggers.count(); ++row) {
     YTB_TRY(session.execute(in_progress("INSERT INTO @event_triggers VALUES ($1, $2)"),
@@ -79,6 +80,11 @@ Result<bool> has_progress(Connection& session) {
                            {std::string(kProgressSchema)}));
   if (rows.empty()) return false;
   if (rows.at(0, 0) == kMark) return true;
+  if (rows.at(0, 0).starts_with(kMarkOfAny)) {
+    return Error{.code = Code::kRefused,
+                 .message = "the masking of this copy was begun by another version of yesterdaytabase",
+                 .hint = "delete this unfinished copy; the next refresh begins with a new one"};
+  }
   return Error{.code = Code::kRefused,
                .message = fmt::format("production has a schema called {}", kProgressSchema),
                .hint = "the name is reserved: rename the schema in production"};
@@ -139,9 +145,13 @@ Status record_step(Connection& session, std::string_view step) {
 Result<std::map<int64_t, TableProgress>> recorded_tables(Connection& session) {
   std::map<int64_t, TableProgress> out;
   YTB_ASSIGN(Rows rows,
-             session.query(in_progress("SELECT relation, indexed, evidence, indexes FROM @tables")));
+             session.query(in_progress(
+                 "SELECT relation, indexed, evidence, indexes, kept_read, kept_found FROM @tables")));
   for (int row = 0; row < rows.count(); ++row) {
-    TableProgress progress{.indexed = rows.truth(row, 1), .evidence = rows.text(row, 2), .indexes = {}};
+    TableProgress progress{.indexed = rows.truth(row, 1),
+                           .kept = {.read = rows.text(row, 4), .found = rows.text(row, 5)},
+                           .evidence = rows.text(row, 2),
+                           .indexes = {}};
     for (const std::string& oid : split(rows.at(row, 3), ',')) {
       if (!oid.empty()) progress.indexes.push_back(std::stoll(oid));
     }
@@ -150,11 +160,16 @@ Result<std::map<int64_t, TableProgress>> recorded_tables(Connection& session) {
   return out;
 }
 
-Status record_loaded(Connection& session, int64_t table, const std::string& evidence,
+Status record_loaded(Connection& session, int64_t table, const std::string& evidence, const KeptSums& kept,
                      const std::vector<int64_t>& indexes) {
-  return session.execute(in_progress("INSERT INTO @tables VALUES ($1::oid, $2::bool, $3, $4)"),
+  return session.execute(in_progress("INSERT INTO @tables VALUES ($1::oid, $2::bool, $3, $4, $5, $6)"),
                          {std::to_string(table), indexes.empty() ? "true" : "false", evidence,
-                          fmt::format("{}", fmt::join(indexes, ","))});
+                          fmt::format("{}", fmt::join(indexes, ",")), kept.read, kept.found});
+}
+
+Status record_found(Connection& session, int64_t table, const std::string& sum) {
+  return session.execute(in_progress("UPDATE @tables SET kept_found = $2 WHERE relation = $1::oid"),
+                         {std::to_string(table), sum});
 }
 
 Status record_indexed(Connection& session, int64_t table) {

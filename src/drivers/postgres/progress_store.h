@@ -35,14 +35,22 @@ inline constexpr std::string_view kComputedStep = "computed";
 Result<bool> step_done(Connection& session, std::string_view step);
 Status record_step(Connection& session, std::string_view step);
 
+// Checksums of a table's kept columns (masking/kept_rows.h): as its rows were read, and as they were found in
+// the table that was written. Empty: not read yet; both: it keeps no column, or no row was written.
+struct KeptSums {
+  std::string read;
+  std::string found;
+};
 struct TableProgress {
-  bool indexed = false;          // all indexes rebuilt as well
+  bool indexed = false;  // all indexes rebuilt as well
+  KeptSums kept;
   std::string evidence;          // model::to_json of an Evidence with this one table
   std::vector<int64_t> indexes;  // to be rebuilt: those that were valid
 };
 Result<std::map<int64_t, TableProgress>> recorded_tables(Connection& session);
-Status record_loaded(Connection& session, int64_t table, const std::string& evidence,
+Status record_loaded(Connection& session, int64_t table, const std::string& evidence, const KeptSums& kept,
                      const std::vector<int64_t>& indexes);
+Status record_found(Connection& session, int64_t table, const std::string& sum);
 Status record_indexed(Connection& session, int64_t table);
 
 }  // namespace ytb::postgres

@@ -86,7 +86,7 @@ Status switch_triggers_on(Connection& session, const Rows& triggers, const std::
   return {};
 }
 
-using Fill = std::function<Result<std::string>(const std::string& name)>;
+using Fill = std::function<Result<Filled>(const std::string& name)>;
 
 Status load_in_transaction(Connection& session, const LoadRequest& request, std::vector<int64_t>& indexes,
                            const Fill& truncate_and_fill) {
@@ -98,9 +98,9 @@ Status load_in_transaction(Connection& session, const LoadRequest& request, std:
   YTB_TRY(session.execute("SELECT set_config('search_path', $1, true)", {kOwnPath}));
   YTB_ASSIGN(indexes, set_indexes_aside(session, request));
   YTB_TRY(session.execute("SELECT set_config('search_path', $1, true)", {path}));
-  YTB_ASSIGN(std::string evidence, truncate_and_fill(name));
+  YTB_ASSIGN(Filled filled, truncate_and_fill(name));
   YTB_TRY(switch_triggers_on(session, triggers, name));
-  return record_loaded(session, request.facts.oid, evidence, indexes);
+  return record_loaded(session, request.facts.oid, filled.evidence, filled.kept, indexes);
 }
 
 Status load(Connection& session, const LoadRequest& request, std::vector<int64_t>& indexes,
@@ -178,20 +178,20 @@ Status analyze_with_one_row(Connection& session, const LoadRequest& request, con
 }  // namespace
 
 Status load_rds_table(Connection& session, const LoadRequest& request, std::vector<int64_t>& indexes) {
-  return load(session, request, indexes, [&](const std::string& name) -> Result<std::string> {
+  return load(session, request, indexes, [&](const std::string& name) -> Result<Filled> {
     YTB_TRY(session.execute("TRUNCATE ONLY " + name));
     return request.fill(session);
   });
 }
 
 Status empty_rds_table(Connection& session, const LoadRequest& request, std::vector<int64_t>& indexes) {
-  return load(session, request, indexes, [&](const std::string& name) -> Result<std::string> {
+  return load(session, request, indexes, [&](const std::string& name) -> Result<Filled> {
     YTB_ASSIGN(OneRow one, take_one_row(session, request, name));
-    YTB_ASSIGN(std::string evidence, request.fill(session));
+    YTB_ASSIGN(Filled filled, request.fill(session));
     YTB_TRY(session.execute("TRUNCATE ONLY " + name));
     if (!one.bytes.empty()) YTB_TRY(analyze_with_one_row(session, request, name, one));
     YTB_TRY(renew_statistics_objects(session, request.facts.oid));
-    return evidence;
+    return filled;
   });
 }
 

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "base/text.h"
-#include "drivers/postgres/progress_store.h"
 
 namespace ytb::postgres {
 namespace {
@@ -106,6 +105,13 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
   return masker.counts();
 }
 
+Result<masking::KeptRows> read_kept(Connection& session, const masking::QualifiedName& name, PageRange range,
+                                    const masking::RowProgram& kept) {
+  YTB_ASSIGN(masking::RowCounts counts,
+             read_range(session, name, range, kept, [](std::string_view) -> Status { return {}; }));
+  return counts.kept;
+}
+
 Status copy_rows(Connection& session, const masking::QualifiedName& name, const masking::RowProgram& program,
                  const std::function<Status(std::string&)>& source, uint64_t rows_expected) {
   YTB_TRY(session.use_server_encoding());
@@ -166,9 +172,9 @@ Status load_in_transaction(Connection& session, const LoadRequest& request) {
                           " IN ACCESS EXCLUSIVE MODE"));
   if (request.before_truncate) YTB_TRY(request.before_truncate(session));
   YTB_TRY(set_aside(session, request));
-  YTB_ASSIGN(std::string evidence, request.fill(session));
+  YTB_ASSIGN(Filled filled, request.fill(session));
   YTB_TRY(put_back(session, request));
-  YTB_TRY(record_loaded(session, facts.oid, evidence, facts.valid_indexes));
+  YTB_TRY(record_loaded(session, facts.oid, filled.evidence, filled.kept, facts.valid_indexes));
   return session.commit();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/postgres/progress_store.h"
 #include "masking/plan.h"
 #include "masking/program.h"
 #include "model/proof.h"
@@ -43,13 +44,21 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
                                       PageRange range, const masking::RowProgram& program,
                                       const std::function<Status(std::string_view)>& sink);
 
+// The checksum of kept rows in what lies in a range now (`kept`: RowProgram::compile_kept).
+Result<masking::KeptRows> read_kept(Connection& session, const masking::QualifiedName& name, PageRange range,
+                                    const masking::RowProgram& kept);
+
+struct Filled {
+  std::string evidence;
+  KeptSums kept;
+};
 struct LoadRequest {
   const masking::QualifiedName& name;
   const TableFacts& facts;
   // Called in the transaction, the table being locked and still as it was. May be empty.
   std::function<Status(Connection&)> before_truncate;
-  // Called when the table is empty: puts the masked rows in and returns the evidence to record with them.
-  std::function<Result<std::string>(Connection&)> fill;
+  // Called when the table is empty: puts the masked rows in and returns what to record with them.
+  std::function<Result<Filled>(Connection&)> fill;
 };
 // TRUNCATE ONLY, the rows and the progress row, in one transaction. Nothing of production's runs in it: the
 // table's CHECKs, triggers and partition bounds are off for its length, the rest is (suspension.h).
