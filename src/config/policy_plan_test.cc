@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -485,8 +486,9 @@ TEST(PolicyPlanTest, ALongErrorShowsTheFirstAndCountsTheRest) {
   EXPECT_THAT(error.hint, HasSubstr("ytb policy check"));
 }
 
-TEST(PolicyPlanTest, TenThousandTablesTakeUnderASecond) {
-  constexpr int kTables = 10'000;
+// Seconds of the processor that planning `count` tables takes: the least of three, for whatever else runs on
+// this machine only adds to it.
+double planning_s(int count) {
   Catalog catalog =
       catalog_of("CREATE TABLE t (id bigint PRIMARY KEY, email text UNIQUE, a text, b int, c date);");
   masking::Database& database = catalog.databases[0];
@@ -495,19 +497,23 @@ TEST(PolicyPlanTest, TenThousandTablesTakeUnderASecond) {
   const masking::TablePolicy entry = policy.databases[""].tables.at({"public", "t"});
   database.tables.clear();
   policy.databases[""].tables.clear();
-  for (int i = 0; i < kTables; ++i) {
+  for (int i = 0; i < count; ++i) {
     database.tables.push_back(model);
     database.tables.back().name.name = fmt::format("t{}", i);
     policy.databases[""].tables[database.tables.back().name] = entry;
   }
-  const std::clock_t start = std::clock();  // the processor's time: the machine may be busy with others
-  PlanCheck check = accepted(policy, catalog);
-  const double took_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-  EXPECT_TRUE(check.ok());
-#ifndef YTB_SANITIZED
-  EXPECT_LT(took_s, 1.0);
-#endif
-  EXPECT_GT(took_s, 0);
+  double least_s = std::numeric_limits<double>::max();
+  for (int i = 0; i < 3; ++i) {
+    const std::clock_t start = std::clock();
+    EXPECT_TRUE(accepted(policy, catalog).ok());
+    least_s = std::min(least_s, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+  }
+  return least_s;
+}
+
+// Ten times as many would cost a hundred times as much if each were looked for among all.
+TEST(PolicyPlanTest, CostGrowsNoFasterThanTheTables) {
+  EXPECT_LT(planning_s(10'000), 40 * planning_s(1'000));
 }
 
 }  // namespace
