@@ -2,7 +2,8 @@
 //
 //   mask_clone start ROOT MAJOR PORT USER ADMIN     neutralise, recover and start it closed, as a copy is
 //   mask_clone ours ROOT MAJOR PORT USER ADMIN DATABASE POLICY KEY WORKERS
-//                                                   mask it; prints JSON with times and memory
+//                                                   mask it; prints JSON with times and memory of this
+//                                                   process
 //   mask_clone stop ROOT MAJOR PORT USER ADMIN
 //   mask_clone sql KEY COLUMN                       the SQL expression of `{hash: {format: hex}}`
 //
@@ -65,6 +66,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
 Status mask(const ytb::ports::InstanceSpec& spec, const std::string& database, const std::string& policy_file,
             const std::string& key_file, int workers) {
   ytb::postgres::PostgresInstance instance;
@@ -97,8 +102,11 @@ Status mask(const ytb::ports::InstanceSpec& spec, const std::string& database, c
   }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  fmt::print("{{\"seconds\": {:.3f}, \"rows\": {}, \"changed\": {}, \"memory_bytes_max\": {}}}\n", seconds,
-             rows, changed, static_cast<uint64_t>(usage.ru_maxrss) * 1024);
+  fmt::print(
+      "{{\"seconds\": {:.3f}, \"cpu_seconds\": {:.3f}, \"rows\": {}, \"changed\": {}, \"memory_bytes_max\": "
+      "{}}}\n",
+      seconds, seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime), rows, changed,
+      static_cast<uint64_t>(usage.ru_maxrss) * 1024);
   return {};
 }
 

@@ -1,12 +1,8 @@
 #include "drivers/postgres/mask.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <mutex>
 #include <set>
 
 #include "base/text.h"
@@ -17,18 +13,17 @@
 #include "drivers/postgres/derived.h"
 #include "drivers/postgres/mask_evidence.h"
 #include "drivers/postgres/owner_session.h"
-#include "drivers/postgres/page_rewrite.h"
 #include "drivers/postgres/plan_fit.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/rds_aside.h"
 #include "drivers/postgres/rds_mask.h"
 #include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/rds_space.h"
-#include "drivers/postgres/rds_table.h"
 #include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/spool.h"
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
+#include "drivers/postgres/table_jobs.h"
 #include "drivers/postgres/table_work.h"
 #include "drivers/postgres/views.h"
 #include "drivers/postgres/worker_pool.h"
@@ -36,39 +31,11 @@
 namespace ytb::postgres {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using masking::TablePlan;
 using masking::Treatment;
 
-// What is nearest to its end goes first: it frees spool space and shortens the tail. Kept rows are compared
-// before the table's indexes are built, for which planning the reading would wait.
-constexpr int kCompareFirst = 4;
-constexpr int kIndexFirst = 3;
-constexpr int kLoadFirst = 2;
-constexpr int kReadLast = 1;
-constexpr uint64_t kSortMemoryMin = 64ULL << 20;
-constexpr uint64_t kSortMemoryMax = 1ULL << 30;
+constexpr int kAnyOrder = 1;
 constexpr uint64_t kWideRowBytes = 16ULL << 20;
-
-struct TableJob {
-  std::string database;
-  const TablePlan* plan = nullptr;
-  std::string treatment;  // "masked", "emptied", "omitted"
-  TableFacts facts;
-  std::optional<masking::RowProgram> program;
-  std::optional<masking::RowProgram> kept;  // of the kept columns; made when they are read again
-  bool keeps = false;                       // it has kept columns
-  std::optional<PagesFit> pages;            // rewritten by pages; none: streamed
-  std::vector<PageRange> ranges;            // streamed
-  std::vector<std::string> spools;          // one a range, in order
-  std::mutex mutex;                         // guards counts and found
-  masking::RowCounts counts;
-  masking::KeptRows found;
-  std::atomic<size_t> ranges_left{0};
-  std::atomic<size_t> indexes_left{0};
-  std::atomic<bool> begun{false};
-  Clock::time_point started;
-};
 
 struct DatabaseJob {
   const masking::DatabasePlan* plan = nullptr;
@@ -87,7 +54,8 @@ class MaskRun {
         progress_(progress),
         stop_(stop),
         rds_(is_rds_copy(target)),
-        pool_(target, request.workers, stop) {}
+        pool_(target, request.workers, stop),
+        tables_(request, rds_, pool_, stop) {}
 
   Result<model::Evidence> run() {
     YTB_ASSIGN(Connection session, open_copy_anywhere(target_, &stop_));
@@ -128,19 +96,7 @@ class MaskRun {
   Status prepare(const masking::DatabasePlan& plan);
   Status add_table(Connection& session, DatabaseJob& database, const TablePlan& plan,
                    const std::map<int64_t, TableProgress>& done);
-  Status compile(Connection& session, TableJob& job);
   Status add_size(Connection& session, int64_t table);
-  void add_reads(TableJob& job);
-  void add_empty(TableJob& job);
-  Status add_compares(Connection& session, TableJob& job, const std::vector<int64_t>& indexes);
-  Status compare(Connection& session, TableJob& job, PageRange range, const std::vector<int64_t>& indexes);
-  void add_indexes(TableJob& job, const std::vector<int64_t>& indexes);
-  void begin(TableJob& job);
-  Status rewrite(Connection& session, TableJob& job);
-  Status rewrite_once(Connection& session, TableJob& job, PageRewrite::Unfit& unfit);
-  Status read(Connection& session, TableJob& job, size_t range);
-  Status load(Connection& session, TableJob& job);
-  Status empty(Connection& session, TableJob& job);
   Status finish(DatabaseJob& database);
   Status compute_rows(DatabaseJob& database);
   Status compute_rest(DatabaseJob& database);
@@ -151,9 +107,8 @@ class MaskRun {
   Status describe_rds(Connection& session, DatabaseJob& database);
   Status add_view_outcomes(Connection& session, const DatabaseJob& database, model::Evidence& all);
   Status check_kept(Connection& session, DatabaseJob& database);
-  Status judge_kept_rows(Connection& session, const std::string& database);
   Result<model::Evidence> collect();
-  static std::string outcome_of(const TableJob& job, uint64_t rows_before, uint64_t rows_after);
+  void add_checks(model::Evidence& all) const;
   void tell(std::string_view stage);
 
   const ports::SessionTarget& target_;
@@ -163,18 +118,12 @@ class MaskRun {
   const bool rds_;
   WorkerPool pool_;
   std::vector<DatabaseJob> databases_;
-  std::vector<std::unique_ptr<TableJob>> tables_;
+  TableJobs tables_;
   std::vector<std::string> changed_;    // definitions that are not what they were
   std::vector<std::string> raw_views_;  // populated ones that are not known to be computed from masked rows
-  std::vector<std::string> not_kept_;   // tables whose kept columns are not what was read
-  uint64_t compared_ = 0;               // tables whose kept columns are
+  KeptJudgement kept_;
   std::vector<std::string> moved_;      // kept tables whose files changed though nothing should have
   std::vector<uint64_t> written_anew_;  // sizes, with indexes, of tables that are still to be written
-  std::atomic<uint64_t> bytes_done_{0};
-  std::atomic<uint64_t> widest_{0};
-  uint64_t bytes_total_ = 0;
-  std::mutex now_mutex_;
-  std::string now_;  // the table last begun
 };
 
 // What a killed run left. Only files with our ending, only in the folder that is ours.
@@ -247,62 +196,12 @@ Status MaskRun::prepare(const masking::DatabasePlan& plan) {
 
 Status MaskRun::add_table(Connection& session, DatabaseJob& database, const TablePlan& plan,
                           const std::map<int64_t, TableProgress>& done) {
-  bool omitted = database.plan->omitted;
-  if (plan.treatment == Treatment::kKeep && !omitted) return {};
-  YTB_ASSIGN(TableFacts facts, read_facts(session, plan.table.name));
-  database.touched.push_back(facts.oid);
-  auto& job = *tables_.emplace_back(std::make_unique<TableJob>());
-  job.database = database.plan->database.name;
-  job.plan = &plan;
-  job.facts = std::move(facts);
-  job.treatment = omitted ? "omitted" : plan.treatment == Treatment::kEmpty ? "emptied" : "masked";
-  if (job.treatment == "masked") YTB_TRY(compile(session, job));
-  if (auto found = done.find(job.facts.oid); found != done.end()) {
-    const TableProgress& progress = found->second;
-    if (job.keeps && progress.kept.found.empty()) return add_compares(session, job, progress.indexes);
-    if (!progress.indexed) add_indexes(job, progress.indexes);
-    return {};
-  }
-  if (job.treatment != "masked") {
-    if (rds_) {
-      database.to_empty.push_back(&job);
-    } else {
-      add_empty(job);
-    }
-    return {};
-  }
-  job.ranges = ranges_of(job.facts, session.major());
-  job.ranges_left = job.ranges.size();
-  for (size_t i = 0; i < job.ranges.size(); ++i) {
-    job.spools.push_back(os::join_path(
-        request_.spool_directory,
-        fmt::format("{}-{}-{}-{}{}", databases_.size(), job.facts.oid, i, ::getpid(), kSpoolSuffix)));
-  }
-  bytes_total_ += job.facts.size_bytes;
-  if (rds_) YTB_TRY(add_size(session, job.facts.oid));
-  if (!rds_ && job.facts.pages * kPageBytes >= request_.pages_bytes_min) {
-    YTB_ASSIGN(job.pages, fit_for_pages(session, plan, *job.program, job.facts));
-  }
-  if (job.pages) {
-    pool_.add(kReadLast, {job.database, [this, &job](Connection& worker) { return rewrite(worker, job); }});
-  } else {
-    add_reads(job);
-  }
-  return {};
-}
-
-Status MaskRun::compile(Connection& session, TableJob& job) {
-  // Binary where every streamed type has it; text always works.
-  const std::vector<masking::ColumnPlan>& columns = job.plan->columns;
-  bool binary = std::all_of(columns.begin(), columns.end(), [](const masking::ColumnPlan& column) {
-    return column.column.generated || column.column.has_binary_io;
-  });
-  YTB_ASSIGN(
-      masking::RowProgram program,
-      masking::RowProgram::compile(*job.plan, session.server_encoding(),
-                                   binary ? masking::Wire::kBinary : masking::Wire::kText, request_.key));
-  job.program.emplace(std::move(program));
-  job.keeps = job.program->masked_columns().size() < job.program->column_count();
+  if (plan.treatment == Treatment::kKeep && !database.plan->omitted) return {};
+  YTB_ASSIGN(TableJob * job, tables_.add(session, *database.plan, plan, done));
+  database.touched.push_back(job->facts.oid);
+  if (!rds_ || !job->due) return {};
+  if (job->treatment == "masked") return add_size(session, job->facts.oid);
+  database.to_empty.push_back(job);
   return {};
 }
 
@@ -310,239 +209,6 @@ Status MaskRun::add_size(Connection& session, int64_t table) {
   YTB_ASSIGN(std::string bytes,
              session.value(fmt::format("SELECT pg_catalog.pg_total_relation_size({}::oid)", table)));
   written_anew_.push_back(std::stoull(bytes));
-  return {};
-}
-
-void MaskRun::add_reads(TableJob& job) {
-  for (size_t i = 0; i < job.ranges.size(); ++i) {
-    pool_.add(kReadLast,
-              {job.database, [this, &job, i](Connection& session) { return read(session, job, i); }});
-  }
-}
-
-void MaskRun::add_empty(TableJob& job) {
-  pool_.add(kLoadFirst, {job.database, [this, &job](Connection& session) { return empty(session, job); }});
-}
-
-// The table has been loaded: its kept columns are read again and compared with what was read before, then its
-// indexes are built.
-Status MaskRun::add_compares(Connection& session, TableJob& job, const std::vector<int64_t>& indexes) {
-  if (!job.keeps) {
-    add_indexes(job, indexes);
-    return {};
-  }
-  YTB_ASSIGN(masking::RowProgram kept, masking::RowProgram::compile_kept(*job.plan, session.server_encoding(),
-                                                                         job.program->wire(), request_.key));
-  job.kept.emplace(std::move(kept));
-  YTB_ASSIGN(TableFacts written, read_facts(session, job.plan->table.name));
-  const std::vector<PageRange> ranges = ranges_of(written, session.major());
-  job.ranges_left = ranges.size();
-  for (const PageRange& range : ranges) {
-    pool_.add(kCompareFirst, {job.database, [this, &job, range, indexes](Connection& worker) {
-                                return compare(worker, job, range, indexes);
-                              }});
-  }
-  return {};
-}
-
-Status MaskRun::compare(Connection& session, TableJob& job, PageRange range,
-                        const std::vector<int64_t>& indexes) {
-  const masking::QualifiedName& name = job.plan->table.name;
-  auto found = read_kept(session, name, range, *job.kept);
-  if (!found.ok()) return std::move(found).error().while_doing("reading again " + to_string(name));
-  {
-    std::lock_guard lock(job.mutex);
-    job.found.add(*found);
-  }
-  if (job.ranges_left.fetch_sub(1) != 1) return {};
-  YTB_TRY(record_found(session, job.facts.oid, job.found.to_text()));
-  add_indexes(job, indexes);
-  return {};
-}
-
-void MaskRun::add_indexes(TableJob& job, const std::vector<int64_t>& indexes) {
-  job.indexes_left = indexes.size();
-  auto pages =
-      static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
-  uint64_t memory = std::clamp(pages / 8 / static_cast<uint64_t>(std::max(1, request_.workers)),
-                               kSortMemoryMin, kSortMemoryMax);
-  // Indexes beside each other use the cores better than workers within one.
-  int helpers = std::max(0, request_.workers - static_cast<int>(indexes.size()));
-  for (int64_t index : indexes) {
-    pool_.add(kIndexFirst,
-              {job.database, [this, &job, index, memory, helpers](Connection& session) -> Status {
-                 if (rds_) {  // its memory is not ours to know
-                   YTB_TRY(restore_aside(session, index));
-                 } else {
-                   YTB_TRY(session.execute(fmt::format(
-                       "SET maintenance_work_mem = '{}kB'; SET max_parallel_maintenance_workers = {}",
-                       memory >> 10, helpers)));
-                   YTB_TRY(rebuild_index(session, index));
-                 }
-                 if (job.indexes_left.fetch_sub(1) == 1) return record_indexed(session, job.facts.oid);
-                 return {};
-               }});
-  }
-}
-
-void MaskRun::begin(TableJob& job) {
-  if (job.begun.exchange(true)) return;
-  job.started = Clock::now();
-  std::lock_guard lock(now_mutex_);
-  now_ = job.database + " " + to_string(job.plan->table.name);
-}
-
-Status MaskRun::rewrite_once(Connection& session, TableJob& job, PageRewrite::Unfit& unfit) {
-  const masking::QualifiedName& name = job.plan->table.name;
-  auto bytes = std::make_shared<std::atomic<uint64_t>>(0);
-  auto pages = std::make_shared<PageRewrite>(*job.program, *job.pages, stop_);
-  auto tell_bytes = [this, bytes](uint64_t more) {
-    *bytes += more;
-    bytes_done_ += more;
-  };
-  auto fill = [&](Connection& here) -> Result<Filled> {
-    YTB_TRY(pages->after_truncate(here, job.facts.oid));
-    // Whoever has nothing else to do helps; one that comes too late finds nothing left.
-    for (int i = 1; i < request_.workers; ++i) {
-      pool_.add(kLoadFirst, {job.database, [pages, tell_bytes](Connection&) -> Status {
-                               pages->work(tell_bytes);
-                               return {};
-                             }});
-    }
-    pages->work(tell_bytes);
-    YTB_ASSIGN(job.counts, pages->finish(here, name));
-    Filled filled{.evidence = outcome_of(job, job.counts.rows, job.counts.rows), .kept = {}};
-    if (job.keeps) filled.kept = {.read = job.counts.kept.to_text(), .found = pages->found().to_text()};
-    return filled;
-  };
-  Status loaded = load_table(
-      session, {.name = name,
-                .facts = job.facts,
-                .before_truncate = [&](Connection& here) { return pages->before_truncate(here, name); },
-                .fill = fill});
-  unfit = pages->unfit();
-  if (!loaded.ok()) bytes_done_ -= *bytes;
-  return loaded;
-}
-
-Status MaskRun::rewrite(Connection& session, TableJob& job) {
-  begin(job);
-  PageRewrite::Unfit unfit = PageRewrite::Unfit::kNo;
-  Status done = rewrite_once(session, job, unfit);
-  if (unfit == PageRewrite::Unfit::kUndecided) {
-    // No index is looked at: they are all rebuilt.
-    const masking::QualifiedName& name = job.plan->table.name;
-    YTB_TRY(session.execute("VACUUM (FREEZE, INDEX_CLEANUP OFF, TRUNCATE OFF) " +
-                            session.qualified(name.schema, name.name)));
-    unfit = PageRewrite::Unfit::kNo;
-    done = rewrite_once(session, job, unfit);
-  }
-  if (unfit != PageRewrite::Unfit::kNo) {
-    job.counts = {};
-    add_reads(job);
-    return {};
-  }
-  YTB_TRY(std::move(done));
-  add_indexes(job, job.facts.valid_indexes);
-  return {};
-}
-
-Status MaskRun::read(Connection& session, TableJob& job, size_t range) {
-  begin(job);
-  YTB_ASSIGN(SpoolWriter spool, SpoolWriter::create(job.spools[range]));
-  auto counts = read_range(session, job.plan->table.name, job.ranges[range], *job.program,
-                           [&](std::string_view bytes) -> Status {
-                             bytes_done_ += bytes.size();
-                             return spool.write(bytes);
-                           });
-  if (!counts.ok())
-    return std::move(counts).error().while_doing("masking " + to_string(job.plan->table.name));
-  YTB_TRY(spool.finish());
-  {
-    std::lock_guard lock(job.mutex);
-    job.counts.add(*counts);
-    job.counts.widest_row_bytes = std::max(job.counts.widest_row_bytes, counts->widest_row_bytes);
-  }
-  if (job.ranges_left.fetch_sub(1) == 1) {
-    pool_.add(kLoadFirst, {job.database, [this, &job](Connection& other) { return load(other, job); }});
-  }
-  return {};
-}
-
-std::string MaskRun::outcome_of(const TableJob& job, uint64_t rows_before, uint64_t rows_after) {
-  return evidence_of({.database = job.database,
-                      .plan = *job.plan,
-                      .treatment = job.treatment,
-                      .program = job.program ? &*job.program : nullptr,
-                      .counts = job.counts,
-                      .rows_before = rows_before,
-                      .rows_after = rows_after,
-                      .seconds = std::chrono::duration<double>(Clock::now() - job.started).count()});
-}
-
-Status MaskRun::load(Connection& session, TableJob& job) {
-  std::vector<int64_t> indexes = job.facts.valid_indexes;
-  auto load_once = [&]() -> Status {
-    enum class Part { kHead, kRows, kTail, kEnd } part = Part::kHead;
-    size_t file = 0;
-    std::optional<SpoolReader> reader;
-    auto source = [&](std::string& out) -> Status {
-      while (out.empty() && part != Part::kEnd) {
-        if (part == Part::kHead) {
-          masking::CopyMasker::begin(job.program->wire(), out);
-          part = Part::kRows;
-        } else if (part == Part::kTail) {
-          masking::CopyMasker::end(job.program->wire(), out);
-          part = Part::kEnd;
-        } else if (file == job.spools.size()) {
-          part = Part::kTail;
-        } else {
-          if (!reader) {
-            auto opened = SpoolReader::open(job.spools[file]);
-            if (!opened.ok()) return std::move(opened).error();
-            reader.emplace(std::move(opened).value());
-          }
-          if (Status read = reader->read(out); !read.ok()) return read;
-          if (out.empty()) {
-            reader.reset();
-            ++file;
-          }
-        }
-      }
-      return {};
-    };
-    auto fill = [&](Connection& here) -> Result<Filled> {
-      YTB_TRY(copy_rows(here, job.plan->table.name, *job.program, source, job.counts.rows));
-      Filled filled{.evidence = outcome_of(job, job.counts.rows, job.counts.rows), .kept = {}};
-      if (job.keeps) filled.kept.read = job.counts.kept.to_text();
-      return filled;
-    };
-    LoadRequest request{
-        .name = job.plan->table.name, .facts = job.facts, .before_truncate = {}, .fill = fill};
-    return rds_ ? load_rds_table(session, request, indexes) : load_table(session, request);
-  };
-  Status loaded = rds_ ? with_search_paths(session, load_once) : load_once();
-  YTB_TRY(std::move(loaded));
-  for (const std::string& spool : job.spools) YTB_TRY(os::remove_file(spool));
-  uint64_t before = widest_;
-  while (before < job.counts.widest_row_bytes &&
-         !widest_.compare_exchange_weak(before, job.counts.widest_row_bytes)) {
-  }
-  return add_compares(session, job, indexes);
-}
-
-Status MaskRun::empty(Connection& session, TableJob& job) {
-  job.started = Clock::now();
-  const masking::QualifiedName& name = job.plan->table.name;
-  YTB_ASSIGN(std::string rows,
-             session.value("SELECT count(*) FROM ONLY " + session.qualified(name.schema, name.name)));
-  auto fill = [&](Connection&) -> Result<Filled> {
-    return Filled{.evidence = outcome_of(job, std::stoull(rows), 0), .kept = {}};
-  };
-  LoadRequest request{.name = name, .facts = job.facts, .before_truncate = {}, .fill = fill};
-  std::vector<int64_t> indexes = job.facts.valid_indexes;
-  YTB_TRY(rds_ ? empty_rds_table(session, request, indexes) : load_table(session, request));
-  add_indexes(job, indexes);
   return {};
 }
 
@@ -631,7 +297,7 @@ Status MaskRun::analyze_tables(Connection& session, DatabaseJob& database, const
     if (std::find(coded.begin(), coded.end(), relation) != coded.end()) {
       theirs.push_back(relation);
     } else {
-      pool_.add(kReadLast, {name, [relation](Connection& worker) { return analyze(worker, relation); }});
+      pool_.add(kAnyOrder, {name, [relation](Connection& worker) { return analyze(worker, relation); }});
     }
   }
   YTB_TRY(pool_.run([this] { tell("analyze"); }));
@@ -655,11 +321,11 @@ Status MaskRun::clean_up_rds(Connection& session, DatabaseJob& database) {
   if (database.plan->omitted || database.plan->large_objects == masking::LargeObjects::kNone) {
     YTB_TRY(session.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata"));
   }
-  for (TableJob* job : database.to_empty) YTB_TRY(empty(session, *job));
+  for (TableJob* job : database.to_empty) YTB_TRY(tables_.empty(session, *job));
   YTB_TRY(pool_.run([this] { tell("index"); }));
   YTB_TRY(put_database_back(session, [&](const std::vector<int64_t>& keys) {
     for (int64_t key : keys) {
-      pool_.add(kReadLast, {name, [key](Connection& worker) { return restore_aside(worker, key); }});
+      pool_.add(kAnyOrder, {name, [key](Connection& worker) { return restore_aside(worker, key); }});
     }
     return pool_.run([this] { tell("validate"); });
   }));
@@ -684,7 +350,7 @@ Status MaskRun::describe_rds(Connection& session, DatabaseJob& database) {
   const std::string& name = database.plan->database.name;
   YTB_ASSIGN(Aftermath after, plan_analysis(session, database.touched));
   for (int64_t relation : after.to_analyze) {
-    pool_.add(kReadLast, {name, [relation](Connection& worker) { return analyze(worker, relation); }});
+    pool_.add(kAnyOrder, {name, [relation](Connection& worker) { return analyze(worker, relation); }});
   }
   YTB_TRY(pool_.run([this] { tell("analyze"); }));
   // A master cannot be anybody else: the server itself switches to a view's owner.
@@ -721,21 +387,6 @@ Result<std::vector<int64_t>> MaskRun::described_tables(Connection& session, cons
   return tables;
 }
 
-Status MaskRun::judge_kept_rows(Connection& session, const std::string& database) {
-  YTB_ASSIGN(auto done, recorded_tables(session));
-  for (const auto& job : tables_) {
-    if (job->database != database || !job->keeps) continue;
-    const KeptSums& kept = done[job->facts.oid].kept;
-    if (!kept.read.empty() && kept.read == kept.found) {
-      ++compared_;
-    } else {
-      not_kept_.push_back(
-          fmt::format("{} {}", printable(database), printable(to_string(job->plan->table.name))));
-    }
-  }
-  return {};
-}
-
 // Evidence of all runs, from what stands in the copy.
 Result<model::Evidence> MaskRun::collect() {
   model::Evidence all;
@@ -743,17 +394,22 @@ Result<model::Evidence> MaskRun::collect() {
     const std::string& name = database.plan->database.name;
     YTB_ASSIGN(Connection session, open_copy(target_, name, &stop_));
     YTB_TRY(gather_evidence(session, *database.plan, all));
-    YTB_TRY(judge_kept_rows(session, name));
+    YTB_TRY(tables_.judge_kept(session, name, kept_));
     YTB_TRY(add_view_outcomes(session, database, all));
     if (rds_) {
       YTB_ASSIGN(std::vector<std::string> differences, identity_differences(session));
       for (const std::string& line : differences) changed_.push_back(fmt::format("{} {}", name, line));
     }
   }
-  if (widest_ > kWideRowBytes) {
-    all.notes.push_back(
-        fmt::format("the widest row had {}: more memory was used for it", human_bytes(widest_)));
+  if (tables_.widest_row_bytes() > kWideRowBytes) {
+    all.notes.push_back(fmt::format("the widest row had {}: more memory was used for it",
+                                    human_bytes(tables_.widest_row_bytes())));
   }
+  add_checks(all);
+  return all;
+}
+
+void MaskRun::add_checks(model::Evidence& all) const {
   all.checks.push_back(
       {.name = "kept_tables_untouched",
        .asserts = "tables without masked columns still have the files they were restored with",
@@ -762,12 +418,13 @@ Result<model::Evidence> MaskRun::collect() {
   all.checks.push_back(
       {.name = "kept_columns_kept",
        .asserts = "in tables that were written anew, the kept columns read as they did in the snapshot",
-       .outcome = not_kept_.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
-       .detail = not_kept_.empty() ? fmt::format("by checksum of all rows, in {} tables", compared_)
+       .outcome = kept_.changed.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
+       .detail = kept_.changed.empty()
+                     ? fmt::format("by checksum of all rows, in {} tables", kept_.compared)
 
-                                   : fmt::format("not as they were read: {}; is a column declared narrower "
-                                                 "in the catalog than the values that it holds?",
-                                                 join(not_kept_, ", "))});
+                     : fmt::format("not as they were read: {}; is a column declared narrower "
+                                   "in the catalog than the values that it holds?",
+                                   join(kept_.changed, ", "))});
   all.checks.push_back(
       {.name = "views_computed_anew",
        .asserts =
@@ -775,7 +432,7 @@ Result<model::Evidence> MaskRun::collect() {
            "when all was masked",
        .outcome = raw_views_.empty() ? model::Outcome::kPassed : model::Outcome::kFailed,
        .detail = raw_views_.empty() ? "by file node" : join(raw_views_, ", ")});
-  if (!rds_) return all;
+  if (!rds_) return;
   all.checks.push_back(
       {.name = "definitions_unchanged",
        .asserts =
@@ -786,19 +443,12 @@ Result<model::Evidence> MaskRun::collect() {
                         .asserts = "no populated materialized view predates the masking",
                         .outcome = model::Outcome::kPassed,
                         .detail = "asked after the last refresh"});
-  return all;
 }
 
 void MaskRun::tell(std::string_view stage) {
-  std::string now;
-  {
-    std::lock_guard lock(now_mutex_);
-    now = now_;
-  }
-  progress_.update({.stage = stage,
-                    .item = now,
-                    .done_bytes = std::min<uint64_t>(bytes_done_, bytes_total_),
-                    .total_bytes = bytes_total_});
+  const TablesAtWork now = tables_.at_work();
+  progress_.update(
+      {.stage = stage, .item = now.begun_last, .done_bytes = now.done_bytes, .total_bytes = now.total_bytes});
 }
 
 }  // namespace
