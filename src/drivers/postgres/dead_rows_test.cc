@@ -58,6 +58,19 @@ TEST(DeadRows, of_a_map_that_ends_early_nothing_is_believed) {
   EXPECT_EQ(internal::free_bytes_in(std::string(2 * kPageBytes, 'x')), 0U);
 }
 
+// Its own pid file does not make a server a copy's: files are removed below the folder that is found here.
+TEST(StrayFiles, the_folder_of_a_server_that_is_not_a_copys_is_not_looked_into) {
+  auto cluster = PostgresCluster::make();
+  ASSERT_NE(cluster, nullptr);
+  ports::SessionTarget target{
+      .parameters = {{"connection", cluster->connection()}}, .password = {}, .label = "p"};
+  auto session = Connection::open(target, "postgres", SessionKind::kProduction);
+  ASSERT_TRUE(session.ok());
+  auto folder = data_folder(*session);
+  ASSERT_FALSE(folder.ok());
+  EXPECT_EQ(folder.error().code, Code::kUnsupported);
+}
+
 TEST(StrayFiles, names_of_relations_files) {
   RelationFile file;
   EXPECT_TRUE(parse_relation_file("16384_vm.12", file));

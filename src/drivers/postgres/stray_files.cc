@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "drivers/os/occupant.h"
 
 namespace ytb::postgres {
 namespace {
 
 constexpr size_t kEntriesMax = 50'000'000;  // files of one folder
-constexpr size_t kPidFileBytesMax = 4096;
 constexpr std::string_view kOwnFiles[] = {"PG_VERSION", "pg_filenode.map", "pg_internal.init", "pg_control"};
 
 bool is_number(std::string_view text) {
@@ -27,14 +28,17 @@ Result<std::vector<os::FileInfo>> entries_of(const std::string& folder) {
 }  // namespace
 
 Result<std::string> data_folder(Connection& session) {
-  YTB_ASSIGN(Rows facts,
-             session.query("SELECT current_setting('data_directory'), pg_read_file('postmaster.pid')"));
-  const std::string folder = facts.text(0, 0);
-  auto pid_file = os::read_file(os::join_path(folder, "postmaster.pid"), kPidFileBytesMax);
-  if (pid_file.ok() && *pid_file == facts.at(0, 1)) return folder;
-  return Error{.code = Code::kUnsupported,
-               .message = "the copy's data directory cannot be looked into from here",
-               .hint = "run on the host of the copy, as a user who may read its folder"};
+  YTB_ASSIGN(std::string folder, session.value("SELECT current_setting('data_directory')"));
+  Error elsewhere{.code = Code::kUnsupported,
+                  .message = "the copy's data directory cannot be looked into from here",
+                  .hint = "run on the host of the copy, as a user who may read its folder"};
+  // What the server says of itself counts for nothing: inside its seal every path and process id may be one
+  // of another server here. Whom the socket leads to is the kernel's word.
+  auto server = session.server_process();
+  if (!server.ok() || os::name_in(folder) != "data") return elsewhere;
+  YTB_ASSIGN(std::optional<os::Occupant> occupant, os::Occupant::find(os::parent_of(folder)));
+  if (!occupant || occupant->pid() != *server) return elsewhere;
+  return folder;
 }
 
 bool parse_relation_file(const std::string& name, RelationFile& file) {
