@@ -284,6 +284,18 @@ std::vector<int> versions_needed(const Clock& clock, const config::ProductionCon
   return {};
 }
 
+// The newest version that is installed, or that the spec's own folder has; false: none.
+bool choose_newest(postgres::PostgresInstance& kind, ports::InstanceSpec& spec) {
+  for (spec.engine_major = kServerMajorMax; spec.engine_major >= kServerMajorMin; --spec.engine_major) {
+    if (kind.find_binaries(spec).ok()) return true;
+  }
+  return false;
+}
+
+std::string describe(const model::Isolation& isolation) {
+  return isolation.sealed() ? "sealed: tried on this host" : "none, because: " + isolation.reason;
+}
+
 std::vector<cli::CheckLine> check_place(const Clock& clock, const config::ProductionConfig& production) {
   std::vector<cli::CheckLine> lines;
   postgres::PostgresInstance kind;
@@ -295,16 +307,18 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
   spec.bin_dir = production.copies.bin_dir;
   spec.isolation = production.copies.isolation;
   spec.extensions = production.copies.extensions;
-  for (int major : versions_needed(clock, production)) {
+  const std::vector<int> needed = versions_needed(clock, production);
+  for (int major : needed) {
     spec.engine_major = major;
     Result<std::string> found = kind.find_binaries(spec);
     add(lines, fmt::format("PostgreSQL {}", major), status_of(found), found.ok() ? *found : "");
     if (!found.ok()) continue;
     add(lines, "server settings", kind.validate(spec), fmt::format("{} of yours", spec.settings.size()));
-    add(lines, "isolation", kind.check_isolation(spec),
-        spec.isolation.sealed() ? std::string("sealed: tried on this host")
-                                : "none, because: " + spec.isolation.reason);
+    add(lines, "isolation", kind.check_isolation(spec), describe(spec.isolation));
   }
+  // Before there is a snapshot to say which version: what the host allows hardly hangs on it.
+  if (needed.empty() && choose_newest(kind, spec))
+    add(lines, "isolation", kind.check_isolation(spec), describe(spec.isolation));
   add(lines, "folder of copies", os::check_writable(production.copies.directory),
       production.copies.directory);
   add(lines, "user of copies", check_user(production.copies.run_as),
@@ -335,11 +349,9 @@ std::vector<std::string> installed_servers() {
 // Tried with the newest server that is installed.
 std::optional<Error> why_no_seal(const std::string& run_as) {
   postgres::PostgresInstance kind;
-  for (int major = kServerMajorMax; major >= kServerMajorMin; --major) {
-    ports::InstanceSpec spec;
-    spec.engine_major = major;
-    spec.run_as = run_as;
-    if (!kind.find_binaries(spec).ok()) continue;
+  ports::InstanceSpec spec;
+  spec.run_as = run_as;
+  if (choose_newest(kind, spec)) {
     Status tried = kind.check_isolation(spec);
     return tried.ok() ? std::optional<Error>() : std::move(tried).error();
   }

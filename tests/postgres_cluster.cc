@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -227,8 +228,12 @@ std::string why_no_seal() {
   }
   int status = 0;
   waitpid(child, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
-  return "this host lets us make no namespaces, so copies cannot be sealed";
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return "this host lets us make no namespaces, so copies cannot be sealed";
+  constexpr unsigned kSysPtrace = 19;
+  if (geteuid() == 0 && prctl(PR_CAPBSET_READ, kSysPtrace) == 0)
+    return "this host lets root see no namespaces of other users, so copies cannot be sealed";
+  return "";
 }
 
 uint16_t free_port() {

@@ -238,9 +238,12 @@ Error error_of(const Report& report, const Command& command) {
 Error fork_error(const Command& command, int error_number) {
   if (command.enclosure == nullptr || !command.enclosure->sealed)
     return system_error("fork for", command.argv.front(), error_number);
+  // clone(2) says ENOSPC, or EUSERS, where a limit is reached: no disk is meant.
+  const bool limit = error_number == ENOSPC || error_number == EUSERS;
   return Error{.code = Code::kUnsupported,
                .message = fmt::format("cannot make namespaces for {}: {}", name_in(command.argv.front()),
-                                      std::strerror(error_number)),  // NOLINT(concurrency-mt-unsafe)
+                                      limit ? "the limit of this host is reached"
+                                            : std::strerror(error_number)),  // NOLINT(concurrency-mt-unsafe)
                .hint = why_no_namespaces(error_number)};
 }
 

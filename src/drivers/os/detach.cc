@@ -17,6 +17,7 @@
 #include "drivers/os/child.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
+#include "drivers/os/process_files.h"
 #include "drivers/os/subprocess.h"
 
 namespace ytb::os {
@@ -85,7 +86,7 @@ void point_into(std::vector<std::string>& texts, std::vector<char*>& pointers) {
 }
 
 bool works_in(pid_t pid, const std::string& folder) {
-  auto cwd = read_link(fmt::format("/proc/{}/cwd", pid));
+  auto cwd = process_link(pid, "cwd");
   if (!cwd.ok()) return false;  // not ours to see, or gone
   std::string_view where = *cwd;
   constexpr std::string_view kDeleted = " (deleted)";

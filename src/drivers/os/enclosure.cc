@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
+#include "drivers/os/process_files.h"
 #include "drivers/os/seal.h"
 #include "drivers/os/subprocess.h"
 
@@ -25,6 +26,10 @@ namespace {
 constexpr size_t kProcFileMax = 4 << 20;
 constexpr std::array kDevices{"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"};
 constexpr std::array kPrivateFolders{"/tmp", "/dev/shm"};
+// SYS_PTRACE: without it not even root may look at the namespaces of another user's process.
+constexpr const char* kContainerHint =
+    "in a container allow it: docker run --cap-add SYS_ADMIN --cap-add SYS_PTRACE --security-opt "
+    "apparmor=unconfined (as an ordinary user also --security-opt seccomp=unconfined)";
 constexpr std::array kNamespaces{"mnt", "pid", "ipc", "net", "uts"};
 
 Result<std::string> read_proc(pid_t pid, const char* name) {
@@ -68,9 +73,14 @@ Status check_namespaces(pid_t pid) {
   std::vector<std::string> names(kNamespaces.begin(), kNamespaces.end());
   if (!running_as_root()) names.emplace_back("user");
   for (const std::string& name : names) {
-    YTB_ASSIGN(std::string theirs, read_link(fmt::format("/proc/{}/ns/{}", pid, name)));
+    auto theirs = process_link(pid, "ns/" + name);
+    if (!theirs.ok()) {
+      Error error = std::move(theirs).error();
+      if (running_as_root()) error.hint = kContainerHint;
+      return error;
+    }
     YTB_ASSIGN(std::string ours, read_link("/proc/self/ns/" + name));
-    if (theirs == ours) return not_sealed(pid, fmt::format("its {} namespace is ours", name));
+    if (*theirs == ours) return not_sealed(pid, fmt::format("its {} namespace is ours", name));
   }
   return {};
 }
@@ -192,12 +202,15 @@ std::string why_no_namespaces(int error_number) {
     return "AppArmor denies user namespaces to programs without a profile: install deploy/apparmor/"
            "yesterdaytabase, or sysctl kernel.apparmor_restrict_unprivileged_userns=0";
   }
+  if (error_number == ENOSPC || error_number == EUSERS) {
+    return "raise what is reached of sysctl user.max_user_namespaces, user.max_mnt_namespaces and the others "
+           "of that name";
+  }
   auto status = read_proc(::getpid(), "status");
   bool filtered = status.ok() && status_field(*status, "Seccomp") == "2";
   if (error_number == ENOSYS) return "the kernel is older than 5.12, or a filter denies mount_setattr";
   if (running_as_root() || filtered) {
-    return "in a container allow it: docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined "
-           "(as an ordinary user also --security-opt seccomp=unconfined)";
+    return kContainerHint;
   }
   return fmt::format("the kernel said: {}", std::strerror(error_number));  // NOLINT(concurrency-mt-unsafe)
 }

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "drivers/os/process_files.h"
 
 namespace ytb::os {
 namespace {
@@ -74,7 +75,7 @@ Result<std::optional<uint64_t>> start_ticks_of(pid_t pid) {
 }
 
 std::string pid_namespace_of(pid_t pid) {
-  auto link = read_link(fmt::format("/proc/{}/ns/pid", pid));
+  auto link = process_link(pid, "ns/pid");
   return link.ok() ? *link : std::string();
 }
 
@@ -231,26 +232,20 @@ Status Tenancy::record(pid_t pid, bool sealed) const {
 
 Status end_lock_holders(const std::string& folder) {
   constexpr size_t kProcessesMax = 4'000'000;
-  constexpr size_t kDescriptorsMax = 1'000'000;
   const std::string path = lock_file(folder);
-  auto holds = [&](const std::string& process) {
-    auto descriptors = list_folder("/proc/" + process + "/fd", kDescriptorsMax);
-    if (!descriptors.ok()) return false;  // gone, or not ours to see
-    return std::any_of(descriptors->begin(), descriptors->end(), [&](const FileInfo& each) {
-      auto target = read_link(fmt::format("/proc/{}/fd/{}", process, each.name));
-      return target.ok() && *target == path;
-    });
+  auto holds = [&](pid_t process) {
+    auto open = process_descriptors(process);
+    if (!open.ok()) return false;  // gone, or not ours to see
+    return std::find(open->begin(), open->end(), path) != open->end();
   };
   YTB_ASSIGN(std::vector<FileInfo> entries, list_folder("/proc", kProcessesMax));
   for (const FileInfo& entry : entries) {
     pid_t pid = 0;
     const char* end = entry.name.data() + entry.name.size();
     auto [stopped, error] = std::from_chars(entry.name.data(), end, pid);
-    if (error != std::errc() || stopped != end || pid <= 1 || pid == ::getpid() || !holds(entry.name))
-      continue;
+    if (error != std::errc() || stopped != end || pid <= 1 || pid == ::getpid() || !holds(pid)) continue;
     Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
-    if (process.valid() && holds(entry.name))
-      ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
+    if (process.valid() && holds(pid)) ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0U);
   }
   return {};
 }

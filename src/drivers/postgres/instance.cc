@@ -168,6 +168,16 @@ Status begin(const ports::InstanceSpec& spec, const std::string& bin_dir, Door d
   return {};
 }
 
+// A session outside a seal may outlive its server, as long as its statement runs, and hold the folder's lock.
+Status end_orphans(const ports::InstanceSpec& spec) {
+  if (spec.isolation.sealed()) return {};
+  YTB_ASSIGN(std::vector<pid_t> left, os::processes_in(spec.data()));
+  if (left.empty()) return {};
+  // In this order: a server is written down before it is let into the folder.
+  YTB_ASSIGN(std::optional<os::Occupant> server, os::Occupant::find(spec.root));
+  return server ? Status() : os::end_processes_in(spec.data(), SIGINT, kKillGrace);
+}
+
 Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door door) {
   YTB_ASSIGN(std::optional<os::Occupant> running, os::Occupant::find(spec.root));
   std::string log = log_file(spec, door);
@@ -183,6 +193,7 @@ Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door d
   if (!running) {
     auto before = os::info_of(log);
     if (before.ok() && *before) log_from = (*before)->size_bytes;
+    YTB_TRY(end_orphans(spec));
     YTB_TRY(begin(spec, bin_dir, door));
   }
   auto deadline = std::chrono::steady_clock::now() + kStartMax;
