@@ -389,7 +389,7 @@ cli::Output make_output() {
 int run_app(int argc, char** argv, const AppHooks& hooks) {
   // Secrets are written with their own mode; folders must stay open to the user that copies run as.
   ::umask(0022);
-  os::set_apart_variables("PG");  // libpq would go by them in every session of ours
+  os::set_apart_variables("PG");  // libpq would obey them in each of our sessions
   install_signals();
   SystemClock clock;
   AwsSessions sessions(clock, stop_flag);
