@@ -35,6 +35,7 @@
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine.h"
 #include "drivers/postgres/instance.h"
+#include "drivers/postgres/read_access.h"
 #include "drivers/socket/forwarder.h"
 #include "drivers/socket/socket_alias.h"
 #include "refresh/inputs.h"
@@ -327,6 +328,12 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
   add(lines, "ports", status_of(port), port.ok() ? fmt::format("{} is free", *port) : "");
   add(lines, "alias path", socket_alias::SocketAlias::check_place(production.alias.directory),
       production.alias.directory);
+  for (const model::AccessRole& role : production.access) {
+    if (std::count(role.member_of.begin(), role.member_of.end(), postgres::kReadAllData) == 0) continue;
+    add(lines, "access " + role.name, {},
+        fmt::format("instead of {}, which reads password verifiers: SELECT on every table, view and sequence",
+                    postgres::kReadAllData));
+  }
   if (!production.alias.listen.empty()) {
     add(lines, "listen", status_of(parse_listen(production.alias.listen)),
         fmt::format("{}, forwarded by 'yesterdaytabase serve'", production.alias.listen));

@@ -98,10 +98,6 @@ Scenario::Scenario(Options options) : options_(std::move(options)) {
   if (options_.database != "postgres") {
     production_->run("postgres", fmt::format("CREATE DATABASE \"{}\"", options_.database));
   }
-  // pg_read_all_data is from 14 on.
-  if (postgres_major() < 14) {
-    production_->run(options_.database, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC");
-  }
   // A range of its own for every test that runs at the same time.
   first_port_ = static_cast<uint16_t>(20000 + (getpid() % 2000) * 20);
   write_file(home_ + "/masking.key", "planted-masking-0123456789abcdef\n", 0600);
@@ -123,9 +119,9 @@ void Scenario::write_config() {
   if (access.empty()) {
     access = fmt::format(
         "      staging:\n        password: file:{}/staging.password\n        member_of: "
-        "[{}pg_read_all_settings]\n"
+        "[pg_read_all_data, pg_read_all_settings]\n"
         "        from: [local, 127.0.0.1/32]\n",
-        home_, postgres_major() < 14 ? "" : "pg_read_all_data, ");
+        home_);
   }
   const std::string user = server_user();
   const bool chosen = options_.copies_extra.find("isolation:") != std::string::npos;

@@ -38,7 +38,7 @@ constexpr std::string_view kProduction = R"sql(
   -- A column that reads another one of its kind, and a domain whose default is a function's.
   CREATE FUNCTION kept_label(i int) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
     $$ BEGIN RETURN (SELECT label FROM public.kept WHERE id = i); END $$;
-  CREATE DOMAIN tag AS text DEFAULT label_of(1) NOT NULL CHECK (VALUE <> '');
+  CREATE DOMAIN tag AS text DEFAULT label_of(1) @ CHECK (VALUE <> '');
   CREATE TABLE before_kept (id int, label tag GENERATED ALWAYS AS (kept_label(id)) STORED);
   INSERT INTO before_kept SELECT g FROM generate_series(1, 50) g;
   ANALYZE;)sql";
@@ -53,7 +53,11 @@ TEST_P(S08, ColumnsAndIndexesThatLookIntoOtherTables) {
   std::string config = text.str();
   config.replace(config.find("workers: 2"), 10, fmt::format("workers: {}", GetParam()));
   std::ofstream(scenario.config_file()) << config;
-  scenario.production().run("shop", kProduction);
+  // 13 fills a generated column of such a domain by no INSERT.
+  const bool not_null = postgres_major() >= 14;
+  std::string script(kProduction);
+  script.replace(script.find(" @ "), 3, not_null ? " NOT NULL " : " ");
+  scenario.production().run("shop", script);
   scenario.write_policy(R"(    public.customer: {id: keep, name: person_name}
     public.big: {id: keep, email: email, pad: hash}
     public.orders: {id: keep, customer_id: keep, note: hash}
@@ -83,9 +87,9 @@ TEST_P(S08, ColumnsAndIndexesThatLookIntoOtherTables) {
       scenario.staging_value("SELECT count(*) FROM pg_attribute WHERE attgenerated = 's' AND attnotnull"),
       "2");
   EXPECT_EQ(
-      scenario.staging_value("SELECT typnotnull AND typdefaultbin IS NOT NULL FROM pg_type WHERE typname = "
-                             "'tag'"),
-      "t");
+      scenario.staging_value("SELECT typnotnull::text || (typdefaultbin IS NOT NULL) FROM pg_type WHERE "
+                             "typname = 'tag'"),
+      not_null ? "truetrue" : "falsetrue");
   EXPECT_EQ(
       scenario.staging_value("SELECT count(*) FROM pg_class WHERE relname = 'visits_1' AND relispartition "
                              "AND relforcerowsecurity AND relrowsecurity AND relreplident = 'd'"),

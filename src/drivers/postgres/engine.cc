@@ -222,7 +222,7 @@ Result<model::Evidence> PostgresEngine::defuse(const ports::SessionTarget& targe
   for (const std::string& name : names) {
     // Half-dropped databases have gone by now.
     YTB_ASSIGN(Connection inside, open_copy(target, name));
-    YTB_TRY(take_power_in_database(inside));
+    YTB_TRY(take_power_in_database(inside, access));
     YTB_ASSIGN(std::vector<std::string> lines, recorded_deeds(inside));
     for (const std::string& line : lines) evidence.defused.push_back(printable(name) + ": " + line);
     YTB_ASSIGN(std::vector<std::string> left, still_armed(inside));

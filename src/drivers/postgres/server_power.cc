@@ -6,6 +6,7 @@
 #include "drivers/postgres/access_rights.h"
 #include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/read_access.h"
 
 namespace ytb::postgres {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 // pg_authid.dat: pg_read_server_files, pg_write_server_files, pg_execute_server_program,
 // pg_create_subscription. The server asks for them by number.
 constexpr std::string_view kServerRoles = "(4569, 4570, 4571, 6304)";
+// The same and pg_read_all_data, whose members read pg_authid (read_access.h).
+constexpr std::string_view kNobodysRoles = "(4569, 4570, 4571, 6304, 6181)";
 
 // "cannot accept a value of type language_handler": what stands for code that may not run.
 constexpr std::string_view kRefusing = "language_handler_in";
@@ -307,7 +310,8 @@ Status take_power_from_roles(Connection& session, const std::vector<model::Acces
     YTB_TRY(take_attributes(session));
     YTB_TRY(take_parameters(session));
     YTB_TRY(take_memberships(session));
-    YTB_TRY(arrange_access_roles(session, access));
+    YTB_ASSIGN(std::vector<model::AccessRole> granted, replace_read_all(session, access));
+    YTB_TRY(arrange_access_roles(session, granted));
     YTB_TRY(take_memberships(session));  // the config's own
     YTB_TRY(give_data_rights(session));
     // Once more: whatever was just made or granted, nobody but us logs in.
@@ -317,12 +321,13 @@ Status take_power_from_roles(Connection& session, const std::vector<model::Acces
   });
 }
 
-Status take_power_in_database(Connection& session) {
+Status take_power_in_database(Connection& session, const std::vector<model::AccessRole>& access) {
   YTB_TRY(ensure_progress(session));  // with it event triggers are off
   return in_transaction(session, [&]() -> Status {
     YTB_TRY(take_grants(session));
     YTB_TRY(switch_code_off(session));
     YTB_TRY(record_definers(session));
+    YTB_TRY(let_readers_read(session, access));
     return suspend_extensions(session);
   });
 }
@@ -362,7 +367,7 @@ Result<std::vector<std::string>> power_left(Connection& session) {
       "count(*) FILTER (WHERE evtname <> '{8}'), count(*) FILTER (WHERE evtname = '{8}' AND evtowner = 10 "
       "AND "
       "evtenabled = 'A') FROM pg_event_trigger) t (others, guards) WHERE t.others > 0 AND t.guards = 0",
-      kServerRoles, owned_by_bootstrap(), kFileFunctions, kRestrictedFunctions, kSecretCatalogs,
+      kNobodysRoles, owned_by_bootstrap(), kFileFunctions, kRestrictedFunctions, kSecretCatalogs,
       filled(kUntrusted), filled(kForeignCode), kOnCatalogs, kGuard);
   if (session.major() >= 15)
     sql += " UNION ALL SELECT 'the setting ' || parname || ' was granted' FROM pg_parameter_acl";

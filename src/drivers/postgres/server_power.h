@@ -5,7 +5,8 @@
 // Taken away from everybody and not from the access roles alone: a SECURITY DEFINER function, a trigger or an
 // event trigger of any role may be what an access role reaches. What was taken is recorded line by line;
 // rights over data stay: who was a superuser gets membership in every role that owns something, and
-// BYPASSRLS. Not pg_read_all_data, which reads pg_authid. Every function may be repeated.
+// BYPASSRLS. Nobody is a member of pg_read_all_data, which reads pg_authid (read_access.h). Every function
+// may be repeated.
 #pragma once
 
 #include <string>
@@ -22,7 +23,8 @@ Status take_power_from_roles(Connection& session, const std::vector<model::Acces
 // What the session's database holds: grants on the server's own functions and catalogs, languages that are
 // not trusted, functions in C that no extension brought, CREATE EXTENSION where event triggers would run in
 // it.
-Status take_power_in_database(Connection& session);
+// For `access` see read_access.h.
+Status take_power_in_database(Connection& session, const std::vector<model::AccessRole>& access);
 // What is left of it, one line each; empty is what the proof wants. Looks at the session's database.
 Result<std::vector<std::string>> power_left(Connection& session);
 
