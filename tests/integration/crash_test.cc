@@ -18,8 +18,17 @@ class Crash : public ::testing::Test {
   // Of each of two tables: few where the moment is between actions, more where it must lie within one.
   explicit Crash(int rows = 5000) : rows_(rows) {}
   void SetUp() override {
-    scenario_.production().run("shop",
-                               fmt::format(R"(
+    // 13 has no pg_read_all_data, and fills no generated column of a domain that is NOT NULL by INSERT.
+    const bool before_14 = postgres_major() < 14;
+    if (before_14) {
+      scenario_.options().access = fmt::format(
+          "      staging: {{password: 'file:{}/staging.password', from: [local], member_of: [comers, "
+          "pg_read_all_data, pg_read_all_settings]}}\n",
+          scenario_.home());
+      scenario_.write_config();
+    }
+    scenario_.production().run(
+        "shop", fmt::format(R"(
       CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE, name text, bio text);
       CREATE INDEX ON users (name);
       CREATE TABLE notes (id int PRIMARY KEY, user_id int REFERENCES users, author text, body text);
@@ -33,10 +42,11 @@ class Crash : public ::testing::Test {
       CREATE ROLE keeper CONNECTION LIMIT 0;
       GRANT CREATE ON SCHEMA public TO keeper;
       REVOKE CONNECT ON DATABASE shop FROM PUBLIC;
+      CREATE ROLE comers;
       GRANT CONNECT ON DATABASE shop TO {1};
       CREATE FUNCTION mail_of(i int) RETURNS text IMMUTABLE LANGUAGE sql AS
         'SELECT email FROM public.users WHERE id = i';
-      CREATE DOMAIN mail AS text NOT NULL CHECK (VALUE LIKE '%@%');
+      CREATE DOMAIN mail AS text {2} CHECK (VALUE LIKE '%@%');
       CREATE TABLE letters (id int, mail_to mail GENERATED ALWAYS AS (mail_of(id)) STORED);
       INSERT INTO letters SELECT g FROM generate_series(1, 200) g;
       CREATE INDEX letters_to ON letters (upper(mail_of(id)));
@@ -45,7 +55,7 @@ class Crash : public ::testing::Test {
       CREATE MATERIALIZED VIEW sent AS SELECT id, mail_of(id) AS mail_to FROM letters;
       GRANT SELECT ON letters TO keeper;
       ALTER MATERIALIZED VIEW sent OWNER TO keeper;)",
-                                           rows_, postgres_major() < 14 ? "PUBLIC" : "pg_read_all_data"));
+                            rows_, before_14 ? "comers" : "pg_read_all_data", before_14 ? "" : "NOT NULL"));
     scenario_.write_policy(R"(    public.users:
       email: email
       name: person_name

@@ -119,5 +119,79 @@ TEST(S03, CodeRunsNeitherWithOurPowerNorOnRawData) {
   EXPECT_THAT(before, HasSubstr("each_command"));
 }
 
+// What the proof asks: foreign keys compare by an operator or a cast of production's, and the config's own
+// checks may call anything. None of it has our power, and row security hides nothing from a check.
+constexpr std::string_view kLooks = R"sql(
+  CREATE ROLE dev;
+  GRANT CREATE ON SCHEMA public TO dev;
+  SET ROLE dev;
+  CREATE FUNCTION stay_small() RETURNS void LANGUAGE plpgsql AS $$
+  BEGIN
+    IF current_setting('listen_addresses') = '' AND (current_setting('is_superuser') = 'on'
+        OR pg_has_role(session_user, 10, 'MEMBER')) THEN
+      RAISE EXCEPTION 'a superuser';
+    END IF;
+  END $$;
+  CREATE TYPE mood AS ENUM ('glad', 'sad');
+  CREATE FUNCTION mood_text(m mood) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+  BEGIN PERFORM public.stay_small(); RETURN left(format('%s', m), 1); END $$;
+  CREATE CAST (mood AS text) WITH FUNCTION mood_text(mood) AS IMPLICIT;
+  CREATE TABLE moods (t text PRIMARY KEY);
+  INSERT INTO moods VALUES ('g'), ('s');
+  CREATE TABLE days (m mood REFERENCES moods, note text);
+  INSERT INTO days VALUES ('glad', 'raw note'), ('sad', 'raw note');
+  CREATE TYPE size AS ENUM ('s', 'l');
+  CREATE FUNCTION size_eq(a size, b size) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$
+  BEGIN PERFORM public.stay_small(); RETURN pg_catalog.enum_eq(a, b); END $$;
+  CREATE FUNCTION size_lt(a size, b size) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT pg_catalog.enum_lt(a, b)';
+  CREATE FUNCTION size_le(a size, b size) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT pg_catalog.enum_le(a, b)';
+  CREATE FUNCTION size_gt(a size, b size) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT pg_catalog.enum_gt(a, b)';
+  CREATE FUNCTION size_ge(a size, b size) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT pg_catalog.enum_ge(a, b)';
+  CREATE FUNCTION size_cmp(a size, b size) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+  BEGIN PERFORM public.stay_small(); RETURN pg_catalog.enum_cmp(a, b); END $$;
+  CREATE OPERATOR = (FUNCTION = size_eq, LEFTARG = size, RIGHTARG = size);
+  CREATE OPERATOR < (FUNCTION = size_lt, LEFTARG = size, RIGHTARG = size);
+  CREATE OPERATOR <= (FUNCTION = size_le, LEFTARG = size, RIGHTARG = size);
+  CREATE OPERATOR > (FUNCTION = size_gt, LEFTARG = size, RIGHTARG = size);
+  CREATE OPERATOR >= (FUNCTION = size_ge, LEFTARG = size, RIGHTARG = size);
+  RESET ROLE;
+  CREATE OPERATOR CLASS size_ops DEFAULT FOR TYPE size USING btree AS OPERATOR 1 <, OPERATOR 2 <=,
+    OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 size_cmp(size, size);
+  SET ROLE dev;
+  CREATE TABLE sizes (s size PRIMARY KEY);
+  INSERT INTO sizes VALUES ('s'), ('l');
+  CREATE TABLE shirts (s size REFERENCES sizes, note text);
+  INSERT INTO shirts VALUES ('s', 'raw note');
+  CREATE FUNCTION power() RETURNS text LANGUAGE plpgsql AS $$
+  BEGIN RESET ROLE; PERFORM public.stay_small(); RETURN current_setting('is_superuser'); END $$;
+  CREATE VIEW powers AS SELECT power() AS power;
+  CREATE TABLE hidden (id int);
+  INSERT INTO hidden VALUES (1), (2);
+  ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE hidden FORCE ROW LEVEL SECURITY;)sql";
+
+TEST(S03, WhatTheProofAsksRunsWithoutOurPower) {
+  Scenario::Options options;
+  options.extra =
+      "    checks:\n"
+      "      - {name: by a view, database: shop, sql: select power from powers, expect: \"off\"}\n"
+      "      - {name: every row, database: shop, sql: select count(*) from hidden, expect: \"2\"}\n";
+  Scenario scenario(options);
+  scenario.production().run("shop", kLooks);
+  scenario.write_policy(R"(    public.moods: keep
+    public.days: {m: keep, note: hash}
+    public.sizes: keep
+    public.shirts: {s: keep, note: hash}
+    public.hidden: keep
+)");
+  scenario.accept();
+  scenario.take_snapshot("day0");
+  scenario.refresh();
+  EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM pg_roles WHERE rolname = 'yesterdaytabase_checks'"),
+            "0");
+  EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'yesterdaytabase%'"),
+            "0");
+}
+
 }  // namespace
 }  // namespace ytb::testing

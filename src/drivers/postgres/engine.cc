@@ -16,6 +16,7 @@
 #include "drivers/postgres/rds_warm_up.h"
 #include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/server_power.h"
+#include "drivers/postgres/suspension.h"
 #include "drivers/postgres/verify.h"
 
 namespace ytb::postgres {
@@ -95,14 +96,29 @@ bool is_text_like(const masking::Column& column) {
   }
 }
 
+// By the type's own output function: `::text` would call a cast, which may be production's code.
+std::string as_text(const std::string& column) {
+  return fmt::format("CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END", column);
+}
+
+// Before a look into a table; the caller rolls back. Planning evaluates what is constant in production's
+// expressions, which must not happen with our power in a copy that is raw.
+Status begin_look(Connection& session) {
+  if (session.kind() != SessionKind::kCopy) return session.execute("BEGIN READ ONLY");
+  YTB_TRY(session.execute("BEGIN"));
+  Status hidden = suspend_for_reading(session);
+  if (!hidden.ok()) session.roll_back();
+  return hidden;
+}
+
 Status sample_table(Connection& session, const std::string& database, const masking::Table& table,
                     int rows_max, masking::Samples& samples) {
   std::vector<const masking::Column*> columns;
   std::string list;
   for (const masking::Column& column : table.columns) {
     if (!is_text_like(column)) continue;
-    list += fmt::format("{}left({}::text, {})", columns.empty() ? "" : ", ", session.identifier(column.name),
-                        kSampleBytesMax);
+    list += fmt::format("{}left({}, {})", columns.empty() ? "" : ", ",
+                        as_text(session.identifier(column.name)), kSampleBytesMax);
     columns.push_back(&column);
   }
   if (columns.empty()) return {};
@@ -167,7 +183,7 @@ Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& targ
     YTB_ASSIGN(Connection session, Connection::open(target, database.name, source.kind));
     for (const masking::Table& table : database.tables) {
       if (table.kind != masking::RelationKind::kTable) continue;
-      YTB_TRY(session.execute("BEGIN READ ONLY"));
+      YTB_TRY(begin_look(session));
       Status sampled = sample_table(session, database.name, table, rows_max, samples);
       session.roll_back();
       // A table that may not be read has no samples; names and types still speak.
@@ -184,9 +200,9 @@ Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget
   YTB_ASSIGN(Connection session, Connection::open(target, std::string(database), source.kind));
   std::string list;
   for (const masking::Column& column : table.columns) {
-    list += fmt::format("{}{}::text", list.empty() ? "" : ", ", session.identifier(column.name));
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", as_text(session.identifier(column.name)));
   }
-  YTB_TRY(session.execute("BEGIN READ ONLY"));
+  YTB_TRY(begin_look(session));
   auto read = session.query(fmt::format("SELECT {} FROM {}", list, sampling(session, table, rows_max)));
   session.roll_back();
   if (!read.ok()) return std::move(read).error();

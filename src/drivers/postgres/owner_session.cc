@@ -113,6 +113,22 @@ Result<Connection*> OwnerSessions::owner_of(int64_t relation) {
     return Error{
         .code = Code::kInternal, .message = fmt::format("relation {} has no owner", relation), .hint = {}};
   }
+  return session_of(rows);
+}
+
+Result<Connection*> OwnerSessions::as_role(const std::string& name) {
+  YTB_ASSIGN(
+      Rows rows,
+      ours_.query("SELECT oid, rolname, rolsuper FROM pg_catalog.pg_authid WHERE rolname = $1", {name}));
+  if (rows.empty()) {
+    return Error{
+        .code = Code::kInternal, .message = fmt::format("role {} has gone", printable(name)), .hint = {}};
+  }
+  return session_of(rows);
+}
+
+// A row of its OID, name and whether it is a superuser.
+Result<Connection*> OwnerSessions::session_of(const Rows& rows) {
   const int64_t owner = rows.integer(0, 0);
   if (auto found = sessions_.find(owner); found != sessions_.end()) return &found->second;
   if (rows.truth(0, 2)) {

@@ -27,8 +27,13 @@ class OwnerSessions {
                 const StopFlag& stop);
   // A session as the owner of a relation; the same one each time. kRefused: that role cannot be let in.
   Result<Connection*> owner_of(int64_t relation);
+  // As any other role but a superuser.
+  Result<Connection*> as_role(const std::string& name);
+  // Ends them all.
+  void end() { sessions_.clear(); }
 
  private:
+  Result<Connection*> session_of(const Rows& role);
   Status admit_all();
   Result<Connection> connect(const std::string& role);
 

@@ -2,6 +2,7 @@
 // only.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,12 @@ Result<TouchedTables> touched_in(Connection& session, const std::string& databas
 
 Wrong wrong_row_counts(Connection& session, const TouchedTables& touched);
 // Anti-join of every validated foreign key that has a touched table on either side.
-Wrong broken_foreign_keys(Connection& session, const TouchedTables& touched);
+// Comparing keys may run production's code, where operators, types or casts are not the server's: those are
+// left to broken_coded_keys(), which asks in the session that `asker` gives where there is such a key.
+enum class CodedKeys { kToo, kNotThem };
+Wrong broken_foreign_keys(Connection& session, const TouchedTables& touched, CodedKeys coded);
+Wrong broken_coded_keys(Connection& session, const TouchedTables& touched,
+                        const std::function<Result<Connection*>()>& asker);
 Wrong invalid_indexes(Connection& session, const TouchedTables& touched);
 // What was set aside in the catalog while loading is back.
 Wrong left_aside(Connection& session);
