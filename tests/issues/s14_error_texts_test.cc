@@ -73,5 +73,29 @@ TEST_F(S14, TheServersOwnErrorsAboutWhatCodeMadeOfValuesAreWithheld) {
   refresh_with("RAISE EXCEPTION 'x' USING ERRCODE = 'PLANT';");
 }
 
+// What fires at logins runs for whoever logs in, before any statement of his.
+TEST_F(S14, WhatALoginTriggerRaisesIsWithheld) {
+  if (postgres_major() < 17) GTEST_SKIP() << "login event triggers are of 17 and later";
+  scenario_.production().run("shop", R"(
+    CREATE FUNCTION at_login() RETURNS event_trigger LANGUAGE plpgsql AS $f$
+    DECLARE value text := (SELECT notes FROM public.users LIMIT 1);
+    BEGIN
+      IF current_setting('application_name') = 'yesterdaytabase' THEN
+        RAISE EXCEPTION 'login of %', value USING ERRCODE = 'invalid_password', DETAIL = value, HINT = value;
+      END IF;
+    END $f$;
+    CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION at_login();
+    ALTER EVENT TRIGGER at_login ENABLE ALWAYS;)");
+  refresh_with("");
+  for (const std::vector<std::string>& look : {std::vector<std::string>{"check"},
+                                               {"plan"},
+                                               {"policy", "check"},
+                                               {"policy", "propose", "--stdout"}}) {
+    const RunResult result = scenario_.ytb(look);
+    EXPECT_THAT(result.out + result.err, Not(HasSubstr(std::string(kMarker)))) << look.front();
+  }
+  EXPECT_NE(scenario_.ytb({"policy", "check"}).status, 0) << "the login to production does not fail";
+}
+
 }  // namespace
 }  // namespace ytb::testing
