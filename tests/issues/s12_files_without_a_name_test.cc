@@ -86,6 +86,20 @@ TEST_F(S12, NorIsWhatATransactionDuringTheBackupWrote) {
   EXPECT_EQ(files_with_marker(), "");
 }
 
+// They have names that the server gives, and no transaction is in them.
+TEST_F(S12, NorAreSegmentsOfTransactionLogsThatNoneIsIn) {
+  scenario_.production().run("shop", "BEGIN; SELECT FROM users FOR SHARE; COMMIT");
+  scenario_.take_snapshot("monday");
+  for (const char* path : {"pg_xact/0FFF", "pg_xact/0001", "pg_multixact/members/0ABC",
+                           "pg_multixact/members/14078", "pg_multixact/offsets/00FF", "pg_commit_ts/0000"}) {
+    plant(path);
+  }
+  scenario_.refresh();
+  EXPECT_EQ(files_with_marker(), "");
+  EXPECT_THAT(scenario_.proof(), HasSubstr("other files"));
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM users"), "100");
+}
+
 TEST_F(S12, DeadRowsOfKeptTablesAreCounted) {
   scenario_.production().run("shop", "DELETE FROM plans WHERE id <= 7; SELECT count(*) FROM plans");
   scenario_.take_snapshot("monday");

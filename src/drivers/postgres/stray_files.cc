@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <optional>
 
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/occupant.h"
+#include "drivers/postgres/log_segments.h"
 
 namespace ytb::postgres {
 namespace {
@@ -23,6 +25,36 @@ bool is_number(std::string_view text) {
 Result<std::vector<os::FileInfo>> entries_of(const std::string& folder) {
   if (!os::exists(folder)) return std::vector<os::FileInfo>();
   return os::list_folder(folder, kEntriesMax);
+}
+
+// Of the last checkpoint; transactions that began since count as well.
+Result<LogBounds> log_bounds(Connection& session, const std::string& data) {
+  YTB_ASSIGN(Rows rows, session.query(R"sql(
+    SELECT oldest_xid::text::int8, pg_snapshot_xmax(pg_current_snapshot())::text::numeric % 4294967296,
+      oldest_multi_xid::text::int8, next_multixact_id::text::int8, next_multi_offset::text::int8,
+      oldest_commit_ts_xid::text::int8, newest_commit_ts_xid::text::int8
+    FROM pg_control_checkpoint())sql"));
+  auto number = [&](int column) { return static_cast<uint32_t>(rows.integer(0, column)); };
+  LogBounds bounds{.oldest_xid = number(0),
+                   .next_xid = number(1),
+                   .oldest_multi = number(2),
+                   .next_multi = number(3),
+                   .next_member = number(4),
+                   .oldest_member = std::nullopt,
+                   .oldest_commit = number(5),
+                   .newest_commit = number(6)};
+  if (bounds.oldest_multi == bounds.next_multi) {
+    bounds.oldest_member = bounds.next_member;
+    return bounds;
+  }
+  YTB_ASSIGN(std::string offsets,
+             os::read_file(data + "/pg_multixact/offsets/" + offsets_file(bounds.oldest_multi),
+                           kLogSegmentBytesMax));
+  const uint64_t at = offsets_position(bounds.oldest_multi);
+  uint32_t first = 0;
+  if (at + sizeof first <= offsets.size()) std::memcpy(&first, offsets.data() + at, sizeof first);
+  if (first != 0) bounds.oldest_member = first;
+  return bounds;
 }
 
 }  // namespace
@@ -129,6 +161,18 @@ Result<std::vector<StrayFiles::Found>> StrayFiles::look(Connection& session) con
   };
   YTB_TRY(look_below("base/"));
   YTB_TRY(look_into_database("global/", found));
+  YTB_ASSIGN(LogBounds bounds, log_bounds(session, data_));
+  for (const char* log : {"pg_xact", "pg_multixact/offsets", "pg_multixact/members", "pg_commit_ts"}) {
+    YTB_ASSIGN(std::vector<os::FileInfo> segments, entries_of(os::join_path(data_, log)));
+    for (const os::FileInfo& segment : segments) {
+      if (segment.kind == os::FileKind::kFile && segment.size_bytes <= kLogSegmentBytesMax &&
+          is_segment_in_use(log, segment.name, bounds))
+        continue;
+      found.push_back({.path = std::string(log) + "/" + segment.name,
+                       .folder = segment.kind == os::FileKind::kDirectory,
+                       .relation = false});
+    }
+  }
   YTB_ASSIGN(std::vector<os::FileInfo> tablespaces, entries_of(data_ + "/pg_tblspc"));
   for (const os::FileInfo& tablespace : tablespaces) {
     const std::string folder = "pg_tblspc/" + tablespace.name + "/";

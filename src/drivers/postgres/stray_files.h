@@ -1,6 +1,7 @@
 // StrayFiles: files in the folders of databases that no catalog names. What a transaction that was under way
 // during the backup had written, the folder of a database whose creation never ended, segments beyond a
-// relation's end: rows of production's that no statement shows and no policy judges.
+// relation's end, segments of transaction logs that no transaction is in (log_segments.h): rows of
+// production's that no statement shows and no policy judges.
 //
 // The server must be ours, closed, on this host, and nothing may create or drop a relation between know() and
 // the end. One thread.

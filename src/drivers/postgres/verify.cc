@@ -186,7 +186,9 @@ class VerifyRun {
           "programs or replication; code of libraries in C is held by the host alone");
       list_.open("catalog_statistics_gone",
                  "no statistics of the system's catalogs and no temporary table of production is left");
-      list_.open("no_unnamed_files", "every file of a database belongs to a relation of its catalog");
+      list_.open("no_unnamed_files",
+                 "every file of a database belongs to a relation of its catalog, every segment of a "
+                 "transaction log to transactions");
       list_.open("dead_rows_counted",
                  "what the files of kept tables hold besides their rows is counted; it is not masked");
     }
