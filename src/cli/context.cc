@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/shell.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "refresh/local_vault.h"
@@ -73,7 +74,7 @@ std::string Context::command(std::string_view what) const {
   std::string text = fmt::format("yesterdaytabase {}", what);
   for (std::string_view option : {"config", "production"}) {
     if (std::optional<std::string> value = call.value(option))
-      text += fmt::format(" --{} {}", option, *value);
+      text += fmt::format(" --{} {}", option, shell_word(*value));
   }
   return text;
 }

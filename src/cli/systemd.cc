@@ -10,6 +10,11 @@ std::string systemd_word(const std::string& text) {
     if (c == '"' || c == '\\') word += '\\';
     if (c == '%') word += '%';
     if (c == '$') word += '$';
+    // A line's end would begin another setting; systemd.syntax(7) reads escapes between quotes.
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      word += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      continue;
+    }
     word += c;
   }
   return word + "\"";

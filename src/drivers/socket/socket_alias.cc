@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/shell.h"
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
@@ -127,7 +128,8 @@ ServiceEntries SocketAlias::entries() const {
 Result<model::AliasState> SocketAlias::read() {
   model::AliasState state;
   const std::string name = os::name_in(options_.directory);
-  state.connect = fmt::format("PGSERVICEFILE={} psql service={}", options_.service_file, name);
+  state.connect =
+      fmt::format("PGSERVICEFILE={} psql service={}", shell_word(options_.service_file), shell_word(name));
   YTB_ASSIGN(auto info, os::info_of(options_.directory));
   if (!info) return state;
   if (info->kind != os::FileKind::kLink) {
