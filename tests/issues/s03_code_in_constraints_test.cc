@@ -133,11 +133,11 @@ constexpr std::string_view kLooks = R"sql(
     END IF;
   END $$;
   CREATE TYPE mood AS ENUM ('glad', 'sad');
-  CREATE FUNCTION mood_text(m mood) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
-  BEGIN PERFORM public.stay_small(); RETURN left(format('%s', m), 1); END $$;
-  CREATE CAST (mood AS text) WITH FUNCTION mood_text(mood) AS IMPLICIT;
-  CREATE TABLE moods (t text PRIMARY KEY);
-  INSERT INTO moods VALUES ('g'), ('s');
+  CREATE FUNCTION mood_number(m mood) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+  BEGIN PERFORM public.stay_small(); RETURN CASE format('%s', m) WHEN 'glad' THEN 1 ELSE 2 END; END $$;
+  CREATE CAST (mood AS int) WITH FUNCTION mood_number(mood) AS IMPLICIT;
+  CREATE TABLE moods (n int PRIMARY KEY);
+  INSERT INTO moods VALUES (1), (2);
   CREATE TABLE days (m mood REFERENCES moods, note text);
   INSERT INTO days VALUES ('glad', 'raw note'), ('sad', 'raw note');
   CREATE TYPE size AS ENUM ('s', 'l');
