@@ -43,7 +43,7 @@ constexpr std::string_view kCoded = R"sql(
     code (classid, objid) AS (
       SELECT 'pg_catalog.pg_proc'::regclass::oid, p.oid FROM pg_catalog.pg_proc p
         WHERE CASE WHEN p.oid < 16384 THEN p.prosrc ~ '_to_xml|tsquery_rewrite_query|ts_stat|cursor_to_xml'
-          ELSE p.prolang NOT IN (12, 13) OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+          ELSE p.prolang NOT IN (12, 13) OR p.prosrc = 'language_handler_in' OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
             WHERE e.classid = 'pg_catalog.pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i')) END
       UNION SELECT e.classid::oid, e.objid FROM code c JOIN edges e
         ON e.refclassid = c.classid AND e.refobjid = c.objid),

@@ -41,14 +41,20 @@ constexpr std::string_view kFileFunctions =
 constexpr std::string_view kSecretCatalogs =
     "(c.oid IN (1260, 1418, 6100, 2619, 3429, 2613) OR (c.oid < 16384 AND c.relname = 'pg_shadow'))";
 
-// Functions in C and aliases of internal ones: only what an extension brought, from the server's own library
-// folder. Support of types, operators and indexes stays, without which tables could not be read. Not
-// adminpack's, which guard themselves by grants alone.
+// Functions in C: only what an extension brought, from the server's own library folder. Support of types,
+// operators and indexes stays, without which tables could not be read. Not adminpack's, which guard
+// themselves by grants alone. Functions that are another name for one of the server's (LANGUAGE internal)
+// have neither its grants nor its mark of being volatile, whoever brought them: only those of what computes
+// from its arguments alone, as citext and range types have them.
 constexpr std::string_view kForeignCode = R"sql(
   pg_proc p WHERE p.oid >= 16384 AND p.prolang IN (12, 13) AND p.prokind <> 'a' AND p.proname <> '@guard'
     AND p.prosrc <> '@refusing' AND coalesce(p.probin, '') <> '@library' AND (
       (p.prolang = 13 AND coalesce(p.probin, '') !~ '^(\$libdir/)?[[:alnum:]_.+-]+$')
       OR p.prosrc ~ '^pg_(file_(write|rename|unlink|sync|read|length)|logdir_ls)'
+      OR (p.prolang = 12 AND p.prosrc !~ '^(text|varchar|bpchar|name|json)(recv|send)$' AND NOT EXISTS (SELECT
+            FROM pg_proc b WHERE b.oid < 16384 AND b.prolang = 12 AND b.prosrc = p.prosrc AND b.provolatile = 'i'
+            AND b.proparallel = 's' AND NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid =
+            'pg_proc'::regclass AND i.objoid = b.oid)))
       OR (NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND
             d.deptype = 'e')
           AND NOT EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend,
@@ -74,6 +80,7 @@ constexpr std::string_view kUntrusted = R"sql(
 constexpr std::string_view kOnCatalogs = R"sql(
   SELECT 'index ' || x.indexrelid::regclass FROM pg_index x WHERE x.indrelid < 16384 AND x.indexrelid >= 16384 AND
     (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)
+  UNION ALL SELECT 'rule ' || quote_ident(r.rulename) FROM pg_rewrite r WHERE r.ev_class < 16384 AND r.oid >= 16384
   UNION ALL SELECT 'trigger ' || quote_ident(t.tgname) FROM pg_trigger t WHERE t.tgrelid < 16384
   UNION ALL SELECT 'policy ' || quote_ident(y.polname) FROM pg_policy y WHERE y.polrelid < 16384
   UNION ALL SELECT 'statistics ' || quote_ident(s.stxname) FROM pg_statistic_ext s WHERE s.stxrelid < 16384
@@ -254,7 +261,8 @@ Status switch_code_off(Connection& session) {
                          "'@refusing' ELSE prosrc END FROM off WHERE u.oid = off.oid RETURNING "
                          "u.oid::regprocedure::text",
                          kForeignCode)),
-      "{}, code in C that is not of an extension in the server's library folder, does not run");
+      "{}, code in C that is not an extension's in the server's library folder, or another name for what it "
+      "must not reach, does not run");
 }
 
 // The script of a trusted extension runs as OID 10 for whoever owns the database, and event triggers run in
