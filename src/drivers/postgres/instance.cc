@@ -18,6 +18,7 @@
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
+#include "drivers/postgres/catalog_origin.h"
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
 #include "drivers/postgres/server_files.h"
@@ -225,6 +226,21 @@ bool ask_to_end(const os::Occupant& occupant, int signal, seconds patience) {
   return false;
 }
 
+std::function<void(std::string_view)> teller(ports::Progress& progress) {
+  return [&progress](std::string_view line) {
+    // "redo in progress, elapsed time: …" from version 15 on.
+    if (line.find("redo in progress") != std::string_view::npos)
+      progress.update({.stage = "recover", .item = "redo"});
+  };
+}
+
+// Until the catalogs have been looked at, no statement may be said: not even SELECT 0.
+Status recover_only(const ports::InstanceSpec& spec, const std::string& bin_dir, ports::Progress& progress,
+                    const StopFlag& stop) {
+  auto done = run_single_user(spec, bin_dir, {.expect_zero = ""}, teller(progress), &stop);
+  return done.ok() ? Status() : Status(std::move(done).error());
+}
+
 // One run of single-user mode after the other, and a stop between any two of them.
 class HandOver {
  public:
@@ -254,15 +270,10 @@ class HandOver {
   Result<std::string> run_in(const std::string& database, std::vector<std::string> statements,
                              std::string expect_zero = "SELECT 0 AS ytb") {
     YTB_TRY(stop_.check());
-    auto tell = [this](std::string_view line) {
-      // "redo in progress, elapsed time: …" from version 15 on.
-      if (line.find("redo in progress") != std::string_view::npos)
-        progress_.update({.stage = "recover", .item = "redo"});
-    };
     return run_single_user(
         spec_, bin_dir_,
         {.database = database, .statements = std::move(statements), .expect_zero = std::move(expect_zero)},
-        tell, &stop_);
+        nullptr, &stop_);
   }
 
   // What a prepared transaction locks, a role above all, nobody else could update.
@@ -338,6 +349,11 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
   YTB_TRY(record_boot(spec));
   YTB_TRY(check_same_boot(spec));
   progress.update({.stage = "recover", .item = spec.copy_id});
+  YTB_TRY(recover_only(spec, bin_dir, progress, stop));
+  progress.update({.stage = "recover", .item = "catalogs"});
+  YTB_ASSIGN(auto reference, catalog_reference(spec, bin_dir, &stop));
+  YTB_ASSIGN(std::vector<std::string> restored, check_catalogs(spec, bin_dir, *reference, &stop));
+  for (const std::string& line : restored) progress.note(line);
   YTB_TRY(HandOver(spec, bin_dir, progress, stop).run());
   return check_links(spec.root);
 }

@@ -61,7 +61,7 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
   // With -j a statement ends at semicolon and empty line; none of ours has one inside.
   std::string input;
   for (const std::string& statement : work.statements) input += statement + ";\n\n";
-  input += work.expect_zero + ";\n\n";
+  if (!work.expect_zero.empty()) input += work.expect_zero + ";\n\n";
   YTB_ASSIGN(std::string program, server_program(bin_dir));
   YTB_ASSIGN(os::Enclosure enclosure, enclosure_for(spec, bin_dir, kSingleUser));
   Error last{.code = Code::kExternal, .message = "no database to start in", .hint = {}};
@@ -74,18 +74,27 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
     // "--": a name may begin with a dash.
     os::Command command{
         .argv = {program, "--single", "-j", "-D", spec.data(), "-c", "log_min_messages=log", "-c",
-                 "client_min_messages=error", "-c", "search_path=pg_catalog", "--", database},
+                 "client_min_messages=error", "-c", "search_path=pg_catalog", "-c",
+                 work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off", "--",
+                 database},
         .run_as = spec.run_as,
         .stdin_text = input,
         .enclosure = &enclosure,
         .timeout = kRecoveryMax,
+        .output_bytes_max = work.output_bytes_max,
         .stop = stop,
         .on_stderr = on_line,
         .end_signal = 15};
     auto finished = os::run(command);
     if (!finished.ok()) return std::move(finished).error();
-    if (finished->out.find("ytb = \"0\"") != std::string::npos && finished->ok())
-      return std::move(finished->out);
+    if (finished->truncated) {
+      return Error{.code = Code::kUnsupported,
+                   .message = fmt::format("the catalogs of database {} are larger than {}",
+                                          printable(database), human_bytes(work.output_bytes_max)),
+                   .hint = {}};
+    }
+    const bool done = work.expect_zero.empty() || finished->out.find("ytb = \"0\"") != std::string::npos;
+    if (done && finished->ok()) return std::move(finished->out);
     last = Error{
         .code = Code::kExternal,
         .message = fmt::format("the server did not do what it was told in single-user mode (exit status {}): "

@@ -18,8 +18,10 @@ struct SingleUserWork {
   // Any bytes; "": the first of template1, postgres, template0 that there is.
   std::string database = {};
   std::vector<std::string> statements = {};
-  // A query of one count, named "ytb", that must be 0 at the end.
+  // A query of one count, named "ytb", that must be 0 at the end; "": the exit status says how it went.
   std::string expect_zero = "SELECT 0 AS ytb";
+  size_t output_bytes_max = 1 << 20;  // more is an error
+  bool change_catalogs = false;       // statements may change the definitions of the server's own relations
 };
 
 // Runs statements, one each, with search_path = pg_catalog. The server recovers first where it must. Errors

@@ -1,0 +1,38 @@
+// Whether the server's own catalogs in a restored copy are still the server's own.
+//
+// A superuser of production may replace what every query uses: a function of pg_catalog, the code behind an
+// operator, a cast or a type, a view such as pg_settings; or put a trigger, rule or CHECK on a catalog. All
+// of it would run in the sessions of whoever masks, with his power and while everything is raw. So before any
+// statement of ours that evaluates anything, what a fresh cluster of the same binaries has (`initdb`) is held
+// against the copy: the types' input and output functions by the pages of pg_type, then the rest by COPY of
+// whole catalogs, which calls those functions and nothing else. Views are compared by their definitions and
+// made anew where they differ, as those of an older minor version do.
+//
+// Object numbers: below 12000 they are fixed for a major version (transam.h, FirstUnpinnedObjectId), from
+// there to 16383 initdb counts.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/stop.h"
+#include "ports/instance.h"
+
+namespace ytb::postgres {
+
+struct CatalogReference;  // what a fresh cluster has
+
+// Makes one, in a folder below spec.root that is gone afterwards; about a second. The same object again where
+// this process has made one with the same binaries.
+Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::InstanceSpec& spec,
+                                                                  const std::string& bin_dir,
+                                                                  const StopFlag* stop);
+
+// To be called when the copy has been recovered and stopped, before anything else. kRefused with what is not
+// the server's own; returns a line for each view that was made anew.
+Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                                const CatalogReference& reference, const StopFlag* stop);
+
+}  // namespace ytb::postgres

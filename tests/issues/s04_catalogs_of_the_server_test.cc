@@ -1,0 +1,190 @@
+// S4's kind: production's superuser may replace what every query uses: the server's own functions, operators,
+// casts and views, or hang code on its catalogs. It would run with the power of whoever masks, on raw rows.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/scenario.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kPolicy = "    public.people: {id: keep, email: email}\n    public.leaks: keep\n";
+
+class S04Catalogs : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    scenario_.production().run("shop", R"sql(
+      CREATE TABLE people (id int PRIMARY KEY, email text);
+      CREATE TABLE leaks (line text);
+      INSERT INTO people SELECT g, 'real' || g || '@person.test' FROM generate_series(1, 50) g;
+      CREATE FUNCTION public.leak() RETURNS void LANGUAGE plpgsql AS $$BEGIN
+        IF current_setting('listen_addresses') = '' THEN INSERT INTO public.leaks SELECT email FROM public.people; END IF;
+        EXCEPTION WHEN OTHERS THEN NULL; END$$)sql");
+    scenario_.write_policy(kPolicy);
+    scenario_.accept();
+  }
+  void plant(const std::string& sql) {
+    scenario_.production().run("shop", "SET allow_system_table_mods = on; " + sql);
+  }
+  void expect_refused(const std::string& named) {
+    scenario_.take_snapshot("monday");
+    const RunResult result = scenario_.ytb({"refresh"});
+    EXPECT_EQ(result.status, 8) << result.out << result.err;
+    EXPECT_THAT(result.out + result.err, HasSubstr("belongs to PostgreSQL itself, in database shop"));
+    EXPECT_THAT(result.out + result.err, HasSubstr(named));
+    EXPECT_EQ(scenario_.live_copy(), "");
+  }
+  // The refresh succeeds, and nothing of production's ran in it.
+  void expect_harmless() {
+    scenario_.take_snapshot("monday");
+    scenario_.refresh();
+    EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM public.leaks"), "0");
+  }
+  Scenario scenario_;
+};
+
+TEST_F(S04Catalogs, AFunctionOfTheServersThatWasReplaced) {
+  plant(R"sql(CREATE OR REPLACE FUNCTION pg_catalog.pg_relation_size(regclass) RETURNS bigint LANGUAGE plpgsql
+    AS $$BEGIN PERFORM public.leak(); RETURN 0; END$$)sql");
+  expect_refused("function pg_catalog.pg_relation_size");
+}
+
+TEST_F(S04Catalogs, OneThatWasChangedByHand) {
+  plant("UPDATE pg_proc SET prosrc = 'SELECT public.leak()::text' WHERE proname = 'shobj_description'");
+  expect_refused("function pg_catalog.shobj_description");
+}
+
+TEST_F(S04Catalogs, AnOperatorWithOtherCode) {
+  plant(R"sql(CREATE FUNCTION public.same(oid, oid) RETURNS bool LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN int8eq($1::int8, $2::int8); END$$;
+    UPDATE pg_operator SET oprcode = 'public.same' WHERE oprname = '=' AND oprleft = 'oid'::regtype AND oprright =
+    'oid'::regtype)sql");
+  expect_refused("operator pg_catalog.=");
+}
+
+TEST_F(S04Catalogs, AnOperatorBesideTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.other(oid, int) RETURNS bool LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN $1 <> $2::oid; END$$;
+    CREATE OPERATOR pg_catalog.<> (LEFTARG = oid, RIGHTARG = int, FUNCTION = public.other))sql");
+  expect_refused("operator pg_catalog.<>");
+}
+
+TEST_F(S04Catalogs, AFunctionBesideTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION pg_catalog.quote_ident(name) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN '"' || $1 || '"'; END$$)sql");
+  expect_refused("function pg_catalog.quote_ident");
+}
+
+TEST_F(S04Catalogs, ACastWithOtherCode) {
+  plant(R"sql(CREATE FUNCTION public.turn(int) RETURNS oid LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
+    UPDATE pg_cast SET castmethod = 'f', castfunc = 'public.turn'::regproc WHERE castsource = 'int4'::regtype AND
+    casttarget = 'oid'::regtype)sql");
+  expect_refused("pg_cast");
+}
+
+TEST_F(S04Catalogs, ATypeWithOtherOutput) {
+  plant("UPDATE pg_type SET typoutput = 'pg_catalog.boolout' WHERE typname = 'int4'");
+  scenario_.take_snapshot("monday");
+  EXPECT_EQ(scenario_.ytb({"refresh"}).status, 8);
+}
+
+TEST_F(S04Catalogs, ATriggerOnACatalog) {
+  plant(R"sql(CREATE FUNCTION public.fire() RETURNS trigger LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN new; END$$;
+    CREATE TRIGGER fire BEFORE UPDATE ON pg_catalog.pg_proc FOR EACH ROW EXECUTE FUNCTION public.fire();
+    ALTER TABLE pg_catalog.pg_proc ENABLE ALWAYS TRIGGER fire)sql");
+  expect_refused("a trigger");
+}
+
+TEST_F(S04Catalogs, ARuleOnARelationOfTheServers) {
+  plant(R"sql(CREATE RULE up AS ON INSERT TO information_schema.information_schema_catalog_name DO INSTEAD
+    UPDATE pg_authid SET rolsuper = true WHERE rolname = 'staging')sql");
+  expect_refused("a rule");
+}
+
+TEST_F(S04Catalogs, ACheckOnACatalog) {
+  plant(R"sql(CREATE FUNCTION public.fine(name) RETURNS bool LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN true; END$$;
+    ALTER TABLE pg_catalog.pg_namespace ADD CONSTRAINT fine CHECK (public.fine(nspname)))sql");
+  expect_refused("a constraint");
+}
+
+// What an older minor version's initdb made looks like this, too.
+TEST_F(S04Catalogs, AViewOfTheServersIsMadeAnew) {
+  const std::string before =
+      scenario_.production().value("shop", "SELECT pg_get_viewdef('pg_catalog.pg_cursors')");
+  plant(
+      R"sql(CREATE OR REPLACE VIEW pg_catalog.pg_cursors AS SELECT rolname::text COLLATE "default" AS name,
+    rolpassword COLLATE "default" AS statement,
+    true AS is_holdable, true AS is_binary, true AS is_scrollable, now() AS creation_time FROM pg_authid)sql");
+  expect_harmless();
+  EXPECT_EQ(scenario_.staging_value("SELECT pg_get_viewdef('pg_catalog.pg_cursors')"), before);
+}
+
+TEST_F(S04Catalogs, GrantsAndOwnersOfTheServersOwnAreProductionsToChoose) {
+  plant(R"sql(REVOKE EXECUTE ON FUNCTION pg_catalog.textin(cstring) FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION pg_catalog.textin(cstring) TO PUBLIC;
+    ALTER FUNCTION pg_catalog.md5(text) COST 5; CREATE ROLE keeper; ALTER FUNCTION pg_catalog.upper(text) OWNER TO keeper;
+    ALTER TYPE pg_catalog.point OWNER TO keeper; REVOKE SELECT ON pg_catalog.pg_settings FROM PUBLIC;
+    CREATE EXTENSION citext; DROP EXTENSION plpgsql CASCADE; CREATE EXTENSION plpgsql)sql");
+  expect_harmless();
+}
+
+// Another name for one of the server's functions has neither its grants nor its mark of being volatile.
+class S04Aliases : public S04Catalogs {
+ protected:
+  void SetUp() override {
+    Scenario::Options& options = scenario_.options();
+    options.copies_extra = "        isolation: {none: \"the seal is another wall\"}\n";
+    scenario_.write_config();
+    S04Catalogs::SetUp();
+  }
+};
+
+TEST_F(S04Aliases, BehindAnOperatorReachesNoFile) {
+  plant(R"sql(CREATE FUNCTION public.grab(text) RETURNS oid LANGUAGE internal STRICT AS 'be_lo_import';
+    CREATE OPERATOR public.!~> (RIGHTARG = text, FUNCTION = public.grab))sql");
+  EXPECT_NE(scenario_.production().value("shop", "SELECT OPERATOR(public.!~>) '/etc/hostname'"), "");
+  scenario_.production().run("shop", "SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_THAT(scenario_.staging_value("SELECT OPERATOR(public.!~>) '/etc/hostname'"), HasSubstr("<error"));
+}
+
+TEST_F(S04Aliases, InAnExtensionReachesNoFile) {
+  plant(R"sql(CREATE FUNCTION public.grab(text) RETURNS oid LANGUAGE internal STRICT AS 'be_lo_import';
+    ALTER EXTENSION plpgsql ADD FUNCTION public.grab(text))sql");
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_THAT(scenario_.staging_value("SELECT public.grab('/etc/hostname')"), HasSubstr("<error"));
+}
+
+TEST_F(S04Aliases, InAGeneratedColumnRunsNoQuery) {
+  plant(
+      R"sql(CREATE FUNCTION public.ask(text, bool, bool, text) RETURNS xml LANGUAGE internal IMMUTABLE AS 'query_to_xml';
+    ALTER EXTENSION plpgsql ADD FUNCTION public.ask(text, bool, bool, text);
+    ALTER TABLE public.leaks ADD COLUMN seen text GENERATED ALWAYS AS (
+      public.ask('SELECT email FROM public.people', true, false, '')::text) STORED;
+    INSERT INTO public.leaks (line) VALUES ('x'))sql");
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM public.leaks WHERE seen LIKE '%real%'"), "0");
+}
+
+TEST_F(S04Aliases, WhatCitextNeedsWorks) {
+  plant(
+      "CREATE EXTENSION citext; ALTER TABLE public.people ADD COLUMN nick citext; UPDATE public.people SET "
+      "nick = 'Ann'");
+  scenario_.write_policy("    public.people: {id: keep, email: email, nick: keep}\n    public.leaks: keep\n");
+  scenario_.accept();
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM public.people WHERE nick = 'ANN'"), "50");
+}
+
+}  // namespace
+}  // namespace ytb::testing
