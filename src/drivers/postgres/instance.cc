@@ -101,11 +101,12 @@ Status check_socket_path(const ports::InstanceSpec& spec) {
 
 // OID 10 is ours, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, and no
 // event trigger, hook or check of production's runs.
-std::vector<std::string> shut_statements() {
+// `verifier`: of the password that our own role has as long as the copy is closed.
+std::vector<std::string> shut_statements(const std::string& verifier) {
   return {
       "UPDATE pg_authid SET rolsuper = true, rolinherit = true, rolcreaterole = true, rolcreatedb = true, "
-      "rolbypassrls = true, rolcanlogin = true, rolconnlimit = -1, rolpassword = NULL, rolvaliduntil = NULL "
-      "WHERE oid = 10",
+      "rolbypassrls = true, rolcanlogin = true, rolconnlimit = -1, rolvaliduntil = NULL, rolpassword = " +
+          hex_literal(verifier) + " WHERE oid = 10",
       "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE oid <> 10 AND (rolcanlogin OR "
       "rolpassword IS NOT NULL)",
       // Event triggers that fire at logins; unknown, and so harmlessly refused, before 17. Each database's
@@ -123,6 +124,28 @@ std::string shut_check(const std::string& admin_role) {
       "rolcanlogin) AS "
       "ytb",
       hex_literal(admin_role));
+}
+
+// Beside the data folder, where no server of a copy looks: code of production's may run as our own user, who
+// could otherwise log in as our role by who he is.
+std::string admin_password_file(const ports::InstanceSpec& spec) {
+  return os::join_path(spec.root, "closed.password");
+}
+
+Result<Secret> read_admin_password(const ports::InstanceSpec& spec) {
+  constexpr size_t kPasswordBytesMax = 1024;
+  YTB_ASSIGN(std::string text, os::read_file(admin_password_file(spec), kPasswordBytesMax));
+  return Secret(std::move(text));
+}
+
+// Makes the password where there is none. It is random: no iterations are needed to slow down guesses.
+Result<std::string> admin_verifier(const ports::InstanceSpec& spec) {
+  constexpr size_t kPasswordBytes = 32;
+  constexpr size_t kSaltBytes = 16;
+  const std::string file = admin_password_file(spec);
+  if (!os::exists(file)) YTB_TRY(os::write_file(file, to_hex(random_key(kPasswordBytes).reveal())));
+  YTB_ASSIGN(Secret password, read_admin_password(spec));
+  return scram_verifier(password, random_key(kSaltBytes).reveal(), 1);
 }
 
 // What hand-over has to know first; bytes as hex. Half-dropped databases (datconnlimit = -2) admit nobody and
@@ -251,8 +274,9 @@ class HandOver {
   Status run() {
     YTB_ASSIGN(std::string seen, run_in("", {kListDatabases, kListPrepared}));
     YTB_TRY(roll_back_prepared(seen));
+    YTB_ASSIGN(std::string verifier, admin_verifier(spec_));
     std::vector<std::string> statements = hand_over_role(spec_.admin_role, spec_.engine_major);
-    for (std::string& statement : shut_statements()) statements.push_back(std::move(statement));
+    for (std::string& statement : shut_statements(verifier)) statements.push_back(std::move(statement));
     statements.push_back(
         fmt::format("SELECT label AS ytb_under_way FROM pg_shseclabel WHERE objoid = 10 AND provider = '{}'",
                     kLabelUnderWay));
@@ -336,8 +360,8 @@ Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
   YTB_TRY(set_mode(spec.run(), 0700));
   YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
   YTB_ASSIGN(std::string os_user, our_name());
-  return write_configuration(spec, limits, Door::kClosed, closed_hba(),
-                             closed_ident({spec.admin_role}, os_user));
+  return write_configuration(spec, limits, Door::kClosed, closed_hba(spec.admin_role),
+                             closed_ident({}, os_user));
 }
 
 Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progress& progress,
@@ -414,6 +438,7 @@ Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
   YTB_TRY(os::remove_file(log_file(spec, Door::kClosed)));
   YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
   YTB_TRY(set_mode(spec.run(), 0755));
+  YTB_TRY(os::remove_file(admin_password_file(spec)));
   return write_configuration(spec, limits, Door::kOpen, hba, "");
 }
 
@@ -510,6 +535,10 @@ Result<ports::SessionTarget> PostgresInstance::session(const ports::InstanceSpec
   ports::SessionTarget target;
   target.parameters = {{"host", spec.run()}, {"port", std::to_string(spec.port)}, {"user", spec.admin_role}};
   target.label = "copy " + spec.copy_id;
+  // None: another version of this program began the copy, and the server knows us by our user.
+  if (os::exists(admin_password_file(spec))) {
+    YTB_ASSIGN(target.password, read_admin_password(spec));
+  }
   return target;
 }
 

@@ -158,6 +158,10 @@ TEST_F(Instance, goes_from_backup_to_open_door) {
   EXPECT_FALSE(logs_in("127.0.0.1", spec_.port, "postgres", "old"));
   EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "app", "old"));
   EXPECT_FALSE(logs_in(spec_.run(), spec_.port, "postgres", "old"));
+  // Who we are is not enough: code of production's may run in there as the very same user.
+  auto without = kind_.session(spec_);
+  without->password = Secret();
+  EXPECT_FALSE(Connection::open(*without, "postgres", SessionKind::kCopy).ok());
 
   {
     auto target = kind_.session(spec_);

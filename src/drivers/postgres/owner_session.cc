@@ -66,12 +66,10 @@ OwnerSessions::OwnerSessions(const ports::SessionTarget& target, Connection& our
                              const StopFlag& stop)
     : target_(target), ours_(ours), database_(std::move(database)), stop_(stop) {}
 
-// Our own role stays in the first line: a file that was written by half still lets us in.
 Status OwnerSessions::admit_all() {
   YTB_ASSIGN(os::User ourselves, os::find_user(""));
   YTB_ASSIGN(Rows roles,
-             ours_.query("SELECT rolname, rolname = session_user FROM pg_catalog.pg_authid WHERE oid = 10 OR "
-                         "oid >= 16384 ORDER BY rolname <> session_user, oid"));
+             ours_.query("SELECT rolname FROM pg_catalog.pg_authid WHERE oid >= 16384 ORDER BY oid"));
   std::vector<std::string> names;
   for (int row = 0; row < roles.count(); ++row) {
     if (ident_can_carry(roles.at(row, 0))) names.push_back(roles.text(row, 0));

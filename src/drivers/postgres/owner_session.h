@@ -1,7 +1,7 @@
 // Sessions authenticated as roles of production, inside a closed copy: what their code computes runs with
 // their rights and no others. (A SET ROLE of ours is no wall: code that says RESET ROLE is us again.)
 //
-// The closed copy's pg_hba.conf lets in every role that pg_ident.conf maps to our own operating system user,
+// The closed copy's pg_hba.conf admits every role that pg_ident.conf maps to our own operating system user,
 // but no role may log in. LOGIN, and whatever else the way in asks for (connection limits, CONNECT), is lent
 // for the moment of connecting and taken back at once. What is lent is recorded; take_back() is for what a
 // killed run left.

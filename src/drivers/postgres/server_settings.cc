@@ -320,9 +320,12 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   return out;
 }
 
-std::string closed_hba() {
-  return "# Closed: only the user that yesterdaytabase runs as. No role of production's may log in.\n"
-         "local all all peer map=yesterdaytabase\n";
+std::string closed_hba(const std::string& admin_role) {
+  return fmt::format(
+      "# Closed: yesterdaytabase by its password, for code inside may run as the same user; roles that it is "
+      "lent,\n"
+      "# by who it is.\nlocal all {} scram-sha-256\nlocal all all peer map=yesterdaytabase\n",
+      hba_quoted(admin_role));
 }
 
 std::string closed_ident(const std::vector<std::string>& roles, std::string_view os_user) {
