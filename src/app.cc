@@ -294,7 +294,10 @@ bool choose_newest(postgres::PostgresInstance& kind, ports::InstanceSpec& spec) 
 }
 
 std::string describe(const model::Isolation& isolation) {
-  return isolation.sealed() ? "sealed: tried on this host" : "none, because: " + isolation.reason;
+  if (isolation.sealed()) return "sealed: tried on this host";
+  const bool weak = isolation.kind == model::Isolation::Kind::kWeak;
+  return fmt::format("{}{}, because: {}", isolation.name(), weak ? ": tried on this host" : "",
+                     isolation.reason);
 }
 
 std::vector<cli::CheckLine> check_place(const Clock& clock, const config::ProductionConfig& production) {

@@ -72,6 +72,16 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
   return rows;
 }
 
+std::string isolation_word(const config::ProductionConfig& production) {
+  return config::is_aws(production) ? std::string() : production.copies.isolation.name();
+}
+
+std::string loose_isolation(const config::ProductionConfig& production) {
+  const model::Isolation& isolation = production.copies.isolation;
+  if (config::is_aws(production) || isolation.sealed()) return {};
+  return fmt::format("{}, because: {}", isolation.name(), printable(isolation.reason));
+}
+
 std::string how_to_connect(const model::Observed& observed) {
   return observed.alias.known() ? observed.alias->connect : std::string();
 }

@@ -38,7 +38,8 @@ constexpr std::string_view kMaskingMissing =
     "data as it is, write down why (masking: {none: \"the reason\"})";
 
 constexpr std::string_view kIsolationWrong =
-    "'isolation' is sealed, or, where the host allows no namespaces, {none: \"the reason\"}";
+    "'isolation' is sealed, or, where the host allows no namespaces, {weak: \"the reason\"} or {none: \"the "
+    "reason\"}";
 
 class ConfigReader {
  public:
@@ -201,7 +202,7 @@ class ConfigReader {
     return copies;
   }
 
-  // isolation: sealed, or {none: "a written reason"}
+  // isolation: sealed, {weak: "a written reason"} or {none: "a written reason"}
   model::Isolation read_isolation(MapReader& reader) {
     model::Isolation isolation;
     const YamlNode* node = reader.take("isolation");
@@ -214,12 +215,16 @@ class ConfigReader {
       return isolation;
     }
     MapReader block(diagnostics_, *node, "'isolation'");
-    const YamlNode* none = node->find("none");
-    isolation.kind = model::Isolation::Kind::kNone;
-    isolation.reason = trim(block.text("none"));
-    if (none == nullptr) block.complain(std::string(kIsolationWrong));
-    if (none != nullptr && isolation.reason.size() < kReasonMin) {
-      diagnostics_.add(none->mark, "'none' takes a written reason: it goes into every proof", none->width());
+    const bool weak = node->find("weak") != nullptr;
+    const std::string word = weak ? "weak" : "none";
+    const YamlNode* chosen = node->find(word);
+    isolation.kind = weak ? model::Isolation::Kind::kWeak : model::Isolation::Kind::kNone;
+    isolation.reason = trim(block.text(word));
+    if (chosen == nullptr) block.complain(std::string(kIsolationWrong));
+    if (chosen != nullptr && isolation.reason.size() < kReasonMin) {
+      diagnostics_.add(chosen->mark,
+                       fmt::format("'{}' takes a written reason: it goes into every proof", word),
+                       chosen->width());
     }
     block.finish();
     return isolation;

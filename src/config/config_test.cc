@@ -177,8 +177,10 @@ TEST(ConfigTest, CopiesAreSealedUnlessAReasonIsWritten) {
   EXPECT_TRUE(isolation("isolation: sealed").sealed());
   EXPECT_FALSE(isolation("isolation: {none: \"a container of the CI\"}").sealed());
   EXPECT_EQ(isolation("isolation: {none: \"a container of the CI\"}").reason, "a container of the CI");
+  EXPECT_EQ(isolation("isolation: {weak: \"a container of the CI\"}").kind, model::Isolation::Kind::kWeak);
   for (const char* wrong :
-       {"isolation: none", "isolation: {none: no}", "isolation: {}", "isolation: {weak: \"a reason\"}"}) {
+       {"isolation: none", "isolation: {none: no}", "isolation: {}", "isolation: {weak: no}",
+        "isolation: {weak: \"a container of the CI\", none: \"a container of the CI\"}"}) {
     EXPECT_FALSE(parse_config(with(wrong), "ytb.yaml").ok()) << wrong;
   }
   EXPECT_THAT(error_of(with("isolation: none")), HasSubstr("{none: \"the reason\"}"));

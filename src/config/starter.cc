@@ -95,7 +95,8 @@ std::string starter_config(const ProductionConfig& values) {
           line("run_as", values.copies.run_as, "postgres   # the user that copies run as; never root");
   text += fmt::format("        ports: {}-{}\n", values.copies.port_first, values.copies.port_last);
   if (!values.copies.isolation.sealed())
-    text += fmt::format("        isolation: {{none: {}}}\n", quoted(values.copies.isolation.reason));
+    text += fmt::format("        isolation: {{{}: {}}}\n", values.copies.isolation.name(),
+                        quoted(values.copies.isolation.reason));
   text += "    alias:\n      socket:\n";
   text += "        " + line("directory", values.alias.directory, "alias   # what staging users put in host=");
   text += "        " + line("listen", values.alias.listen, "0.0.0.0:6432   # forwarded by `ytb serve`");

@@ -7,9 +7,13 @@
 namespace ytb::model {
 
 struct Isolation {
-  enum class Kind { kSealed, kNone } kind = Kind::kSealed;
-  std::string reason;  // with kNone: why, in the config's words; the proof quotes it
+  // kWeak: no other files and no connections, but the host's processes and shared memory are within reach.
+  enum class Kind { kSealed, kWeak, kNone } kind = Kind::kSealed;
+  std::string reason;  // unless sealed: why, in the config's words; the proof quotes it
   [[nodiscard]] bool sealed() const { return kind == Kind::kSealed; }
+  [[nodiscard]] std::string name() const {
+    return sealed() ? "sealed" : kind == Kind::kWeak ? "weak" : "none";
+  }
 };
 
 }  // namespace ytb::model

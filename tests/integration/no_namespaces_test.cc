@@ -13,6 +13,7 @@
 namespace ytb::testing {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -73,14 +74,25 @@ TEST_F(NoNamespaces, ASealThatTheConfigAsksForIsRefusedBeforeAnythingIsRestored)
 
 // Nothing outside a seal ends a server's sessions with it: they are found, as root too, though it may not
 // look at the processes of others.
-TEST_F(NoNamespaces, ACopyWithoutASealIsMadeAndHealedAfterItsServerWasKilled) {
+class CopyWithoutASeal : public NoNamespaces, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(CopyWithoutASeal, IsMadeAndHealedAfterItsServerWasKilled) {
+  const std::string word = GetParam();
+  if (word == "weak" && postgres_major() < 15) GTEST_SKIP() << "a weak wall is for 15 and later";
   Scenario::Options options;
-  options.copies_extra = "        isolation: {none: \"a container without namespaces\"}\n";
+  options.copies_extra = fmt::format("        isolation: {{{}: \"a container without namespaces\"}}\n", word);
   Scenario scenario(options);
   fill(scenario);
+  const std::string said = word + ", because: a container without namespaces";
+  RunResult checked = ytb(scenario.config_file(), {"check"});
+  ASSERT_EQ(checked.status, 0) << checked.out << checked.err;
+  EXPECT_THAT(checked.out,
+              AnyOf(HasSubstr(said), HasSubstr("weak: tried on this host, because: a container")));
   RunResult made = ytb(scenario.config_file(), {"refresh"});
   ASSERT_EQ(made.status, 0) << made.out << made.err;
-  EXPECT_THAT(scenario.proof(), HasSubstr("isolation: none, because: a container without namespaces"));
+  for (const RunResult& shown : {made, ytb(scenario.config_file(), {"status"})})
+    EXPECT_THAT(shown.out, HasSubstr("isolation   " + said));
+  EXPECT_THAT(scenario.proof(), HasSubstr("isolation: " + said));
   EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM users"), "1");
   run_program({"sh", "-c",
                "\"$0\" -XAtqc 'SET statement_timeout = 0' -c 'DO $x$ BEGIN LOOP END LOOP; END $x$' "
@@ -102,6 +114,9 @@ TEST_F(NoNamespaces, ACopyWithoutASealIsMadeAndHealedAfterItsServerWasKilled) {
   EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM users"), "1");
   EXPECT_EQ(ytb(scenario.config_file(), {"teardown", "--yes"}).status, 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Walls, CopyWithoutASeal, ::testing::Values("weak", "none"),
+                         [](const auto& of) { return std::string(of.param); });
 
 }  // namespace
 }  // namespace ytb::testing

@@ -48,6 +48,8 @@ constexpr std::array kStepNames{"reset the signals of",
                                 "name its host",
                                 "enter its root",
                                 "take its privileges",
+                                "restrict by Landlock",
+                                "filter the system calls of",
                                 ""};
 
 struct Report {
@@ -97,9 +99,9 @@ void switch_user(const Child& child) {
 std::vector<std::string> environment_for(const Command& command, const User& user) {
   std::map<std::string, std::string> variables{{"LC_ALL", "C"}, {"TZ", "UTC"}};
   const char* path = ::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
-  const bool sealed = command.enclosure != nullptr && command.enclosure->sealed;
-  variables["PATH"] = sealed ? kPathSealed : path != nullptr ? path : kPathDefault;
-  variables["HOME"] = sealed ? "/" : user.home;
+  const bool confined = command.enclosure != nullptr && command.enclosure->confinement != Confinement::kNone;
+  variables["PATH"] = confined ? kPathSealed : path != nullptr ? path : kPathDefault;
+  variables["HOME"] = confined ? "/" : user.home;
   variables["USER"] = user.name;
   // The sanitizers' options must reach programs of ours that tests start.
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
@@ -186,14 +188,18 @@ pid_t fork_child(const Child& child) {
 void become(const Child& child, int report_fd) {
   reset_signals();
   if (child.new_session ? ::setsid() < 0 : ::setpgid(0, 0) != 0) fail(report_fd, Step::kSession, errno);
+  if (child.weak) enter_landlock(*child.weak, report_fd);
   if (!place_descriptors(child, report_fd)) fail(report_fd, Step::kDescriptors, errno);
   if (child.go_fd >= 0) forbid_core_files();
   if (child.sealed) {
     enter_sealed_root(*child.sealed, kReportFd);
     drop_bounding_set(kReportFd);
+  } else if (child.weak && ::geteuid() == 0) {
+    drop_bounding_set(kReportFd);
   }
   switch_user(child);
   if (child.sealed) give_up_privileges(kReportFd);
+  if (child.weak) enter_filter(*child.weak, kReportFd);
   // After the switch, which clears it (prctl(2)).
   if (child.death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, child.death_signal) != 0) fail(kReportFd, Step::kSignals, errno);
@@ -225,6 +231,8 @@ Error error_of(const Report& report, const Command& command) {
   const char* name = kStepNames.at(static_cast<size_t>(report.step));
   const std::string program = command.argv.front();
   if (step < Step::kMap) return system_error(name, program, report.error);
+  if (step == Step::kRestrict || step == Step::kFilter)
+    return system_error(name, program, report.error, Code::kUnsupported);
   std::string what = report.subject[0] == '\0' ? name : fmt::format("{} {}", name, printable(report.subject));
   Error error = system_error("seal", program, report.error, Code::kUnsupported);
   error.message = fmt::format("cannot seal {}: {}: {}", name_in(program), what,
@@ -236,7 +244,7 @@ Error error_of(const Report& report, const Command& command) {
 }  // namespace
 
 Error fork_error(const Command& command, int error_number) {
-  if (command.enclosure == nullptr || !command.enclosure->sealed)
+  if (command.enclosure == nullptr || command.enclosure->confinement != Confinement::kSealed)
     return system_error("fork for", command.argv.front(), error_number);
   // clone(2) says ENOSPC, or EUSERS, where a limit is reached: no disk is meant.
   const bool limit = error_number == ENOSPC || error_number == EUSERS;
@@ -258,13 +266,17 @@ Status Admission::prepare(const Command& command, Child& child) {
   go_write_ = Descriptor(ends[1]);
   child.go_fd = go_read_.get();
   child.lock_fd = tenancy_->descriptor();
-  if (!enclosure.sealed) return {};
+  if (enclosure.confinement == Confinement::kNone) return {};
+  child.groups.clear();
+  if (enclosure.confinement == Confinement::kWeak) {
+    YTB_ASSIGN(child.weak, plan_weak_wall(enclosure));
+    return {};
+  }
   YTB_ASSIGN(User server, find_user(command.run_as));
   YTB_ASSIGN(User ourselves, find_user(""));
   std::vector<User> names{server};
   if (ourselves.uid != server.uid) names.push_back(ourselves);
   YTB_ASSIGN(child.sealed, plan_seal(enclosure, names));
-  child.groups.clear();
   return {};
 }
 
@@ -286,11 +298,11 @@ Status Admission::admit(pid_t child, int report_fd, const Command& command,
                  .retry = Retry::kLater};
   }
   if (static_cast<Step>(report->step) != Step::kReady) return error_of(*report, command);
-  if (enclosure.sealed) {
-    auto seen = look_at_seal(child, enclosure);
+  if (enclosure.confinement != Confinement::kNone) {
+    auto seen = look_at_confinement(child, enclosure);
     if (!seen.ok()) return std::move(seen).error();
   }
-  YTB_TRY(tenancy_->record(child, enclosure.sealed));
+  YTB_TRY(tenancy_->record(child, enclosure.confinement));
   if (command.when_alone) YTB_TRY(command.when_alone());
   if (before_exec) YTB_TRY(before_exec());
   const char go = 1;

@@ -15,6 +15,7 @@
 #include "drivers/os/seal.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
+#include "drivers/os/weak_wall.h"
 
 namespace ytb::os::internal {
 
@@ -36,6 +37,7 @@ struct Child {
   int go_fd = -1;
   int lock_fd = -1;  // stays open in the program and in what it starts
   std::optional<SealedRoot> sealed;
+  std::optional<WeakWall> weak;
 };
 
 // What a child was doing when it failed.
@@ -58,6 +60,8 @@ enum class Step : int {
   kName,
   kPivot,
   kPrivileges,
+  kRestrict,
+  kFilter,
   kReady,  // no failure: it waits to be admitted
 };
 // In the child: reports and ends.

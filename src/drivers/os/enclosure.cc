@@ -85,11 +85,16 @@ Status check_namespaces(pid_t pid) {
   return {};
 }
 
-Status check_privileges(pid_t pid) {
+Status check_privileges(pid_t pid, Confinement confinement) {
   YTB_ASSIGN(std::string status, read_proc(pid, "status"));
   if (status_field(status, "NoNewPrivs") != "1") return not_sealed(pid, "it could gain privileges");
+  const bool weak = confinement == Confinement::kWeak;
+  if (weak && status_field(status, "Seccomp") != "2")
+    return not_sealed(pid, "no filter of system calls is on");
   for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
     std::string value = status_field(status, set);
+    // Only who may set capabilities can empty it; nobody gains any from it without new privileges.
+    if (weak && !running_as_root() && set == std::string_view("CapBnd")) continue;
     if (value.empty() || value.find_first_not_of('0') != std::string::npos)
       return not_sealed(pid, fmt::format("{} is {}", set, printable(value)));
   }
@@ -182,9 +187,15 @@ std::string number_in(const char* path) {
 
 }  // namespace
 
-Result<std::string> look_at_seal(pid_t pid, const Enclosure& enclosure) {
+Result<std::string> look_at_confinement(pid_t pid, const Enclosure& enclosure) {
+  if (enclosure.confinement == Confinement::kNone) return not_sealed(pid, "nothing confines it");
+  if (enclosure.confinement == Confinement::kWeak) {
+    YTB_TRY(check_privileges(pid, enclosure.confinement));
+    return std::string(
+        "Landlock and a filter of system calls, tried by itself before it began, no capability");
+  }
   YTB_TRY(check_namespaces(pid));
-  YTB_TRY(check_privileges(pid));
+  YTB_TRY(check_privileges(pid, enclosure.confinement));
   YTB_TRY(check_network(pid));
   YTB_ASSIGN(Mounts mounts, check_mounts(pid, enclosure));
   return fmt::format(

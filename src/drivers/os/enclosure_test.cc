@@ -95,7 +95,7 @@ TEST_F(Sealed, SeesItsFolderAndNothingElseOfTheHost) {
 }
 
 TEST_F(Sealed, ControlWithoutASealEverythingIsSeen) {
-  enclosure_.sealed = false;
+  enclosure_.confinement = Confinement::kNone;
   EXPECT_EQ(said("cat " + folder_.path() + "/secret"), "key");
   EXPECT_THAT(said("ls /proc"), HasSubstr("self"));
 }
@@ -104,8 +104,8 @@ TEST_F(Sealed, OnlyOneAtATimeWorksInAFolder) {
   auto first = spawn("sleep 1000");
   ASSERT_TRUE(first.ok()) << to_string(first.error());
   EXPECT_EQ(occupant().pid(), *first);
-  for (bool sealed : {true, false}) {
-    enclosure_.sealed = sealed;
+  for (Confinement confinement : {Confinement::kSealed, Confinement::kNone}) {
+    enclosure_.confinement = confinement;
     EXPECT_EQ(spawn("sleep 1000").error().code, Code::kBusy);
     EXPECT_EQ(sh("true").error().code, Code::kBusy);
   }
@@ -113,7 +113,7 @@ TEST_F(Sealed, OnlyOneAtATimeWorksInAFolder) {
   EXPECT_EQ(last_occupant(folder_.path()).value()->unsealed_runs, 0U);
   occupant().signal(SIGKILL);
   EXPECT_TRUE(Tenancy::take(folder_.path(), "test", seconds(5)).ok());
-  enclosure_.sealed = true;
+  enclosure_.confinement = Confinement::kSealed;
   EXPECT_TRUE(sh("true").ok());
 }
 
@@ -155,7 +155,7 @@ TEST_F(Sealed, ItOutlivesItsStarterAndItsEndTakesAllWithIt) {
 }
 
 TEST_F(Sealed, WhatOneThatWasNotSealedLeftBehindIsEnded) {
-  enclosure_.sealed = false;
+  enclosure_.confinement = Confinement::kNone;
   ASSERT_TRUE(spawn("sleep 1000 & exec sleep 1000").ok());
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   Occupant found = occupant();
@@ -222,13 +222,13 @@ TEST_F(Sealed, PagesAreWrittenBesideTheirServerOnlyAndNothingBeginsMeanwhile) {
 TEST_F(Sealed, IsLookedAtFromOutside) {
   auto pid = spawn("sleep 1000");
   ASSERT_TRUE(pid.ok());
-  auto seen = look_at_seal(*pid, enclosure_);
+  auto seen = look_at_confinement(*pid, enclosure_);
   ASSERT_TRUE(seen.ok()) << to_string(seen.error());
   EXPECT_THAT(*seen, HasSubstr(folder_ / "data"));
   Enclosure less = enclosure_;
   less.writable.clear();
-  EXPECT_THAT(look_at_seal(*pid, less).error().message, HasSubstr("it sees " + (folder_ / "data")));
-  EXPECT_THAT(look_at_seal(::getpid(), enclosure_).error().message, HasSubstr("namespace is ours"));
+  EXPECT_THAT(look_at_confinement(*pid, less).error().message, HasSubstr("it sees " + (folder_ / "data")));
+  EXPECT_THAT(look_at_confinement(::getpid(), enclosure_).error().message, HasSubstr("namespace is ours"));
 }
 
 TEST_F(Sealed, WhatCannotBeginSaysWhy) {

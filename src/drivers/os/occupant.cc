@@ -74,6 +74,13 @@ Result<std::optional<uint64_t>> start_ticks_of(pid_t pid) {
   return Error{.code = Code::kExternal, .message = fmt::format("{} is not understood", path), .hint = {}};
 }
 
+std::optional<Confinement> confinement_from(const std::optional<std::string>& word) {
+  for (Confinement each : {Confinement::kSealed, Confinement::kWeak, Confinement::kNone}) {
+    if (word && *word == name_of(each)) return each;
+  }
+  return std::nullopt;
+}
+
 std::string pid_namespace_of(pid_t pid) {
   auto link = process_link(pid, "ns/pid");
   return link.ok() ? *link : std::string();
@@ -124,13 +131,14 @@ Result<std::optional<OccupantRecord>> last_occupant(const std::string& folder) {
   auto pid = number("pid", std::numeric_limits<pid_t>::max());
   auto ticks = number("start_ticks", std::numeric_limits<uint64_t>::max());
   auto sealed_runs = number("sealed_runs", kRunsMax);
+  auto weak_runs = number("weak_runs", kRunsMax);
   auto unsealed_runs = number("unsealed_runs", kRunsMax);
   auto boot = word("boot_id");
   auto name_space = word("pid_namespace");
   auto purpose = word("purpose");
-  auto sealed = json.find("sealed");
-  if (!format || !pid || !ticks || !sealed_runs || !unsealed_runs || !boot || !name_space || !purpose ||
-      sealed == json.end() || !sealed->is_boolean()) {
+  auto confinement = confinement_from(word("confinement"));
+  if (!format || !pid || !ticks || !sealed_runs || !weak_runs || !unsealed_runs || !boot || !name_space ||
+      !purpose || !confinement) {
     return damaged(folder);
   }
   return std::optional<OccupantRecord>(
@@ -139,8 +147,9 @@ Result<std::optional<OccupantRecord>> last_occupant(const std::string& folder) {
                      .boot_id = *boot,
                      .pid_namespace = *name_space,
                      .purpose = *purpose,
-                     .sealed = sealed->get<bool>(),
+                     .confinement = *confinement,
                      .sealed_runs = static_cast<uint32_t>(*sealed_runs),
+                     .weak_runs = static_cast<uint32_t>(*weak_runs),
                      .unsealed_runs = static_cast<uint32_t>(*unsealed_runs)});
 }
 
@@ -211,22 +220,25 @@ Result<Tenancy> Tenancy::take(const std::string& folder, std::string_view purpos
   return Tenancy(folder, std::string(purpose), std::move(lock), std::move(pages));
 }
 
-Status Tenancy::record(pid_t pid, bool sealed) const {
+Status Tenancy::record(pid_t pid, Confinement confinement) const {
   YTB_ASSIGN(std::optional<OccupantRecord> before, last_occupant(folder_));
   YTB_ASSIGN(std::optional<uint64_t> ticks, start_ticks_of(pid));
   if (!ticks) {
     return Error{.code = Code::kExternal, .message = fmt::format("process {} has ended", pid), .hint = {}};
   }
   YTB_ASSIGN(std::string boot, boot_id());
-  nlohmann::ordered_json json{{"format", kFormat},
-                              {"pid", static_cast<uint64_t>(pid)},
-                              {"start_ticks", *ticks},
-                              {"boot_id", boot},
-                              {"pid_namespace", pid_namespace_of(pid)},
-                              {"purpose", purpose_},
-                              {"sealed", sealed},
-                              {"sealed_runs", (before ? before->sealed_runs : 0U) + (sealed ? 1U : 0U)},
-                              {"unsealed_runs", (before ? before->unsealed_runs : 0U) + (sealed ? 0U : 1U)}};
+  auto counted = [&](uint32_t runs, Confinement of) { return runs + (of == confinement ? 1U : 0U); };
+  nlohmann::ordered_json json{
+      {"format", kFormat},
+      {"pid", static_cast<uint64_t>(pid)},
+      {"start_ticks", *ticks},
+      {"boot_id", boot},
+      {"pid_namespace", pid_namespace_of(pid)},
+      {"purpose", purpose_},
+      {"confinement", name_of(confinement)},
+      {"sealed_runs", counted(before ? before->sealed_runs : 0, Confinement::kSealed)},
+      {"weak_runs", counted(before ? before->weak_runs : 0, Confinement::kWeak)},
+      {"unsealed_runs", counted(before ? before->unsealed_runs : 0, Confinement::kNone)}};
   return write_file(record_file(folder_), write_json(json, 2) + "\n");
 }
 

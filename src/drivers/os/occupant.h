@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "drivers/os/confinement.h"
 #include "drivers/os/descriptor.h"
 
 namespace ytb::os {
@@ -27,9 +28,10 @@ struct OccupantRecord {
   std::string boot_id;        // of the host
   std::string pid_namespace;  // "pid:[4026531836]"; "" where it may not be read
   std::string purpose;
-  bool sealed = false;
+  Confinement confinement = Confinement::kNone;
   // Since the folder was empty, this one included.
   uint32_t sealed_runs = 0;
+  uint32_t weak_runs = 0;
   uint32_t unsealed_runs = 0;
 };
 
@@ -64,7 +66,7 @@ class Tenancy {
   static Result<Tenancy> take(const std::string& folder, std::string_view purpose, Duration patience = {});
   [[nodiscard]] int descriptor() const { return lock_.get(); }
   // Writes down who works there from now on.
-  Status record(pid_t pid, bool sealed) const;
+  Status record(pid_t pid, Confinement confinement) const;
 
  private:
   Tenancy(std::string folder, std::string purpose, Descriptor lock, Descriptor pages)

@@ -287,6 +287,48 @@ TEST_F(Instance, a_sealed_server_sees_nothing_of_its_host) {
   EXPECT_EQ(kind_.isolation(spec_)->outcome, model::Outcome::kFailed);
 }
 
+// Where there are no namespaces: files and connections are held, and the proof never says that it is sealed.
+TEST_F(Instance, a_server_behind_a_weak_wall_reaches_no_other_file_and_no_socket) {
+  spec_.isolation = {.kind = model::Isolation::Kind::kWeak, .reason = "a test of the weak wall"};
+  Status can = kind_.check_isolation(spec_);
+  if (!can.ok() && testing::postgres_major() < 15) {
+    EXPECT_THAT(can.error().message, HasSubstr("need a network socket"));
+    return;
+  }
+  if (!can.ok()) GTEST_SKIP() << to_string(can.error());
+  const std::string other = folder_.make_for_server("another");
+  std::ofstream(other + "/secret") << "raw";
+  restore();
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  Status recovered = kind_.recover(spec_, progress_, stop_);
+  ASSERT_TRUE(recovered.ok()) << to_string(recovered.error());
+  Status started = kind_.start_closed(spec_);
+  ASSERT_TRUE(started.ok()) << to_string(started.error());
+  auto session = Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok()) << to_string(session.error());
+  EXPECT_EQ(*session->value("SHOW dynamic_shared_memory_type"), "mmap");
+  EXPECT_EQ(*session->value("SELECT count(*) FROM generate_series(1, 3)"), "3");
+  for (const std::string& held :
+       {std::string("SELECT pg_read_file('/etc/hostname')"),
+        std::string("SELECT pg_read_file('/proc/1/status')"), "SELECT pg_ls_dir('" + other + "')",
+        "SELECT pg_read_file('" + spec_.root + "/seal.json')",
+        "SELECT pg_ls_dir('" + production_->socket_directory() + "')",
+        std::string("SELECT pg_ls_dir('/dev/shm')"), std::string("COPY (SELECT 1) TO PROGRAM 'cat'"),
+        std::string("COPY (SELECT 1) TO '/tmp/ytb-weak'"), std::string("CREATE EXTENSION hstore")}) {
+    EXPECT_FALSE(session->query(held).ok()) << held;
+  }
+  EXPECT_TRUE(session->query("SELECT pg_ls_dir('.')").ok());
+  Result<model::Check> check = kind_.isolation(spec_);
+  ASSERT_TRUE(check.ok()) << to_string(check.error());
+  EXPECT_EQ(check->outcome, model::Outcome::kNotCheckable) << check->detail;
+  EXPECT_THAT(check->detail, HasSubstr("isolation: weak, because: a test of the weak wall"));
+  // Weak runs do not make a copy that was sealed from its first start on.
+  spec_.isolation = {};
+  if (kind_.check_isolation(spec_).ok()) {
+    EXPECT_EQ(kind_.isolation(spec_)->outcome, model::Outcome::kFailed);
+  }
+}
+
 TEST_F(Instance, a_second_start_and_a_single_user_run_against_a_live_copy_are_refused) {
   restore();
   ASSERT_TRUE(kind_.neutralise(spec_).ok());

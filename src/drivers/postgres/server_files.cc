@@ -123,6 +123,18 @@ Result<std::vector<std::string>> visible_files(const std::string& bin_dir,
   return needed;
 }
 
+os::Confinement confinement_of(const model::Isolation& isolation) {
+  switch (isolation.kind) {
+    case model::Isolation::Kind::kSealed:
+      return os::Confinement::kSealed;
+    case model::Isolation::Kind::kWeak:
+      return os::Confinement::kWeak;
+    case model::Isolation::Kind::kNone:
+      break;
+  }
+  return os::Confinement::kNone;
+}
+
 }  // namespace
 
 Result<std::string> server_program(const std::string& bin_dir) {
@@ -133,9 +145,9 @@ Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::
                                     std::string_view purpose) {
   os::Enclosure enclosure{.folder = spec.root,
                           .purpose = std::string(purpose),
-                          .sealed = spec.isolation.sealed(),
+                          .confinement = confinement_of(spec.isolation),
                           .writable = {spec.data(), spec.run(), spec.root + "/tablespaces"}};
-  if (enclosure.sealed) {
+  if (enclosure.confinement != os::Confinement::kNone) {
     YTB_ASSIGN(enclosure.visible, visible_files(bin_dir, spec.extensions));
   }
   return enclosure;

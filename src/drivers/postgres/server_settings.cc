@@ -22,7 +22,10 @@ constexpr size_t kValueBytesMax = 1000;
 // What initdb finds out for a new cluster, and a backup does not bring, of a server that is not sealed
 // (inside a seal there is a /dev/shm): chroots and small containers have none that everybody may write to.
 // System V memory is always there: the server's interlock needs it.
-std::string_view dynamic_shared_memory_type() {
+// Behind a weak wall memory lies in files of the copy's own: /dev/shm is everybody's of that user.
+std::string_view dynamic_shared_memory_type(const model::Isolation& isolation) {
+  if (isolation.sealed()) return "posix";
+  if (isolation.kind == model::Isolation::Kind::kWeak) return "mmap";
   struct stat info {};
   const bool usable =
       stat("/dev/shm", &info) == 0 && S_ISDIR(info.st_mode) && (info.st_mode & 01777) == 01777;
@@ -271,7 +274,8 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   set("max_locks_per_transaction",
       std::to_string(number_in(spec.settings, "max_locks_per_transaction",
                                std::max(limits.max_locks_per_transaction, kLocksMin))));
-  set("dynamic_shared_memory_type", spec.isolation.sealed() ? "posix" : dynamic_shared_memory_type());
+  set("shared_memory_type", "mmap");
+  set("dynamic_shared_memory_type", dynamic_shared_memory_type(spec.isolation));
   set("port", std::to_string(spec.port));
   set("unix_socket_directories", spec.run());
   set("unix_socket_permissions", closed ? "0700" : "0777");
