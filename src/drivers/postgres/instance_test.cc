@@ -287,6 +287,21 @@ TEST_F(Instance, a_sealed_server_sees_nothing_of_its_host) {
   EXPECT_EQ(kind_.isolation(spec_)->outcome, model::Outcome::kFailed);
 }
 
+// What only a superuser creates would never be created; the languages' run-times need not be seen for it.
+TEST_F(Instance, an_extension_that_no_copy_could_create_is_refused_by_name) {
+  if (spec_.isolation.kind == model::Isolation::Kind::kNone) GTEST_SKIP() << spec_.isolation.reason;
+  spec_.extensions = {"pg_trgm"};
+  EXPECT_TRUE(kind_.check_isolation(spec_).ok());
+  spec_.extensions = {"pg_trgm", "dblink"};
+  Status untrusted = kind_.check_isolation(spec_);
+  ASSERT_FALSE(untrusted.ok());
+  EXPECT_EQ(untrusted.error().message,
+            "extension 'dblink' can be created by a superuser only, and a copy has none");
+  spec_.extensions = {"no_such_extension"};
+  EXPECT_THAT(kind_.check_isolation(spec_).error().message,
+              HasSubstr("extension 'no_such_extension' is not installed"));
+}
+
 // Where there are no namespaces: files and connections are held, and the proof never says that it is sealed.
 TEST_F(Instance, a_server_behind_a_weak_wall_reaches_no_other_file_and_no_socket) {
   spec_.isolation = {.kind = model::Isolation::Kind::kWeak, .reason = "a test of the weak wall"};

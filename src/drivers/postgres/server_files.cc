@@ -12,6 +12,7 @@ namespace ytb::postgres {
 namespace {
 
 constexpr size_t kLibrariesMax = 10'000;
+constexpr size_t kControlFileMax = 64 << 10;
 
 // Data that the server reads beside its own: time zones, locales, Debian's dictionaries (its share folder
 // links there), the run-times of trusted languages, OpenSSL's modules. Program code of libraries is found by
@@ -66,6 +67,17 @@ Result<Folders> folders_of(const std::string& bin) {
       .code = Code::kUnsupported,
       .message = fmt::format("the files of the server in {} were not found", printable(bin)),
       .hint = "install its pg_config beside it, or set copies.local.bin_dir to a whole installation"};
+}
+
+// "trusted = true" of a control file (extension.c, parse_extension_control_file).
+bool is_on(const std::string& control, std::string_view name, bool when_missing) {
+  for (const std::string& line : split(control, '\n')) {
+    std::vector<std::string> parts = split(line.substr(0, line.find('#')), '=');
+    if (parts.size() != 2 || trim(parts[0]) != name) continue;
+    const std::string_view value = trim(parts[1]);
+    return value == "true" || value == "on" || value == "yes" || value == "1" || value == "'true'";
+  }
+  return when_missing;
 }
 
 Result<std::vector<std::string>> shared_objects_in(const std::string& folder) {
@@ -139,6 +151,31 @@ os::Confinement confinement_of(const model::Isolation& isolation) {
 
 Result<std::string> server_program(const std::string& bin_dir) {
   return os::real_path(os::join_path(bin_dir, "postgres"));
+}
+
+Status check_extensions(const std::string& bin_dir, const std::vector<std::string>& extensions) {
+  if (extensions.empty()) return {};
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  YTB_ASSIGN(Folders folders, folders_of(os::parent_of(program)));
+  for (const std::string& name : extensions) {
+    const std::string path = os::join_path(folders.share, "extension/" + name + ".control");
+    if (!os::exists(path)) {
+      return Error{.code = Code::kConfig,
+                   .message = fmt::format("extension '{}' is not installed: there is no {}", printable(name),
+                                          printable(path)),
+                   .hint = "install its package, or take it out of copies.local.extensions"};
+    }
+    YTB_ASSIGN(std::string text, os::read_file(path, kControlFileMax));
+    if (is_on(text, "trusted", false) || !is_on(text, "superuser", true)) continue;
+    return Error{
+        .code = Code::kConfig,
+        .message = fmt::format("extension '{}' can be created by a superuser only, and a copy has none",
+                               printable(name)),
+        .hint =
+            "take it out of copies.local.extensions; where production has it the copy has it, too, but "
+            "functions in untrusted languages do not run there"};
+  }
+  return {};
 }
 
 Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::string& bin_dir,

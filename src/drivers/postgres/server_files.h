@@ -15,6 +15,10 @@ namespace ytb::postgres {
 // own files by where it lies.
 Result<std::string> server_program(const std::string& bin_dir);
 
+// Whether each of these can be created in a copy: it is installed there, and nobody has to be a superuser for
+// it.
+Status check_extensions(const std::string& bin_dir, const std::vector<std::string>& extensions);
+
 // Where a program of the server works for this copy. `purpose`: one of those below.
 Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                     std::string_view purpose);
