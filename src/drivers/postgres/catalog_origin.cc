@@ -399,7 +399,8 @@ class Comparison {
     const uint32_t relation = row.number(1);
     if (relation == 0 || relation >= kFirstOfUsers) return;
     if (hook == kRule && row.number(0) < kFirstOfUsers) return;  // a view's
-    if (hook == kConstraint && std::string_view("pu").find(row.text(2)) != std::string_view::npos) return;
+    // Keys and, from 18 on, NOT NULL.
+    if (hook == kConstraint && std::string_view("pun").find(row.text(2)) != std::string_view::npos) return;
     if (hook == kIndex && !row.fields[2] && !row.fields[3]) return;
     found(fmt::format("{} hangs on relation {} of the server's own", kHooks[hook].what, relation));
   }
