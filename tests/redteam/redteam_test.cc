@@ -26,6 +26,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
   return text;
 }
 
+constexpr const char* kNoSeal = "        isolation: {none: \"to see what the other walls hold\"}\n";
+
 class RedTeam : public ::testing::Test {
  protected:
   // Plants all probes of a wall, refreshes, tries each in the copy and then in production. Which got out of
@@ -176,7 +178,8 @@ TEST_F(RedTeam, NoWayOut) {
   if (const std::string lacks = why_no_seal(); !lacks.empty()) GTEST_SKIP() << lacks;
   EXPECT_THAT(run(Wall::kSeal), IsEmpty());
 }
-TEST_F(RedTeam, NoPowerInside) { EXPECT_THAT(run(Wall::kPower), IsEmpty()); }
+// Not sealed: the files that the probes are after are the host's, which no sealed server sees.
+TEST_F(RedTeam, NoPowerInside) { EXPECT_THAT(run(Wall::kPower, kNoSeal), IsEmpty()); }
 TEST_F(RedTeam, NoCodeOfProductionsOnRawData) { EXPECT_THAT(run(Wall::kOrder), IsEmpty()); }
 TEST_F(RedTeam, WhatIsLeftIsNamedOrGone) { EXPECT_THAT(run(Wall::kResidue), IsEmpty()); }
 
@@ -186,8 +189,7 @@ TEST_F(RedTeam, WithoutTheSealThereIsAWayOut) {
   for (const Probe& probe : probes_of(Wall::kSeal)) {
     if (!probe.held_elsewhere) held_by_the_seal_alone.insert(std::string(probe.name));
   }
-  EXPECT_EQ(run(Wall::kSeal, "        isolation: {none: \"to see what the seal holds\"}\n"),
-            held_by_the_seal_alone);
+  EXPECT_EQ(run(Wall::kSeal, kNoSeal), held_by_the_seal_alone);
 }
 
 // What SQL can reach, Landlock and the filter hold as well; what only native code reaches is in
