@@ -27,6 +27,16 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
 }
 
 constexpr const char* kNoSeal = "        isolation: {none: \"to see what the other walls hold\"}\n";
+constexpr int kCannotConnect = 2;  // psql's exit status
+
+// Of psql's errors in full: "ERROR:  42501: permission denied for …". What failed is often one level down.
+std::string why_of(const RunResult& result) {
+  for (const char* kind : {"ERROR:  ", "FATAL:  "}) {
+    const size_t at = result.err.find(kind);
+    if (at != std::string::npos) return result.err.substr(at, result.err.find('\n', at) - at);
+  }
+  return result.status == 0 ? "done, without what it was after" : result.err.substr(0, 200);
+}
 
 class RedTeam : public ::testing::Test {
  protected:
@@ -38,8 +48,14 @@ class RedTeam : public ::testing::Test {
     if (HasFailure()) return got_out;
     scenario_->take_snapshot("monday");
     if (scenario_->refresh().status != 0) return got_out;
+    expect_staging_works();
     for (const Probe& probe : planted_) {
-      if (try_it(probe, probe.attack, true)) got_out.insert(std::string(probe.name));
+      if (try_it(probe, probe.attack, true)) {
+        got_out.insert(std::string(probe.name));
+      } else if (!probe.attack.empty()) {
+        EXPECT_NE(last_.status, kCannotConnect) << probe.name << " was not tried: " << last_.err;
+        endings_ += fmt::format("  {}: {}\n", probe.name, why_of(last_));
+      }
     }
     clear_signs();
     for (const Probe& probe : planted_) {
@@ -53,11 +69,29 @@ class RedTeam : public ::testing::Test {
       ADD_FAILURE() << probe.name << " does not even succeed in production: it proves nothing\n"
                     << last_.out << last_.err;
     }
-    std::cout << planted_.size() << " probes, " << got_out.size() << " of them got out\n";
+    std::cout << planted_.size() << " probes, " << got_out.size()
+              << " of them got out; the others ended so:\n"
+              << endings_;
     return got_out;
   }
 
  private:
+  // Whoever cannot log in or read anything is held by nothing that is tested here.
+  void expect_staging_works() {
+    for (const auto& [user, query] :
+         std::map<std::string, std::string>{{"low", "SELECT count(*) FROM people"},
+                                            {"chief", "SET ROLE postgres; SELECT count(*) FROM people"}}) {
+      last_ = ask(scenario_->staging("shop", user), query);
+      EXPECT_EQ(last_.out, "200\n") << user << " cannot even do what it may: " << last_.err;
+    }
+  }
+
+  RunResult ask(const std::string& connection, const std::string& sql) const {
+    return run_program({postgres_bin_dir() + "/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v",
+                        "VERBOSITY=verbose", "-d", connection},
+                       {}, sql + ";\n");
+  }
+
   void prepare(Wall wall, const std::string& copies_extra) {
     Scenario::Options options;
     const std::string password = "file:{HOME}/staging.password";
@@ -130,10 +164,7 @@ class RedTeam : public ::testing::Test {
     const std::string connection =
         in_copy ? scenario_->staging("shop", user) : scenario_->production().connection("shop", user);
     last_ = {};
-    if (!sql.empty()) {
-      last_ = run_program({postgres_bin_dir() + "/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", connection},
-                          {}, filled(sql, probe.name) + ";\n");
-    }
+    if (!sql.empty()) last_ = ask(connection, filled(sql, probe.name));
     return shown(probe);
   }
 
@@ -170,6 +201,7 @@ class RedTeam : public ::testing::Test {
   std::unique_ptr<Scenario> scenario_;
   std::vector<Probe> planted_;
   RunResult last_;
+  std::string endings_;
 };
 
 using ::testing::IsEmpty;
