@@ -180,6 +180,7 @@ struct ConstrainedTable {
   int64_t oid = 0;
   std::string name;  // quoted
   std::string shown;
+  bool rows_hidden = false;  // FORCE ROW LEVEL SECURITY: the owner sees what policies show
   std::vector<Constraint> constraints;
 };
 
@@ -288,13 +289,15 @@ Result<std::vector<ConstrainedTable>> constrained_tables(Connection& session,
     }
     YTB_ASSIGN(
         Rows rows,
-        session.query("SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid "
-                      "= c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'",
+        session.query("SELECT c.oid, c.relrowsecurity AND c.relforcerowsecurity FROM pg_catalog.pg_class c "
+                      "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND "
+                      "c.relname = $2 AND c.relkind = 'r'",
                       {table.table.name.schema, table.table.name.name}));
     if (rows.empty()) continue;
     ConstrainedTable found{.oid = rows.integer(0, 0),
                            .name = session.qualified(table.table.name.schema, table.table.name.name),
                            .shown = printable(to_string(table.table.name)),
+                           .rows_hidden = rows.truth(0, 1),
                            .constraints = {}};
     const std::string list = fmt::format("{}", fmt::join(numbers, ","));
     YTB_TRY(add_checks(session, list, found));
@@ -322,44 +325,54 @@ Status violated(const Rows& counts, int column, const ConstrainedTable& table, c
                .hint = "choose maskers whose values the constraint allows"};
 }
 
+Status unasked(Connection& session, const ConstrainedTable& table, const Constraint& constraint,
+               const std::string& reason) {
+  return record_deed(
+      session, fmt::format("note: {} of {} could not be asked: {}", constraint.name, table.shown, reason));
+}
+
+// In one go; one by one where one of them cannot be asked.
+Status ask_constraints(Connection& session, Connection& owner, const ConstrainedTable& table,
+                       const std::string& database, const StopFlag& stop) {
+  const size_t size = table.constraints.size();
+  auto all = owner.query(counting(table, 0, size));
+  if (all.ok()) {
+    for (size_t i = 0; i < size; ++i)
+      YTB_TRY(violated(*all, static_cast<int>(i), table, table.constraints[i], database));
+    return {};
+  }
+  for (size_t i = 0; i < size; ++i) {
+    YTB_TRY(stop.check());
+    auto one = owner.query(counting(table, i, i + 1));
+    if (one.ok()) {
+      YTB_TRY(violated(*one, 0, table, table.constraints[i], database));
+    } else if (owner.last_state().empty()) {
+      return std::move(one).error();
+    } else {
+      YTB_TRY(unasked(session, table, table.constraints[i], reason_of(owner.last_state())));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_constraints(Connection& session, const OwnerOf& owner_of, const masking::DatabasePlan& plan,
                          const StopFlag& stop) {
-  const std::string& database = plan.database.name;
   YTB_ASSIGN(std::vector<ConstrainedTable> tables, constrained_tables(session, plan));
   for (const ConstrainedTable& table : tables) {
     YTB_TRY(stop.check());
-    auto unasked = [&](const Constraint& constraint, const std::string& reason) {
-      return record_deed(session, fmt::format("note: {} of {} could not be asked: {}", constraint.name,
-                                              table.shown, reason));
-    };
     auto owner = owner_of(table.oid);
     if (!owner.ok() && owner.error().code != Code::kRefused) return std::move(owner).error();
     if (!owner.ok()) {
       for (const Constraint& constraint : table.constraints)
-        YTB_TRY(unasked(constraint, owner.error().message));
+        YTB_TRY(unasked(session, table, constraint, owner.error().message));
       continue;
     }
-    // In one go; one by one where one of them cannot be asked.
-    const size_t size = table.constraints.size();
-    auto all = (*owner)->query(counting(table, 0, size));
-    if (all.ok()) {
-      for (size_t i = 0; i < size; ++i)
-        YTB_TRY(violated(*all, static_cast<int>(i), table, table.constraints[i], database));
-      continue;
-    }
-    for (size_t i = 0; i < size; ++i) {
-      YTB_TRY(stop.check());
-      auto one = (*owner)->query(counting(table, i, i + 1));
-      if (one.ok()) {
-        YTB_TRY(violated(*one, 0, table, table.constraints[i], database));
-      } else if ((*owner)->last_state().empty()) {
-        return std::move(one).error();
-      } else {
-        YTB_TRY(unasked(table.constraints[i], reason_of((*owner)->last_state())));
-      }
-    }
+    if (table.rows_hidden) YTB_TRY(lend_all_rows(session, table.oid));
+    Status asked = ask_constraints(session, **owner, table, plan.database.name, stop);
+    if (table.rows_hidden) YTB_TRY(take_back(session));
+    YTB_TRY(std::move(asked));
   }
   return {};
 }

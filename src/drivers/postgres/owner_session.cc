@@ -48,12 +48,33 @@ Status lend(Connection& ours, const std::string& role) {
 
 }  // namespace
 
+// BYPASSRLS is looked at in each statement: a session that is there already has it, and loses it again.
+Status lend_all_rows(Connection& ours, int64_t relation) {
+  return in_transaction(ours, [&]() -> Status {
+    YTB_TRY(ours.execute(in_progress("CREATE TABLE IF NOT EXISTS @bypassing (role oid PRIMARY KEY)")));
+    return ours.execute(in_progress(fmt::format(R"sql(
+      INSERT INTO @bypassing SELECT r.oid FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_authid r ON r.oid = c.relowner
+        WHERE c.oid = {} AND NOT r.rolbypassrls ON CONFLICT DO NOTHING;
+      UPDATE pg_catalog.pg_authid r SET rolbypassrls = true FROM @bypassing b WHERE b.role = r.oid)sql",
+                                                relation)));
+  });
+}
+
 Status take_back(Connection& ours) {
   YTB_ASSIGN(bool recording, has_progress(ours));
   if (!recording) return {};
-  YTB_ASSIGN(std::string any,
-             ours.value(fmt::format("SELECT to_regclass('{}.lent') IS NOT NULL", kProgressSchema)));
-  if (any != "t") return {};
+  auto is_there = [&](const char* name) {
+    return ours.value(fmt::format("SELECT to_regclass('{}.{}') IS NOT NULL", kProgressSchema, name));
+  };
+  YTB_ASSIGN(std::string bypassing, is_there("bypassing"));
+  if (bypassing == "t") {
+    YTB_TRY(ours.execute(in_progress(R"sql(
+      UPDATE pg_catalog.pg_authid r SET rolbypassrls = false FROM @bypassing b WHERE r.oid = b.role;
+      DELETE FROM @bypassing)sql")));
+  }
+  YTB_ASSIGN(std::string lent, is_there("lent"));
+  if (lent != "t") return {};
   return ours.execute(in_progress(R"sql(
     UPDATE pg_catalog.pg_authid r SET rolcanlogin = false, rolconnlimit = l.limit_of_role FROM @lent l
       WHERE r.oid = l.role;

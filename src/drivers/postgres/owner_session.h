@@ -4,7 +4,7 @@
 // The closed copy's pg_hba.conf admits every role that pg_ident.conf maps to our own operating system user,
 // but no role may log in. LOGIN, and whatever else the way in asks for (connection limits, CONNECT), is lent
 // for the moment of connecting and taken back at once. What is lent is recorded; take_back() is for what a
-// killed run left.
+// killed run left, too.
 //
 // To be used by one thread.
 #pragma once
@@ -45,6 +45,8 @@ class OwnerSessions {
   std::map<int64_t, Connection> sessions_;
 };
 
+// Row security, also where it is forced on the owner, hides no row from a relation's owner until take_back().
+Status lend_all_rows(Connection& ours, int64_t relation);
 // In the session's database; nothing is lent afterwards.
 Status take_back(Connection& ours);
 
