@@ -1,5 +1,6 @@
 // V10: a CHECK over the whole row was not asked where a table is masked by its pages: rows that violate it
-// lay under a valid constraint. Likewise what a domain asks, and what a CHECK finds in another table.
+// lay under a valid constraint. Likewise what a domain asks, what a CHECK finds in another table, what row
+// security hides from the owner, and what a kept table's computed column makes of another's masked values.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -57,6 +58,52 @@ INSTANTIATE_TEST_SUITE_P(
             "(known(email)), pad text);",
             "40000 masked rows of public.t violate CHECK constraint known in database shop"}),
     [](const auto& one) { return std::string(one.param.name); });
+
+constexpr std::string_view kHidden = R"sql(
+  CREATE ROLE dev;
+  GRANT CREATE ON SCHEMA public TO dev;
+  SET ROLE dev;
+  CREATE TABLE hidden (id int, email text CONSTRAINT ours CHECK (email LIKE '%@person.test'));
+  INSERT INTO hidden SELECT g, 'real' || g || '@person.test' FROM generate_series(1, 10) g;
+  CREATE POLICY first_only ON hidden USING (id = 0);
+  ALTER TABLE hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;)sql";
+
+constexpr std::string_view kComputed = R"sql(
+  CREATE TABLE people (id int, email text);
+  INSERT INTO people SELECT g, 'real' || g || '@person.test' FROM generate_series(1, 10) g;
+  CREATE FUNCTION email_of(i int) RETURNS text IMMUTABLE LANGUAGE plpgsql AS
+    'BEGIN RETURN (SELECT email FROM public.people WHERE id = i); END';
+  CREATE TABLE cards (id int, email text GENERATED ALWAYS AS (email_of(id)) STORED
+                      CONSTRAINT ours CHECK (email LIKE '%@person.test'));
+  INSERT INTO cards SELECT g FROM generate_series(1, 10) g;)sql";
+
+TEST(V10Rows, WhatPoliciesHideAndWhatKeptTablesComputeIsAskedToo) {
+  Scenario scenario;
+  scenario.production().run("shop", kHidden);
+  scenario.production().run("shop", kComputed);
+  const std::string masked =
+      "    public.people: {id: keep, email: email}\n    public.hidden: {id: keep, email: email}\n";
+  auto expect_refused = [&](const std::string& cards, std::string_view says) {
+    scenario.write_policy(masked + "    public.cards: " + cards + "\n");
+    scenario.accept();
+    const RunResult refused = scenario.refresh(4);
+    EXPECT_NE((refused.out + refused.err).find(says), std::string::npos) << refused.out << refused.err;
+    EXPECT_EQ(scenario.live_copy(), "");
+  };
+  scenario.take_snapshot("day0");
+  expect_refused("keep", "10 masked rows of public.cards violate CHECK constraint ours");
+  expect_refused("{rows: none}", "10 masked rows of public.hidden violate CHECK constraint ours");
+  // Where the constraints hold, nothing that was lent for the question is left.
+  scenario.production().run(
+      "shop",
+      "ALTER TABLE cards DROP CONSTRAINT ours; ALTER TABLE hidden DROP CONSTRAINT ours, "
+      "ADD CONSTRAINT ours CHECK (email LIKE '%@%')");
+  scenario.write_policy(masked + "    public.cards: keep\n");
+  scenario.accept();
+  scenario.take_snapshot("day1");
+  scenario.refresh();
+  EXPECT_EQ(scenario.staging_value("SELECT rolbypassrls FROM pg_roles WHERE rolname = 'dev'"), "f");
+}
 
 }  // namespace
 }  // namespace ytb::testing

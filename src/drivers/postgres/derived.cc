@@ -281,12 +281,15 @@ Status add_domains(Connection& session, const std::string& numbers, ConstrainedT
 Result<std::vector<ConstrainedTable>> constrained_tables(Connection& session,
                                                          const masking::DatabasePlan& plan) {
   std::vector<ConstrainedTable> tables;
+  if (plan.omitted) return tables;
+  YTB_ASSIGN(std::vector<int64_t> coded, coded_tables(session));
   for (const masking::TablePlan& table : plan.tables) {
-    if (table.treatment != masking::Treatment::kMask || plan.omitted) continue;
+    if (table.treatment == masking::Treatment::kEmpty) continue;
     std::vector<int> numbers;
     for (const masking::ColumnPlan& column : table.columns) {
       if (column.masker.name != "keep" || column.column.generated) numbers.push_back(column.column.number);
     }
+    if (numbers.empty()) continue;
     YTB_ASSIGN(
         Rows rows,
         session.query("SELECT c.oid, c.relrowsecurity AND c.relforcerowsecurity FROM pg_catalog.pg_class c "
@@ -294,6 +297,10 @@ Result<std::vector<ConstrainedTable>> constrained_tables(Connection& session,
                       "c.relname = $2 AND c.relkind = 'r'",
                       {table.table.name.schema, table.table.name.name}));
     if (rows.empty()) continue;
+    // A kept table's column that runs code may be made of another's masked values.
+    if (table.treatment == masking::Treatment::kKeep &&
+        std::find(coded.begin(), coded.end(), rows.integer(0, 0)) == coded.end())
+      continue;
     ConstrainedTable found{.oid = rows.integer(0, 0),
                            .name = session.qualified(table.table.name.schema, table.table.name.name),
                            .shown = printable(to_string(table.table.name)),
