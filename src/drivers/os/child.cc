@@ -19,6 +19,7 @@
 
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "drivers/os/system_call_filter.h"
 
 namespace ytb::os::internal {
 namespace {
@@ -198,7 +199,10 @@ void become(const Child& child, int report_fd) {
     drop_bounding_set(kReportFd);
   }
   switch_user(child);
-  if (child.sealed) give_up_privileges(kReportFd);
+  if (child.sealed) {
+    give_up_privileges(kReportFd);
+    install_filter(child.sealed->filter, Reach::kOwnWorld, kReportFd);
+  }
   if (child.weak) enter_filter(*child.weak, kReportFd);
   // After the switch, which clears it (prctl(2)).
   if (child.death_signal != 0) {

@@ -19,6 +19,7 @@
 #include "drivers/os/process_files.h"
 #include "drivers/os/seal.h"
 #include "drivers/os/subprocess.h"
+#include "drivers/os/system_call_filter.h"
 
 namespace ytb::os {
 namespace {
@@ -89,8 +90,7 @@ Status check_privileges(pid_t pid, Confinement confinement) {
   YTB_ASSIGN(std::string status, read_proc(pid, "status"));
   if (status_field(status, "NoNewPrivs") != "1") return not_sealed(pid, "it could gain privileges");
   const bool weak = confinement == Confinement::kWeak;
-  if (weak && status_field(status, "Seccomp") != "2")
-    return not_sealed(pid, "no filter of system calls is on");
+  if (status_field(status, "Seccomp") != "2") return not_sealed(pid, "no filter of system calls is on");
   for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
     std::string value = status_field(status, set);
     // Only who may set capabilities can empty it; nobody gains any from it without new privileges.
@@ -236,6 +236,7 @@ Result<SealedRoot> plan_seal(const Enclosure& enclosure, const std::vector<User>
     root.uid_map = fmt::format("{0} {0} 1", ::geteuid());
     root.gid_map = fmt::format("{0} {0} 1", ::getegid());
   }
+  root.filter = system_call_filter(Reach::kOwnWorld);
   root.mount_point = join_path(enclosure.folder, "seal");
   YTB_TRY(make_folder(root.mount_point, 0755));
   for (const char* folder : kPrivateFolders) root.private_folders.push_back(root.mount_point + folder);

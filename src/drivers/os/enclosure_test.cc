@@ -94,6 +94,26 @@ TEST_F(Sealed, SeesItsFolderAndNothingElseOfTheHost) {
   EXPECT_EQ(said("hostname"), "copy\n");
 }
 
+// A user namespace inside would give every capability over further namespaces.
+TEST_F(Sealed, MakesNoNamespacesAndOpensNoOtherSockets) {
+  enclosure_.visible.emplace_back("/usr");
+  for (const char* path : {"/lib", "/lib64"}) enclosure_.visible.emplace_back(path);
+  EXPECT_THAT(said("unshare --user --map-root-user true"), HasSubstr("Operation not permitted"));
+  const std::string script =
+      "import socket\n"
+      "for family in (40, socket.AF_NETLINK, socket.AF_PACKET, 38):\n"
+      "    try: socket.socket(family, socket.SOCK_RAW if family != 38 else socket.SOCK_SEQPACKET); "
+      "print(family, 'made')\n"
+      "    except PermissionError: print(family, 'denied')\n"
+      "s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname()); "
+      "print('loopback works')\n";
+  put(folder_ / "data/try.py", script);
+  const std::string out = said("/usr/bin/python3 " + (folder_ / "data/try.py"));
+  EXPECT_THAT(out, Not(HasSubstr("made")));
+  EXPECT_THAT(out, HasSubstr("40 denied"));
+  EXPECT_THAT(out, HasSubstr("loopback works"));
+}
+
 TEST_F(Sealed, ControlWithoutASealEverythingIsSeen) {
   enclosure_.confinement = Confinement::kNone;
   EXPECT_EQ(said("cat " + folder_.path() + "/secret"), "key");

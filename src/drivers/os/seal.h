@@ -2,6 +2,8 @@
 // clone and exec only async-signal-safe calls are made: every string is prepared here.
 #pragma once
 
+#include <linux/filter.h>
+
 #include <string>
 #include <vector>
 
@@ -32,6 +34,7 @@ struct SealedRoot {
   std::vector<SealBind> binds;
   std::vector<SealFile> files;
   std::string host_name = "copy";
+  std::vector<sock_filter> filter;  // of system calls
 };
 
 // `names`: the users that have a name inside. Makes the mount point, an empty folder.

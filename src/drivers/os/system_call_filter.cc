@@ -1,17 +1,20 @@
 #include "drivers/os/system_call_filter.h"
 
 #include <linux/audit.h>
-#include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <initializer_list>
+
+#include "drivers/os/child.h"
 
 namespace ytb::os::internal {
 namespace {
@@ -35,8 +38,6 @@ constexpr uint32_t kNewNamespaces =
 constexpr uint32_t answer(int error) { return SECCOMP_RET_ERRNO | static_cast<uint32_t>(error); }
 
 const std::initializer_list<long> kDenied = {
-    // the network, and Unix sockets of others
-    SYS_connect,
     // other processes: PostgreSQL signals its own by kill, which cannot tell whose a number is (SAFETY.md)
     SYS_ptrace,
     SYS_process_vm_readv,
@@ -193,6 +194,18 @@ class Filter {
   std::vector<sock_filter> code_;
 };
 
+// Of an own network namespace there is the loopback; other families (vsock, netlink, packets) are not all
+// bound to it.
+void judge_families(Filter& filter) {
+  for (long number : {SYS_socket, SYS_socketpair}) {
+    filter.of(number, [&] {
+      filter.load_argument(0);
+      for (uint32_t family : {AF_UNIX, AF_INET, AF_INET6}) filter.end_if_equal(family, kAllow);
+      filter.end(answer(EPERM));
+    });
+  }
+}
+
 void judge_sockets(Filter& filter) {
   for (long number : {SYS_socket, SYS_socketpair}) {
     filter.of(number, [&] {
@@ -252,18 +265,37 @@ void judge_processes(Filter& filter) {
 
 }  // namespace
 
-std::vector<sock_filter> system_call_filter() {
+std::vector<sock_filter> system_call_filter(Reach reach) {
   Filter filter;
   filter.load(offsetof(seccomp_data, arch));
   filter.end_unless_equal(kArchitecture, SECCOMP_RET_KILL_PROCESS);
   filter.load(offsetof(seccomp_data, nr));
   filter.end_if_above(kLastKnown, answer(ENOSYS));
   for (long number : kDenied) filter.end_if_equal(static_cast<uint32_t>(number), answer(EPERM));
-  judge_sockets(filter);
+  if (reach == Reach::kNothing) {
+    filter.end_if_equal(SYS_connect, answer(EPERM));
+    judge_sockets(filter);
+  } else {
+    judge_families(filter);
+  }
   judge_shared_memory(filter);
   judge_processes(filter);
   filter.end(kAllow);
   return filter.take();
+}
+
+void install_filter(const std::vector<sock_filter>& filter, Reach reach, int report_fd) {
+  sock_fprog program{.len = static_cast<unsigned short>(filter.size()),
+                     .filter = const_cast<sock_filter*>(filter.data())};
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+    fail(report_fd, Step::kFilter, errno);
+  const int netlink = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (netlink >= 0 || errno != EPERM) fail(report_fd, Step::kFilter, netlink >= 0 ? EBADE : errno);
+  if (::unshare(CLONE_NEWUSER) == 0 || errno != EPERM) fail(report_fd, Step::kFilter, EBADE);
+  if (reach == Reach::kOwnWorld) return;
+  const int internet = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (internet >= 0 || errno != EPERM) fail(report_fd, Step::kFilter, internet >= 0 ? EBADE : errno);
+  if (::connect(-1, nullptr, 0) == 0 || errno != EPERM) fail(report_fd, Step::kFilter, EBADE);
 }
 
 }  // namespace ytb::os::internal

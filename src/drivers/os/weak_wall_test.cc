@@ -228,10 +228,12 @@ TEST_F(WeakWall, IsLookedAtFromOutsideAsFarAsItCan) {
 }
 
 TEST(SystemCallFilter, IsAProgramThatTheKernelCanTake) {
-  const auto filter = internal::system_call_filter();
-  EXPECT_LT(filter.size(), 4096U);  // BPF_MAXINSNS
-  EXPECT_EQ(filter.back().code, BPF_RET | BPF_K);
-  EXPECT_EQ(filter.back().k, 0x7fff0000U) << "what nothing denies is allowed";
+  for (internal::Reach reach : {internal::Reach::kNothing, internal::Reach::kOwnWorld}) {
+    const auto filter = internal::system_call_filter(reach);
+    EXPECT_LT(filter.size(), 4096U);  // BPF_MAXINSNS
+    EXPECT_EQ(filter.back().code, BPF_RET | BPF_K);
+    EXPECT_EQ(filter.back().k, 0x7fff0000U) << "what nothing denies is allowed";
+  }
 }
 
 }  // namespace
