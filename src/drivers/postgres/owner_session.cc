@@ -16,8 +16,8 @@
 namespace ytb::postgres {
 namespace {
 
-// The server reads pg_ident.conf anew when it gets to it.
-constexpr int kConnectTries = 100;
+// The server reads pg_ident.conf anew when it gets to it, on a busy host late.
+constexpr auto kConnectMax = std::chrono::minutes(1);
 constexpr auto kConnectPause = std::chrono::milliseconds(20);
 
 // COPY would escape a backslash and pg_ident.conf ends at a line break; a name that begins with a slash is a
@@ -116,10 +116,16 @@ Result<Connection> OwnerSessions::connect(const std::string& role) {
   as.parameters = target_.parameters;
   as.parameters["user"] = role;
   as.label = target_.label;
-  for (int tries = 1;; ++tries) {
+  const auto until = std::chrono::steady_clock::now() + kConnectMax;
+  for (;;) {
     auto session = Connection::open(as, database_, SessionKind::kOwner, &stop_);
-    if (session.ok() || tries == kConnectTries || !is_overruled(session.error())) return session;
+    if (session.ok() || !is_overruled(session.error())) return session;
     YTB_TRY(stop_.check());
+    if (std::chrono::steady_clock::now() >= until) {
+      Error late = std::move(session).error();
+      late.retry = Retry::kLater;
+      return late;
+    }
     std::this_thread::sleep_for(kConnectPause);
   }
 }
