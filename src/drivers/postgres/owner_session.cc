@@ -19,6 +19,8 @@ namespace {
 // The server reads pg_ident.conf anew when it gets to it, on a busy host late.
 constexpr auto kConnectMax = std::chrono::minutes(1);
 constexpr auto kConnectPause = std::chrono::milliseconds(20);
+// Of the server's connections, a hundred by default, ours and those that end take some.
+constexpr size_t kSessionsMax = 8;
 
 // COPY would escape a backslash and pg_ident.conf ends at a line break; a name that begins with a slash is a
 // regular expression there from 16 on, quoted or not.
@@ -155,7 +157,11 @@ Result<Connection*> OwnerSessions::as_role(const std::string& name) {
 // A row of its OID, name and whether it is a superuser.
 Result<Connection*> OwnerSessions::session_of(const Rows& rows) {
   const int64_t owner = rows.integer(0, 0);
-  if (auto found = sessions_.find(owner); found != sessions_.end()) return &found->second;
+  for (auto known = sessions_.begin(); known != sessions_.end(); ++known) {
+    if (known->first != owner) continue;
+    sessions_.splice(sessions_.begin(), sessions_, known);
+    return &sessions_.front().second;
+  }
   if (rows.truth(0, 2)) {
     return Error{.code = Code::kRefused, .message = "its owner has a superuser's power", .hint = {}};
   }
@@ -165,12 +171,14 @@ Result<Connection*> OwnerSessions::session_of(const Rows& rows) {
         .message = fmt::format("pg_ident.conf cannot carry the role name '{}'", printable(rows.at(0, 1))),
         .hint = {}};
   }
+  if (sessions_.size() >= kSessionsMax) sessions_.pop_back();
   if (!admitted_) YTB_TRY(admit_all());
   YTB_TRY(lend(ours_, rows.text(0, 0)));
   auto session = connect(rows.text(0, 1));
   YTB_TRY(take_back(ours_));
   if (!session.ok()) return std::move(session).error();
-  return &sessions_.emplace(owner, std::move(session).value()).first->second;
+  sessions_.emplace_front(owner, std::move(session).value());
+  return &sessions_.front().second;
 }
 
 std::string reason_of(std::string_view state) {

@@ -9,10 +9,11 @@
 // To be used by one thread.
 #pragma once
 
-#include <map>
-#include <memory>
+#include <cstdint>
+#include <list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "base/stop.h"
@@ -25,7 +26,8 @@ class OwnerSessions {
   // `ours`: our session in `database`. All must outlive this.
   OwnerSessions(const ports::SessionTarget& target, Connection& ours, std::string database,
                 const StopFlag& stop);
-  // A session as the owner of a relation; the same one each time. kRefused: that role cannot be let in.
+  // A session as the owner of a relation, to be used before the next is asked for: of many owners only the
+  // last few stay connected. kRefused: that role cannot be let in.
   Result<Connection*> owner_of(int64_t relation);
   // As any other role but a superuser.
   Result<Connection*> as_role(const std::string& name);
@@ -42,7 +44,7 @@ class OwnerSessions {
   std::string database_;
   const StopFlag& stop_;
   bool admitted_ = false;
-  std::map<int64_t, Connection> sessions_;
+  std::list<std::pair<int64_t, Connection>> sessions_;  // by role, the last used first
 };
 
 // Row security, also where it is forced on the owner, hides no row from a relation's owner until take_back().
