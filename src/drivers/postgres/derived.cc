@@ -137,6 +137,19 @@ Status compute_columns(Connection& session, const OwnerOf& owner_of, const StopF
   return {};
 }
 
+namespace {
+
+Result<bool> owned_by_superuser(Connection& session, int64_t relation) {
+  YTB_ASSIGN(
+      std::string answer,
+      session.value("SELECT r.rolsuper FROM pg_catalog.pg_class c JOIN pg_catalog.pg_authid r ON r.oid "
+                    "= c.relowner WHERE c.oid = $1::oid",
+                    {std::to_string(relation)}));
+  return answer == "t";
+}
+
+}  // namespace
+
 Status rebuild_coded_indexes(Connection& session, const OwnerOf& owner_of, const std::string& database,
                              const StopFlag& stop) {
   YTB_ASSIGN(std::vector<SuspendedIndex> indexes, suspended_indexes(session));
@@ -144,11 +157,14 @@ Status rebuild_coded_indexes(Connection& session, const OwnerOf& owner_of, const
     YTB_TRY(stop.check());
     if (!index.partitioned) {
       const std::string sql = "REINDEX INDEX " + session.qualified(index.schema, index.name);
-      YTB_ASSIGN(Connection * owner, owner_of(index.table));
-      Status built = owner->execute(sql);
-      std::string state = owner->last_state();
-      if (!built.ok() && state == "42501") {
-        // Without USAGE on the schema the owner cannot name it. The server itself switches to the owner.
+      auto owner = owner_of(index.table);
+      if (!owner.ok() && owner.error().code != Code::kRefused) return std::move(owner).error();
+      Status built = owner.ok() ? (*owner)->execute(sql) : Status(owner.error());
+      std::string state = owner.ok() ? (*owner)->last_state() : std::string();
+      YTB_ASSIGN(bool powerful, owned_by_superuser(session, index.table));
+      if (!built.ok() && !powerful && (!owner.ok() || state == "42501")) {
+        // Without USAGE on the schema the owner cannot name it, and some names pg_ident.conf cannot carry.
+        // The server itself switches to the owner.
         built = session.execute(sql);
         state = session.last_state();
       }

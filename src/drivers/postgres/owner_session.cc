@@ -22,11 +22,25 @@ constexpr auto kConnectPause = std::chrono::milliseconds(20);
 // Of the server's connections, a hundred by default, ours and those that end take some.
 constexpr size_t kSessionsMax = 8;
 
-// COPY would escape a backslash and pg_ident.conf ends at a line break; a name that begins with a slash is a
-// regular expression there from 16 on, quoted or not.
+// A line of pg_ident.conf ends at a line break.
 bool ident_can_carry(std::string_view role) {
-  return !role.empty() && role[0] != '/' && role.find('\\') == std::string_view::npos &&
-         printable(role) == role;
+  return !role.empty() && std::none_of(role.begin(), role.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
+// From 16 on a name that begins with a slash is a regular expression there, quoted or not (hba.c,
+// regcomp_auth_token): then one that only this name fits.
+std::string as_ident_says(std::string_view role, int major) {
+  if (major < 16 || role[0] != '/') return std::string(role);
+  std::string out = "/^";
+  for (char c : role) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                       static_cast<unsigned char>(c) >= 0x80;
+    if (!plain) out += '\\';
+    out += c;
+  }
+  return out + "$";
 }
 
 // One row in this database's store: what the role and the database had before.
@@ -95,7 +109,7 @@ Status OwnerSessions::admit_all() {
              ours_.query("SELECT rolname FROM pg_catalog.pg_authid WHERE oid >= 16384 ORDER BY oid"));
   std::vector<std::string> names;
   for (int row = 0; row < roles.count(); ++row) {
-    if (ident_can_carry(roles.at(row, 0))) names.push_back(roles.text(row, 0));
+    if (ident_can_carry(roles.at(row, 0))) names.push_back(as_ident_says(roles.at(row, 0), ours_.major()));
   }
   std::string text = closed_ident(names, ourselves.name);
   YTB_ASSIGN(Rows file, ours_.query("SELECT pg_catalog.pg_read_file('pg_ident.conf'), "
@@ -103,10 +117,13 @@ Status OwnerSessions::admit_all() {
   if (file.at(0, 0) != text) {
     std::string_view lines = text;
     if (lines.ends_with('\n')) lines.remove_suffix(1);
-    YTB_TRY(
-        ours_.execute(fmt::format("COPY (SELECT line FROM unnest(string_to_array({}, E'\\n')) WITH "
-                                  "ORDINALITY AS l (line, place) ORDER BY place) TO {}",
-                                  ours_.literal(lines), ours_.literal(file.text(0, 1) + "/pg_ident.conf"))));
+    // As CSV with quotes that no line holds: the text form would double a backslash.
+    YTB_TRY(ours_.execute(fmt::format(
+        R"sql(
+      COPY (SELECT line FROM unnest(string_to_array({}, E'\n')) WITH ORDINALITY AS l (line, place)
+            ORDER BY place)
+        TO {} WITH (FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02', ESCAPE E'\x02'))sql",
+        ours_.literal(lines), ours_.literal(file.text(0, 1) + "/pg_ident.conf"))));
     YTB_TRY(ours_.execute("SELECT pg_catalog.pg_reload_conf()"));
   }
   admitted_ = true;
