@@ -14,7 +14,7 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr int kRoundsMax = 5;
+constexpr size_t kRoundsMax = 20;
 
 bool is_stored(const SuspendedColumn& column) { return !column.expression.empty(); }
 
@@ -40,13 +40,14 @@ std::string update_of(Connection& session, const SuspendedTable& table) {
 struct Computing {
   const SuspendedTable* table = nullptr;
   bool any = false;     // rows were written
+  bool moved = false;   // the last round was another than the one before
   std::string failure;  // why the last round failed
 };
 
-// One round over one table; `moved` when it was another than the round before.
-Status compute_table(Connection& session, Computing& work, const OwnerOf& owner_of, const StopFlag& stop,
-                     bool& moved) {
+// One round over one table.
+Status compute_table(Connection& session, Computing& work, const OwnerOf& owner_of, const StopFlag& stop) {
   YTB_TRY(stop.check());
+  work.moved = false;
   std::string failure;
   auto owner = owner_of(work.table->oid);
   if (!owner.ok()) {
@@ -60,17 +61,23 @@ Status compute_table(Connection& session, Computing& work, const OwnerOf& owner_
       failure = reason_of((*owner)->last_state());
     } else if (done->affected() > 0) {
       work.any = true;
-      moved = true;
+      work.moved = true;
     }
   }
-  moved = moved || failure != work.failure;
+  work.moved = work.moved || failure != work.failure;
   work.failure = failure;
   return {};
 }
 
-Status finish_table(Connection& session, const Computing& work) {
+Status finish_table(Connection& session, const Computing& work, size_t rounds) {
   const SuspendedTable& table = *work.table;
   const std::string shown = to_string(masking::QualifiedName{table.schema, table.name});
+  if (work.moved) {
+    YTB_TRY(record_deed(
+        session, fmt::format("note: computed columns of {} still changed in the last of {} rounds: they give "
+                             "other values each time, or were computed from some that changed since",
+                             printable(shown), rounds)));
+  }
   for (const SuspendedColumn& column : table.columns) {
     if (work.failure.empty() || !is_stored(column)) continue;
     if (column.not_null) {
@@ -122,18 +129,24 @@ Result<std::vector<int64_t>> forget_computed_columns(Connection& session,
 Status compute_columns(Connection& session, const OwnerOf& owner_of, const StopFlag& stop) {
   YTB_ASSIGN(std::vector<SuspendedTable> tables, suspended_tables(session));
   std::vector<Computing> works;
+  size_t columns = 0;
   for (const SuspendedTable& table : tables) {
-    works.push_back({.table = &table, .any = false, .failure = {}});
+    columns += static_cast<size_t>(std::count_if(table.columns.begin(), table.columns.end(), is_stored));
+    works.push_back({.table = &table, .any = false, .moved = false, .failure = {}});
     if (has_stored(table)) YTB_TRY(suspend_table(session, table.oid));
   }
+  // Two rounds that give the same; each column that is one too early for another takes one more.
+  const size_t rounds = std::min(columns + 2, kRoundsMax);
   bool moved = true;
-  for (int round = 0; round < kRoundsMax && moved; ++round) {
+  for (size_t round = 0; round < rounds && moved; ++round) {
     moved = false;
     for (Computing& work : works) {
-      if (has_stored(*work.table)) YTB_TRY(compute_table(session, work, owner_of, stop, moved));
+      if (!has_stored(*work.table)) continue;
+      YTB_TRY(compute_table(session, work, owner_of, stop));
+      moved = moved || work.moved;
     }
   }
-  for (const Computing& work : works) YTB_TRY(finish_table(session, work));
+  for (const Computing& work : works) YTB_TRY(finish_table(session, work, rounds));
   return {};
 }
 

@@ -17,7 +17,8 @@ constexpr std::string_view kStep = "views emptied";
 constexpr size_t kRoundsMax = 20;
 constexpr std::string_view kComputed = "computed";
 constexpr std::string_view kByPolicy = "by policy";
-constexpr std::string_view kUnsettled = "unsettled";
+constexpr std::string_view kUnsettled = "unsettled";    // after as many rounds as any chain of views needs
+constexpr std::string_view kUnfinished = "unfinished";  // after kRoundsMax, when there are more views
 
 struct View {
   int64_t oid = 0;
@@ -133,6 +134,7 @@ Status compute_views(Connection& session, const OwnerOf& owner_of,
   }
   // Two rounds that give the same; each that is one too early for another view takes one more.
   const size_t rounds = std::min(views.size() + 2, kRoundsMax);
+  const bool settles = rounds == views.size() + 2;
   bool moving = true;
   for (size_t round = 0; round < rounds && moving; ++round) {
     moving = false;
@@ -147,7 +149,7 @@ Status compute_views(Connection& session, const OwnerOf& owner_of,
     YTB_TRY(record_outcome(session, view,
                            view.stays_empty           ? std::string(kByPolicy)
                            : view.failure             ? *view.failure
-                           : (moving && view.changed) ? std::string(kUnsettled)
+                           : (moving && view.changed) ? std::string(settles ? kUnsettled : kUnfinished)
                                                       : std::string(kComputed)));
   }
   return {};
@@ -169,7 +171,7 @@ Result<ViewOutcomes> view_outcomes(Connection& session) {
   for (int row = 0; row < rows.count(); ++row) {
     const std::string name = to_string(masking::QualifiedName{rows.text(row, 1), rows.text(row, 2)});
     const std::string outcome = rows.text(row, 3);
-    const bool filled = outcome == kComputed || outcome == kUnsettled;
+    const bool filled = outcome == kComputed || outcome == kUnsettled || outcome == kUnfinished;
     if (rows.truth(row, 5) || rows.truth(row, 6) || outcome.empty() || filled != rows.truth(row, 4)) {
       out.missing.push_back(printable(name));
     } else if (filled) {
@@ -177,6 +179,12 @@ Result<ViewOutcomes> view_outcomes(Connection& session) {
       if (outcome == kUnsettled) {
         out.notes.push_back(
             fmt::format("materialized view {} gives other rows each time it is computed", printable(name)));
+      } else if (outcome == kUnfinished) {
+        out.notes.push_back(
+            fmt::format("materialized view {} still changed in the last of {} rounds: it and what reads it "
+                        "may be computed "
+                        "from rows that changed since",
+                        printable(name), kRoundsMax));
       }
     } else if (outcome != kByPolicy) {
       out.notes.push_back(
