@@ -193,8 +193,10 @@ Status begin(const ports::InstanceSpec& spec, const std::string& bin_dir, Door d
 }
 
 // A session outside a seal may outlive its server, as long as its statement runs, and hold the folder's lock.
+// What it began as counts, not what the config says today.
 Status end_orphans(const ports::InstanceSpec& spec) {
-  if (spec.isolation.sealed()) return {};
+  YTB_ASSIGN(std::optional<os::OccupantRecord> last, os::last_occupant(spec.root));
+  if (last ? last->confinement == os::Confinement::kSealed : spec.isolation.sealed()) return {};
   YTB_ASSIGN(std::vector<pid_t> left, os::processes_in(spec.data()));
   if (left.empty()) return {};
   // In this order: a server is written down before it is let into the folder.
