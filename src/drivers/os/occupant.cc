@@ -90,7 +90,7 @@ Error damaged(const std::string& folder) {
   return Error{
       .code = Code::kCorrupt,
       .message = fmt::format("{} is damaged: who works there is not known", printable(record_file(folder))),
-      .hint = "delete the copy, or end its server by hand and remove the file"};
+      .hint = "delete the copy: that ends whoever holds its lock"};
 }
 
 Error busy(const std::string& folder, std::string_view what) {
@@ -127,7 +127,13 @@ Result<std::optional<OccupantRecord>> last_occupant(const std::string& folder) {
     return found->get<std::string>();
   };
   constexpr uint64_t kRunsMax = std::numeric_limits<uint32_t>::max();
-  auto format = number("format", kFormat);
+  auto format = number("format", kRunsMax);
+  if (format && *format > kFormat) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} was written by a newer version of yesterdaytabase (format {})",
+                                        printable(path), *format),
+                 .hint = "use that version, or a newer one"};
+  }
   auto pid = number("pid", std::numeric_limits<pid_t>::max());
   auto ticks = number("start_ticks", std::numeric_limits<uint64_t>::max());
   auto sealed_runs = number("sealed_runs", kRunsMax);

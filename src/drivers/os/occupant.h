@@ -35,7 +35,8 @@ struct OccupantRecord {
   uint32_t unsealed_runs = 0;
 };
 
-// The last that was written down, alive or not; none: there was none. kCorrupt: it cannot be read.
+// The last that was written down, alive or not; none: there was none. kCorrupt: it cannot be read; kRefused:
+// a newer version wrote it.
 Result<std::optional<OccupantRecord>> last_occupant(const std::string& folder);
 
 class Occupant {
@@ -63,6 +64,7 @@ class Occupant {
 class Tenancy {
  public:
   // kBusy (Later) where somebody works there or writes its pages; waits up to `patience` for them to end.
+  // kCorrupt where nobody holds the lock and the record is damaged.
   static Result<Tenancy> take(const std::string& folder, std::string_view purpose, Duration patience = {});
   [[nodiscard]] int descriptor() const { return lock_.get(); }
   // Writes down who works there from now on.

@@ -479,21 +479,30 @@ Status PostgresInstance::start_open(const ports::InstanceSpec& spec) {
 
 Status PostgresInstance::stop(const ports::InstanceSpec& spec) {
   if (!os::exists(spec.data())) return {};
-  YTB_ASSIGN(std::optional<os::Occupant> running, os::Occupant::find(spec.root));
-  if (running && !end_occupant(*running)) {
+  auto running = os::Occupant::find(spec.root);
+  // Whose record is damaged works there as long as the lock is held. Nothing starts in that copy any more,
+  // but it can be deleted.
+  const bool unknown = !running.ok() && running.error().code == Code::kCorrupt;
+  if (!running.ok() && !unknown) return std::move(running).error();
+  if (!unknown && *running && !end_occupant(**running)) {
+    const pid_t pid = (*running)->pid();
     return Error{.code = Code::kBusy,
-                 .message = fmt::format("process {} of copy {} does not end", running->pid(), spec.copy_id),
-                 .hint = fmt::format("look at it: ps -fp {}", running->pid()),
+                 .message = fmt::format("process {} of copy {} does not end", pid, spec.copy_id),
+                 .hint = fmt::format("look at it: ps -fp {}", pid),
                  .retry = Retry::kLater};
   }
   // What nothing sealed: backends that outlived their postmaster, a server of an earlier version of ours.
   YTB_TRY(os::end_processes_in(spec.data(), SIGINT, kKillGrace));
-  auto alone = os::Tenancy::take(spec.root, "stopping", kKillGrace);
-  if (alone.ok()) return {};
-  if (alone.error().code != Code::kBusy) return std::move(alone).error();
+  // A damaged record is read when the lock was had.
+  auto take = [&]() -> Status {
+    auto alone = os::Tenancy::take(spec.root, "stopping", kKillGrace);
+    if (alone.ok() || (unknown && alone.error().code == Code::kCorrupt)) return {};
+    return std::move(alone).error();
+  };
+  Status taken = take();
+  if (taken.ok() || taken.error().code != Code::kBusy) return taken;
   YTB_TRY(os::end_lock_holders(spec.root));
-  auto at_last = os::Tenancy::take(spec.root, "stopping", kKillGrace);
-  return at_last.ok() ? Status() : Status(std::move(at_last).error());
+  return take();
 }
 
 Result<ports::InstanceState> PostgresInstance::state(const ports::InstanceSpec& spec) {

@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "drivers/os/occupant.h"
+#include "drivers/os/subprocess.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/scram.h"
 #include "drivers/postgres/server_settings.h"
@@ -374,6 +375,52 @@ TEST_F(Instance, a_second_start_and_a_single_user_run_against_a_live_copy_are_re
   Status again = kind_.start_closed(spec_);
   ASSERT_TRUE(again.ok()) << to_string(again.error());
   EXPECT_TRUE(Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy).ok());
+}
+
+TEST_F(Instance, a_copy_with_a_damaged_record_can_be_stopped_and_no_more) {
+  restore();
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  ASSERT_TRUE(kind_.recover(spec_, progress_, stop_).ok());
+  ASSERT_TRUE(kind_.start_closed(spec_).ok());
+  auto live = os::Occupant::find(spec_.root);
+  ASSERT_TRUE(live.ok() && *live);
+  std::ofstream(spec_.root + "/seal.json") << R"({"format": 99, "pid": "of another kind"})";
+  EXPECT_EQ(kind_.stop(spec_).error().code, Code::kRefused);
+  EXPECT_THAT(kind_.stop(spec_).error().message, HasSubstr("a newer version of yesterdaytabase (format 99)"));
+  EXPECT_FALSE((*live)->has_ended());
+  for (const char* damage : {"", R"({"format": 1, "pid": 1)", R"({"format": 1})"}) {
+    std::ofstream(spec_.root + "/seal.json") << damage;
+    Status stopped = kind_.stop(spec_);
+    EXPECT_TRUE(stopped.ok()) << to_string(stopped.error());
+    EXPECT_TRUE((*live)->has_ended());
+    EXPECT_EQ(kind_.start_closed(spec_).error().code, Code::kCorrupt);
+  }
+}
+
+// A session that computes outlives a server that was killed, and holds the lock of its folder.
+TEST_F(Instance, what_an_unsealed_server_left_is_ended_also_by_a_sealed_start) {
+  if (const std::string lacks = testing::why_no_seal(); !lacks.empty()) GTEST_SKIP() << lacks;
+  restore();
+  spec_.isolation = {.kind = model::Isolation::Kind::kNone, .reason = "a test"};
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  ASSERT_TRUE(kind_.recover(spec_, progress_, stop_).ok());
+  ASSERT_TRUE(kind_.start_closed(spec_).ok());
+  auto live = os::Occupant::find(spec_.root);
+  ASSERT_TRUE(live.ok() && *live);
+  auto session = Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy);
+  auto other = Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok() && other.ok());
+  std::thread busy(
+      [&] { EXPECT_FALSE(session->query("SELECT count(*) FROM generate_series(1, 1000000000000)").ok()); });
+  while (*other->value("SELECT count(*) FROM pg_stat_activity WHERE state = 'active'") != "2") {
+  }
+  (*live)->signal(SIGKILL);
+  ASSERT_TRUE((*live)->wait_end(std::chrono::seconds(10)));
+  spec_.isolation = {};
+  Status started = kind_.start_closed(spec_);
+  EXPECT_TRUE(started.ok()) << to_string(started.error());
+  EXPECT_TRUE(os::end_processes_in(spec_.data(), SIGKILL, std::chrono::seconds(10)).ok());
+  busy.join();
 }
 
 TEST_F(Instance, a_link_out_of_the_copy_refuses_the_start) {
