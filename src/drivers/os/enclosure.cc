@@ -292,10 +292,12 @@ Result<std::string> interpreter_of(const std::string& program) {
 }  // namespace
 
 Result<std::vector<std::string>> loaded_files(const std::string& program,
-                                              const std::vector<std::string>& libraries) {
+                                              const std::vector<std::string>& libraries,
+                                              const std::string& run_as) {
   YTB_ASSIGN(std::string interpreter, interpreter_of(program));
   // One run for all: what is preloaded is listed with what it needs, and nothing of it is executed.
   YTB_ASSIGN(Finished listed, run_checked({.argv = {interpreter, "--list", program},
+                                           .run_as = run_as,
                                            .environment = {{"LD_PRELOAD", join(libraries, ":")}}}));
   std::vector<std::string> files{interpreter};
   // "libm.so.6 => /lib/libm.so.6 (0x…)", "/lib64/ld-linux-x86-64.so.2 (0x…)", "libx.so => not found".

@@ -32,7 +32,7 @@ Enclosure shell_in(const std::string& folder) {
   for (const char* program :
        {"/bin/sh", "/bin/sleep", "/bin/cat", "/bin/ls", "/bin/mkdir", "/bin/hostname"}) {
     enclosure.visible.emplace_back(program);
-    auto files = loaded_files(program, {});
+    auto files = loaded_files(program, {}, "");
     EXPECT_TRUE(files.ok()) << to_string(files.error());
     if (files.ok()) enclosure.visible.insert(enclosure.visible.end(), files->begin(), files->end());
   }

@@ -60,7 +60,7 @@ class WeakWall : public ::testing::Test {
                   .confinement = Confinement::kWeak,
                   .writable = {folder_ / "copy/data"},
                   .visible = {kProbe}};
-    auto libraries = loaded_files(kProbe, {});
+    auto libraries = loaded_files(kProbe, {}, "");
     ASSERT_TRUE(libraries.ok()) << to_string(libraries.error());
     enclosure_.visible.insert(enclosure_.visible.end(), libraries->begin(), libraries->end());
     auto planned = internal::plan_weak_wall(enclosure_);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
+#include "drivers/os/users.h"
 #include "drivers/postgres/instance.h"
 #include "drivers/postgres/server_settings.h"
 
@@ -28,12 +29,14 @@ int major_of(const std::string& version_text) {
   return major;
 }
 
-// What the programs in a folder are of; 0 where one is missing.
-int version_in(const std::string& folder) {
+// What the programs in a folder are of; 0 where one is missing. Root does not run what a folder of somebody
+// else's may hold.
+int version_in(const std::string& folder, const std::string& run_as) {
   for (const char* name : kNeeded) {
     if (!os::exists(os::join_path(folder, name))) return 0;
   }
-  auto told = os::run(os::Command{.argv = {os::join_path(folder, "postgres"), "--version"}});
+  auto told = os::run(os::Command{.argv = {os::join_path(folder, "postgres"), "--version"},
+                                  .run_as = os::running_as_root() ? run_as : std::string()});
   return told.ok() && told->ok() ? major_of(told->out) : 0;
 }
 
@@ -43,11 +46,11 @@ std::vector<std::string> places(int major) {
           fmt::format("/opt/homebrew/opt/postgresql@{}/bin", major)};
 }
 
-std::string installed() {
+std::string installed(const std::string& run_as) {
   std::vector<std::string> found;
   for (int major = kMajorMin; major <= kMajorMax; ++major) {
     for (const std::string& folder : places(major)) {
-      if (version_in(folder) == major) found.push_back(fmt::format("{} in {}", major, folder));
+      if (version_in(folder, run_as) == major) found.push_back(fmt::format("{} in {}", major, folder));
     }
   }
   return found.empty() ? "none is installed" : "installed: " + join(found, ", ");
@@ -61,8 +64,12 @@ Result<std::string> PostgresInstance::find_binaries(const ports::InstanceSpec& s
                  .message = fmt::format("PostgreSQL {} is not supported", spec.engine_major),
                  .hint = fmt::format("versions {} to {} are", kMajorMin, kMajorMax)};
   }
+  if (os::running_as_root()) {
+    auto user = os::find_user(spec.run_as);
+    if (!user.ok()) return std::move(user).error();
+  }
   if (!spec.bin_dir.empty()) {
-    int major = version_in(spec.bin_dir);
+    int major = version_in(spec.bin_dir, spec.run_as);
     if (major == spec.engine_major) return spec.bin_dir;
     return Error{.code = Code::kUnsupported,
                  .message = fmt::format(
@@ -72,18 +79,18 @@ Result<std::string> PostgresInstance::find_binaries(const ports::InstanceSpec& s
                  .hint = "set copies.bin_dir to the right version's programs, or leave it out"};
   }
   for (const std::string& folder : places(spec.engine_major)) {
-    if (version_in(folder) == spec.engine_major) return folder;
+    if (version_in(folder, spec.run_as) == spec.engine_major) return folder;
   }
   auto in_path = os::find_program("postgres");
   if (in_path.ok()) {
     auto real = os::real_path(*in_path);
     std::string folder = os::parent_of(real.ok() ? *real : *in_path);
-    if (version_in(folder) == spec.engine_major) return folder;
+    if (version_in(folder, spec.run_as) == spec.engine_major) return folder;
   }
   return Error{.code = Code::kUnsupported,
                .message = fmt::format("the programs of PostgreSQL {} were not found", spec.engine_major),
                .hint = fmt::format("install postgresql-{} or set copies.bin_dir ({})", spec.engine_major,
-                                   installed())};
+                                   installed(spec.run_as))};
 }
 
 Status PostgresInstance::validate(const ports::InstanceSpec& spec) {

@@ -516,7 +516,7 @@ Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {
   if (spec.isolation.kind == model::Isolation::Kind::kNone) return {};
   YTB_TRY(check_weak_version(spec));
   YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
-  YTB_TRY(check_extensions(bin_dir, spec.extensions));
+  YTB_TRY(check_extensions(bin_dir, spec.run_as, spec.extensions));
   Status tried = try_isolation(spec);
   if (tried.ok()) return {};
   Error error = std::move(tried).error();

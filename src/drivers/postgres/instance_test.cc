@@ -11,11 +11,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "drivers/os/occupant.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/scram.h"
+#include "drivers/postgres/server_files.h"
 #include "drivers/postgres/server_settings.h"
 #include "drivers/postgres/single_user.h"
 #include "tests/postgres_cluster.h"
@@ -395,6 +397,28 @@ TEST_F(Instance, a_copy_with_a_damaged_record_can_be_stopped_and_no_more) {
     EXPECT_TRUE((*live)->has_ended());
     EXPECT_EQ(kind_.start_closed(spec_).error().code, Code::kCorrupt);
   }
+}
+
+// Whoever owns the server's programs would be root otherwise.
+TEST_F(Instance, programs_beside_the_server_run_as_its_user) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be too mighty";
+  const std::string bin = folder_.make_for_server("prefix");
+  chmod(folder_.path().c_str(), 0755);
+  for (const char* program : {"postgres", "initdb", "pg_controldata"})
+    fs::copy_file(testing::postgres_bin_dir() + "/" + program, bin + "/" + program);
+  std::ofstream(bin + "/pg_config") << "#!/bin/sh\nid -u >> " + bin + "/who\nexec " +
+                                           testing::postgres_bin_dir() + "/pg_config \"$@\"\n";
+  chmod((bin + "/pg_config").c_str(), 0755);
+  ports::InstanceSpec spec = spec_in(folder_);
+  spec.bin_dir = bin;
+  Result<std::string> found = kind_.find_binaries(spec);
+  ASSERT_TRUE(found.ok()) << to_string(found.error());
+  auto enclosure = enclosure_for(spec, bin, "test");
+  EXPECT_TRUE(enclosure.ok()) << (enclosure.ok() ? "" : to_string(enclosure.error()));
+  std::ifstream who(bin + "/who");
+  std::string uid;
+  ASSERT_TRUE(who >> uid);
+  EXPECT_NE(uid, "0");
 }
 
 // A session that computes outlives a server that was killed, and holds the lock of its folder.

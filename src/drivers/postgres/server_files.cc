@@ -42,11 +42,11 @@ struct Folders {
 bool has(const std::string& folder, const char* name) { return os::exists(os::join_path(folder, name)); }
 
 // pg_config says it where it is installed; elsewhere they lie where PostgreSQL itself looks, beside bin.
-Result<Folders> folders_of(const std::string& bin) {
+Result<Folders> folders_of(const std::string& bin, const std::string& run_as) {
   Folders found;
   std::string pg_config = os::join_path(bin, "pg_config");
   if (os::exists(pg_config)) {
-    auto said = os::run({.argv = {pg_config, "--sharedir", "--pkglibdir"}});
+    auto said = os::run({.argv = {pg_config, "--sharedir", "--pkglibdir"}, .run_as = run_as});
     std::vector<std::string> lines = said.ok() ? split(said->out, '\n') : std::vector<std::string>();
     if (lines.size() >= 2) found = {.share = lines[0], .library = lines[1]};
   }
@@ -109,16 +109,16 @@ Status add_share(const std::string& share, const std::vector<std::string>& exten
   return {};
 }
 
-Result<std::vector<std::string>> visible_files(const std::string& bin_dir,
+Result<std::vector<std::string>> visible_files(const std::string& bin_dir, const std::string& run_as,
                                                const std::vector<std::string>& extensions) {
   YTB_ASSIGN(std::string program, server_program(bin_dir));
   const std::string bin = os::parent_of(program);
-  YTB_ASSIGN(Folders folders, folders_of(bin));
+  YTB_ASSIGN(Folders folders, folders_of(bin, run_as));
   std::vector<std::string> visible{bin, folders.library};
   YTB_TRY(add_share(folders.share, extensions, visible));
   visible.insert(visible.end(), std::begin(kData), std::end(kData));
   YTB_ASSIGN(std::vector<std::string> libraries, shared_objects_in(folders.library));
-  YTB_ASSIGN(std::vector<std::string> loaded, os::loaded_files(program, libraries));
+  YTB_ASSIGN(std::vector<std::string> loaded, os::loaded_files(program, libraries, run_as));
   for (const std::string& file : loaded) {
     visible.push_back(file);
     if (!os::name_in(file).starts_with("libc.so.")) continue;
@@ -153,10 +153,11 @@ Result<std::string> server_program(const std::string& bin_dir) {
   return os::real_path(os::join_path(bin_dir, "postgres"));
 }
 
-Status check_extensions(const std::string& bin_dir, const std::vector<std::string>& extensions) {
+Status check_extensions(const std::string& bin_dir, const std::string& run_as,
+                        const std::vector<std::string>& extensions) {
   if (extensions.empty()) return {};
   YTB_ASSIGN(std::string program, server_program(bin_dir));
-  YTB_ASSIGN(Folders folders, folders_of(os::parent_of(program)));
+  YTB_ASSIGN(Folders folders, folders_of(os::parent_of(program), run_as));
   for (const std::string& name : extensions) {
     const std::string path = os::join_path(folders.share, "extension/" + name + ".control");
     if (!os::exists(path)) {
@@ -185,7 +186,7 @@ Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::
                           .confinement = confinement_of(spec.isolation),
                           .writable = {spec.data(), spec.run(), spec.root + "/tablespaces"}};
   if (enclosure.confinement != os::Confinement::kNone) {
-    YTB_ASSIGN(enclosure.visible, visible_files(bin_dir, spec.extensions));
+    YTB_ASSIGN(enclosure.visible, visible_files(bin_dir, spec.run_as, spec.extensions));
   }
   return enclosure;
 }

@@ -17,7 +17,8 @@ Result<std::string> server_program(const std::string& bin_dir);
 
 // Whether each of these can be created in a copy: it is installed there, and nobody has to be a superuser for
 // it.
-Status check_extensions(const std::string& bin_dir, const std::vector<std::string>& extensions);
+Status check_extensions(const std::string& bin_dir, const std::string& run_as,
+                        const std::vector<std::string>& extensions);
 
 // Where a program of the server works for this copy. `purpose`: one of those below.
 Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::string& bin_dir,
