@@ -417,7 +417,7 @@ constexpr std::string_view kFormats[] = {
     "could not create locale \"%n\": %n",
     "could not open collator for locale \"%n\": %n",
     "collation \"%n\" for encoding \"%n\" does not exist",
-    "collation \"%n\" does not exist",
+    "collation \"%v\" does not exist",
     "could not determine which collation to use for %n",
     "collation mismatch between implicit collations \"%n\" and \"%n\"",
     "collation mismatch between explicit collations \"%n\" and \"%n\"",
@@ -427,7 +427,7 @@ constexpr std::string_view kFormats[] = {
     "incompatible library \"%n\": %n",
     "conversion between %n and %n is not supported",
     "default conversion function for encoding \"%n\" to \"%n\" does not exist",
-    "text search configuration \"%n\" does not exist",
+    "text search configuration \"%v\" does not exist",
 };
 
 constexpr std::string_view kKinds[] = {"table",          "view",           "materialized view",

@@ -42,6 +42,15 @@ TEST(ServerMessages, what_names_only_types_lengths_locales_and_files_is_shown) {
 }
 
 TEST(ServerMessages, values_in_shown_texts_are_withheld) {
+  // to_tsvector('secret', …) and COLLATE … name what a statement or a row says.
+  EXPECT_EQ(text_of({.state = "42704",
+                     .message = "text search configuration \"secret\" does not exist",
+                     .source_file = "namespace.c"}),
+            "text search configuration \"(withheld)\" does not exist|42704|");
+  EXPECT_EQ(
+      text_of(
+          {.state = "42704", .message = "collation \"secret\" does not exist", .source_file = "namespace.c"}),
+      "collation \"(withheld)\" does not exist|42704|");
   EXPECT_EQ(text_of({.state = "22P02",
                      .message = "invalid input syntax for type integer: \"secret\"",
                      .source_file = "numutils.c"}),
