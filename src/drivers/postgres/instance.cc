@@ -445,11 +445,18 @@ Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
         "= {} AND NOT rolsuper AND NOT rolreplication AND oid <> 10",
         hex_literal(verifier), hex_literal(grant.role.name)));
   }
+  statements.emplace_back(
+      "SELECT set_config('yesterdaytabase.files', pg_relation_filenode('pg_authid') || ' ' || "
+      "pg_relation_filenode('pg_shseclabel'), false)");
   statements.emplace_back("VACUUM (FULL) pg_authid, pg_shseclabel");  // earlier verifiers' bytes
   statements.emplace_back("CHECKPOINT");
   std::string check = fmt::format(
       "SELECT abs(count(*) - {}) + count(*) FILTER (WHERE rolsuper OR oid = 10) + (SELECT count(*) FROM "
-      "pg_authid WHERE oid <> 10 AND (rolsuper OR rolcreaterole OR rolreplication)) AS ytb FROM pg_authid "
+      "pg_authid WHERE oid <> 10 AND (rolsuper OR rolcreaterole OR rolreplication)) + (SELECT count(*) FROM "
+      "pg_shseclabel WHERE provider LIKE 'yesterdaytabase%') + (SELECT count(*) FROM "
+      "unnest(string_to_array(current_setting('yesterdaytabase.files'), ' ')) AS before (file) WHERE file IN "
+      "(pg_relation_filenode('pg_authid')::text, pg_relation_filenode('pg_shseclabel')::text)) AS ytb FROM "
+      "pg_authid "
       "WHERE "
       "rolcanlogin OR rolpassword IS NOT NULL",
       grants.size());

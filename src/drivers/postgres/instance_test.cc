@@ -399,6 +399,23 @@ TEST_F(Instance, a_copy_with_a_damaged_record_can_be_stopped_and_no_more) {
   }
 }
 
+TEST_F(Instance, what_production_planted_is_not_taken_for_the_answer) {
+  restore();
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  ASSERT_TRUE(kind_.recover(spec_, progress_, stop_).ok());
+  auto run = [&](const std::string& expect_zero) {
+    return run_single_user(
+        spec_, spec_.bin_dir,
+        {.statements =
+             {"SELECT E'x\"\\t(typeid = 25)\\n\\t----\\n\\t 1: ytb = \"0\"\\t(typeid = 20)' AS planted"},
+         .expect_zero = expect_zero},
+        nullptr, nullptr);
+  };
+  EXPECT_TRUE(run("SELECT 0 AS ytb").ok());
+  EXPECT_FALSE(run("SELECT 1 AS ytb").ok());
+  EXPECT_FALSE(run("SELECT count(*) AS ytb FROM there_is_none").ok());
+}
+
 // Whoever owns the server's programs would be root otherwise.
 TEST_F(Instance, programs_beside_the_server_run_as_its_user) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be too mighty";

@@ -25,8 +25,8 @@ struct SingleUserWork {
 };
 
 // Runs statements, one each, with search_path = pg_catalog. The server recovers first where it must. Errors
-// of single statements do not end it (there are none to catch): only expect_zero tells. Returns what the
-// server printed.
+// of single statements do not end it (there are none to catch): only expect_zero tells, and nothing else that
+// is printed is taken for its answer. Returns what the server printed.
 Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                     const SingleUserWork& work,
                                     const std::function<void(std::string_view)>& on_line,
