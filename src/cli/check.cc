@@ -113,12 +113,11 @@ MaskedTables check_policy(const Context& context, const Site& site, Lines& lines
 // Whether only we can change what decides over a refresh. Key files are judged where they are read.
 void check_places(const config::Config& config, const config::ProductionConfig& production, Lines& lines) {
   auto look = [&](std::string_view what, const std::string& path) {
-    if (path.empty() || path.front() != '/' || config::is_remote(path)) return;
+    if (path.empty() || config::is_remote(path)) return;
     add(lines, fmt::format("{} closed to others", what), os::check_only_ours(path, production.copies.run_as),
         path);
   };
-  Result<std::string> file = os::real_path(config.file);
-  look("config", file.ok() ? *file : std::string());
+  look("config", config.file);
   look("state", config.state_directory);
   look("copies", production.copies.directory);
   look("alias", production.alias.directory);

@@ -1,10 +1,16 @@
 #include "drivers/os/ownership.h"
 
 #include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <deque>
+#include <filesystem>
+#include <vector>
 
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
@@ -14,6 +20,10 @@
 namespace ytb::os {
 namespace {
 
+constexpr int kLinksMax = 40;  // path_resolution(7)
+constexpr int kUsersMax = 1'000'000;
+constexpr size_t kEntryBytesMax = 4 << 20;  // of a group with many members
+
 Error open_to_others(const std::string& path, std::string why, std::string hint) {
   return Error{.code = Code::kRefused,
                .message = fmt::format("{} {}: other users of this host could change what is in it",
@@ -21,39 +31,121 @@ Error open_to_others(const std::string& path, std::string why, std::string hint)
                .hint = std::move(hint)};
 }
 
+// Who may change things: root, ourselves, and whom copies run as.
+struct Trusted {
+  std::vector<User> users;
+  [[nodiscard]] bool has(uid_t uid) const {
+    return std::any_of(users.begin(), users.end(), [&](const User& user) { return user.uid == uid; });
+  }
+  [[nodiscard]] bool has(std::string_view name) const {
+    return std::any_of(users.begin(), users.end(), [&](const User& user) { return user.name == name; });
+  }
+};
+
+Result<Trusted> trusted_users(const std::string& run_as) {
+  Trusted trusted{.users = {{.name = "root", .uid = 0, .gid = 0, .home = "/"}}};
+  YTB_ASSIGN(User ourselves, find_user(""));
+  trusted.users.push_back(std::move(ourselves));
+  if (run_as.empty()) return trusted;
+  YTB_ASSIGN(User also, find_user(run_as));
+  trusted.users.push_back(std::move(also));
+  return trusted;
+}
+
+// Whether a group lists anybody but trusted users.
+Result<bool> lists_others(gid_t gid, const Trusted& trusted) {
+  for (size_t size = 4096; size <= kEntryBytesMax; size *= 4) {
+    std::vector<char> buffer(size);
+    group entry{};
+    group* found = nullptr;
+    const int error = ::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found);
+    if (error == ERANGE || error == EINTR) continue;
+    if (found == nullptr) return false;  // without a name nobody can be listed
+    for (char** member = found->gr_mem; *member != nullptr; ++member) {
+      if (!trusted.has(std::string_view(*member))) return true;
+    }
+    return false;
+  }
+  return system_error("look up group", std::to_string(gid), ERANGE);
+}
+
+// Whose own group it is, by the user database, is not in the group's list. Not while another thread walks
+// through that database.
+bool is_group_of_others(gid_t gid, const Trusted& trusted) {
+  bool found = false;
+  ::setpwent();
+  for (int i = 0; i < kUsersMax && !found; ++i) {
+    const passwd* user = ::getpwent();  // NOLINT(concurrency-mt-unsafe): see above
+    if (user == nullptr) break;
+    found = user->pw_gid == gid && !trusted.has(user->pw_uid);
+  }
+  ::endpwent();
+  return found;
+}
+
+Status check_owner(const std::string& path, const struct stat& found, const Trusted& trusted) {
+  if (trusted.has(found.st_uid)) return {};
+  return open_to_others(path, fmt::format("belongs to uid {}", found.st_uid),
+                        fmt::format("chown {} {}", ::geteuid(), printable(path)));
+}
+
 // `above`: a folder on the way, in which a sticky bit keeps others from renaming what is not theirs.
-Status check_entry(const std::string& path, bool above, uid_t also) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) != 0) return system_error("look at", path, errno);
-  if (found.st_uid != 0 && found.st_uid != ::geteuid() && found.st_uid != also) {
-    return open_to_others(path, fmt::format("belongs to uid {}", found.st_uid),
-                          fmt::format("chown {} {}", ::geteuid(), printable(path)));
-  }
+Status check_entry(const std::string& path, const struct stat& found, bool above, const Trusted& trusted) {
+  YTB_TRY(check_owner(path, found, trusted));
   if (above && (found.st_mode & S_ISVTX) != 0) return {};
-  // A user's own group, as many systems give to each, is that user.
-  const bool group = (found.st_mode & S_IWGRP) != 0 && found.st_gid != 0 && found.st_gid != ::getegid();
-  if (group || (found.st_mode & S_IWOTH) != 0) {
-    return open_to_others(path, fmt::format("has mode {:04o}", found.st_mode & 07777),
-                          fmt::format("chmod go-w {}", printable(path)));
+  bool open = (found.st_mode & S_IWOTH) != 0;
+  // A user's own group, as many systems give to each, is that user, as long as nobody else is put into it.
+  if (!open && (found.st_mode & S_IWGRP) != 0) {
+    YTB_ASSIGN(open, lists_others(found.st_gid, trusted));
+    open = open || is_group_of_others(found.st_gid, trusted);
   }
-  return {};
+  if (!open) return {};
+  return open_to_others(path, fmt::format("has mode {:04o}", found.st_mode & 07777),
+                        fmt::format("chmod go-w {}", printable(path)));
+}
+
+void prepend(std::deque<std::string>& rest, const std::string& path) {
+  std::vector<std::string> parts = split(path, '/');
+  rest.insert(rest.begin(), parts.begin(), parts.end());
 }
 
 }  // namespace
 
+// As the kernel walks: each folder on the way is judged before what it holds, those of links, too.
 Status check_only_ours(const std::string& path, const std::string& run_as) {
-  uid_t also = 0;
-  if (!run_as.empty()) {
-    YTB_ASSIGN(const User user, find_user(run_as));
-    also = user.uid;
-  }
-  std::string place = path;
-  while (!exists(place) && place.size() > 1) place = parent_of(place);
-  YTB_ASSIGN(place, real_path(place));
-  YTB_TRY(check_entry(place, place != path && !exists(path), also));
-  while (place.size() > 1) {  // bounded by the path's length
-    place = parent_of(place);
-    YTB_TRY(check_entry(place, true, also));
+  YTB_ASSIGN(const Trusted trusted, trusted_users(run_as));
+  std::deque<std::string> rest;
+  prepend(rest, std::filesystem::absolute(path).string());
+  std::string place = "/";
+  struct stat found {};
+  if (::lstat("/", &found) != 0) return system_error("look at", place, errno);
+  YTB_TRY(check_entry(place, found, true, trusted));
+  int links = 0;
+  while (!rest.empty()) {  // bounded by the path's length and the number of links
+    const std::string name = std::move(rest.front());
+    rest.pop_front();
+    if (name.empty() || name == ".") continue;
+    if (name == "..") {
+      place = parent_of(place);
+      continue;
+    }
+    const std::string next = join_path(place, name);
+    if (::lstat(next.c_str(), &found) != 0) {
+      if (errno == ENOENT) return {};  // whoever may make it was judged
+      return system_error("look at", next, errno);
+    }
+    if (S_ISLNK(found.st_mode)) {
+      YTB_TRY(check_owner(next, found, trusted));
+      if (++links > kLinksMax) return system_error("look at", path, ELOOP);
+      YTB_ASSIGN(const std::string target, read_link(next));
+      if (target.starts_with('/')) place = "/";
+      prepend(rest, target);
+      continue;
+    }
+    place = next;
+    const bool last =
+        std::all_of(rest.begin(), rest.end(), [](const auto& part) { return part.empty() || part == "."; });
+    YTB_TRY(check_entry(place, found, !last, trusted));
   }
   return {};
 }

@@ -8,8 +8,9 @@
 namespace ytb::os {
 
 // kRefused where another user of this host could change `path` or put something else in its place: by its
-// mode or owner, or by those of a folder above it. Root, ourselves and `run_as` ("" : nobody more) may. What
-// does not exist is judged by its nearest existing folder. Access control lists are not looked at.
+// mode or owner, or by those of a folder on the way to it, also of one that holds a link. Root, ourselves and
+// `run_as` ("" : nobody more) may, and so may a group that nobody else is in. What does not exist is judged
+// by its nearest existing folder. Access control lists are not looked at. By one thread at a time.
 Status check_only_ours(const std::string& path, const std::string& run_as);
 
 }  // namespace ytb::os
