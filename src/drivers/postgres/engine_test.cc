@@ -19,7 +19,9 @@
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine_testing.h"
+#include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/spool.h"
+#include "drivers/postgres/table_checks.h"
 
 namespace ytb::postgres {
 namespace {
@@ -521,6 +523,22 @@ TEST_F(EngineTest, the_checks_of_the_proof_bite) {
   std::erase_if(forgotten.tables, [](const auto& table) { return table.table == "t"; });
   EXPECT_THAT(find_check(verify(&plan, forgotten), "row_counts")->detail,
               HasSubstr("public.t was not treated"));
+}
+
+// As after a run that was killed in one of the config's own checks: the store that it had made is there.
+TEST_F(EngineTest, a_store_without_tables_excuses_no_invalid_index) {
+  make_production();
+  production_->run("postgres", "CREATE TABLE t (id int PRIMARY KEY)");
+  restore();
+  auto session = Connection::open(target_, "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok()) << to_string(session.error());
+  must(session->execute("UPDATE pg_index SET indisvalid = false WHERE indrelid = 'public.t'::regclass"));
+  const TouchedTables touched{.database = "postgres",
+                              .tables = {},
+                              .oids = {std::stoll(*session->value("SELECT 'public.t'::regclass::oid"))}};
+  EXPECT_THAT(*invalid_indexes(*session, touched), ::testing::ElementsAre("public.t_pkey is not valid"));
+  must(ensure_progress(*session));
+  EXPECT_THAT(*invalid_indexes(*session, touched), ::testing::ElementsAre("public.t_pkey is not valid"));
 }
 
 TEST_F(EngineTest, other_encodings_and_values_that_do_not_fit_are_told_without_the_value) {

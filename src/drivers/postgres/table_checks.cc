@@ -160,11 +160,15 @@ Wrong broken_coded_keys(Connection& session, const TouchedTables& touched,
 
 Wrong invalid_indexes(Connection& session, const TouchedTables& touched) {
   std::vector<std::string> wrong;
-  // What was not valid in production is allowed to be as it was; with the progress gone, nothing is.
+  // What was not valid in production is allowed to be as it was; with the progress gone, nothing is. A store
+  // without tables is one that was made after it, for a session of the proof's.
   std::string rebuilt;
+  std::map<int64_t, TableProgress> tables;
   YTB_ASSIGN(bool known, has_progress(session));
   if (known) {
-    YTB_ASSIGN(auto tables, recorded_tables(session));
+    YTB_ASSIGN(tables, recorded_tables(session));
+  }
+  if (!tables.empty()) {
     std::vector<int64_t> oids;
     for (const auto& [oid, progress] : tables) {
       oids.insert(oids.end(), progress.indexes.begin(), progress.indexes.end());
