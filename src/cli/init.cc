@@ -54,7 +54,8 @@ struct Plan {
   std::string place;
   config::ProductionConfig production;
   std::vector<NewFile> files;
-  std::optional<Error> no_seal = {};  // why copies cannot be sealed on this host
+  std::optional<Error> no_seal = {};       // why this host's kernel lets no copy be sealed
+  std::optional<Error> seal_unknown = {};  // why that was not found out
 };
 
 Result<Plan> make_plan(const Context& context) {
@@ -73,7 +74,10 @@ Result<Plan> make_plan(const Context& context) {
   production.source.connection = context.call.value("connection").value_or("");
   production.copies.directory = plan.place + "/copies";
   if (os::running_as_root()) production.copies.run_as = "postgres";
-  if (context.services.why_no_seal) plan.no_seal = context.services.why_no_seal(production.copies.run_as);
+  std::optional<Error> failed;
+  if (context.services.why_no_seal) failed = context.services.why_no_seal(production.copies.run_as);
+  // A full disk or a missing file is no reason to go without for good.
+  (failed && failed->code == Code::kUnsupported ? plan.no_seal : plan.seal_unknown) = std::move(failed);
   if (plan.no_seal) {
     production.copies.isolation = {.kind = model::Isolation::Kind::kNone,
                                    .reason = "this host cannot seal copies: " + plan.no_seal->message};
@@ -144,6 +148,11 @@ std::vector<std::string> look_around(const Context& context, const Plan& plan) {
         fmt::format("copies cannot be sealed here ({}); the config says so, with "
                     "'isolation: {{none: …}}', and every proof will. To change that: {}",
                     plan.no_seal->message, plan.no_seal->hint));
+  }
+  if (plan.seal_unknown) {
+    lines.push_back(fmt::format(
+        "whether copies can be sealed here could not be tried: {}; the config asks for it all the same. {}",
+        plan.seal_unknown->message, plan.seal_unknown->hint));
   }
   Result<os::Space> space = os::space_at(plan.place);
   if (space.ok()) {

@@ -15,6 +15,20 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// A disk that is full, or a folder that is not there, was written down as a host that allows no seal: for
+// good.
+TEST(S02Init, AsksForTheSealWhereItCouldNotBeTried) {
+  TempFolder folder;
+  const std::string config = folder.path() + "/yesterdaytabase.yaml";
+  const RunResult done = run_program({"env", "TMPDIR=" + folder.path() + "/none",
+                                      std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase", "--config",
+                                      config, "init", "--directory", folder.path() + "/place"});
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("whether copies can be sealed here could not be tried"));
+  std::ifstream in(config);
+  EXPECT_THAT(std::string((std::istreambuf_iterator<char>(in)), {}), Not(HasSubstr("none: \"")));
+}
+
 class S02 : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -238,10 +238,12 @@ Error error_of(const Report& report, const Command& command) {
   if (step == Step::kRestrict || step == Step::kFilter)
     return system_error(name, program, report.error, Code::kUnsupported);
   std::string what = report.subject[0] == '\0' ? name : fmt::format("{} {}", name, printable(report.subject));
-  Error error = system_error("seal", program, report.error, Code::kUnsupported);
+  const bool passes = report.error == ENOMEM || report.error == EAGAIN || report.error == ENOENT ||
+                      report.error == EIO || report.error == EMFILE || report.error == ENFILE;
+  Error error = system_error("seal", program, report.error, passes ? Code::kExternal : Code::kUnsupported);
   error.message = fmt::format("cannot seal {}: {}: {}", name_in(program), what,
                               std::strerror(report.error));  // NOLINT(concurrency-mt-unsafe)
-  error.hint = why_no_namespaces(report.error);
+  if (!passes) error.hint = why_no_namespaces(report.error);
   return error;
 }
 
@@ -250,6 +252,9 @@ Error error_of(const Report& report, const Command& command) {
 Error fork_error(const Command& command, int error_number) {
   if (command.enclosure == nullptr || command.enclosure->confinement != Confinement::kSealed)
     return system_error("fork for", command.argv.front(), error_number);
+  // Passes: nothing that this host lacks.
+  if (error_number == EAGAIN || error_number == ENOMEM)
+    return system_error("make namespaces for", command.argv.front(), error_number);
   // clone(2) says ENOSPC, or EUSERS, where a limit is reached: no disk is meant.
   const bool limit = error_number == ENOSPC || error_number == EUSERS;
   return Error{.code = Code::kUnsupported,

@@ -77,7 +77,10 @@ Status check_namespaces(pid_t pid) {
     auto theirs = process_link(pid, "ns/" + name);
     if (!theirs.ok()) {
       Error error = std::move(theirs).error();
-      if (running_as_root()) error.hint = kContainerHint;
+      if (running_as_root()) {
+        error.code = Code::kUnsupported;
+        error.hint = kContainerHint;
+      }
       return error;
     }
     YTB_ASSIGN(std::string ours, read_link("/proc/self/ns/" + name));

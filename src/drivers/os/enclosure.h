@@ -32,7 +32,7 @@ struct Enclosure {
 
 // Whether the process that began in `enclosure` is confined as that says, as far as the kernel shows it from
 // outside: a sentence for people, or kRefused with what is not as it should be. kExternal where it cannot be
-// looked at.
+// looked at, kUnsupported where this host does not let root look.
 Result<std::string> look_at_confinement(pid_t pid, const Enclosure& enclosure);
 
 // Why this host makes no namespaces for us, and what to change: one sentence. `error_number`: what the

@@ -343,18 +343,28 @@ Status check_weak_version(const ports::InstanceSpec& spec) {
       .hint = "isolation: sealed, or {none: \"the reason\"}"};
 }
 
-// Runs the server's program once, confined as the spec says, and nothing of it.
+// Runs the server's program once, confined as the spec says, and nothing of it. kUnsupported: the kernel does
+// not allow it.
 Status try_isolation(const ports::InstanceSpec& spec) {
   YTB_ASSIGN(std::string bin_dir, PostgresInstance().find_binaries(spec));
   YTB_ASSIGN(std::string program, server_program(bin_dir));
   ports::InstanceSpec trial = spec;
   YTB_ASSIGN(trial.root, os::make_temporary_folder("yesterdaytabase-check-"));
-  auto tried = [&]() -> Status {
-    YTB_ASSIGN(os::Enclosure enclosure, enclosure_for(trial, bin_dir, "check"));
+  auto enclosure = enclosure_for(trial, bin_dir, "check");
+  Status tried;
+  if (enclosure.ok()) {
     auto said =
-        os::run_checked({.argv = {program, "--version"}, .run_as = spec.run_as, .enclosure = &enclosure});
-    return said.ok() ? Status() : Status(std::move(said).error());
-  }();
+        os::run_checked({.argv = {program, "--version"}, .run_as = spec.run_as, .enclosure = &*enclosure});
+    if (!said.ok()) tried = std::move(said).error();
+  } else {
+    tried = std::move(enclosure).error();
+    // Of the server's files, not of what the kernel allows.
+    if (tried.error().code == Code::kUnsupported) {
+      Error error = std::move(tried).error();
+      error.code = Code::kConfig;
+      tried = std::move(error);
+    }
+  }
   YTB_TRY(os::remove_tree(trial.root));
   return tried;
 }
@@ -525,9 +535,8 @@ Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {
   YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
   YTB_TRY(check_extensions(bin_dir, spec.run_as, spec.extensions));
   Status tried = try_isolation(spec);
-  if (tried.ok()) return {};
+  if (tried.ok() || tried.error().code != Code::kUnsupported) return tried;
   Error error = std::move(tried).error();
-  error.code = Code::kUnsupported;
   error.hint += std::string(error.hint.empty() ? "" : "; ") +
                 "or say in the config that copies run without a seal, and why: "
                 "copies: {local: {isolation: {none: \"the reason\"}}}";

@@ -64,7 +64,7 @@ Result<Folders> folders_of(const std::string& bin, const std::string& run_as) {
   }
   if (has(found.share, "postgres.bki") && has(found.library, "plpgsql.so")) return found;
   return Error{
-      .code = Code::kUnsupported,
+      .code = Code::kConfig,
       .message = fmt::format("the files of the server in {} were not found", printable(bin)),
       .hint = "install its pg_config beside it, or set copies.local.bin_dir to a whole installation"};
 }
