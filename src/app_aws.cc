@@ -179,10 +179,11 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
               [&sessions](const std::string& place) {
                 return refresh::load_config(place, *open_aws_vault(sessions, {}));
               },
-          .load_inputs =
-              [&sessions](const config::Config& config, const config::ProductionConfig& production) {
-                return refresh::load_inputs(production, *open_aws_vault(sessions, config.aws));
-              },
+          .load_inputs = [&sessions](const config::Config& config,
+                                     const config::ProductionConfig& production) -> Result<refresh::Inputs> {
+            YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
+            return refresh::load_inputs(config, production, state, *open_aws_vault(sessions, config.aws));
+          },
           .make_settings = [&sessions, version = std::move(version)](
                                const config::Config& config, const config::ProductionConfig& production,
                                std::string digest) -> Result<refresh::Settings> {

@@ -129,7 +129,8 @@ Lines gather(const Context& context, const Site& site) {
   Lines lines;
   lines.push_back({.what = "config", .failed = std::nullopt, .detail = site.config->file});
   check_places(*site.config, *site.production, lines);
-  add(lines, "keys and passwords", refresh::load_inputs(*site.production, *site.vault),
+  add(lines, "keys and passwords",
+      refresh::load_inputs(*site.config, *site.production, site.state, *site.vault),
       "readable, and closed to others");
   add(lines, "signing key", refresh::signing_key(*site.config, site.state, *site.vault),
       site.config->signing_key.empty() ? fmt::format("{}/signing.key", site.state.path())

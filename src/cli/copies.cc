@@ -14,7 +14,8 @@ namespace {
 // A refresher that can roll back and delete whatever the state of the policy is.
 Result<refresh::Refresher> careful_refresher(const Context& context, const Site& site,
                                              refresh::Listener& listener) {
-  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production, *site.vault);
+  Result<refresh::Inputs> inputs =
+      refresh::load_inputs(*site.config, *site.production, site.state, *site.vault);
   return make_refresher(context, site, inputs.ok() ? std::move(*inputs) : refresh::Inputs{}, listener);
 }
 

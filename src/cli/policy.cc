@@ -376,7 +376,8 @@ Status run_policy_preview(Context& context) {
   YTB_ASSIGN(int rows_max, wanted_rows(context));
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
-  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production, *site.vault));
+  YTB_ASSIGN(refresh::Inputs inputs,
+             refresh::load_inputs(*site.config, *site.production, site.state, *site.vault));
   YTB_ASSIGN(ports::SessionTarget target, production_target(site));
   YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
   masking::PlanCheck check = masking::plan_masking(inputs.policy, inputs.lock, catalog);

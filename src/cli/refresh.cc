@@ -126,7 +126,8 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
 Status run_plan(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   ProgressView view(context.output, context.services.clock);
-  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production, *site.vault));
+  YTB_ASSIGN(refresh::Inputs inputs,
+             refresh::load_inputs(*site.config, *site.production, site.state, *site.vault));
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
   refresh::RunOptions options;
   options.force = context.call.has("force");
@@ -160,7 +161,8 @@ Status run_refresh(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   Instant begun = context.now();
   YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "refresh", begun));
-  YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*site.production, *site.vault));
+  YTB_ASSIGN(refresh::Inputs inputs,
+             refresh::load_inputs(*site.config, *site.production, site.state, *site.vault));
   ProgressView view(context.output, context.services.clock, context.services.hooks);
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
   refresh::RunOptions options;

@@ -85,7 +85,7 @@ class SiteWorkplace final : public serve::Workplace {
 
   Result<decide::Decision> tick() override {
     if (!refresher_) {
-      YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(production_, *vault_));
+      YTB_ASSIGN(refresh::Inputs inputs, refresh::load_inputs(*config_, production_, state_, *vault_));
       YTB_ASSIGN(refresh::Settings settings,
                  refresh::make_settings(*config_, production_, state_, *vault_, inputs.digest,
                                         "yesterdaytabase " + services_.version));

@@ -70,7 +70,8 @@ std::optional<Error> why_not_served(const Context& context, const model::Observe
 
 Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& listener) {
   Gathered gathered;
-  Result<refresh::Inputs> inputs = refresh::load_inputs(*site.production, *site.vault);
+  Result<refresh::Inputs> inputs =
+      refresh::load_inputs(*site.config, *site.production, site.state, *site.vault);
   bool usable = inputs.ok();
   if (!usable) gathered.trouble = inputs.error();
   YTB_ASSIGN(refresh::Refresher refresher,

@@ -44,13 +44,14 @@ class PartDigest {
 };
 
 // Of the access roles' passwords, so that a changed one is seen. Whoever reads a record must not be able to
-// try guesses at a password: it is keyed by what the masking key gives for nothing else.
-std::string passwords_digest(const Secret& masking_key, const std::vector<ports::AccessGrant>& access) {
+// try guesses at a password: it is keyed by what the masking key, or a secret of the signing key's where
+// nothing is masked, gives for nothing else.
+std::string passwords_digest(const Secret& secret, const std::vector<ports::AccessGrant>& access) {
   constexpr std::string_view kDomain = "yesterdaytabase access passwords 1";
   std::array<unsigned char, crypto_generichash_KEYBYTES> key{};
-  crypto_generichash(
-      key.data(), key.size(), reinterpret_cast<const unsigned char*>(masking_key.reveal().data()),
-      masking_key.reveal().size(), reinterpret_cast<const unsigned char*>(kDomain.data()), kDomain.size());
+  crypto_generichash(key.data(), key.size(), reinterpret_cast<const unsigned char*>(secret.reveal().data()),
+                     secret.reveal().size(), reinterpret_cast<const unsigned char*>(kDomain.data()),
+                     kDomain.size());
   crypto_generichash_state state;
   std::string digest(crypto_generichash_BYTES, '\0');
   crypto_generichash_init(&state, key.data(), key.size(), digest.size());
@@ -178,9 +179,10 @@ std::string digest_of(const Inputs& inputs) {
                                {"checks", checks.hex()}});
 }
 
-Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault) {
+Result<Inputs> load_inputs(const config::Config& config, const config::ProductionConfig& production,
+                           const StateDirectory& state, ports::Vault& vault) {
   Inputs inputs;
-  std::optional<Secret> masking_key;
+  std::optional<Secret> digest_key;
   inputs.none_reason = production.masking.none_reason;
   if (inputs.none_reason.empty()) {
     YTB_ASSIGN(PolicyFiles files, load_policy(production.masking, vault));
@@ -204,7 +206,10 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Va
                    .hint = "for example: openssl rand -hex 32"};
     }
     inputs.key = std::make_shared<masking::MaskingKey>(*key);
-    masking_key = std::move(*key);
+    digest_key = std::move(*key);
+  } else if (!production.access.empty()) {
+    YTB_ASSIGN(const Secret signing, signing_key(config, state, vault));
+    YTB_ASSIGN(digest_key, derive_secret(signing, "password"));
   }
   for (const model::AccessRole& role : production.access) {
     Result<Secret> password = vault.secret(role.password);
@@ -212,7 +217,7 @@ Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Va
       return std::move(password).error().while_doing(fmt::format("access.{}.password", role.name));
     inputs.access.push_back({.role = role, .password = std::move(*password)});
   }
-  if (masking_key) inputs.passwords = passwords_digest(*masking_key, inputs.access);
+  if (digest_key) inputs.passwords = passwords_digest(*digest_key, inputs.access);
   inputs.sql_checks = production.checks;
   int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   inputs.workers = production.masking.workers > 0 ? production.masking.workers : std::min(cores, kWorkersMax);

@@ -29,8 +29,11 @@ struct PolicyFiles {
 Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault,
                                 std::optional<Error>* lock_unreadable = nullptr);
 
-// Policy, lock, key, passwords and the digest over all but secrets.
-Result<Inputs> load_inputs(const config::ProductionConfig& production, ports::Vault& vault);
+class StateDirectory;
+// Policy, lock, key, passwords and the digest over all but secrets. Without masking the signing key is read,
+// too: of it comes the key of the passwords' digest.
+Result<Inputs> load_inputs(const config::Config& config, const config::ProductionConfig& production,
+                           const StateDirectory& state, ports::Vault& vault);
 // The record (model/drift.h) of all of `inputs` that shapes a copy: policy, lock, key id, roles, checks, and
 // of passwords a keyed digest. No secret is in it.
 std::string digest_of(const Inputs& inputs);

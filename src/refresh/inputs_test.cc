@@ -48,6 +48,27 @@ class InputsTest : public ::testing::Test {
   FakeVault vault_;
 };
 
+TEST_F(InputsTest, AnotherPasswordIsSeenAlsoWhereNothingIsMasked) {
+  config::Config config;
+  config::ProductionConfig production;
+  production.masking.none_reason = "synthetic data";
+  model::AccessRole role;
+  role.name = "staging";
+  role.password = {.kind = Kind::kFile, .locator = "p"};
+  production.access.push_back(role);
+  const StateDirectory state = *StateDirectory::open(folder_ / "state");
+  auto inputs_with = [&](const std::string& password) {
+    vault_.secrets["p"] = password;
+    Result<Inputs> inputs = load_inputs(config, production, state, vault_);
+    EXPECT_TRUE(inputs.ok()) << to_string(inputs.error());
+    return inputs.ok() ? *std::move(inputs) : Inputs{};
+  };
+  const Inputs first = inputs_with("one");
+  EXPECT_EQ(inputs_with("one").digest, first.digest);
+  EXPECT_NE(inputs_with("two").digest, first.digest);
+  EXPECT_EQ(first.passwords.find("one"), std::string::npos);
+}
+
 TEST_F(InputsTest, TheSigningKeyIsTheSecretOrIsMadeOfItAlwaysTheSame) {
   const Secret key = model::new_signing_key();
   EXPECT_EQ(key_of(to_hex(key.reveal()) + "\n")->reveal(), key.reveal());
