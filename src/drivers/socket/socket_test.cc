@@ -141,7 +141,7 @@ class Alias : public ::testing::Test {
       ASSERT_TRUE(os::make_folders(home_ + id + "/run").ok());
       ASSERT_TRUE(os::make_folders(home_ + id + "/data").ok());
       // The listeners of these tests are of this process.
-      ASSERT_TRUE(os::Tenancy::take(home_ + id, "open")->record(getpid(), false).ok());
+      ASSERT_TRUE(os::Tenancy::take(home_ + id, "open")->record(getpid(), os::Confinement::kNone).ok());
     }
     ASSERT_TRUE(os::make_folders(home_ + "/alias").ok());
     key_ = model::new_signing_key();
