@@ -103,6 +103,7 @@ class Copies : public ::testing::Test {
     EXPECT_TRUE(target.ok()) << to_string(target.error());
     std::string text = "dbname=shop";
     for (const auto& [key, value] : target->parameters) text += fmt::format(" {}={}", key, value);
+    text += fmt::format(" password={}", target->password.reveal());
     return text;
   }
 

@@ -155,7 +155,8 @@ class EngineTest : public EngineCalls {
   }
   std::string dump_copy(const std::string& database) {
     return testing::dump_schema_of("host=" + spec_.run() + " port=" + std::to_string(spec_.port) +
-                                   " user=" + spec_.admin_role + " dbname=" + database);
+                                   " user=" + spec_.admin_role + " dbname=" + database +
+                                   " password=" + std::string(kind_.session(spec_)->password.reveal()));
   }
   void TearDown() override {
     if (!spec_.root.empty()) {
