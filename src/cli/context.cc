@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/shell.h"
@@ -103,13 +104,23 @@ Status Context::confirm(std::string_view question) const {
   return Error{.code = Code::kInterrupted, .message = "not confirmed: nothing was changed", .hint = ""};
 }
 
+namespace {
+
+// Paths in the config are relative to its folder, and reach servers, records and service files: they must
+// mean the same wherever those are read. What is not a file (a parameter of a cloud's) is left as it is.
+std::string whole_path(const std::string& file) {
+  return os::exists(file) ? std::filesystem::absolute(file).lexically_normal().string() : file;
+}
+
+}  // namespace
+
 Result<std::string> find_config(const Context& context) {
-  if (std::optional<std::string> given = context.call.value("config")) return *given;
+  if (std::optional<std::string> given = context.call.value("config")) return whole_path(*given);
   if (std::optional<std::string> variable = context.services.environment("YTB_CONFIG")) {
-    if (!variable->empty()) return *variable;
+    if (!variable->empty()) return whole_path(*variable);
   }
   for (std::string_view candidate : {"yesterdaytabase.yaml", "/etc/yesterdaytabase/yesterdaytabase.yaml"}) {
-    if (os::exists(std::string(candidate))) return std::string(candidate);
+    if (os::exists(std::string(candidate))) return whole_path(std::string(candidate));
   }
   return Error{
       .code = Code::kConfig,

@@ -34,18 +34,14 @@ Error no_such_copy(const Context& context, const std::vector<model::Copy>& copie
                                      : fmt::format("'{}' lists them", context.command("status"))};
 }
 
-// The newest previous copy that still serves.
+// What was named, or what was live before.
 Result<model::Copy> rollback_target(const Context& context, const std::vector<model::Copy>& copies) {
   if (!context.call.arguments.empty()) {
     const model::Copy* named = find_copy(copies, context.call.arguments.front());
     if (named == nullptr) return no_such_copy(context, copies, context.call.arguments.front());
     return *named;
   }
-  const model::Copy* best = nullptr;
-  for (const model::Copy& copy : copies) {
-    bool serves = copy.phase == model::Phase::kDraining || copy.phase == model::Phase::kSpare;
-    if (serves && copy.opened && (best == nullptr || copy.data_as_of > best->data_as_of)) best = &copy;
-  }
+  const model::Copy* best = previous_copy(copies);
   if (best == nullptr) {
     return Error{.code = Code::kRefused,
                  .message = "there is no previous copy to go back to: none is draining or spare",

@@ -143,4 +143,19 @@ std::vector<std::pair<std::string, double>> last_times(ports::Journal& journal,
   return times;
 }
 
+const model::Copy* previous_copy(const std::vector<model::Copy>& copies) {
+  const model::Copy* best = nullptr;
+  // A drain begins when the alias moves on; what is spare was left before that.
+  auto left_later = [](const model::Copy& a, const model::Copy& b) {
+    const bool drains = a.phase == model::Phase::kDraining;
+    if (drains != (b.phase == model::Phase::kDraining)) return drains;
+    return a.phase_since > b.phase_since;
+  };
+  for (const model::Copy& copy : copies) {
+    const bool serves = copy.phase == model::Phase::kDraining || copy.phase == model::Phase::kSpare;
+    if (serves && copy.opened && (best == nullptr || left_later(copy, *best))) best = &copy;
+  }
+  return best;
+}
+
 }  // namespace ytb::cli

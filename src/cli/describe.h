@@ -41,4 +41,8 @@ std::vector<std::pair<std::string, double>> last_times(ports::Journal& journal,
                                                        const model::ProductionName& production,
                                                        const std::vector<std::string>& steps);
 
+// The copy that was live before the one that is, among those that still serve; nullptr: there is none. Not by
+// name or age: several may be of one snapshot, and a rollback may have come between.
+const model::Copy* previous_copy(const std::vector<model::Copy>& copies);
+
 }  // namespace ytb::cli

@@ -97,10 +97,8 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
   }
   std::string previous;
   if (observed.copies.known()) {
-    for (const model::Copy& copy : *observed.copies) {
-      bool serves = copy.phase == model::Phase::kDraining || copy.phase == model::Phase::kSpare;
-      if (serves && copy.opened && copy.running) previous = copy.id.str();
-    }
+    const model::Copy* before = previous_copy(*observed.copies);
+    if (before != nullptr && before->running) previous = before->id.str();
   }
   context.out() << facts(
       {{"live", result.live ? result.live->id.str() : std::string("nothing")},

@@ -28,6 +28,7 @@ struct Enclosure {
   // inside.
   std::vector<std::string> writable = {};
   std::vector<std::string> visible = {};  // read-only
+  std::vector<std::string> listed = {};   // folders whose names may be read where none are taken away (weak)
 };
 
 // Whether the process that began in `enclosure` is confined as that says, as far as the kernel shows it from

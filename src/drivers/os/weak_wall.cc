@@ -109,6 +109,7 @@ Result<WeakWall> plan_weak_wall(const Enclosure& enclosure) {
   WeakWall wall{.rules = Descriptor(static_cast<int>(made)), .filter = system_call_filter(Reach::kNothing)};
   for (const std::string& path : enclosure.visible)
     YTB_TRY(allow(wall.rules, path, kExecute | kReadFile | kReadFolder));
+  for (const std::string& path : enclosure.listed) YTB_TRY(allow(wall.rules, path, kReadFolder));
   for (const char* path : kNames) YTB_TRY(allow(wall.rules, path, kReadFile));
   for (const char* path : kDevices) YTB_TRY(allow(wall.rules, path, kReadFile | kWriteFile));
   constexpr uint64_t kNotInItsFolder = kExecute | kMakeCharacterDevice | kMakeBlockDevice | kMakeFifo;

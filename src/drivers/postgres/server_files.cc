@@ -19,6 +19,7 @@ constexpr size_t kControlFileMax = 64 << 10;
 // asking the loader. No folder of these holds anything of this host's.
 constexpr const char* kData[] = {
     "/usr/share/zoneinfo",
+    "/etc/localtime",  // Debian's zoneinfo has a link to it, which pg_timezone_names follows
     "/usr/lib/locale",
     "/usr/share/locale",
     "/var/cache/postgresql/dicts",
@@ -187,6 +188,12 @@ Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::
                           .writable = {spec.data(), spec.run(), spec.root + "/tablespaces"}};
   if (enclosure.confinement != os::Confinement::kNone) {
     YTB_ASSIGN(enclosure.visible, visible_files(bin_dir, spec.run_as, spec.extensions));
+    // The server looks in there for the scripts of an extension.
+    if (!spec.extensions.empty()) {
+      YTB_ASSIGN(std::string program, server_program(bin_dir));
+      YTB_ASSIGN(Folders folders, folders_of(os::parent_of(program), spec.run_as));
+      enclosure.listed.push_back(os::join_path(folders.share, "extension"));
+    }
   }
   return enclosure;
 }
