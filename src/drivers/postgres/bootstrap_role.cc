@@ -210,7 +210,13 @@ std::string rename_statement(const std::string& admin) {
 std::vector<std::string> hand_over_role(const std::string& admin_role, int engine_major) {
   const std::string m = new_role();
   std::vector<std::string> out = {
-      "BEGIN", rename_statement(admin_role),
+      "BEGIN",
+      // Labels of ours that we did not write: production may have.
+      fmt::format(
+          "DELETE FROM pg_shseclabel WHERE provider LIKE 'yesterdaytabase%' AND NOT EXISTS (SELECT FROM "
+          "pg_authid WHERE oid = 10 AND rolname = {})",
+          hex_literal(admin_role)),
+      rename_statement(admin_role),
       fmt::format(
           "UPDATE pg_shdescription o SET objoid = m.oid FROM {} WHERE o.objoid = 10 AND o.classoid = 1260",
           m),

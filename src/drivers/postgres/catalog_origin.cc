@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -68,7 +69,7 @@ constexpr Compared kCompared[] = {
     {"pg_range", "rngtypid, rngsubtype, rngsubopc, rngcanonical, rngsubdiff"},
     {"pg_language", "oid, lanname, lanplcallfoid, laninline, lanvalidator"},
 };
-enum { kProc = 0, kOperator = 1, kType = 2, kLanguage = 10 };
+enum { kProc = 0, kOperator = 1, kType = 2, kCast = 3, kLanguage = 10 };
 
 // What makes code run where a catalog is read or written: the first column is its own number, the second the
 // relation's.
@@ -84,8 +85,21 @@ constexpr Hook kHooks[] = {
     {"a default", "pg_attrdef", "oid, adrelid"},
     {"an index", "pg_index", "indexrelid, indrelid, indexprs, indpred"},
     {"a policy", "pg_policy", "oid, polrelid"},
+    {"a relation", "pg_class", "oid, relnamespace"},
 };
-enum { kRule = 1, kConstraint = 2, kIndex = 4 };
+enum { kRule = 1, kConstraint = 2, kIndex = 4, kRelation = 6 };
+
+// Where names that are ours in a copy would be taken for ours: production could write there what we believe.
+struct Named {
+  std::string_view what;
+  std::string_view catalog;
+  std::string_view column;
+};
+constexpr Named kNamed[] = {{"schema", "pg_namespace", "nspname"},
+                            {"role", "pg_authid", "rolname"},
+                            {"function", "pg_proc", "proname"},
+                            {"event trigger", "pg_event_trigger", "evtname"}};
+constexpr std::string_view kOurPrefix = "yesterdaytabase_";
 
 std::vector<std::string> copy_statements(int major) {
   std::vector<std::string> out;
@@ -95,7 +109,10 @@ std::vector<std::string> copy_statements(int major) {
   }
   for (const Hook& of : kHooks)
     out.push_back(fmt::format("COPY pg_catalog.{} ({}) TO STDOUT (FORMAT binary)", of.catalog, of.columns));
-  out.emplace_back("COPY pg_catalog.pg_namespace (oid, nspname) TO STDOUT (FORMAT binary)");
+  for (const Named& of : kNamed) {
+    out.push_back(
+        fmt::format("COPY pg_catalog.{} (oid, {}) TO STDOUT (FORMAT binary)", of.catalog, of.column));
+  }
   return out;
 }
 
@@ -167,13 +184,15 @@ class Streams {
   std::string_view left_;
 };
 
-// -------------------------------------------------------------------------------- pg_type, by its pages
+// ----------------------------------------------------------------- pg_type and pg_attribute, by their pages
 
-// Until this is known, not even COPY is harmless: it calls what pg_type names.
+// Until these are known, not even COPY is harmless: it calls what pg_type names, for the types that
+// pg_attribute names.
 constexpr uint32_t kPgType = 1247;
+constexpr uint32_t kPgAttribute = 1249;
 
 // pg_filenode.map (relmapper.c): magic, count, pairs of relation and file.
-Result<std::string> file_of_pg_type(const std::string& folder) {
+Result<std::string> file_of(const std::string& folder, uint32_t relation) {
   constexpr size_t kMapBytesMax = 1 << 12;
   YTB_ASSIGN(std::string map, os::read_file(os::join_path(folder, "pg_filenode.map"), kMapBytesMax));
   auto number = [&](size_t at) {
@@ -183,29 +202,27 @@ Result<std::string> file_of_pg_type(const std::string& folder) {
   };
   for (size_t i = 0; i < number(4); ++i) {
     if (8 + i * 8 + 8 > map.size()) break;
-    if (number(8 + i * 8) == kPgType) return os::join_path(folder, std::to_string(number(8 + i * 8 + 4)));
+    if (number(8 + i * 8) == relation) return os::join_path(folder, std::to_string(number(8 + i * 8 + 4)));
   }
-  return Error{.code = Code::kCorrupt, .message = folder + " does not say where its types lie", .hint = {}};
+  return Error{
+      .code = Code::kCorrupt, .message = folder + " does not say where its catalogs lie", .hint = {}};
 }
 
 // pg_type.h: oid 4, typname 64, namespace 4, owner 4, len 2, six of one byte, then numbers: relid,
 // [subscript from 14 on,] elem, array, input, output, receive, send.
-size_t fixed_bytes(int major) { return 84 + 4 * (major >= 14 ? 8 : 7); }
+size_t type_bytes(int major) { return 84 + 4 * (major >= 14 ? 8 : 7); }
 
-// The owner is production's to choose.
-std::string fixed_part(std::string_view data, int major) {
-  std::string out(data.substr(0, fixed_bytes(major)));
-  std::memset(out.data() + 72, 0, 4);
-  return out;
-}
+// pg_attribute.h: relation 4, attname 64, type 4; what follows differs between versions.
+constexpr size_t kAttributeBytes = 72;
 
-Status read_types(const std::string& path, int major,
-                  const std::function<Status(uint32_t, std::string)>& on_type) {
+// The first `bytes` of every row that begins with a number below kFirstUnfixed.
+Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes) {
+  std::set<std::string> rows;
   constexpr size_t kTupleHeaderAt = 22;     // t_hoff
   for (uint64_t segment = 0;; ++segment) {  // bounded by the files that are there
     const std::string name = segment == 0 ? path : fmt::format("{}.{}", path, segment);
     os::Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.valid() && errno == ENOENT && segment > 0) return {};
+    if (!file.valid() && errno == ENOENT && segment > 0) return rows;
     if (!file.valid()) return os::system_error("open", name, errno);
     std::string page(kPageBytes, '\0');
     for (uint64_t at = 0;; at += kPageBytes) {
@@ -216,23 +233,57 @@ Status read_types(const std::string& path, int major,
         auto tuple = view->tuple(item);
         if (!tuple || tuple->size() <= kTupleHeaderAt) continue;
         const auto header = static_cast<unsigned char>((*tuple)[kTupleHeaderAt]);
-        if (tuple->size() < header + fixed_bytes(major) || view->seen(*tuple) == Seen::kDead) continue;
+        if (tuple->size() < header + bytes || view->seen(*tuple) == Seen::kDead) continue;
         const std::string_view data = tuple->substr(header);
-        uint32_t oid = 0;
-        std::memcpy(&oid, data.data(), sizeof oid);
-        YTB_TRY(on_type(oid, fixed_part(data, major)));
+        uint32_t number = 0;
+        std::memcpy(&number, data.data(), sizeof number);
+        if (number < kFirstUnfixed) rows.insert(std::string(data.substr(0, bytes)));
       }
     }
   }
 }
 
-Result<std::vector<std::string>> database_folders(const std::string& data) {
-  const std::string base = os::join_path(data, "base");
-  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(base, 1'000'000));
-  std::vector<std::string> out;
+struct FixedRows {
+  std::set<std::string> types;
+  std::set<std::string> attributes;
+};
+
+Result<FixedRows> read_pages_of(const std::string& folder, int major) {
+  FixedRows out;
+  YTB_ASSIGN(std::string types, file_of(folder, kPgType));
+  YTB_ASSIGN(std::string attributes, file_of(folder, kPgAttribute));
+  YTB_ASSIGN(std::set<std::string> rows, read_fixed(types, type_bytes(major)));
+  for (const std::string& row : rows) {
+    std::string ownerless = row;  // whose it is is production's to choose
+    std::memset(ownerless.data() + 72, 0, 4);
+    out.types.insert(std::move(ownerless));
+  }
+  YTB_ASSIGN(out.attributes, read_fixed(attributes, kAttributeBytes));
+  return out;
+}
+
+Status add_databases_in(const std::string& folder, std::vector<std::string>& out) {
+  constexpr size_t kEntriesMax = 1'000'000;
+  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(folder, kEntriesMax));
   for (const os::FileInfo& entry : entries) {
-    const std::string folder = os::join_path(base, entry.name);
-    if (os::exists(os::join_path(folder, "pg_filenode.map"))) out.push_back(folder);
+    const std::string inside = os::join_path(folder, entry.name);
+    if (os::exists(os::join_path(inside, "pg_filenode.map"))) out.push_back(inside);
+  }
+  return {};
+}
+
+// In the data folder, and in tablespaces: pg_tblspc/NUMBER/PG_15_…/DATABASE.
+Result<std::vector<std::string>> database_folders(const std::string& data) {
+  std::vector<std::string> out;
+  YTB_TRY(add_databases_in(os::join_path(data, "base"), out));
+  const std::string spaces = os::join_path(data, "pg_tblspc");
+  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(spaces, 100'000));
+  for (const os::FileInfo& entry : entries) {
+    YTB_ASSIGN(std::string space, os::real_path(os::join_path(spaces, entry.name)));
+    YTB_ASSIGN(std::vector<os::FileInfo> versions, os::list_folder(space, 1000));
+    for (const os::FileInfo& version : versions) {
+      if (version.name.starts_with("PG_")) YTB_TRY(add_databases_in(os::join_path(space, version.name), out));
+    }
   }
   return out;
 }
@@ -240,22 +291,25 @@ Result<std::vector<std::string>> database_folders(const std::string& data) {
 }  // namespace
 
 struct CatalogReference {
-  std::map<uint32_t, std::string> types;              // by number: pg_type's fixed_part()
+  FixedRows pages;
+  std::vector<size_t> hooks;                          // by kHooks: rows on relations of the server's own
   std::vector<std::map<uint32_t, std::string>> rows;  // by kCompared, below kFirstUnfixed
   std::set<std::string> functions;                    // what initdb made, without numbers
-  std::map<std::string, std::string> views;           // "pg_catalog.pg_stats": how it is made
+  std::map<std::string, std::string> original_views;  // "pg_catalog.pg_stats": how it is made
+  std::map<std::string, std::string> views;           // the same once it was made anew
 };
 
 namespace {
 
-constexpr std::string_view kViews =
-    "SELECT encode(convert_to(n.nspname || '.' || c.relname, 'UTF8'), 'hex') AS ytb_view, "
-    "encode(convert_to('CREATE OR REPLACE VIEW ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) "
-    "|| "
-    "coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') || ' AS ' || "
-    "pg_get_viewdef(c.oid), "
-    "'UTF8'), 'hex') AS ytb_made FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
-    "c.relnamespace WHERE c.oid < 16384 AND c.relkind = 'v'";
+constexpr std::string_view kViews = R"sql(
+    SELECT encode(convert_to(name, 'UTF8'), 'hex') AS ytb_view, encode(convert_to(made, 'UTF8'), 'hex') AS ytb_made
+      FROM (SELECT n.nspname || '.' || c.relname, 'CREATE OR REPLACE VIEW ' || quote_ident(n.nspname) || '.' ||
+          quote_ident(c.relname) || coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') || ' AS ' ||
+          pg_get_viewdef(c.oid)
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.oid < 16384 AND c.relkind = 'v'
+        UNION ALL SELECT 'rule ' || r.rulename, 'CREATE OR REPLACE' || substr(pg_get_ruledef(r.oid), 7)
+          FROM pg_catalog.pg_rewrite r WHERE r.ev_class < 16384 AND r.rulename <> '_RETURN') v (name, made))sql";
 
 std::map<std::string, std::string> views_in(std::string_view output) {
   const std::vector<std::string> names = printed_bytes(output, "ytb_view");
@@ -278,6 +332,14 @@ Result<std::string> run(const ports::InstanceSpec& spec, const std::string& bin_
   return run_single_user(spec, bin_dir, work, nullptr, stop);
 }
 
+// Makes views and rules as they were read, and reads them again.
+SingleUserWork remake(const std::map<std::string, std::string>& views) {
+  SingleUserWork work{.change_catalogs = true};
+  for (const auto& [name, made] : views) work.statements.push_back(made.substr(0, made.rfind(';')));
+  work.statements.emplace_back(kViews);
+  return work;
+}
+
 Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir, const StopFlag* stop) {
   YTB_TRY(os::make_folder(spec.root, 0711));
   YTB_ASSIGN(os::User user, os::find_user(spec.run_as));
@@ -291,17 +353,17 @@ Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir,
   return {};
 }
 
+// Which relation a hook's row is about; 0: none.
+uint32_t relation_of(size_t hook, const Row& row) { return row.number(hook == kRelation ? 0 : 1); }
+bool is_the_servers(uint32_t relation) { return relation != 0 && relation < kFirstOfUsers; }
+
 Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                         const StopFlag* stop) {
   CatalogReference out;
   YTB_ASSIGN(std::vector<std::string> folders, database_folders(spec.data()));
   if (folders.empty())
     return Error{.code = Code::kInternal, .message = "initdb made no database", .hint = {}};
-  YTB_ASSIGN(std::string file, file_of_pg_type(folders.front()));
-  YTB_TRY(read_types(file, spec.engine_major, [&](uint32_t oid, std::string fixed) -> Status {
-    if (oid < kFirstUnfixed) out.types[oid] = std::move(fixed);
-    return {};
-  }));
+  YTB_ASSIGN(out.pages, read_pages_of(folders.front(), spec.engine_major));
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir, {.statements = copy_statements(spec.engine_major)}, stop));
   Streams streams(printed);
@@ -313,9 +375,19 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
       return {};
     }));
   }
+  for (size_t i = 0; i < std::size(kHooks); ++i) {
+    out.hooks.push_back(0);
+    YTB_TRY(streams.next([&](const Row& row) -> Status {
+      if (is_the_servers(relation_of(i, row))) ++out.hooks[i];
+      return {};
+    }));
+  }
   YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = {std::string(kViews)}}, stop));
+  out.original_views = views_in(printed);
+  // A definition that is read back and made anew may be written another way: what counts is how it is then.
+  YTB_ASSIGN(printed, run(spec, bin_dir, remake(out.original_views), stop));
   out.views = views_in(printed);
-  if (out.types.empty() || out.rows[kProc].empty() || out.views.empty())
+  if (out.pages.types.empty() || out.pages.attributes.empty() || out.rows[kProc].empty() || out.views.empty())
     return Error{.code = Code::kInternal, .message = "the cluster to compare with is empty", .hint = {}};
   return out;
 }
@@ -343,17 +415,30 @@ class Comparison {
         found(fmt::format("{} has rows too many or too few", kCompared[i].catalog));
     }
     for (size_t i = 0; i < std::size(kHooks); ++i) {
+      size_t count = 0;
       YTB_TRY(streams.next([&](const Row& row) -> Status {
+        if (is_the_servers(relation_of(i, row))) ++count;
         judge_hook(i, row);
         return {};
       }));
+      // Whatever number it was given.
+      if (count > reference_.hooks[i])
+        found(fmt::format("{} too many among the server's own relations", kHooks[i].what));
     }
-    return streams.next([&](const Row& row) -> Status {
-      const bool named = row.text(1) == "pg_catalog";
-      if (named != (row.number(0) == kPgCatalog)) found("the schema pg_catalog is another one");
-      return {};
-    });
+    for (const Named& of : kNamed) {
+      YTB_TRY(streams.next([&](const Row& row) -> Status {
+        const bool named = row.text(1) == "pg_catalog";
+        if (of.what == "schema" && named != (row.number(0) == kPgCatalog))
+          found("the schema pg_catalog is another one");
+        if (row.text(1).starts_with(kOurPrefix))
+          reserved_.push_back(fmt::format("{} {}", of.what, printable(row.text(1))));
+        return {};
+      }));
+    }
+    return {};
   }
+  // Names that are reserved for us.
+  [[nodiscard]] const std::vector<std::string>& reserved() const { return reserved_; }
 
  private:
   void found(std::string what) { wrong_.push_back(std::move(what)); }
@@ -377,6 +462,7 @@ class Comparison {
     if (catalog == kProc) {
       if (!of_users) {
         if (!reference_.functions.contains(numberless(row))) found(name_of(catalog, row) + " was replaced");
+        if (row.number(2) != kInternal && row.number(2) != kC) coded_.insert(row.number(0));
         return;
       }
       // What only a trigger can call answers no query.
@@ -390,24 +476,37 @@ class Comparison {
           coded_.contains(row.number(2)) || coded_.contains(row.number(3)) || coded_.contains(row.number(4));
       if (!of_users || (coded && row.number(1) == kPgCatalog))
         found(name_of(catalog, row) + " stands among the server's own");
+    } else if (catalog == kCast && of_users) {
+      if (is_said_by_us(row.number(1)) && is_said_by_us(row.number(2)) && coded_.contains(row.number(3)))
+        found(fmt::format("a cast between two of the server's types runs code (row {} of pg_cast)",
+                          row.number(0)));
     } else if (!of_users && catalog != kType && catalog != kLanguage) {
       found(name_of(catalog, row) + " stands among the server's own");
     }
   }
 
+  // Types between which our own statements cast by name: bool, "char", name, int8, int4, regproc, text, oid,
+  // xid, aclitem, varchar, regclass (pg_type.dat).
+  static bool is_said_by_us(uint32_t type) {
+    constexpr uint32_t kTypes[] = {16, 18, 19, 20, 23, 24, 25, 26, 28, 1033, 1043, 2205};
+    return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+  }
+
   void judge_hook(size_t hook, const Row& row) {
     const uint32_t relation = row.number(1);
     if (relation == 0 || relation >= kFirstOfUsers) return;
-    if (hook == kRule && row.number(0) < kFirstOfUsers) return;  // a view's
+    if (hook == kRelation) return;                               // counted
+    if (hook == kRule && row.number(0) < kFirstOfUsers) return;  // counted, and made anew with the views
     // Keys and, from 18 on, NOT NULL.
     if (hook == kConstraint && std::string_view("pun").find(row.text(2)) != std::string_view::npos) return;
-    if (hook == kIndex && !row.fields[2] && !row.fields[3]) return;
+    if (hook == kIndex && row.number(0) < kFirstOfUsers && !row.fields[2] && !row.fields[3]) return;
     found(fmt::format("{} hangs on relation {} of the server's own", kHooks[hook].what, relation));
   }
 
   const CatalogReference& reference_;
   std::vector<std::string>& wrong_;
-  std::set<uint32_t> coded_;  // functions whose code is production's
+  std::set<uint32_t> coded_;  // functions in other languages than C
+  std::vector<std::string> reserved_;
 };
 
 Error not_the_servers(const std::string& database, std::vector<std::string> wrong) {
@@ -425,51 +524,51 @@ Error not_the_servers(const std::string& database, std::vector<std::string> wron
           "production (objects of your own belong into a schema of your own) and take a new snapshot"};
 }
 
-Status check_types(const std::string& data, int major, const CatalogReference& reference) {
+Error reserved_names(const std::string& database, const std::vector<std::string>& names) {
+  return {
+      .code = Code::kRefused,
+      .message = fmt::format("production has names that are reserved for yesterdaytabase, in database {}: {}",
+                             printable(database), join(names, ", ")),
+      .hint = "rename or drop them in production, and take a new snapshot"};
+}
+
+Status check_pages(const std::string& data, int major, const CatalogReference& reference) {
   YTB_ASSIGN(std::vector<std::string> folders, database_folders(data));
   for (const std::string& folder : folders) {
-    YTB_ASSIGN(std::string file, file_of_pg_type(folder));
-    std::set<uint32_t> seen;
-    std::set<uint32_t> wrong;
-    YTB_TRY(read_types(file, major, [&](uint32_t oid, const std::string& fixed) -> Status {
-      if (oid >= kFirstUnfixed) return {};
-      seen.insert(oid);
-      auto known = reference.types.find(oid);
-      if (known == reference.types.end() || known->second != fixed) wrong.insert(oid);
-      return {};
-    }));
-    for (const auto& [oid, fixed] : reference.types) {
-      if (!seen.contains(oid)) wrong.insert(oid);
-    }
-    if (wrong.empty()) continue;
-    return not_the_servers(os::name_in(folder), {fmt::format("type {} of pg_type", *wrong.begin())});
+    YTB_ASSIGN(FixedRows rows, read_pages_of(folder, major));
+    if (rows.types != reference.pages.types)
+      return not_the_servers(os::name_in(folder), {"a type of pg_type"});
+    if (rows.attributes != reference.pages.attributes)
+      return not_the_servers(os::name_in(folder), {"a column of a catalog"});
   }
   return {};
 }
 
-// Views that differ are made as the reference's; what still differs is wrong.
+// All are made as the reference's: a definition's text does not show all that its tree may hold. Those that
+// differed are named, and what still differs is wrong.
 Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                                const std::string& database, const CatalogReference& reference,
                                                const StopFlag* stop) {
-  std::vector<std::string> restored;
-  for (int turn = 0; turn < 2; ++turn) {
-    YTB_ASSIGN(std::string printed,
-               run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
+  YTB_ASSIGN(std::string before,
+             run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
+  SingleUserWork work = remake(reference.original_views);
+  work.database = database;
+  YTB_ASSIGN(std::string after, run(spec, bin_dir, std::move(work), stop));
+  const std::map<std::string, std::string> found = views_in(after);
+  if (found != reference.views) {
     std::vector<std::string> wrong;
-    std::vector<std::string> statements;
-    for (const auto& [name, made] : views_in(printed)) {
+    for (const auto& [name, made] : found) {
       auto known = reference.views.find(name);
-      if (known != reference.views.end() && known->second == made) continue;
-      wrong.push_back("view " + printable(name) + " is not the server's own");
-      if (known != reference.views.end())
-        statements.push_back(known->second.substr(0, known->second.rfind(';')));
+      if (known == reference.views.end() || known->second != made) wrong.push_back("view " + printable(name));
     }
-    if (wrong.empty()) return restored;
-    if (turn == 1 || statements.size() < wrong.size()) return not_the_servers(database, std::move(wrong));
-    for (const std::string& line : wrong)
-      restored.push_back(fmt::format("{}: {}; made anew", printable(database), line));
-    YTB_TRY(run(spec, bin_dir,
-                {.database = database, .statements = std::move(statements), .change_catalogs = true}, stop));
+    if (wrong.empty()) wrong.emplace_back("views that are not there");
+    return not_the_servers(database, std::move(wrong));
+  }
+  std::vector<std::string> restored;
+  for (const auto& [name, made] : views_in(before)) {
+    if (made != reference.original_views.at(name) && made != reference.views.at(name))
+      restored.push_back(fmt::format("{}: view {} was not the server's own; made anew", printable(database),
+                                     printable(name)));
   }
   return restored;
 }
@@ -502,7 +601,7 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
 
 Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                                 const CatalogReference& reference, const StopFlag* stop) {
-  YTB_TRY(check_types(spec.data(), spec.engine_major, reference));
+  YTB_TRY(check_pages(spec.data(), spec.engine_major, reference));
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir,
                  {.statements =
@@ -519,7 +618,9 @@ Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec,
     YTB_ASSIGN(printed, run(spec, bin_dir,
                             {.database = database, .statements = copy_statements(spec.engine_major)}, stop));
     std::vector<std::string> wrong;
-    YTB_TRY(Comparison(reference, wrong).read(printed));
+    Comparison comparison(reference, wrong);
+    YTB_TRY(comparison.read(printed));
+    if (!comparison.reserved().empty()) return reserved_names(database, comparison.reserved());
     if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   }
   for (const std::string& database : databases) {

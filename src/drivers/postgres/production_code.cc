@@ -59,7 +59,10 @@ constexpr std::string_view kCoded = R"sql(
     coded_indexes (oid, relation) AS (
       SELECT i.indexrelid, i.indrelid FROM pg_catalog.pg_index i WHERE i.indislive AND i.indexrelid >= 16384
         AND (i.indexrelid IN (SELECT u.objid FROM uses u WHERE u.classid = 'pg_catalog.pg_class'::regclass)
-          OR (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) AND i.indrelid IN (SELECT oid FROM typed))),
+          OR (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL) AND i.indrelid IN (SELECT oid FROM typed)
+          OR EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN code c
+            ON c.classid = 'pg_catalog.pg_type'::regclass AND c.objid = a.atttypid
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)))),
     coded_statistics (oid, relation) AS (
       SELECT s.oid, s.stxrelid FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid IN (SELECT oid FROM typed)
         OR s.oid IN (SELECT u.objid FROM uses u
