@@ -44,6 +44,7 @@ struct Column {
   std::string base_type;  // the type beneath domains, without modifiers: "varchar", "int4" (pg_type.typname)
   TypeClass type_class = TypeClass::kOther;
   bool has_binary_io = true;      // false: the type has no binary send/receive; COPY as text
+  std::string read_as{};          // "text" or "text[]", where the type's own output function loses something
   std::optional<int> length_max;  // characters, of varchar(n) and char(n)
   std::optional<int> precision;   // of numeric(p, s)
   std::optional<int> scale;

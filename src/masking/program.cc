@@ -31,6 +31,7 @@ struct RowProgram::Impl {
   Wire wire = Wire::kBinary;
   QualifiedName table;
   std::vector<std::string> names;
+  std::vector<std::string> read_as;
   std::vector<Step> steps;
   std::vector<size_t> masked;
   uint64_t kept_rows_seed = 0;
@@ -59,6 +60,7 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
     YTB_ASSIGN(std::unique_ptr<Masker> masker, compile_masker(column.masker, context));
     if (!masker->is_keep()) impl->masked.push_back(impl->steps.size());
     impl->names.push_back(column.column.name);
+    impl->read_as.push_back(column.column.read_as);
     impl->steps.push_back({std::move(masker), column.column.blank_padded});
   }
   return RowProgram(std::move(impl));
@@ -74,6 +76,7 @@ Result<RowProgram> RowProgram::compile_kept(const TablePlan& plan, std::string_v
   for (size_t i = 0; i < whole.column_count(); ++i) {
     if (!whole.masker(i).is_keep()) continue;
     impl->names.push_back(whole.impl_->names[i]);
+    impl->read_as.push_back(whole.impl_->read_as[i]);
     impl->steps.push_back(std::move(whole.impl_->steps[i]));
   }
   return RowProgram(std::move(impl));
@@ -81,6 +84,7 @@ Result<RowProgram> RowProgram::compile_kept(const TablePlan& plan, std::string_v
 
 Wire RowProgram::wire() const { return impl_->wire; }
 const std::vector<std::string>& RowProgram::column_names() const { return impl_->names; }
+const std::vector<std::string>& RowProgram::columns_read_as() const { return impl_->read_as; }
 size_t RowProgram::column_count() const { return impl_->names.size(); }
 const Masker& RowProgram::masker(size_t column) const { return *impl_->steps.at(column).masker; }
 const std::vector<size_t>& RowProgram::masked_columns() const { return impl_->masked; }

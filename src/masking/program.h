@@ -51,6 +51,7 @@ class RowProgram {
 
   [[nodiscard]] Wire wire() const;
   [[nodiscard]] const std::vector<std::string>& column_names() const;
+  [[nodiscard]] const std::vector<std::string>& columns_read_as() const;  // Column::read_as
   [[nodiscard]] size_t column_count() const;
   [[nodiscard]] const Masker& masker(size_t column) const;
 

@@ -49,7 +49,7 @@ constexpr std::array kBuiltins{
     BuiltinType{"varbit", "bit varying", TypeClass::kOther},
     BuiltinType{"macaddr", "", TypeClass::kOther},
     BuiltinType{"macaddr8", "", TypeClass::kOther},
-    BuiltinType{"xml", "", TypeClass::kOther},
+    BuiltinType{"xml", "", TypeClass::kOther, false},  // as Reader::describe_type reads it
     BuiltinType{"jsonpath", "", TypeClass::kOther},
     BuiltinType{"tsvector", "", TypeClass::kOther},
     BuiltinType{"tsquery", "", TypeClass::kOther},

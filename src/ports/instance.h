@@ -52,8 +52,10 @@ struct SessionTarget {
   Secret password;                                // empty: peer authentication
   std::string label;                              // for messages: "copy shop-yesterday-…", "production"
   // Of a copy on a host that is not ours: what the host marked it with when it was restored. Empty for
-  // productions and for local copies, which are known by their own configuration.
+  // productions and for local copies.
   std::string nonce{};
+  // Of a copy in our own place. Said by what opened the place: a server that says so of itself may lie.
+  bool local_copy = false;
   // Of the volume that all of its databases share; 0: not known, or it grows by itself.
   uint64_t storage_bytes = 0;
 };

@@ -170,6 +170,38 @@ constexpr std::string_view kLooks = R"sql(
   ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
   ALTER TABLE hidden FORCE ROW LEVEL SECURITY;)sql";
 
+// What a type brings along: an index over it, and ANALYZE, measure distances with it.
+TEST(S03, ADistanceOfARangeTypeRunsWithoutOurPower) {
+  Scenario scenario;
+  scenario.production().run("shop", kProduction);
+  scenario.production().run("shop", R"sql(
+    SET ROLE dev;
+    CREATE FUNCTION distance(a float8, b float8) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS $$
+    BEGIN PERFORM public.spring('distance'); RETURN a - b; END $$;
+    CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = distance);
+    CREATE DOMAIN short_span AS span;
+    CREATE TABLE spans (c text, s span, d short_span);
+    INSERT INTO spans SELECT 'raw word', span(g, g + 1), span(g, g + 2) FROM generate_series(1, 900) g;
+    CREATE INDEX ON spans USING gist (s);
+    CREATE INDEX ON spans USING spgist (s);
+    CREATE INDEX ON spans USING gist (d);
+    RESET ROLE;
+    TRUNCATE trap, diary;)sql");
+  scenario.write_policy(std::string(kPolicy) + "    public.spans: {c: hash, s: keep, d: keep}\n");
+  scenario.accept();
+  scenario.take_snapshot("day0");
+  scenario.refresh();
+  EXPECT_EQ(scenario.staging_value("SELECT string_agg(DISTINCT how, ', ') FROM trap"), "");
+  EXPECT_EQ(
+      scenario.staging_value("SELECT string_agg(DISTINCT line, ', ') FROM diary WHERE line LIKE '%raw%'"),
+      "");
+  EXPECT_EQ(
+      scenario.staging_value(
+          "SELECT count(*) FROM pg_index WHERE indrelid = 'spans'::regclass AND indisvalid AND indislive"),
+      "3");
+  EXPECT_NE(scenario.staging_value("SELECT count(*) FROM diary WHERE line LIKE 'distance saw %'"), "0");
+}
+
 TEST(S03, WhatTheProofAsksRunsWithoutOurPower) {
   Scenario::Options options;
   options.extra =

@@ -134,6 +134,26 @@ TEST_F(S04Catalogs, GrantsAndOwnersOfTheServersOwnAreProductionsToChoose) {
   expect_harmless();
 }
 
+// What was granted beyond initdb's grants is measured against a catalog that production could write.
+TEST_F(S04Catalogs, WhatInitdbGrantedIsNotProductionsToSay) {
+  plant(R"sql(
+    UPDATE pg_init_privs SET initprivs = '{=X/postgres}' WHERE objoid = 'pg_hba_file_rules()'::regprocedure;
+    GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO PUBLIC;
+    DELETE FROM pg_init_privs WHERE objoid = 'pg_show_all_file_settings()'::regprocedure;
+    GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO PUBLIC;
+    UPDATE pg_init_privs SET initprivs = '{postgres=arwdDxt/postgres,=r/postgres}' WHERE objoid = 'pg_authid'::regclass;
+    GRANT SELECT ON pg_authid TO PUBLIC;
+    DELETE FROM pg_init_privs WHERE objoid = 'pg_statistic'::regclass;
+    GRANT SELECT ON pg_statistic TO PUBLIC)sql");
+  expect_harmless();
+  for (const char* query :
+       {"SELECT count(*) FROM pg_hba_file_rules()", "SELECT count(*) FROM pg_show_all_file_settings()",
+        "SELECT count(*) FROM pg_authid", "SELECT count(*) FROM pg_statistic"}) {
+    EXPECT_THAT(scenario_.staging_value(query), HasSubstr("permission denied")) << query;
+  }
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) > 0 FROM pg_roles"), "t");
+}
+
 TEST_F(S04Catalogs, AColumnOfACatalogOfAnotherType) {
   plant(
       "CREATE DOMAIN public.other AS int; UPDATE pg_attribute SET atttypid = 'public.other'::regtype WHERE "

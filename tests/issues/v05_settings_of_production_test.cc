@@ -46,6 +46,27 @@ TEST(V05, WhateverTheSettingIsGivenTo) {
   EXPECT_EQ(scenario.staging_value(kNulls), "300");
 }
 
+TEST(V05, DeclarationsOfKeptXmlStay) {
+  Scenario scenario;
+  if (!scenario.production().try_run("shop", "SELECT '<a/>'::xml")) GTEST_SKIP() << "a server without libxml";
+  constexpr const char* kDigest =
+      "SELECT md5(string_agg(doc::text || docs::text || coalesce(own::text, '-'), '' ORDER BY id)) FROM "
+      "public.x";
+  scenario.production().run("shop", R"sql(
+    CREATE DOMAIN own_xml AS xml;
+    CREATE TABLE x (id int PRIMARY KEY, email text, doc xml, docs xml[], own own_xml);
+    INSERT INTO x SELECT g, 'real' || g || '@person.test',
+      '<?xml version="1.0" encoding="UTF-8"?><a>é</a>',
+      ARRAY['<?xml version="1.0" standalone="no"?><b/>', '<c/>']::xml[],
+      '<?xml version="1.0" encoding="ISO-8859-1"?><d>é</d>' FROM generate_series(1, 30) g)sql");
+  const std::string before = scenario.production().value("shop", kDigest);
+  scenario.write_policy("    public.x: {email: email, \"*\": keep}\n");
+  scenario.accept();
+  scenario.take_snapshot("monday");
+  scenario.refresh();
+  EXPECT_EQ(scenario.staging_value(kDigest), before);
+}
+
 TEST(V05, NoTimeoutOfADatabaseEndsOurSessions) {
   if (postgres_major() < 14) GTEST_SKIP() << "idle_session_timeout is of 14 and later";
   Scenario scenario;

@@ -18,6 +18,7 @@
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/heap_page.h"
+#include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/server_files.h"
 #include "drivers/postgres/single_user.h"
 
@@ -297,6 +298,7 @@ struct CatalogReference {
   std::set<std::string> functions;                    // what initdb made, without numbers
   std::map<std::string, std::string> original_views;  // "pg_catalog.pg_stats": how it is made
   std::map<std::string, std::string> views;           // the same once it was made anew
+  std::vector<std::string> privileges;                // initial_privileges.h
 };
 
 namespace {
@@ -344,11 +346,12 @@ Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir,
   YTB_TRY(os::make_folder(spec.root, 0711));
   YTB_ASSIGN(os::User user, os::find_user(spec.run_as));
   for (const std::string& folder : {spec.data(), spec.run()}) YTB_TRY(os::make_folder(folder, 0700, user));
-  auto made = os::run_checked({.argv = {os::join_path(bin_dir, "initdb"), "-D", spec.data(), "-U",
-                                        "reference", "-A", "reject", "-E", "UTF8", "--locale=C", "--no-sync"},
-                               .run_as = spec.run_as,
-                               .timeout = kInitdbMax,
-                               .stop = stop});
+  auto made = os::run_checked(
+      {.argv = {os::join_path(bin_dir, "initdb"), "-D", spec.data(), "-U", std::string(kReferenceOwner), "-A",
+                "reject", "-E", "UTF8", "--locale=C", "--no-sync"},
+       .run_as = spec.run_as,
+       .timeout = kInitdbMax,
+       .stop = stop});
   if (!made.ok()) return std::move(made).error().while_doing("making a cluster to compare catalogs with");
   return {};
 }
@@ -382,8 +385,10 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
       return {};
     }));
   }
-  YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = {std::string(kViews)}}, stop));
+  YTB_ASSIGN(printed,
+             run(spec, bin_dir, {.statements = {std::string(kViews), list_initial_privileges()}}, stop));
   out.original_views = views_in(printed);
+  YTB_ASSIGN(out.privileges, read_initial_privileges(printed));
   // A definition that is read back and made anew may be written another way: what counts is how it is then.
   YTB_ASSIGN(printed, run(spec, bin_dir, remake(out.original_views), stop));
   out.views = views_in(printed);
@@ -574,6 +579,10 @@ Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, 
 }
 
 }  // namespace
+
+const std::vector<std::string>& initial_privileges(const CatalogReference& reference) {
+  return reference.privileges;
+}
 
 Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::InstanceSpec& spec,
                                                                   const std::string& bin_dir,

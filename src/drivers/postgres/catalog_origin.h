@@ -35,4 +35,7 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
 Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                                 const CatalogReference& reference, const StopFlag* stop);
 
+// For write_initial_privileges (initial_privileges.h).
+const std::vector<std::string>& initial_privileges(const CatalogReference& reference);
+
 }  // namespace ytb::postgres

@@ -51,6 +51,7 @@ struct Reader {
   Status read_inheritance();
   Status read_partition_keys();
   bool has_binary_io(int64_t oid, int depth) const;
+  bool is_xml(int64_t type) const;  // or a domain over it
   void describe_type(Column& column, int64_t type, int32_t modifier) const;
 };
 
@@ -125,6 +126,16 @@ bool Reader::has_binary_io(int64_t oid, int depth) const {
   return type.binary;
 }
 
+bool Reader::is_xml(int64_t type) const {
+  constexpr int64_t kXml = 142;  // pg_type.dat
+  for (int depth = 0; depth < kDomainDepthMax && type != kXml; ++depth) {
+    auto found = types.find(type);
+    if (found == types.end() || found->second.kind != 'd') return false;
+    type = found->second.base;
+  }
+  return type == kXml;
+}
+
 void Reader::describe_type(Column& column, int64_t type, int32_t modifier) const {
   column.has_binary_io = has_binary_io(type, 0);
   const Type* now = nullptr;
@@ -139,6 +150,11 @@ void Reader::describe_type(Column& column, int64_t type, int32_t modifier) const
   }
   if (now == nullptr) return;
   column.base_type = now->name;
+  // xml_out leaves out most of a declaration ("<?xml …?>"), and xml_recv converts from the encoding in it.
+  // The value is the text that xml_in took.
+  if (is_xml(type)) column.read_as = "text";
+  if (now->is_array && is_xml(now->element)) column.read_as = "text[]";
+  if (!column.read_as.empty()) column.has_binary_io = false;
   column.type_class =
       masking::classify_type({.typname = now->name, .typtype = now->kind, .is_array = now->is_array});
   column.blank_padded = now->name == "bpchar";

@@ -21,7 +21,8 @@ constexpr std::string_view kIsClosedCopy =
 
 }  // namespace
 
-Result<bool> is_closed_copy(Connection& session) {
+Result<bool> is_closed_copy(const ports::SessionTarget& target, Connection& session) {
+  if (!target.local_copy) return false;
   YTB_ASSIGN(std::string answer, session.value(kIsClosedCopy));
   return answer == "t";
 }
@@ -30,7 +31,7 @@ Result<Connection> open_copy(const ports::SessionTarget& target, const std::stri
                              const StopFlag* stop) {
   if (is_rds_copy(target)) return open_rds_copy(target, database, stop);
   YTB_ASSIGN(Connection session, Connection::open(target, database, SessionKind::kCopy, stop));
-  YTB_ASSIGN(bool ours, is_closed_copy(session));
+  YTB_ASSIGN(bool ours, is_closed_copy(target, session));
   if (ours) return session;
   return Error{.code = Code::kRefused,
                .message = fmt::format("{} is not a closed copy of ours", target.label),

@@ -12,14 +12,15 @@
 
 namespace ytb::postgres {
 
-// kRefused unless the server is a closed copy (it says so in its own configuration file, or on RDS by
+// kRefused unless the target is a copy of ours, still closed (its own configuration file says so, or on RDS
 // its mark) and we are its own role.
 Result<Connection> open_copy(const ports::SessionTarget& target, const std::string& database,
                              const StopFlag* stop = nullptr);
 // The same in whichever maintenance database there is.
 Result<Connection> open_copy_anywhere(const ports::SessionTarget& target, const StopFlag* stop = nullptr);
-// Whether `target` is a closed copy of ours; for catalog(), which reads productions too.
-Result<bool> is_closed_copy(Connection& session);
+// Whether `target`, which `session` is in, is a closed copy in our own place; for catalog(), which reads
+// productions too.
+Result<bool> is_closed_copy(const ports::SessionTarget& target, Connection& session);
 
 // All databases that admit us by now, and half-dropped ones not among them, by name.
 Result<std::vector<std::string>> list_databases(Connection& session);

@@ -9,6 +9,7 @@
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/defuse.h"
+#include "drivers/postgres/large_objects.h"
 #include "drivers/postgres/mask.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/rds_defuse.h"
@@ -51,7 +52,7 @@ Result<Source> open_source(const ports::SessionTarget& target) {
     YTB_TRY(borrow_memberships(master));
     return Source{std::move(master), SessionKind::kMaster, std::move(lock)};
   }
-  YTB_ASSIGN(bool in_copy, is_closed_copy(*session));
+  YTB_ASSIGN(bool in_copy, is_closed_copy(target, *session));
   if (!in_copy) return Source{std::move(session).value()};
   YTB_ASSIGN(Connection ours, open_copy_anywhere(target));
   return Source{std::move(ours), SessionKind::kCopy};
@@ -167,8 +168,11 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
     YTB_ASSIGN(masking::Database database, read_database(session, name, source.in_copy()));
     if (shut.contains(name)) database.allows_connections = false;
     // As initdb made it: nothing in it, nobody in it. Decided by looking, in every copy.
-    const bool pristine = database.tables.empty() && database.large_objects == 0 && shut.contains(name);
-    if (name == "template0" && pristine) continue;
+    if (name == "template0" && database.tables.empty() && database.large_objects == 0 &&
+        shut.contains(name)) {
+      YTB_ASSIGN(std::vector<std::string> left, large_objects_left(session, false));
+      if (left.empty()) continue;
+    }
     catalog.databases.push_back(std::move(database));
   }
   return catalog;

@@ -387,6 +387,24 @@ TEST_F(EngineTest, nothing_is_changed_but_in_a_closed_copy) {
   EXPECT_EQ((*rows)[0][0], "x");
 }
 
+TEST_F(EngineTest, a_server_that_poses_as_a_copy_is_only_read) {
+  make_production({{"fsync", "off"}, {"listen_addresses", "''"}, {"yesterdaytabase.admin_role", "postgres"}});
+  production_->run("postgres",
+                   "CREATE TABLE t (a text); INSERT INTO t VALUES ('x'); CREATE DATABASE shut "
+                   "ALLOW_CONNECTIONS false");
+  ports::SessionTarget production{
+      .parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
+  auto catalog = engine_.catalog(production);
+  ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  auto samples = engine_.sample(production, *catalog, 10);
+  ASSERT_TRUE(samples.ok()) << to_string(samples.error());
+  EXPECT_EQ(production_->value("postgres",
+                               "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT "
+                               "datallowconn"),
+            "shut template0");
+  EXPECT_EQ(engine_.defuse(production, {}).error().code, Code::kRefused);
+}
+
 TEST_F(EngineTest, large_objects_need_a_word_and_go_when_it_is_none) {
   make_production();
   production_->run("postgres", "CREATE TABLE t (a text); SELECT lo_from_bytea(0, 'raw')");

@@ -19,6 +19,7 @@
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/catalog_origin.h"
+#include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
 #include "drivers/postgres/server_files.h"
@@ -269,15 +270,17 @@ Status recover_only(const ports::InstanceSpec& spec, const std::string& bin_dir,
 // One run of single-user mode after the other, and a stop between any two of them.
 class HandOver {
  public:
-  HandOver(const ports::InstanceSpec& spec, const std::string& bin_dir, ports::Progress& progress,
-           const StopFlag& stop)
-      : spec_(spec), bin_dir_(bin_dir), progress_(progress), stop_(stop) {}
+  // `privileges`: initial_privileges() of a fresh cluster.
+  HandOver(const ports::InstanceSpec& spec, const std::string& bin_dir,
+           const std::vector<std::string>& privileges, ports::Progress& progress, const StopFlag& stop)
+      : spec_(spec), bin_dir_(bin_dir), privileges_(privileges), progress_(progress), stop_(stop) {}
 
   Status run() {
     YTB_ASSIGN(std::string seen, run_in("", {kListDatabases, kListPrepared}));
-    YTB_TRY(roll_back_prepared(seen));
+    YTB_ASSIGN(std::vector<std::string> labels, roll_back_prepared(seen));
     YTB_ASSIGN(std::string verifier, admin_verifier(spec_));
     std::vector<std::string> statements = hand_over_role(spec_.admin_role, spec_.engine_major);
+    for (std::string& label : labels) statements.push_back(std::move(label));  // when production's are gone
     for (std::string& statement : shut_statements(verifier)) statements.push_back(std::move(statement));
     statements.push_back(
         fmt::format("SELECT label AS ytb_under_way FROM pg_shseclabel WHERE objoid = 10 AND provider = '{}'",
@@ -286,7 +289,12 @@ class HandOver {
     if (printed_values(roles, "ytb_under_way").empty()) return {};  // an earlier run finished it
     for (const std::string& database : printed_bytes(seen, "ytb_database")) {
       progress_.update({.stage = "recover", .item = "roles"});
-      YTB_TRY(run_in(database, hand_over_objects(spec_.admin_role, spec_.engine_major), not_handed_over()));
+      std::vector<std::string> moves = hand_over_objects(spec_.admin_role, spec_.engine_major);
+      for (std::string& statement : write_initial_privileges(privileges_, spec_.admin_role))
+        moves.push_back(std::move(statement));
+      YTB_TRY(run_in(database, std::move(moves),
+                     fmt::format("SELECT a.ytb + {} AS ytb FROM ({}) a",
+                                 count_wrong_initial_privileges(privileges_), not_handed_over())));
     }
     YTB_TRY(run_in("", finish_hand_over()));
     return {};
@@ -302,31 +310,34 @@ class HandOver {
         nullptr, &stop_);
   }
 
-  // What a prepared transaction locks, a role above all, nobody else could update.
-  Status roll_back_prepared(const std::string& seen) {
+  // What a prepared transaction locks, a role or our labels above all, nobody else could update: all of them
+  // go before anything is written. Returns what records it.
+  Result<std::vector<std::string>> roll_back_prepared(const std::string& seen) {
     std::map<std::string, std::vector<std::string>> gids;
     std::vector<std::string> databases = printed_bytes(seen, "ytb_database_of");
     std::vector<std::string> names = printed_bytes(seen, "ytb_gid");
     for (size_t i = 0; i < std::min(databases.size(), names.size()); ++i)
       gids[databases[i]].push_back(names[i]);
+    std::vector<std::string> labels;
     for (const auto& [database, of] : gids) {
       std::vector<std::string> statements;
       for (const std::string& gid : of) {
         statements.push_back("ROLLBACK PREPARED " + hex_literal(gid));
       }
-      statements.push_back(fmt::format(
-          "INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' || "
-          "current_database(), '{}' WHERE NOT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = "
-          "current_database())",
-          kLabelPrepared, of.size()));
       YTB_TRY(run_in(database, std::move(statements),
                      "SELECT count(*) AS ytb FROM pg_prepared_xacts WHERE database = current_database()"));
+      labels.push_back(
+          fmt::format("INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' "
+                      "|| datname, '{}' "
+                      "FROM pg_database WHERE encode(namesend(datname), 'hex') = '{}'",
+                      kLabelPrepared, of.size(), to_hex(database)));
     }
-    return {};
+    return labels;
   }
 
   const ports::InstanceSpec& spec_;
   const std::string& bin_dir_;
+  const std::vector<std::string>& privileges_;
   ports::Progress& progress_;
   const StopFlag& stop_;
 };
@@ -418,7 +429,7 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
   YTB_ASSIGN(auto reference, catalog_reference(spec, bin_dir, &stop));
   YTB_ASSIGN(std::vector<std::string> restored, check_catalogs(spec, bin_dir, *reference, &stop));
   for (const std::string& line : restored) progress.note(line);
-  YTB_TRY(HandOver(spec, bin_dir, progress, stop).run());
+  YTB_TRY(HandOver(spec, bin_dir, initial_privileges(*reference), progress, stop).run());
   return check_links(spec.root);
 }
 
@@ -597,6 +608,7 @@ Result<ports::SessionTarget> PostgresInstance::session(const ports::InstanceSpec
   ports::SessionTarget target;
   target.parameters = {{"host", spec.run()}, {"port", std::to_string(spec.port)}, {"user", spec.admin_role}};
   target.label = "copy " + spec.copy_id;
+  target.local_copy = true;
   // None: another version of this program began the copy, and the server knows us by our user.
   if (os::exists(admin_password_file(spec))) {
     YTB_ASSIGN(target.password, read_admin_password(spec));

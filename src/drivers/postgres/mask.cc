@@ -11,6 +11,7 @@
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/derived.h"
+#include "drivers/postgres/large_objects.h"
 #include "drivers/postgres/mask_evidence.h"
 #include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/plan_fit.h"
@@ -237,10 +238,8 @@ Status MaskRun::finish(DatabaseJob& database) {
 }
 
 Status MaskRun::clean_up(Connection& session, DatabaseJob& database) {
-  if (database.plan->omitted || database.plan->large_objects == masking::LargeObjects::kNone) {
-    YTB_TRY(session.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata"));
-    YTB_TRY(session.execute("VACUUM (FULL) pg_largeobject"));
-  }
+  YTB_TRY(keeps_large_objects(*database.plan) ? remove_orphaned_large_objects(session)
+                                              : remove_large_objects(session));
   YTB_ASSIGN(std::vector<int64_t> computed, forget_computed_columns(session, database.touched));
   for (int64_t table : computed) database.kept_files.erase(table);
   YTB_TRY(rebuild_for_collations(session));
@@ -318,9 +317,7 @@ Status MaskRun::analyze_tables(Connection& session, DatabaseJob& database, const
 // Collations are the provider's business: it restores its snapshots with its own libraries.
 Status MaskRun::clean_up_rds(Connection& session, DatabaseJob& database) {
   const std::string& name = database.plan->database.name;
-  if (database.plan->omitted || database.plan->large_objects == masking::LargeObjects::kNone) {
-    YTB_TRY(session.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata"));
-  }
+  if (!keeps_large_objects(*database.plan)) YTB_TRY(remove_large_objects(session));
   for (TableJob* job : database.to_empty) YTB_TRY(tables_.empty(session, *job));
   YTB_TRY(pool_.run([this] { tell("index"); }));
   YTB_TRY(put_database_back(session, [&](const std::vector<int64_t>& keys) {

@@ -20,6 +20,15 @@ std::string column_list(Connection& session, const std::vector<std::string>& nam
   return join(quoted, ", ");
 }
 
+std::string reading_list(Connection& session, const masking::RowProgram& program) {
+  std::vector<std::string> columns;
+  for (size_t i = 0; i < program.column_count(); ++i) {
+    const std::string& as = program.columns_read_as()[i];
+    columns.push_back(session.identifier(program.column_names()[i]) + (as.empty() ? "" : "::" + as));
+  }
+  return join(columns, ", ");
+}
+
 std::string format_of(masking::Wire wire) { return wire == masking::Wire::kBinary ? "binary" : "text"; }
 
 // Production's functions were not found under our search path.
@@ -85,9 +94,9 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
   if (range.first != 0 || range.last != 0) where = fmt::format(" WHERE ctid >= '({},0)'::tid", range.first);
   if (range.last != 0) where += fmt::format(" AND ctid < '({},0)'::tid", range.last);
   YTB_TRY(session.use_server_encoding());
-  std::string sql = fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT {})",
-                                column_list(session, program.column_names()),
-                                session.qualified(name.schema, name.name), where, format_of(program.wire()));
+  std::string sql =
+      fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT {})", reading_list(session, program),
+                  session.qualified(name.schema, name.name), where, format_of(program.wire()));
   masking::CopyMasker masker(program);
   std::string out;
   out.reserve(kSinkBytes * 2);

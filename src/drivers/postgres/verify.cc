@@ -14,6 +14,7 @@
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/dead_rows.h"
 #include "drivers/postgres/defuse.h"
+#include "drivers/postgres/large_objects.h"
 #include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/rds_access.h"
@@ -203,6 +204,8 @@ class VerifyRun {
     list_.open("statistics_rebuilt",
                "no statistics of masked tables, their indexes and ancestors predate the masking");
     list_.open("omitted_databases_empty", "databases that the policy omits hold no row");
+    list_.open("large_objects_judged",
+               "no large object is left that the policy does not keep, and no bytes that none names");
     if (rds_) return;  // the rest was asked while masking, or cannot be
     list_.open("materialized_views_refreshed", "no populated materialized view predates the masking");
     list_.open("wal_discarded", "no write-ahead log from before the last checkpoint is left");
@@ -324,8 +327,9 @@ class VerifyRun {
               broken_foreign_keys(session, *touched, rds_ ? CodedKeys::kToo : CodedKeys::kNotThem), name);
     if (rds_) list_.add("statistics_rebuilt", rds_stale_statistics(session, *touched), name);
     for (const masking::DatabasePlan& plan : request_.plan->databases) {
-      if (plan.database.name == name && plan.omitted)
-        list_.add("omitted_databases_empty", rows_left(session), name);
+      if (plan.database.name != name) continue;
+      list_.add("large_objects_judged", large_objects_left(session, keeps_large_objects(plan)), name);
+      if (plan.omitted) list_.add("omitted_databases_empty", rows_left(session), name);
     }
   }
 
