@@ -82,6 +82,14 @@ Result<std::optional<FileInfo>> info_of(const std::string& path) {
   return std::optional<FileInfo>(info_from(name_in(path), found));
 }
 
+std::string identity_of(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return path + " absent";
+  return fmt::format("{} {}:{} {} {}.{} {}.{}", path, found.st_dev, found.st_ino, found.st_size,
+                     found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_ctim.tv_sec,
+                     found.st_ctim.tv_nsec);
+}
+
 bool exists(const std::string& path) {
   struct stat found {};
   return ::lstat(path.c_str(), &found) == 0;

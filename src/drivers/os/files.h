@@ -39,6 +39,8 @@ struct FileInfo {
 // Of the thing itself, never of what a link points at. None where nothing is there.
 Result<std::optional<FileInfo>> info_of(const std::string& path);
 bool exists(const std::string& path);
+// Another text when what lies at `path`, links followed, was replaced, written to, or is gone.
+std::string identity_of(const std::string& path);
 // Entries of a folder, by name, without . and ..; more than `entries_max` is an error.
 Result<std::vector<FileInfo>> list_folder(const std::string& path, size_t entries_max = 100'000);
 Result<std::string> read_link(const std::string& path);

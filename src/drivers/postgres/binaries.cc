@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/remembered.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
@@ -35,9 +36,18 @@ int version_in(const std::string& folder, const std::string& run_as) {
   for (const char* name : kNeeded) {
     if (!os::exists(os::join_path(folder, name))) return 0;
   }
-  auto told = os::run(os::Command{.argv = {os::join_path(folder, "postgres"), "--version"},
-                                  .run_as = os::running_as_root() ? run_as : std::string()});
-  return told.ok() && told->ok() ? major_of(told->out) : 0;
+  static Remembered<int> remembered;
+  const std::string program = os::join_path(folder, "postgres");
+  auto major = remembered.get(run_as + "\n" + os::identity_of(program), [&]() -> Result<int> {
+    YTB_ASSIGN(os::Finished told,
+               os::run(os::Command{.argv = {program, "--version"},
+                                   .run_as = os::running_as_root() ? run_as : std::string()}));
+    const int found = told.ok() ? major_of(told.out) : 0;
+    if (found == 0)
+      return Error{.code = Code::kExternal, .message = program + " tells no version", .hint = {}};
+    return found;
+  });
+  return major.ok() ? *major : 0;
 }
 
 std::vector<std::string> places(int major) {

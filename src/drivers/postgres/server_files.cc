@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/remembered.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
@@ -43,7 +44,7 @@ struct Folders {
 bool has(const std::string& folder, const char* name) { return os::exists(os::join_path(folder, name)); }
 
 // pg_config says it where it is installed; elsewhere they lie where PostgreSQL itself looks, beside bin.
-Result<Folders> folders_of(const std::string& bin, const std::string& run_as) {
+Result<Folders> find_folders(const std::string& bin, const std::string& run_as) {
   Folders found;
   std::string pg_config = os::join_path(bin, "pg_config");
   if (os::exists(pg_config)) {
@@ -68,6 +69,14 @@ Result<Folders> folders_of(const std::string& bin, const std::string& run_as) {
       .code = Code::kConfig,
       .message = fmt::format("the files of the server in {} were not found", printable(bin)),
       .hint = "install its pg_config beside it, or set copies.local.bin_dir to a whole installation"};
+}
+
+// Each start of a server asks, and a restore starts dozens.
+Result<Folders> folders_of(const std::string& bin, const std::string& run_as) {
+  static Remembered<Folders> remembered;
+  return remembered.get(run_as + "\n" + os::identity_of(os::join_path(bin, "postgres")) + "\n" +
+                            os::identity_of(os::join_path(bin, "pg_config")),
+                        [&] { return find_folders(bin, run_as); });
 }
 
 // "trusted = true" of a control file (extension.c, parse_extension_control_file).
@@ -110,11 +119,10 @@ Status add_share(const std::string& share, const std::vector<std::string>& exten
   return {};
 }
 
-Result<std::vector<std::string>> visible_files(const std::string& bin_dir, const std::string& run_as,
-                                               const std::vector<std::string>& extensions) {
-  YTB_ASSIGN(std::string program, server_program(bin_dir));
+Result<std::vector<std::string>> find_visible(const std::string& program, const Folders& folders,
+                                              const std::string& run_as,
+                                              const std::vector<std::string>& extensions) {
   const std::string bin = os::parent_of(program);
-  YTB_ASSIGN(Folders folders, folders_of(bin, run_as));
   std::vector<std::string> visible{bin, folders.library};
   YTB_TRY(add_share(folders.share, extensions, visible));
   visible.insert(visible.end(), std::begin(kData), std::end(kData));
@@ -134,6 +142,18 @@ Result<std::vector<std::string>> visible_files(const std::string& bin_dir, const
     if (!covered && std::find(needed.begin(), needed.end(), path) == needed.end()) needed.push_back(path);
   }
   return needed;
+}
+
+Result<std::vector<std::string>> visible_files(const std::string& bin_dir, const std::string& run_as,
+                                               const std::vector<std::string>& extensions) {
+  static Remembered<std::vector<std::string>> remembered;
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  YTB_ASSIGN(Folders folders, folders_of(os::parent_of(program), run_as));
+  std::string key = run_as + "\n" + join(extensions, "\n");
+  for (const std::string& path : {program, folders.share, os::join_path(folders.share, "extension"),
+                                  folders.library, std::string("/etc/ld.so.cache")})
+    key += "\n" + os::identity_of(path);
+  return remembered.get(key, [&] { return find_visible(program, folders, run_as, extensions); });
 }
 
 os::Confinement confinement_of(const model::Isolation& isolation) {
