@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan lambda-zip install clean
+.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan matrix lambda-zip install clean
 
 all: build
 
@@ -32,6 +32,9 @@ format:
 
 asan tsan: setup  ## the tests under a sanitizer
 	@tools/test $@
+
+matrix: setup  ## the tests on PostgreSQL 13, 15, 17 and 18
+	@tools/matrix
 
 fuzz: setup  ## every fuzzer for FUZZ_S seconds (default 300)
 	@tools/setup clang-14 libclang-rt-14-dev && tools/fuzz
