@@ -78,20 +78,45 @@ Status rebuild_for_collations(Connection& session) {
   return {};
 }
 
+namespace {
+
+// The greatest value of a column in a table and all below it. Each by itself: to open a partitioned table
+// the server compares its bounds and folds its keys, which may be production's code; and foreign tables are
+// never read. "": there is none.
+Result<std::string> greatest_value(Connection& session, const masking::QualifiedName& table,
+                                   const std::string& column) {
+  YTB_ASSIGN(Rows tables, session.query(R"sql(
+    WITH RECURSIVE below (oid) AS (
+      SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2
+      UNION SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid)
+    SELECT n.nspname, c.relname FROM below b JOIN pg_class c ON c.oid = b.oid
+      JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r')sql",
+                                        {table.schema, table.name}));
+  std::string parts;
+  for (int row = 0; row < tables.count(); ++row) {
+    parts += fmt::format("{}SELECT max({})::int8 AS top FROM ONLY {}", parts.empty() ? "" : " UNION ALL ",
+                         session.identifier(column), session.qualified(tables.at(row, 0), tables.at(row, 1)));
+  }
+  if (parts.empty()) return std::string();
+  return session.value(fmt::format("SELECT coalesce(max(top)::text, '') FROM ({}) p", parts));
+}
+
+}  // namespace
+
 Status raise_sequences(Connection& session, const masking::DatabasePlan& plan) {
   for (const masking::TablePlan& table : plan.tables) {
     if (table.treatment != masking::Treatment::kMask) continue;
     for (const masking::ColumnPlan& column : table.columns) {
       if (column.masker.name == "keep" || column.column.sequence.empty()) continue;
-      std::string sequence = session.literal(column.column.sequence);
-      YTB_TRY(
-          session.execute(fmt::format("SELECT setval({0}::regclass, m.top) FROM (SELECT max({1})::int8 AS "
-                                      "top FROM {2}) m, pg_sequence s WHERE "
-                                      "s.seqrelid = {0}::regclass AND s.seqincrement > 0 AND m.top BETWEEN "
-                                      "s.seqmin AND s.seqmax AND m.top > "
-                                      "coalesce(pg_sequence_last_value({0}::regclass), 0)",
-                                      sequence, session.identifier(column.column.name),
-                                      session.qualified(table.table.name.schema, table.table.name.name))));
+      YTB_ASSIGN(std::string top, greatest_value(session, table.table.name, column.column.name));
+      if (top.empty()) continue;
+      YTB_TRY(session.execute(fmt::format(R"sql(
+        SELECT setval({0}::regclass, {1}) FROM pg_sequence s
+          WHERE s.seqrelid = {0}::regclass AND s.seqincrement > 0 AND {1} BETWEEN s.seqmin AND s.seqmax
+            AND {1} > coalesce(pg_sequence_last_value({0}::regclass), 0))sql",
+                                          session.literal(column.column.sequence),
+                                          session.literal(top) + "::int8")));
     }
   }
   return {};

@@ -58,10 +58,9 @@ struct Reader {
 // What "user relation" means in every query here: tables in any schema, temporary ones of dead sessions
 // apart.
 std::string user_relations(bool in_copy) {
-  return fmt::format(
-      "c.relkind IN ('r', 'p', 'f', 'm') AND c.relpersistence <> 't' AND c.oid >= {} AND n.nspname <> "
-      "'pg_toast'{}",
-      kFirstUserOid, in_copy ? fmt::format(" AND n.nspname <> '{}'", kProgressSchema) : std::string());
+  return fmt::format("c.relkind IN ('r', 'p', 'f', 'm') AND c.relpersistence <> 't' AND c.oid >= {}{}",
+                     kFirstUserOid,
+                     in_copy ? fmt::format(" AND n.nspname <> '{}'", kProgressSchema) : std::string());
 }
 
 Status Reader::read_relations() {
@@ -93,10 +92,13 @@ Status Reader::read_relations() {
 }
 
 Status Reader::read_types() {
-  YTB_ASSIGN(Rows rows,
-             session.query(
-                 "SELECT oid, typname, typtype, typcategory = 'A', typelem, typbasetype, typtypmod, typsend "
-                 "<> 0 AND typreceive <> 0, typnotnull FROM pg_type"));
+  YTB_ASSIGN(
+      Rows rows,
+      session.query("SELECT t.oid, t.typname, t.typtype, t.typcategory = 'A', t.typelem, t.typbasetype, "
+                    "t.typtypmod, s.oid IS NOT NULL AND r.oid IS NOT NULL, t.typnotnull FROM pg_type t "
+                    // Not in C (13) nor internal (12) it would be code of production's, run by reading.
+                    "LEFT JOIN pg_proc s ON s.oid = t.typsend AND s.prolang IN (12, 13) "
+                    "LEFT JOIN pg_proc r ON r.oid = t.typreceive AND r.prolang IN (12, 13)"));
   for (int row = 0; row < rows.count(); ++row) {
     types[rows.integer(row, 0)] = Type{.name = rows.text(row, 1),
                                        .kind = rows.at(row, 2)[0],

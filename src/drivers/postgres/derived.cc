@@ -253,9 +253,8 @@ Status add_checks(Connection& session, const std::string& numbers, ConstrainedTa
       WHERE k.contype = 'c' AND k.convalidated AND k.conrelid = {0}
       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::bool, true)
       AND (k.conkey IS NULL OR 0 = ANY (k.conkey) OR k.conkey && '{{{1}}}'::int2[]
-        OR EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_constraint'::regclass
-          AND d.objid = k.oid AND d.refclassid IN ('pg_catalog.pg_proc'::regclass,
-                                                   'pg_catalog.pg_operator'::regclass)))
+        OR EXISTS (SELECT FROM pg_catalog.regexp_matches(k.conbin::text, ':(?:\w*funcid|opno) (\d+)', 'g')
+          AS m (match) WHERE m.match[1]::int8 >= 16384))
       ORDER BY k.conname)sql",
                                                   table.oid, numbers)));
   for (int row = 0; row < rows.count(); ++row) {
