@@ -193,6 +193,147 @@ TEST_F(S04Catalogs, AConditionThatAViewsTextDoesNotShow) {
   expect_harmless();
 }
 
+// What initdb made, under numbers that it counted.
+TEST_F(S04Catalogs, TheCodeOfAFunctionThatInitdbNumbered) {
+  plant(R"sql(CREATE FUNCTION public.index_position(oid, int2) RETURNS int LANGUAGE sql STABLE
+    RETURN (SELECT 1 FROM public.leak());
+    UPDATE pg_proc SET prosqlbody = (SELECT prosqlbody FROM pg_proc WHERE proname = 'index_position')
+      WHERE proname = '_pg_index_position')sql");
+  expect_refused("_pg_index_position is not the server's own");
+}
+
+TEST_F(S04Catalogs, OneThatWasMovedAmongTheServersOwn) {
+  plant("UPDATE pg_proc SET pronamespace = 11 WHERE proname = '_pg_truetypmod'");
+  expect_refused("_pg_truetypmod is not the server's own");
+}
+
+TEST_F(S04Catalogs, ATypeThatInitdbNumbered) {
+  plant("UPDATE pg_type SET typoutput = 'pg_catalog.boolout' WHERE typname = 'cardinal_number'");
+  expect_refused("type cardinal_number");
+}
+
+TEST_F(S04Catalogs, TheLanguageOfOurOwnFunctions) {
+  plant(R"sql(CREATE FUNCTION public.fine(oid) RETURNS void LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); END$$;
+    UPDATE pg_language SET lanvalidator = 'public.fine'::regproc WHERE lanname = 'plpgsql')sql");
+  expect_refused("language plpgsql");
+}
+
+TEST_F(S04Catalogs, AMemberOfAFamilyOfTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.cmp(oid, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
+    ALTER OPERATOR FAMILY pg_catalog.integer_ops USING btree ADD FUNCTION 1 (oid, int) public.cmp(oid, int))sql");
+  expect_refused("operator family 1976 of the server's own");
+}
+
+TEST_F(S04Catalogs, AnOperatorInAFamilyOfTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.eq(name, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN true; END$$;
+    CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = int, FUNCTION = public.eq);
+    ALTER OPERATOR FAMILY pg_catalog.text_ops USING btree ADD OPERATOR 3 public.= (name, int))sql");
+  expect_refused("of the server's own has a member too many");
+}
+
+TEST_F(S04Catalogs, OneForATypeOfProductionsInItsLanguages) {
+  plant(R"sql(CREATE TYPE public.mood AS ENUM ('glad');
+    CREATE FUNCTION public.cmp(public.mood, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
+    ALTER OPERATOR FAMILY pg_catalog.integer_ops USING btree ADD FUNCTION 1 (public.mood, int)
+      public.cmp(public.mood, int))sql");
+  expect_refused("of the server's own has a member too many");
+}
+
+TEST_F(S04Catalogs, ADefaultWayToCompareATypeOfTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.cmp(regclass, regclass) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN btoidcmp($1, $2); END$$;
+    CREATE OPERATOR CLASS public.regclass_ops DEFAULT FOR TYPE regclass USING btree AS
+      OPERATOR 1 < (oid, oid), OPERATOR 3 = (oid, oid), OPERATOR 5 > (oid, oid), FUNCTION 1 public.cmp(regclass, regclass))sql");
+  expect_refused("type regclass has a default operator class");
+}
+
+TEST_F(S04Catalogs, ADefaultWayToHashAnArrayOfTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.h(text[]) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
+    CREATE OPERATOR CLASS public.texts_ops DEFAULT FOR TYPE text[] USING hash AS
+      OPERATOR 1 = (anyarray, anyarray), FUNCTION 1 public.h(text[]))sql");
+  expect_refused("type _text has a default operator class");
+}
+
+TEST_F(S04Catalogs, AnAggregateBesideTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.add(text, name) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN $1; END$$;
+    CREATE AGGREGATE pg_catalog.min(name) (SFUNC = public.add, STYPE = text))sql");
+  expect_refused("an aggregate of pg_catalog");
+}
+
+// What only the server can give is taken by no language but C, unless the catalog is written by hand.
+TEST_F(S04Catalogs, ATextSearchParserThatIsNotInC) {
+  plant(R"sql(CREATE FUNCTION public.over(int) RETURNS void LANGUAGE sql AS 'SELECT public.leak()';
+    UPDATE pg_proc SET proargtypes = '2281' WHERE proname = 'over';
+    CREATE TEXT SEARCH PARSER public.other (START = prsd_start, GETTOKEN = prsd_nexttoken, END = public.over,
+      LEXTYPES = prsd_lextype))sql");
+  expect_refused("text search parser other");
+}
+
+TEST_F(S04Catalogs, AnAccessMethodThatIsNotInC) {
+  plant(R"sql(CREATE FUNCTION public.handle() RETURNS int8 LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
+    CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler;
+    UPDATE pg_am SET amhandler = 'public.handle'::regproc WHERE amname = 'other')sql");
+  expect_refused("access method other");
+}
+
+TEST_F(S04Catalogs, ATypeWhoseModifiersAreNotInC) {
+  plant(R"sql(CREATE FUNCTION public.say(int) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN ''; END$$;
+    CREATE TYPE public.mood AS ENUM ('glad');
+    UPDATE pg_type SET typmodout = 'public.say'::regproc WHERE typname = 'mood')sql");
+  expect_refused("type mood has functions");
+}
+
+TEST_F(S04Catalogs, ASupportFunctionThatIsNotInC) {
+  plant(R"sql(CREATE FUNCTION public.helped(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+    UPDATE pg_proc SET prosupport = 'public.leak'::regproc WHERE proname = 'helped')sql");
+  expect_refused("a support function of the planner");
+}
+
+TEST_F(S04Catalogs, AConversionThatIsNotInC) {
+  const bool counts = postgres_major() >= 14;
+  plant(
+      std::string("CREATE FUNCTION public.turn(int, int, int, int, int") +
+      (counts ? ", bool) RETURNS int" : ") RETURNS void") +
+      " LANGUAGE sql AS 'SELECT 0 FROM public.leak()'; UPDATE pg_proc SET proargtypes = '23 23 2275 2281 23" +
+      (counts ? " 16" : "") + "' WHERE proname = 'turn';" +
+      "CREATE DEFAULT CONVERSION public.other FOR 'LATIN1' TO 'UTF8' FROM public.turn");
+  expect_refused("conversion other");
+}
+
+TEST_F(S04Catalogs, AConversionOfTheServersWithOtherCode) {
+  plant(
+      "UPDATE pg_conversion SET conproc = 'pg_catalog.iso8859_to_utf8' WHERE conname = 'iso_8859_1_to_utf8'");
+  expect_refused("pg_conversion");
+}
+
+TEST_F(S04Catalogs, ACheckOnADomainOfTheServers) {
+  plant(R"sql(CREATE FUNCTION public.fine(text) RETURNS bool LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN true; END$$;
+    ALTER DOMAIN information_schema.character_data ADD CONSTRAINT fine CHECK (public.fine(VALUE::text)))sql");
+  expect_refused("a constraint");
+}
+
+TEST_F(S04Catalogs, WhatExtensionsAddToTheServersTypesIsTheirs) {
+  plant(
+      R"sql(CREATE EXTENSION btree_gin; CREATE EXTENSION btree_gist; CREATE EXTENSION pg_trgm; CREATE EXTENSION ltree;
+    CREATE EXTENSION hstore; CREATE EXTENSION intarray; CREATE EXTENSION unaccent; CREATE EXTENSION dict_int;
+    CREATE EXTENSION bloom; CREATE EXTENSION citext; CREATE EXTENSION cube; CREATE EXTENSION isn;
+    CREATE INDEX ON public.people USING gin (id, email gin_trgm_ops);
+    CREATE TEXT SEARCH CONFIGURATION public.plain (COPY = pg_catalog.english);
+    ALTER TEXT SEARCH CONFIGURATION public.plain ALTER MAPPING FOR word WITH public.unaccent, english_stem;
+    CREATE OPERATOR CLASS public.int4_kinds FOR TYPE int4 USING btree FAMILY pg_catalog.integer_ops AS
+      STORAGE int4)sql");
+  expect_harmless();
+}
+
 // Names and marks that production writes are not ours: with them it could say that a table is masked already.
 class S04Names : public S04Catalogs {
  protected:

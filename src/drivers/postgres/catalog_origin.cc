@@ -69,8 +69,27 @@ constexpr Compared kCompared[] = {
      "aggminvtransfn, aggmfinalfn, aggsortop, aggtranstype, aggmtranstype"},
     {"pg_range", "rngtypid, rngsubtype, rngsubopc, rngcanonical, rngsubdiff"},
     {"pg_language", "oid, lanname, lanplcallfoid, laninline, lanvalidator"},
+    {"pg_opfamily", "oid, opfmethod, opfname, opfnamespace"},
+    {"pg_ts_parser", "oid, prsname, prsnamespace, prsstart, prstoken, prsend, prsheadline, prslextype"},
+    {"pg_ts_template", "oid, tmplname, tmplnamespace, tmplinit, tmpllexize"},
+    {"pg_conversion", "oid, conname, connamespace, conforencoding, contoencoding, conproc, condefault"},
+    {"pg_transform", "oid, trftype, trflang, trffromsql, trftosql"},
 };
-enum { kProc = 0, kOperator = 1, kType = 2, kCast = 3, kLanguage = 10 };
+enum {
+  kProc = 0,
+  kOperator = 1,
+  kType = 2,
+  kCast = 3,
+  kAmop = 4,
+  kAmproc = 5,
+  kOpclass = 6,
+  kAm = 7,
+  kAggregate = 8,
+  kLanguage = 10,
+  kTsParser = 12,
+  kTsTemplate = 13,
+  kConversion = 14
+};
 
 // What makes code run where a catalog is read or written: the first column is its own number, the second the
 // relation's.
@@ -82,7 +101,7 @@ struct Hook {
 constexpr Hook kHooks[] = {
     {"a trigger", "pg_trigger", "oid, tgrelid"},
     {"a rule", "pg_rewrite", "oid, ev_class"},
-    {"a constraint", "pg_constraint", "oid, conrelid, contype"},
+    {"a constraint", "pg_constraint", "oid, conrelid, contype, contypid"},
     {"a default", "pg_attrdef", "oid, adrelid"},
     {"an index", "pg_index", "indexrelid, indrelid, indexprs, indpred"},
     {"a policy", "pg_policy", "oid, polrelid"},
@@ -295,7 +314,7 @@ struct CatalogReference {
   FixedRows pages;
   std::vector<size_t> hooks;                          // by kHooks: rows on relations of the server's own
   std::vector<std::map<uint32_t, std::string>> rows;  // by kCompared, below kFirstUnfixed
-  std::set<std::string> functions;                    // what initdb made, without numbers
+  std::vector<std::set<std::string>> numberless;      // by kCompared: what initdb numbered
   std::map<std::string, std::string> original_views;  // "pg_catalog.pg_stats": how it is made
   std::map<std::string, std::string> views;           // the same once it was made anew
   std::vector<std::string> privileges;                // initial_privileges.h
@@ -321,10 +340,95 @@ std::map<std::string, std::string> views_in(std::string_view output) {
   return out;
 }
 
-// Of a function that initdb numbered: name and code.
-std::string numberless(const Row& row) {
-  std::string out = std::to_string(row.number(2));
-  for (size_t field : {3, 6, 7, 8, 11, 12}) out += "\n" + row.text(field);
+bool is_numbered_by_initdb(uint32_t number) { return number >= kFirstUnfixed && number < kFirstOfUsers; }
+
+// Names of functions that initdb numbered.
+using Names = std::map<uint32_t, std::string>;
+
+Result<Names> names_of_functions(std::string_view printed) {
+  static_assert(kProc == 0);
+  Names names;
+  Streams streams(printed);
+  YTB_TRY(streams.next([&](const Row& row) -> Status {
+    if (is_numbered_by_initdb(row.number(0))) names[row.number(0)] = row.text(3);
+    return {};
+  }));
+  return names;
+}
+
+// A number as it is, but what initdb counts: a function's name, and nothing of anything else.
+std::string without_count(uint32_t number, const Names& names) {
+  if (!is_numbered_by_initdb(number)) return std::to_string(number);
+  auto found = names.find(number);
+  return found == names.end() ? "#" : "#" + found->second;
+}
+
+// A stored tree (pg_node_tree), less where its parts stood in a text.
+std::string tree_without_count(std::string_view tree, const Names& names) {
+  constexpr std::string_view kPlaces[] = {":location ", ":stmt_location ", ":stmt_len "};
+  constexpr size_t kDigitsMax = 9;
+  auto is_digit = [&](size_t at) { return at < tree.size() && tree[at] >= '0' && tree[at] <= '9'; };
+  std::string out;
+  for (size_t i = 0; i < tree.size();) {
+    bool place = false;
+    for (std::string_view of : kPlaces)
+      place = place || (i >= of.size() && tree.substr(i - of.size(), of.size()) == of);
+    if (place && tree[i] == '-') ++i;
+    size_t end = i;
+    while (is_digit(end)) ++end;
+    if (end == i) {
+      out += tree[i++];
+      continue;
+    }
+    const std::string_view digits = tree.substr(i, end - i);
+    if (!place) {
+      out += digits.size() > kDigitsMax
+                 ? std::string(digits)
+                 : without_count(static_cast<uint32_t>(std::stoul(std::string(digits))), names);
+    }
+    i = end;
+  }
+  return out;
+}
+
+// The elements of an oidvector, sent in binary (array_send): dimensions, flags, type, and for each dimension
+// its length and lower bound; then length and value.
+std::string numbers_without_count(std::string_view vector, const Names& names) {
+  constexpr size_t kHeaderBytes = 20;
+  std::string out;
+  for (size_t at = kHeaderBytes; at + 8 <= vector.size(); at += 8)
+    out += without_count(big_endian(vector.substr(at + 4, 4)), names) + " ";
+  return out;
+}
+
+// TOAST tables had types up to 13, under the number of the table.
+std::string name_without_count(std::string name) {
+  constexpr std::string_view kToast = "pg_toast_";
+  const size_t at = name.find(kToast);
+  if (at == std::string::npos ||
+      name.find_first_not_of("0123456789", at + kToast.size()) != std::string::npos)
+    return name;
+  return name.substr(0, at + kToast.size()) + "#";
+}
+
+// What a row that initdb numbered holds, less the numbers that it counted.
+std::string numberless(size_t catalog, const Row& row, const Names& names) {
+  std::string out;
+  auto add_number = [&](size_t field) { out += "\n" + without_count(row.number(field), names); };
+  auto add_text = [&](size_t field) { out += "\n" + row.text(field); };
+  if (catalog == kProc) {
+    for (size_t field : {1, 2, 4, 9}) add_number(field);
+    for (size_t field : {3, 5, 6, 7, 8, 11, 12, 13}) add_text(field);
+    out += "\n" + numbers_without_count(row.text(10), names);
+    if (row.fields.size() > 14) out += "\n" + tree_without_count(row.text(14), names);
+  } else if (catalog == kType) {
+    out = name_without_count(row.text(1));
+    for (size_t field : {3, 4, 5}) add_text(field);
+    for (size_t field = 7; field < row.fields.size(); ++field) add_number(field);
+  } else {
+    out = row.text(1);
+    for (size_t field = 2; field < row.fields.size(); ++field) add_number(field);
+  }
   return out;
 }
 
@@ -356,8 +460,11 @@ Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir,
   return {};
 }
 
-// Which relation a hook's row is about; 0: none.
-uint32_t relation_of(size_t hook, const Row& row) { return row.number(hook == kRelation ? 0 : 1); }
+// Which relation, or domain, a hook's row is about; 0: none.
+uint32_t relation_of(size_t hook, const Row& row) {
+  if (hook == kConstraint && row.number(1) == 0) return row.number(3);  // a domain's
+  return row.number(hook == kRelation ? 0 : 1);
+}
 bool is_the_servers(uint32_t relation) { return relation != 0 && relation < kFirstOfUsers; }
 
 Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const std::string& bin_dir,
@@ -369,12 +476,17 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   YTB_ASSIGN(out.pages, read_pages_of(folders.front(), spec.engine_major));
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir, {.statements = copy_statements(spec.engine_major)}, stop));
+  YTB_ASSIGN(Names names, names_of_functions(printed));
   Streams streams(printed);
   for (size_t i = 0; i < std::size(kCompared); ++i) {
     out.rows.emplace_back();
+    out.numberless.emplace_back();
     YTB_TRY(streams.next([&](const Row& row) -> Status {
-      if (row.number(0) < kFirstUnfixed) out.rows[i][row.number(0)] = std::string(row.from(1));
-      if (i == kProc && row.number(0) >= kFirstUnfixed) out.functions.insert(numberless(row));
+      if (row.number(0) < kFirstUnfixed) {
+        out.rows[i][row.number(0)] = std::string(row.from(1));
+      } else {
+        out.numberless[i].insert(numberless(i, row, names));
+      }
       return {};
     }));
   }
@@ -404,18 +516,23 @@ class Comparison {
       : reference_(reference), wrong_(wrong) {}
 
   Status read(std::string_view printed) {
+    YTB_ASSIGN(names_, names_of_functions(printed));
     Streams streams(printed);
     for (size_t i = 0; i < std::size(kCompared); ++i) {
       size_t fixed = 0;
       YTB_TRY(streams.next([&](const Row& row) -> Status {
         if (row.number(0) < kFirstUnfixed) {
           ++fixed;
+          if (i == kType) types_[row.number(0)] = row.text(1);
           compare(i, row);
         } else {
           judge(i, row);
         }
         return {};
       }));
+      const auto is_coded_one = [this](uint32_t function) { return coded_.contains(function); };
+      if (i == kProc && std::any_of(supports_.begin(), supports_.end(), is_coded_one))
+        found("a support function of the planner is not in C");
       if (fixed != reference_.rows[i].size())
         found(fmt::format("{} has rows too many or too few", kCompared[i].catalog));
     }
@@ -451,7 +568,8 @@ class Comparison {
   static std::string name_of(size_t catalog, const Row& row) {
     if (catalog == kProc) return printable("function pg_catalog." + row.text(3));
     if (catalog == kOperator) return printable("operator pg_catalog." + row.text(5));
-    if (catalog == kType) return printable("type pg_catalog." + row.text(1));
+    if (catalog == kType) return printable("type " + row.text(1));
+    if (catalog == kLanguage) return printable("language " + row.text(1));
     return fmt::format("row {} of {}", row.number(0), kCompared[catalog].catalog);
   }
 
@@ -463,31 +581,115 @@ class Comparison {
 
   // What has no fixed number.
   void judge(size_t catalog, const Row& row) {
-    const bool of_users = row.number(0) >= kFirstOfUsers;
-    if (catalog == kProc) {
-      if (!of_users) {
-        if (!reference_.functions.contains(numberless(row))) found(name_of(catalog, row) + " was replaced");
-        if (row.number(2) != kInternal && row.number(2) != kC) coded_.insert(row.number(0));
+    if (row.number(0) >= kFirstOfUsers) {
+      judge_of_users(catalog, row);
+    } else if (!reference_.numberless[catalog].contains(numberless(catalog, row, names_))) {
+      found(name_of(catalog, row) + " is not the server's own");
+    }
+    if (catalog == kProc && row.number(2) != kInternal && row.number(2) != kC) coded_.insert(row.number(0));
+    if (catalog == kType) types_[row.number(0)] = row.text(1);
+  }
+
+  void judge_of_users(size_t catalog, const Row& row) {
+    switch (catalog) {
+      case kProc: {
+        const bool in_the_servers = row.number(1) == kPgCatalog;
+        if (row.number(4) != 0) supports_.insert(row.number(4));
+        if (in_the_servers) beside_.insert(row.number(0));
+        if (row.number(2) == kInternal || row.number(2) == kC) return;
+        coded_.insert(row.number(0));
+        // What only a trigger can call answers no query.
+        const uint32_t result = row.number(9);
+        if (in_the_servers && result != kTrigger && result != kEventTrigger) stands_beside(catalog, row);
         return;
       }
-      // What only a trigger can call answers no query.
-      const uint32_t result = row.number(9);
-      if (row.number(2) == kInternal || row.number(2) == kC || result == kTrigger || result == kEventTrigger)
+      case kOperator:
+        if (!is_coded(row, 2, 4)) return;
+        coded_operators_.insert(row.number(0));
+        if (row.number(1) == kPgCatalog) stands_beside(catalog, row);
         return;
-      coded_.insert(row.number(0));
-      if (row.number(1) == kPgCatalog) found(name_of(catalog, row) + " stands among the server's own");
-    } else if (catalog == kOperator) {
-      const bool coded =
-          coded_.contains(row.number(2)) || coded_.contains(row.number(3)) || coded_.contains(row.number(4));
-      if (!of_users || (coded && row.number(1) == kPgCatalog))
-        found(name_of(catalog, row) + " stands among the server's own");
-    } else if (catalog == kCast && of_users) {
-      if (is_said_by_us(row.number(1)) && is_said_by_us(row.number(2)) && coded_.contains(row.number(3)))
-        found(fmt::format("a cast between two of the server's types runs code (row {} of pg_cast)",
-                          row.number(0)));
-    } else if (!of_users && catalog != kType && catalog != kLanguage) {
-      found(name_of(catalog, row) + " stands among the server's own");
+      case kType:
+        // Whatever reads, shows, analyses or takes apart a value, less what sends it, which production's
+        // languages can make, too, and which the server can do without (catalog_reader.cc).
+        for (size_t field = 8; field < row.fields.size(); ++field) {
+          if (field != 11 && field != 15 && is_coded(row, field, field))
+            found(name_of(catalog, row) + " has functions that are not in C");
+        }
+        return;
+      case kAm:
+        if (is_coded(row, 2, 2)) found("access method " + printable(row.text(1)) + " is not in C");
+        return;
+      case kCast:
+        if (is_said_by_us(row.number(1)) && is_said_by_us(row.number(2)) && is_coded(row, 3, 3))
+          found(fmt::format("a cast between two of the server's types runs code (row {} of pg_cast)",
+                            row.number(0)));
+        return;
+      case kAmop:
+      case kAmproc:
+        judge_member(catalog, row);
+        return;
+      case kOpclass:
+        judge_class(row);
+        return;
+      case kAggregate:
+        if (beside_.contains(row.number(0)) && is_coded(row, 2, 9))
+          found("an aggregate of pg_catalog runs code");
+        return;
+      case kTsParser:
+      case kLanguage:
+      case kTsTemplate:
+        if (is_coded(row, 2, row.fields.size() - 1))
+          found(fmt::format("{} {} is not in C",
+                            catalog == kTsParser   ? "text search parser"
+                            : catalog == kLanguage ? "what runs functions in language"
+                                                   : "text search template",
+                            printable(row.text(1))));
+        return;
+      case kConversion:
+        if (is_coded(row, 5, 5) || row.number(2) == kPgCatalog)
+          found("conversion " + printable(row.text(1)) + " stands among the server's own or is not in C");
+        return;
+      default:
+        return;
     }
+  }
+
+  // A row of an operator family (pg_amop, pg_amproc). Those of the server's own belong to every index and
+  // every comparison: extensions add what is about types of theirs.
+  void judge_member(size_t catalog, const Row& row) {
+    if (row.number(1) >= kFirstOfUsers) return;
+    const bool of_own_types = row.number(2) < kFirstOfUsers && row.number(3) < kFirstOfUsers;
+    const bool coded = catalog == kAmop ? coded_operators_.contains(row.number(6)) : is_coded(row, 5, 5);
+    if (of_own_types || coded)
+      found(fmt::format("operator family {} of the server's own has a member too many (row {} of {})",
+                        row.number(1), row.number(0), kCompared[catalog].catalog));
+  }
+
+  // By default classes the server compares wherever no operator is named: DISTINCT, ORDER BY, rows, arrays.
+  // Our own statements do, too. (Of types that none of them compares: production_code.h.)
+  void judge_class(const Row& row) {
+    constexpr uint32_t kBtree = 403;  // pg_am
+    constexpr uint32_t kHash = 405;
+    // json, xml, point, lseg, path, box, polygon, line, circle, and arrays of them (pg_type.dat).
+    constexpr uint32_t kNeverCompared[] = {114, 142, 600,  601,  602,  603,  604,  628, 718,
+                                           199, 143, 1017, 1018, 1019, 1020, 1027, 629, 719};
+    const uint32_t type = row.number(3);
+    if (type >= kFirstOfUsers || row.text(4) == std::string(1, '\0')) return;
+    if (row.number(1) != kBtree && row.number(1) != kHash) return;
+    if (std::find(std::begin(kNeverCompared), std::end(kNeverCompared), type) != std::end(kNeverCompared))
+      return;
+    found(fmt::format("type {} has a default operator class that is not the server's own",
+                      printable(types_[type])));
+  }
+
+  [[nodiscard]] bool is_coded(const Row& row, size_t first, size_t last) const {
+    for (size_t field = first; field <= last; ++field) {
+      if (coded_.contains(row.number(field))) return true;
+    }
+    return false;
+  }
+  void stands_beside(size_t catalog, const Row& row) {
+    found(name_of(catalog, row) + " stands among the server's own");
   }
 
   // Types between which our own statements cast by name: bool, "char", name, int8, int4, regproc, text, oid,
@@ -498,9 +700,11 @@ class Comparison {
   }
 
   void judge_hook(size_t hook, const Row& row) {
-    const uint32_t relation = row.number(1);
+    const uint32_t relation = relation_of(hook, row);
     if (relation == 0 || relation >= kFirstOfUsers) return;
-    if (hook == kRelation) return;                               // counted
+    if (hook == kRelation) return;  // counted
+    if (hook == kConstraint && row.number(1) == 0 && row.number(0) < kFirstOfUsers)
+      return;                                                    // counted, compared
     if (hook == kRule && row.number(0) < kFirstOfUsers) return;  // counted, and made anew with the views
     // Keys and, from 18 on, NOT NULL.
     if (hook == kConstraint && std::string_view("pun").find(row.text(2)) != std::string_view::npos) return;
@@ -510,7 +714,12 @@ class Comparison {
 
   const CatalogReference& reference_;
   std::vector<std::string>& wrong_;
-  std::set<uint32_t> coded_;  // functions in other languages than C
+  Names names_;
+  std::set<uint32_t> coded_;            // functions in other languages than C
+  std::set<uint32_t> coded_operators_;  // of users
+  std::set<uint32_t> beside_;           // functions of users in pg_catalog
+  std::set<uint32_t> supports_;         // that the planner asks about functions of users
+  std::map<uint32_t, std::string> types_;
   std::vector<std::string> reserved_;
 };
 

@@ -78,7 +78,7 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
     // "--": a name may begin with a dash.
     os::Command command{
         .argv = {program, "--single", "-j", "-D", spec.data(), "-c", "log_min_messages=log", "-c",
-                 "client_min_messages=error", "-c", "search_path=pg_catalog", "-c",
+                 "client_min_messages=error", "-c", "search_path=pg_catalog", "-c", "jit=off", "-c",
                  work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off", "--",
                  database},
         .run_as = spec.run_as,
