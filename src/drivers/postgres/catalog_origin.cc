@@ -21,6 +21,7 @@
 #include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/server_files.h"
 #include "drivers/postgres/single_user.h"
+#include "drivers/postgres/unjudged.h"
 
 namespace ytb::postgres {
 namespace {
@@ -318,6 +319,7 @@ struct CatalogReference {
   std::map<std::string, std::string> original_views;  // "pg_catalog.pg_stats": how it is made
   std::map<std::string, std::string> views;           // the same once it was made anew
   std::vector<std::string> privileges;                // initial_privileges.h
+  ServersTables tables;
 };
 
 namespace {
@@ -497,8 +499,11 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
       return {};
     }));
   }
-  YTB_ASSIGN(printed,
-             run(spec, bin_dir, {.statements = {std::string(kViews), list_initial_privileges()}}, stop));
+  std::vector<std::string> statements = read_servers_tables();
+  statements.emplace_back(kViews);
+  statements.push_back(list_initial_privileges());
+  YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = std::move(statements)}, stop));
+  out.tables = servers_tables_in(printed);
   out.original_views = views_in(printed);
   YTB_ASSIGN(out.privileges, read_initial_privileges(printed));
   // A definition that is read back and made anew may be written another way: what counts is how it is then.
@@ -758,14 +763,40 @@ Status check_pages(const std::string& data, int major, const CatalogReference& r
   return {};
 }
 
-// All are made as the reference's: a definition's text does not show all that its tree may hold. Those that
-// differed are named, and what still differs is wrong.
-Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                                               const std::string& database, const CatalogReference& reference,
-                                               const StopFlag* stop) {
+Error not_judged(const std::string& database, std::vector<std::string> wrong) {
+  const size_t count = wrong.size();
+  wrong.resize(std::min(count, kShownMax));
+  return {.code = Code::kRefused,
+          .message = fmt::format("no policy could judge what is in database {}: {}{}", printable(database),
+                                 join(wrong, ", "),
+                                 count > kShownMax ? fmt::format(" and {} more", count - kShownMax) : ""),
+          .hint =
+              "its entries in the system's catalogs were changed by hand: drop it in production, or make it "
+              "an ordinary table, and take a new snapshot"};
+}
+
+// Views and the tables of information_schema are all made as the reference's: a definition's text does not
+// show all that its tree may hold. Views that differed are named, and what still differs is wrong.
+Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                             const std::string& database, const CatalogReference& reference,
+                                             const StopFlag* stop) {
+  std::vector<std::string> looks = look_for_unjudged();
+  for (std::string& look : look_at_servers_tables()) looks.push_back(std::move(look));
+  looks.emplace_back(kViews);
   YTB_ASSIGN(std::string before,
-             run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
+             run(spec, bin_dir, {.database = database, .statements = std::move(looks)}, stop));
+  YTB_ASSIGN(std::vector<std::string> unjudged, unjudged_in(before, spec.data()));
+  if (!unjudged.empty()) return not_judged(database, std::move(unjudged));
+  std::vector<std::string> other;
+  for (const auto& [name, shape] : servers_tables_in(before).shapes) {
+    auto known = reference.tables.shapes.find(name);
+    if (known == reference.tables.shapes.end() || known->second != shape)
+      other.push_back("information_schema's " + printable(name));
+  }
+  if (!other.empty()) return not_the_servers(database, std::move(other));
   SingleUserWork work = remake(reference.original_views);
+  std::vector<std::string> fill = fill_servers_tables(reference.tables);
+  work.statements.insert(work.statements.begin(), fill.begin(), fill.end());
   work.database = database;
   YTB_ASSIGN(std::string after, run(spec, bin_dir, std::move(work), stop));
   const std::map<std::string, std::string> found = views_in(after);
@@ -842,7 +873,7 @@ Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec,
     if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   }
   for (const std::string& database : databases) {
-    YTB_ASSIGN(std::vector<std::string> lines, restore_views(spec, bin_dir, database, reference, stop));
+    YTB_ASSIGN(std::vector<std::string> lines, restore_own(spec, bin_dir, database, reference, stop));
     restored.insert(restored.end(), lines.begin(), lines.end());
   }
   return restored;

@@ -1,0 +1,141 @@
+// S12's kind: what holds rows and is not among the tables that a policy judges. A superuser of production
+// makes it by writing catalogs: staging reads it as it reads any table.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/scenario.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::string_view kMarker = "planted-row@real.test";
+
+class S12Unjudged : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    scenario_.production().run("shop", R"sql(
+      CREATE TABLE users (id int PRIMARY KEY, email text);
+      INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;)sql");
+    scenario_.write_policy("    public.users: {id: keep, email: email}\n");
+    scenario_.accept();
+  }
+  void plant(const std::string& sql) {
+    scenario_.production().run(
+        "shop",
+        fmt::format("SET allow_system_table_mods = on; CREATE TABLE public.hidden (line text); INSERT INTO "
+                    "public.hidden SELECT '{}' FROM generate_series(1, 200); {}",
+                    kMarker, sql));
+    scenario_.take_snapshot("monday");
+  }
+  // Nothing is opened, and the message says what is there.
+  void expect_refused(const std::string& named) {
+    const RunResult result = scenario_.ytb({"refresh"});
+    EXPECT_NE(result.status, 0);
+    EXPECT_THAT(result.out + result.err, HasSubstr(named));
+    EXPECT_EQ(scenario_.live_copy(), "");
+  }
+  std::string files_with_marker() {
+    return run_program({"grep", "-rlaF", "--", std::string(kMarker), scenario_.copies()}).out;
+  }
+  Scenario scenario_;
+};
+
+TEST_F(S12Unjudged, ATableWhereToastBelongs) {
+  plant("UPDATE pg_class SET relnamespace = 'pg_toast'::regnamespace WHERE relname = 'hidden'");
+  expect_refused("pg_toast.hidden");
+}
+
+TEST_F(S12Unjudged, OneThatTheCatalogsOfProductionDoNotShow) {
+  scenario_.options().with_connection = false;
+  scenario_.write_config();
+  plant("UPDATE pg_class SET relnamespace = 'pg_toast'::regnamespace WHERE relname = 'hidden'");
+  expect_refused("a table where only TOAST belongs: pg_toast.hidden");
+}
+
+TEST_F(S12Unjudged, ATableThatIsCalledASequence) {
+  plant("UPDATE pg_class SET relkind = 'S' WHERE relname = 'hidden'");
+  expect_refused("a table that is called a sequence: public.hidden");
+}
+
+TEST_F(S12Unjudged, ASequenceOfManyRows) {
+  plant(R"sql(DROP TABLE public.hidden; CREATE SEQUENCE public.counter;
+    CREATE TABLE public.phones (last_value int8, log_cnt int8, is_called bool);
+    INSERT INTO public.phones SELECT 4915100000000 + g, 0, true FROM generate_series(1, 50) g;
+    UPDATE pg_class SET relkind = 'S', reltoastrelid = 0 WHERE relname = 'phones';
+    INSERT INTO pg_sequence SELECT 'public.phones'::regclass, seqtypid, seqstart, seqincrement, seqmax, seqmin,
+      seqcache, seqcycle FROM pg_sequence WHERE seqrelid = 'public.counter'::regclass;)sql");
+  expect_refused("a sequence of more than one row: public.phones");
+}
+
+TEST_F(S12Unjudged, ATableThatIsCalledToast) {
+  plant("UPDATE pg_class SET relkind = 't' WHERE relname = 'hidden'");
+  expect_refused("TOAST among tables: public.hidden");
+}
+
+TEST_F(S12Unjudged, ATableThatIsCalledAnIndex) {
+  plant("UPDATE pg_class SET relkind = 'i', reltoastrelid = 0 WHERE relname = 'hidden'");
+  expect_refused("a table that is called an index: public.hidden");
+}
+
+TEST_F(S12Unjudged, AViewThatIsSaidToBeEmpty) {
+  plant(
+      "CREATE MATERIALIZED VIEW public.shown AS TABLE public.hidden; DROP TABLE public.hidden CASCADE; "
+      "CREATE "
+      "MATERIALIZED VIEW public.other AS SELECT line FROM (VALUES ('planted-row@real.test')) v (line); "
+      "UPDATE "
+      "pg_class SET relispopulated = false WHERE relname = 'other'");
+  expect_refused("a table that is called a view: public.other");
+}
+
+TEST_F(S12Unjudged, ToastOfNoTable) {
+  plant(R"sql(ALTER TABLE public.hidden ALTER line SET STORAGE EXTERNAL;
+    INSERT INTO public.hidden SELECT string_agg(line, ' ') FROM public.hidden;
+    CREATE ROLE reader; GRANT USAGE ON SCHEMA pg_toast TO reader;
+    DO $$ DECLARE toast text := (SELECT reltoastrelid::regclass FROM pg_class WHERE relname = 'hidden'); BEGIN
+      EXECUTE 'GRANT SELECT ON ' || toast || ' TO reader';
+      UPDATE pg_class SET reltoastrelid = 0 WHERE relname = 'hidden';
+      DELETE FROM pg_depend WHERE objid = toast::regclass; END $$;
+    DROP TABLE public.hidden)sql");
+  expect_refused("TOAST of no table: pg_toast.pg_toast_");
+}
+
+TEST_F(S12Unjudged, WhatOnlySeemsToBeTemporary) {
+  plant("UPDATE pg_class SET relpersistence = 't' WHERE relname = 'hidden'");
+  expect_refused("what only seems to be temporary: public.hidden");
+}
+
+TEST_F(S12Unjudged, ATableAmongTheServersOwnIsJudgedLikeOthers) {
+  plant("UPDATE pg_class SET relnamespace = 'information_schema'::regnamespace WHERE relname = 'hidden'");
+  expect_refused("information_schema.hidden");
+}
+
+TEST_F(S12Unjudged, RowsInTablesOfTheServersOwn) {
+  const std::string features = "SELECT count(*) FROM information_schema.sql_features";
+  const std::string before = scenario_.production().value("shop", features);
+  plant(fmt::format(R"sql(DROP TABLE public.hidden;
+    INSERT INTO information_schema.sql_features (feature_id, comments) SELECT g, '{0}' FROM generate_series(1, 50) g;
+    INSERT INTO information_schema.sql_parts (feature_id, comments) SELECT g, '{0}' FROM generate_series(1, 50) g;
+    DELETE FROM information_schema.sql_parts WHERE comments = '{0}';
+    UPDATE information_schema.sql_sizing SET comments = '{0}';)sql",
+                    kMarker));
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value(features), before);
+  EXPECT_EQ(scenario_.staging_value(
+                "SELECT count(*) FROM information_schema.sql_sizing WHERE comments LIKE 'planted%'"),
+            "0");
+  EXPECT_EQ(files_with_marker(), "");
+}
+
+TEST_F(S12Unjudged, AColumnThatOneOfThemWasGiven) {
+  plant(fmt::format(
+      "DROP TABLE public.hidden; ALTER TABLE information_schema.sql_parts ADD COLUMN note text; UPDATE "
+      "information_schema.sql_parts SET note = '{}'",
+      kMarker));
+  expect_refused("information_schema's sql_parts");
+}
+
+}  // namespace
+}  // namespace ytb::testing
