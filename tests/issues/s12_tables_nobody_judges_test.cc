@@ -137,5 +137,37 @@ TEST_F(S12Unjudged, AColumnThatOneOfThemWasGiven) {
   expect_refused("information_schema's sql_parts");
 }
 
+// Attributes that were dropped from a composite type are still in the values, as dropped columns are in rows.
+TEST_F(S12Unjudged, DroppedAttributesOfCompositeTypes) {
+  plant(fmt::format(R"sql(DROP TABLE public.hidden;
+    CREATE TYPE person AS (name text, contact text);
+    CREATE DOMAIN known AS person CHECK ((VALUE).name <> '');
+    CREATE TYPE pair AS (a person, n int);
+    CREATE TABLE base (id int, contact text);
+    CREATE TABLE kept (id int PRIMARY KEY, p person, many person[], k known, two pair, b base, c text);
+    INSERT INTO kept SELECT g, ROW('it''s, "x"', '{0}')::person, ARRAY[ROW(NULL, '{0}')::person, NULL],
+      ROW('n', '{0}')::known, ROW(ROW('n', '{0}')::person, 3)::pair, ROW(7, '{0}')::base, 'c'
+      FROM generate_series(1, 20) g;
+    INSERT INTO kept (id, p) VALUES (21, NULL), (22, ROW(NULL, '{0}'));
+    CREATE TABLE masked (id int, p person, email text);
+    INSERT INTO masked SELECT g, ROW('m', '{0}')::person, 'user@real.test' FROM generate_series(1, 20000) g;
+    ALTER TYPE person DROP ATTRIBUTE contact;
+    ALTER TABLE base DROP COLUMN contact;)sql",
+                    kMarker));
+  scenario_.write_policy(
+      "    public.users: {id: keep, email: email}\n    public.base: keep\n    public.kept: keep\n    "
+      "public.masked: {id: "
+      "keep, p: keep, email: email}\n");
+  scenario_.accept();
+  const std::string shown =
+      "SELECT string_agg(format('%s %s %s %s %s', k, p, many, two, b), ';' ORDER BY id) FROM kept";
+  const std::string before = scenario_.production().value("shop", shown);
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value(shown), before);
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM kept WHERE p IS NOT DISTINCT FROM NULL"), "1");
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM masked WHERE (p).name = 'm'"), "20000");
+  EXPECT_EQ(files_with_marker(), "");
+}
+
 }  // namespace
 }  // namespace ytb::testing

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_work.h"
 
 namespace ytb::postgres {
@@ -187,12 +189,107 @@ Status analyze(Connection& session, int64_t relation) {
   return with_path(session, "ANALYZE " + name);
 }
 
-Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept) {
-  for (int64_t table : kept) {
-    YTB_ASSIGN(std::string name, name_of_relation(session, table));
-    YTB_TRY(with_path(session, "VACUUM (FULL) " + name));
+namespace {
+
+// By VACUUM FULL, which builds indexes that are not valid in production, too, and marks them valid.
+Status write_anew(Connection& session, int64_t table) {
+  YTB_ASSIGN(std::string name, name_of_relation(session, table));
+  YTB_ASSIGN(Rows indexes,
+             session.query("SELECT indexrelid, indisvalid, indisready FROM pg_index WHERE indrelid = $1::oid "
+                           "AND indislive AND NOT (indisvalid AND indisready)",
+                           {std::to_string(table)}));
+  YTB_TRY(with_path(session, "VACUUM (FULL) " + name));
+  if (session.kind() == SessionKind::kMaster) return {};  // the catalog is not ours to write
+  for (int row = 0; row < indexes.count(); ++row) {
+    YTB_TRY(session.execute(
+        fmt::format("UPDATE pg_index SET indisvalid = {}, indisready = {} WHERE indexrelid = {}",
+                    indexes.truth(row, 1), indexes.truth(row, 2), indexes.at(row, 0))));
   }
   return {};
+}
+
+struct Reformed {
+  int64_t table = 0;
+  std::string set, where;
+};
+
+// Columns whose values are, or hold, such composites.
+Result<std::vector<Reformed>> tables_with_dropped_attributes(Connection& session) {
+  std::vector<Reformed> tables;
+  YTB_ASSIGN(std::string any, session.value("SELECT EXISTS (SELECT FROM pg_attribute WHERE attisdropped)"));
+  if (any != "t") return tables;
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format(R"sql(
+    WITH RECURSIVE edges (type, within) AS (
+      SELECT typelem, oid FROM pg_type WHERE typelem <> 0
+      UNION ALL SELECT typbasetype, oid FROM pg_type WHERE typbasetype <> 0
+      UNION ALL SELECT rngsubtype, rngtypid FROM pg_range
+      {}
+      UNION ALL SELECT a.atttypid, c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND c.reltype <> 0 AND c.oid >= 16384),
+    holed (type) AS (
+      SELECT c.reltype FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE a.attisdropped AND a.attnum > 0 AND c.reltype <> 0
+      UNION SELECT e.within FROM holed h JOIN edges e ON e.type = h.type)
+    SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), (SELECT s.name FROM
+        (VALUES ('pg_catalog.text'), ('pg_catalog.varchar')) AS s (name) WHERE NOT EXISTS (
+          WITH RECURSIVE base (oid) AS (SELECT a.atttypid UNION SELECT t.typbasetype FROM base b
+            JOIN pg_type t ON t.oid = b.oid WHERE t.typbasetype <> 0)
+          SELECT FROM base b JOIN pg_cast k ON k.casttarget = b.oid AND k.castsource = s.name::regtype) LIMIT 1)
+      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+      JOIN holed h ON h.type = a.atttypid
+      WHERE c.relkind = 'r' AND c.oid >= 16384 AND c.relpersistence <> 't' AND a.attnum > 0
+        AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attrelid, a.attnum)sql",
+                                       session.major() >= 14 ? "UNION ALL SELECT rngtypid, rngmultitypid "
+                                                               "FROM pg_range"
+                                                             : "")));
+  for (int row = 0; row < rows.count(); ++row) {
+    const int64_t table = rows.integer(row, 0);
+    const std::string column = session.identifier(rows.at(row, 1));
+    if (rows.is_null(row, 3)) {
+      YTB_ASSIGN(std::string name, name_of_relation(session, table));
+      return Error{.code = Code::kRefused,
+                   .message = fmt::format(
+                       "production has casts of its own from text and varchar to the type of {}.{}, "
+                       "which holds attributes that were dropped",
+                       printable(name), printable(column)),
+                   .hint = "empty the table (rows: none) or drop one of the casts in production"};
+    }
+    if (tables.empty() || tables.back().table != table)
+      tables.push_back({.table = table, .set = {}, .where = {}});
+    Reformed& of = tables.back();
+    // By the type's own output and input: a cast would be a function of production's.
+    of.set += fmt::format(
+        "{0}{1} = CASE WHEN {1} IS NOT DISTINCT FROM NULL THEN NULL ELSE "
+        "pg_catalog.format('%s', {1})::{2}::{3} END",
+        of.set.empty() ? "" : ", ", column, rows.at(row, 3), rows.at(row, 2));
+    of.where += fmt::format("{}{} IS DISTINCT FROM NULL", of.where.empty() ? "" : " OR ", column);
+  }
+  return tables;
+}
+
+}  // namespace
+
+Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept) {
+  for (int64_t table : kept) YTB_TRY(write_anew(session, table));
+  return {};
+}
+
+Result<std::vector<int64_t>> forget_dropped_attributes(Connection& session) {
+  std::vector<int64_t> out;
+  YTB_ASSIGN(std::vector<Reformed> tables, tables_with_dropped_attributes(session));
+  for (const Reformed& of : tables) {
+    YTB_ASSIGN(std::string name, name_of_relation(session, of.table));
+    Status done = in_transaction(session, [&]() -> Status {
+      YTB_TRY(suspend_table(session, of.table));
+      YTB_TRY(session.execute(fmt::format("UPDATE ONLY {} SET {} WHERE {}", name, of.set, of.where)));
+      return resume_table(session, of.table);
+    });
+    YTB_TRY(std::move(done));
+    YTB_TRY(write_anew(session, of.table));
+    out.push_back(of.table);
+  }
+  return out;
 }
 
 Status discard_wal(Connection& session) {

@@ -31,6 +31,10 @@ Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>&
 Status analyze(Connection& session, int64_t relation);
 // Kept tables with dropped columns are written anew: the bytes of those columns were judged by nobody.
 Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept);
+// Values of composite types from which attributes were dropped keep those attributes' bytes, whatever column,
+// array, range or other composite they lie in. They are put together anew from what is left of them, and
+// their tables written anew. While domains are suspended (suspension.h). Gives the tables.
+Result<std::vector<int64_t>> forget_dropped_attributes(Connection& session);
 // WAL written before now goes.
 Status discard_wal(Connection& session);
 
