@@ -9,6 +9,7 @@
 #include "drivers/postgres/production_code.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/residue.h"
+#include "drivers/postgres/suspension.h"
 
 namespace ytb::postgres {
 namespace {
@@ -158,6 +159,7 @@ Status defuse_database(Connection& session) {
   YTB_TRY(defuse_foreign(session));
   YTB_TRY(stop_jobs(session));
   YTB_TRY(drop_temporary_schemas(session));
+  YTB_TRY(clear_dead_indexes(session));
   YTB_TRY(forget_catalog_statistics(session));
   // Deleted secrets' bytes stay in a catalog's pages until it is written anew.
   for (const char* catalog : {"pg_user_mapping", "pg_foreign_server"}) {

@@ -77,6 +77,36 @@ Status switch_off(Connection& session) {
 
 }  // namespace
 
+Status clear_dead_indexes(Connection& session) {
+  YTB_ASSIGN(bool suspended, step_done(session, kStep));
+  if (suspended) return {};
+  YTB_ASSIGN(Rows rows, session.query(R"sql(
+    SELECT i.indexrelid, n.nspname, c.relname, c.relkind = 'i' AND NOT c.relispartition AND NOT EXISTS (SELECT
+        FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid)
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+      JOIN pg_catalog.pg_class t ON t.oid = i.indrelid AND t.relkind IN ('r', 'm', 'p')
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE NOT i.indislive AND i.indexrelid >= 16384 ORDER BY i.indexrelid)sql"));
+  for (int row = 0; row < rows.count(); ++row) {
+    const bool free = rows.truth(row, 3);
+    const std::string name = session.qualified(rows.at(row, 1), rows.at(row, 2));
+    const std::string revive = fmt::format(R"sql(
+      UPDATE pg_catalog.pg_index SET indislive = true, indisready = false, indisvalid = false
+        WHERE indexrelid = {0};
+      UPDATE pg_catalog.pg_class SET relname = relname
+        WHERE oid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = {0}))sql",
+                                           rows.at(row, 0));
+    Status done = in_transaction(session, [&]() -> Status {
+      YTB_TRY(session.execute(free ? "DROP INDEX " + name : revive));
+      return record_deed(session, fmt::format("index {}.{}, which production was about to drop, {}",
+                                              printable(rows.at(row, 1)), printable(rows.at(row, 2)),
+                                              free ? "was dropped" : "is an invalid one"));
+    });
+    YTB_TRY(std::move(done));
+  }
+  return {};
+}
+
 Status suspend_code(Connection& session) {
   YTB_ASSIGN(bool done, step_done(session, kStep));
   if (done) return {};

@@ -18,6 +18,13 @@
 
 namespace ytb::postgres {
 
+// Indexes that are not live (pg_index.indislive): DROP INDEX CONCURRENTLY was under way in production, or was
+// cut off. Nothing reads or writes them, so masking would leave their files as they are. They are dropped; one
+// that something depends on becomes an ordinary invalid index, which is written anew with its table. Before
+// suspend_code(), which tells what it switched off by the same mark; afterwards it does nothing. Needs event
+// triggers off (ensure_progress). What was done is recorded.
+Status clear_dead_indexes(Connection& session);
+
 // Once in each database, before the first statement that reads a user table.
 Status suspend_code(Connection& session);
 

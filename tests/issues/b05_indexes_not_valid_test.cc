@@ -1,0 +1,89 @@
+// B5: indexes that production itself does not use: not live, not ready, not valid. Their files kept raw
+// values, and the proof called their mark a trace of ours: no copy was ever opened.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/scenario.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class B05Indexes : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    scenario_.production().run("shop", R"sql(
+      CREATE TABLE users (id int PRIMARY KEY, email text);
+      INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;
+      CREATE INDEX dead ON users (email);
+      CREATE INDEX half ON users (lower(email));
+      CREATE INDEX never ON users (upper(email));
+      CREATE FUNCTION email_of(i int) RETURNS text IMMUTABLE LANGUAGE sql AS
+        $$ SELECT email FROM public.users WHERE id = i $$;
+      CREATE TABLE plans (id int, gone text, name text UNIQUE);
+      INSERT INTO plans SELECT g, 'x', 'plan' || g FROM generate_series(1, 50) g;
+      CREATE INDEX dead_code ON plans (email_of(id));
+      CREATE INDEX half_plan ON plans (id);
+      ALTER TABLE plans DROP COLUMN gone;)sql");
+  }
+  void refresh_as(const std::string& sql) {
+    scenario_.production().run("shop", sql);
+    scenario_.write_policy("    public.users: {id: keep, email: email}\n    public.plans: keep\n");
+    scenario_.accept();
+    scenario_.take_snapshot("monday");
+    scenario_.refresh();
+    EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM users WHERE email NOT LIKE '%real.test'"), "100");
+    const std::string base = scenario_.copies() + "/" + scenario_.live_copy() + "/data/base";
+    EXPECT_EQ(run_program({"grep", "-rlai", "user[0-9]*@real.test", base}).out, "") << "in files";
+  }
+  std::string state_of(const std::string& index) {
+    return scenario_.staging_value(fmt::format(
+        "SELECT concat(indislive, indisready, indisvalid) FROM pg_index WHERE indexrelid = to_regclass('{}')",
+        index));
+  }
+  Scenario scenario_;
+};
+
+TEST_F(B05Indexes, ThoseThatAreNotLiveAreDropped) {
+  refresh_as(
+      "UPDATE pg_index SET indislive = false, indisready = false, indisvalid = false WHERE indexrelid IN "
+      "('dead'::regclass, 'dead_code'::regclass)");
+  EXPECT_EQ(
+      scenario_.staging_value("SELECT to_regclass('dead') IS NULL AND to_regclass('dead_code') IS NULL"),
+      "t");
+  EXPECT_THAT(scenario_.proof(), HasSubstr("index public.dead, which production was about to drop, was dropped"));
+}
+
+TEST_F(B05Indexes, OthersStayAsTheyAre) {
+  refresh_as(R"sql(
+    UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid = 'half'::regclass;
+    UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('never'::regclass, 'dead_code'::regclass,
+      'half_plan'::regclass))sql");
+  EXPECT_EQ(state_of("half"), "tff");
+  EXPECT_EQ(state_of("never"), "ttf");
+  EXPECT_EQ(state_of("dead_code"), "ttf");
+  EXPECT_EQ(state_of("half_plan"), "ttf");
+}
+
+TEST_F(B05Indexes, OneOfAConstraintIsAnInvalidOne) {
+  refresh_as(
+      "UPDATE pg_index SET indislive = false WHERE indexrelid IN ('users_pkey'::regclass, "
+      "'plans_name_key'::regclass)");
+  EXPECT_EQ(state_of("users_pkey"), "tff");
+  EXPECT_EQ(state_of("plans_name_key"), "tff");
+}
+
+// What CREATE UNIQUE INDEX CONCURRENTLY left when it met duplicates, on a kept table that is written anew.
+TEST_F(B05Indexes, OneThatNeverWasUnique) {
+  refresh_as(R"sql(
+    INSERT INTO plans VALUES (1, NULL), (1, 'twice');
+    CREATE INDEX never_unique ON plans (id);
+    UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'never_unique'::regclass)sql");
+  EXPECT_EQ(state_of("never_unique"), "ttf");
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM plans"), "52");
+}
+
+}  // namespace
+}  // namespace ytb::testing
