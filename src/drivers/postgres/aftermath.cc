@@ -104,21 +104,53 @@ Result<std::string> greatest_value(Connection& session, const masking::Qualified
   return session.value(fmt::format("SELECT coalesce(max(top)::text, '') FROM ({}) p", parts));
 }
 
+// Sequences that fill a column of a table: its own, and those of the columns that it was inherited from, by
+// ownership or by default.
+Result<std::vector<std::string>> sequences_of(Connection& session, const masking::QualifiedName& table,
+                                              const std::string& column) {
+  YTB_ASSIGN(Rows rows, session.query(R"sql(
+    WITH RECURSIVE up (oid) AS (
+      SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2
+      UNION SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.oid),
+    columns (relation, number) AS (
+      SELECT a.attrelid, a.attnum FROM up JOIN pg_attribute a ON a.attrelid = up.oid AND a.attname = $3
+        WHERE NOT a.attisdropped),
+    sequences (oid) AS (
+      SELECT d.objid FROM columns k JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = k.relation AND d.refobjsubid = k.number
+        WHERE d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      UNION SELECT d.refobjid FROM columns k JOIN pg_attrdef f ON f.adrelid = k.relation AND f.adnum = k.number
+        JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+        WHERE d.refclassid = 'pg_class'::regclass)
+    SELECT n.nspname, c.relname FROM sequences s JOIN pg_class c ON c.oid = s.oid AND c.relkind = 'S'
+      JOIN pg_namespace n ON n.oid = c.relnamespace)sql",
+                                      {table.schema, table.name, column}));
+  std::vector<std::string> names;
+  for (int row = 0; row < rows.count(); ++row)
+    names.push_back(session.literal(session.qualified(rows.at(row, 0), rows.at(row, 1))));
+  return names;
+}
+
 }  // namespace
 
 Status raise_sequences(Connection& session, const masking::DatabasePlan& plan) {
   for (const masking::TablePlan& table : plan.tables) {
     if (table.treatment != masking::Treatment::kMask) continue;
     for (const masking::ColumnPlan& column : table.columns) {
-      if (column.masker.name == "keep" || column.column.sequence.empty()) continue;
+      if (column.masker.name == "keep" || column.column.type_class != masking::TypeClass::kInteger) continue;
+      YTB_ASSIGN(std::vector<std::string> sequences,
+                 sequences_of(session, table.table.name, column.column.name));
+      if (sequences.empty()) continue;
       YTB_ASSIGN(std::string top, greatest_value(session, table.table.name, column.column.name));
       if (top.empty()) continue;
-      YTB_TRY(session.execute(fmt::format(R"sql(
-        SELECT setval({0}::regclass, {1}) FROM pg_sequence s
-          WHERE s.seqrelid = {0}::regclass AND s.seqincrement > 0 AND {1} BETWEEN s.seqmin AND s.seqmax
-            AND {1} > coalesce(pg_sequence_last_value({0}::regclass), 0))sql",
-                                          session.literal(column.column.sequence),
-                                          session.literal(top) + "::int8")));
+      for (const std::string& sequence : sequences) {
+        YTB_TRY(session.execute(fmt::format(R"sql(
+          SELECT setval({0}::regclass, {1}) FROM pg_sequence s
+            WHERE s.seqrelid = {0}::regclass AND s.seqincrement > 0 AND {1} BETWEEN s.seqmin AND s.seqmax
+              AND {1} > coalesce(pg_sequence_last_value({0}::regclass), 0))sql",
+                                            sequence, session.literal(top) + "::int8")));
+      }
     }
   }
   return {};
