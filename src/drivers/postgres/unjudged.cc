@@ -49,10 +49,10 @@ constexpr std::string_view kUnjudged = R"sql(
         WHERE c.oid >= 16384) u (oid, what) WHERE u.what IS NOT NULL)sql";
 
 constexpr std::string_view kSequences = R"sql(
-    SELECT oid::regclass::text || ' ' || pg_relation_filepath(oid) AS ytb_sequence FROM pg_class
+    SELECT encode(textsend(oid::regclass::text), 'hex') AS ytb_sequence, pg_relation_filepath(oid) AS ytb_file FROM pg_class
       WHERE relkind = 'S' AND oid >= 16384 AND relpersistence <> 't')sql";
 
-// Rows in a page, or more than the page says to have.
+// Whether the first page of a relation has one row.
 Result<bool> is_one_row(const std::string& path) {
   constexpr size_t kLowerAt = 12;  // PageHeaderData.pd_lower: where the line pointers end
   constexpr size_t kHeaderBytes = 24;
@@ -68,7 +68,7 @@ Result<bool> is_one_row(const std::string& path) {
 
 // The constraints of the tables' domains by their trees: a definition's text does not show all that it runs.
 constexpr std::string_view kShapes = R"sql(
-    SELECT s.name AS ytb_table, encode(textsend(s.shape), 'hex') AS ytb_shape FROM (
+    SELECT encode(textsend(s.name), 'hex') AS ytb_table, encode(textsend(s.shape), 'hex') AS ytb_shape FROM (
       SELECT c.relname::text, c.relkind::text || string_agg(a.attname || ' ' || a.atttypid::regtype, ',' ORDER BY a.attnum)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
         WHERE c.oid BETWEEN 12000 AND 16383 AND c.relkind NOT IN ('v', 't', 'i') GROUP BY c.relname, c.relkind
@@ -96,10 +96,11 @@ std::vector<std::string> look_for_unjudged() { return {std::string(kUnjudged), s
 Result<std::vector<std::string>> unjudged_in(std::string_view printed, const std::string& data) {
   std::vector<std::string> wrong;
   for (const std::string& what : printed_bytes(printed, "ytb_unjudged")) wrong.push_back(printable(what));
-  for (const std::string& line : printed_values(printed, "ytb_sequence")) {
-    const size_t space = line.rfind(' ');
-    YTB_ASSIGN(bool one, is_one_row(os::join_path(data, line.substr(space + 1))));
-    if (!one) wrong.push_back("a sequence of more than one row: " + printable(line.substr(0, space)));
+  const std::vector<std::string> sequences = printed_bytes(printed, "ytb_sequence");
+  const std::vector<std::string> files = printed_values(printed, "ytb_file");
+  for (size_t i = 0; i < std::min(sequences.size(), files.size()); ++i) {
+    YTB_ASSIGN(bool one, is_one_row(os::join_path(data, files[i])));
+    if (!one) wrong.push_back("a sequence of more than one row: " + printable(sequences[i]));
   }
   return wrong;
 }
@@ -119,7 +120,7 @@ std::vector<std::string> read_servers_tables() {
 
 ServersTables servers_tables_in(std::string_view printed) {
   ServersTables out;
-  const std::vector<std::string> names = printed_values(printed, "ytb_table");
+  const std::vector<std::string> names = printed_bytes(printed, "ytb_table");
   const std::vector<std::string> shapes = printed_bytes(printed, "ytb_shape");
   for (size_t i = 0; i < std::min(names.size(), shapes.size()); ++i)
     out.shapes[names[i]] = comparable(shapes[i]);
