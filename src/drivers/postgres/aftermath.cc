@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/suspension.h"
@@ -307,10 +309,12 @@ Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& 
   return {};
 }
 
-Result<std::vector<int64_t>> forget_dropped_attributes(Connection& session) {
+Result<std::vector<int64_t>> forget_dropped_attributes(Connection& session,
+                                                       const std::vector<int64_t>& touched) {
   std::vector<int64_t> out;
   YTB_ASSIGN(std::vector<Reformed> tables, tables_with_dropped_attributes(session));
   for (const Reformed& of : tables) {
+    if (std::find(touched.begin(), touched.end(), of.table) != touched.end()) continue;
     YTB_ASSIGN(std::string name, name_of_relation(session, of.table));
     Status done = in_transaction(session, [&]() -> Status {
       YTB_TRY(suspend_table(session, of.table));

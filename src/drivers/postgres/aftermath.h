@@ -33,8 +33,10 @@ Status analyze(Connection& session, int64_t relation);
 Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept);
 // Values of composite types from which attributes were dropped keep those attributes' bytes, whatever column,
 // array, range or other composite they lie in. They are put together anew from what is left of them, and
-// their tables written anew. While domains are suspended (suspension.h). Gives the tables.
-Result<std::vector<int64_t>> forget_dropped_attributes(Connection& session);
+// their tables written anew, less those in `touched`: they were streamed as text, and are new or empty. While
+// domains are suspended (suspension.h). Gives the tables.
+Result<std::vector<int64_t>> forget_dropped_attributes(Connection& session,
+                                                       const std::vector<int64_t>& touched);
 // WAL written before now goes.
 Status discard_wal(Connection& session);
 

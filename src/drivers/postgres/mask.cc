@@ -242,7 +242,7 @@ Status MaskRun::clean_up(Connection& session, DatabaseJob& database) {
                                               : remove_large_objects(session));
   YTB_ASSIGN(std::vector<int64_t> computed, forget_computed_columns(session, database.touched));
   for (int64_t table : computed) database.kept_files.erase(table);
-  YTB_ASSIGN(std::vector<int64_t> reformed, forget_dropped_attributes(session));
+  YTB_ASSIGN(std::vector<int64_t> reformed, forget_dropped_attributes(session, database.touched));
   for (int64_t table : reformed) database.kept_files.erase(table);
   YTB_TRY(rebuild_for_collations(session));
   YTB_TRY(rewrite_dropped_columns(session, database.rewrite));
