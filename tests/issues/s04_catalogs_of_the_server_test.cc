@@ -180,6 +180,13 @@ TEST_F(S04Catalogs, ACastBesideTheServersOwn) {
   expect_refused("a cast between");
 }
 
+TEST_F(S04Catalogs, ACastOfANameThatOurStatementsSay) {
+  plant(R"sql(CREATE FUNCTION public.say(regprocedure) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN ''; END$$;
+    CREATE CAST (regprocedure AS text) WITH FUNCTION public.say(regprocedure))sql");
+  expect_refused("a cast between");
+}
+
 TEST_F(S04Catalogs, ATableUnderALowNumber) {
   plant("CREATE TABLE public.low (line text); UPDATE pg_class SET oid = 15001 WHERE relname = 'low'");
   expect_refused("a relation");

@@ -698,9 +698,11 @@ class Comparison {
   }
 
   // Types between which our own statements cast by name: bool, "char", name, int8, int4, regproc, text, oid,
-  // xid, aclitem, varchar, regclass (pg_type.dat).
+  // tid, xid, aclitem, varchar, regclass; arrays of int2, text, oid and aclitem; regprocedure, regtype,
+  // regnamespace, regrole (pg_type.dat).
   static bool is_said_by_us(uint32_t type) {
-    constexpr uint32_t kTypes[] = {16, 18, 19, 20, 23, 24, 25, 26, 28, 1033, 1043, 2205};
+    constexpr uint32_t kTypes[] = {16,   18,   19,   20,   23,   24,   25,   26,   27,   28,  1033,
+                                   1043, 2205, 1005, 1009, 1028, 1034, 2202, 2206, 4089, 4096};
     return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
   }
 

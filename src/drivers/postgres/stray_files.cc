@@ -30,7 +30,7 @@ Result<std::vector<os::FileInfo>> entries_of(const std::string& folder) {
 // Of the last checkpoint; transactions that began since count as well.
 Result<LogBounds> log_bounds(Connection& session, const std::string& data) {
   YTB_ASSIGN(Rows rows, session.query(R"sql(
-    SELECT oldest_xid::text::int8, pg_snapshot_xmax(pg_current_snapshot())::text::numeric % 4294967296,
+    SELECT oldest_xid::text::int8, pg_snapshot_xmax(pg_current_snapshot())::text::int8 % 4294967296,
       oldest_multi_xid::text::int8, next_multixact_id::text::int8, next_multi_offset::text::int8,
       oldest_commit_ts_xid::text::int8, newest_commit_ts_xid::text::int8
     FROM pg_control_checkpoint())sql"));
