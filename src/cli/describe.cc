@@ -12,6 +12,11 @@ namespace {
 
 constexpr int kJournalLookMax = 1000;
 
+// Why it stands where it does. What is live and runs is where it is wanted: what failed before is over.
+std::string failure_of(const model::Copy& copy) {
+  return copy.phase == model::Phase::kLive && copy.running ? std::string() : copy.failure;
+}
+
 }  // namespace
 
 std::string to_text(const Json& tree) { return write_json(tree) + "\n"; }
@@ -28,7 +33,9 @@ Json to_tree(const model::Copy& copy, Instant now) {
               {"opened", copy.opened},
               {"proven", copy.proven},
               {"running", copy.running},
-              {"failure", copy.failure}};
+              {"isolation", isolation_word(&copy)},
+              {"isolation_reason", copy.isolation ? copy.isolation->reason : std::string()},
+              {"failure", failure_of(copy)}};
 }
 
 Json to_tree(const Error& error) {
@@ -63,7 +70,7 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
       remarks.emplace_back(
           "not ours, or its record is damaged: left alone; remove it by hand if it is a left-over");
     if (copy.opened && !copy.running) remarks.emplace_back("not running");
-    if (!copy.failure.empty()) remarks.push_back(copy.failure);
+    if (const std::string failure = failure_of(copy); !failure.empty()) remarks.push_back(failure);
     rows.push_back({live ? context.output.good("●") : context.output.dim("○"), printable(copy.id.str()),
                     live ? context.output.good(phase) : phase,
                     copy.marked ? fmt::format("{} old", age(copy.data_as_of, context.now())) : std::string(),
@@ -72,13 +79,14 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
   return rows;
 }
 
-std::string isolation_word(const config::ProductionConfig& production) {
-  return config::is_aws(production) ? std::string() : production.copies.isolation.name();
+std::string isolation_word(const model::Copy* copy) {
+  return copy == nullptr || !copy->isolation ? std::string() : copy->isolation->name();
 }
 
-std::string loose_isolation(const config::ProductionConfig& production) {
-  const model::Isolation& isolation = production.copies.isolation;
-  if (config::is_aws(production) || isolation.sealed()) return {};
+std::string loose_isolation(const model::Copy* copy) {
+  if (copy == nullptr || !copy->isolation || copy->isolation->sealed()) return {};
+  const model::Isolation& isolation = *copy->isolation;
+  if (isolation.reason.empty()) return isolation.name();
   return fmt::format("{}, because: {}", isolation.name(), printable(isolation.reason));
 }
 

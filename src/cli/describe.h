@@ -19,11 +19,11 @@ Json to_tree(const Error& error);
 // One line a copy, newest data first: mark, name, phase, age of the data, remarks.
 std::vector<std::vector<std::string>> copy_rows(const Context& context,
                                                 const std::vector<model::Copy>& copies);
+// What this copy's server was started under: "sealed", "weak", "none"; "" of none, on AWS, or not known.
+std::string isolation_word(const model::Copy* copy);
+// The same with its reason; "" where it is sealed.
+std::string loose_isolation(const model::Copy* copy);
 // How a person connects: "psql service=… " or what the alias store says; and what must be known of that.
-// By the config, of local copies: "sealed", "weak", "none"; "" on AWS.
-std::string isolation_word(const config::ProductionConfig& production);
-// The same with its reason; "" where copies are sealed or on AWS.
-std::string loose_isolation(const config::ProductionConfig& production);
 std::string how_to_connect(const model::Observed& observed);
 std::string connect_note(const model::Observed& observed);
 // What a restore needs and what there is.

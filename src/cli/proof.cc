@@ -172,6 +172,18 @@ Status is_its_own(const Site& site, const model::Proof& proof, const model::Copy
   return {};
 }
 
+// In the proof's own words, how its copy was confined; "" where it was sealed, or the proof says nothing of
+// it.
+std::string isolation_in(const model::Proof& proof) {
+  for (const model::Check& check : proof.checks) {
+    if (check.name != model::kSealedCheck || check.outcome == model::Outcome::kPassed) continue;
+    const std::string_view detail = check.detail;
+    return std::string(detail.starts_with(model::kIsolationSaid) ? detail.substr(model::kIsolationSaid.size())
+                                                                 : detail);
+  }
+  return {};
+}
+
 Error not_verified(Error error) {
   // Whatever is wrong with it, to whoever asks it is not verified.
   if (error.code == Code::kCorrupt || error.code == Code::kUnsupported) error.code = Code::kProof;
@@ -222,15 +234,23 @@ Status run_proof_verify(Context& context) {
   Result<model::Proof> proof = model::verify_seal(envelope, public_key);
   if (!proof.ok()) return not_verified(std::move(proof).error());
   if (copy) YTB_TRY(is_its_own(*site, *proof, *copy));
+  const std::string isolation = isolation_in(*proof);
   if (context.output.json()) {
     context.out() << to_text(Json{{"verified", true},
                                   {"passing", proof->passing()},
+                                  {"masking_none", proof->masking_none},
+                                  {"not_sealed", isolation},
                                   {"copy", proof->copy.str()},
                                   {"data_as_of", to_iso(proof->data_as_of)},
                                   {"public_key", to_hex(public_key)}});
   } else {
     context.out() << fmt::format("{} signed by {}, of copy {}, data as of {}\n", context.output.good("✓"),
                                  to_hex(public_key), printable(proof->copy.str()), to_iso(proof->data_as_of));
+    context.out() << facts(
+        {{"masking", proof->masking_none.empty()
+                         ? std::string()
+                         : fmt::format("NONE, because: {}", printable(proof->masking_none))},
+         {"isolation", printable(isolation)}});
   }
   if (proof->passing()) return {};
   return Error{.code = Code::kProof,

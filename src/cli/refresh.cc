@@ -74,7 +74,7 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
               {"actions", result.actions_done},
               {"decision", to_tree(result.last)},
               {"live", result.live ? to_tree(*result.live, context.now()) : Json(nullptr)},
-              {"isolation", isolation_word(*site.production)},
+              {"isolation", isolation_word(result.live ? &*result.live : nullptr)},
               {"connect", how_to_connect(observed)},
               {"connect_note", connect_note(observed)},
               {"seconds", static_cast<double>(took.count()) / 1e6}};
@@ -105,7 +105,7 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
        {"data as of", result.live ? fmt::format("{} ({} old)", to_iso(result.live->data_as_of),
                                                 age(result.live->data_as_of, context.now()))
                                   : std::string()},
-       {"isolation", loose_isolation(*site.production)},
+       {"isolation", loose_isolation(result.live ? &*result.live : nullptr)},
        {"connect", how_to_connect(observed)},
        {"note", result.live ? connect_note(observed) : std::string()},
        {"times", times_text(times)},

@@ -126,7 +126,7 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
   Json tree{{"production", site.production->name.str()},
             {"live", live == nullptr ? Json(nullptr) : to_tree(*live, context.now())},
             {"stale", stale},
-            {"isolation", isolation_word(*site.production)},
+            {"isolation", isolation_word(live)},
             {"connect", how_to_connect(gathered.observed)},
             {"connect_note", connect_note(gathered.observed)}};
   Json copies = Json::array();
@@ -206,7 +206,7 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
   context.out() << output.bold(site.production->name.str()) << "\n"
                 << facts({{"live", live == nullptr ? std::string("nothing") : live->id.str()},
                           {"data as of", data},
-                          {"isolation", loose_isolation(*site.production)},
+                          {"isolation", loose_isolation(live)},
                           {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});

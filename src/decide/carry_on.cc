@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "decide/backoff.h"
 #include "decide/view.h"
+#include "model/drift.h"
 
 namespace ytb::decide {
 
@@ -123,6 +124,10 @@ std::optional<Action> go_on(View& view) {
   if (!chosen->inputs.empty() && chosen->inputs != view.desired.inputs) {
     return remove_in_flight(view, *chosen,
                             "policy, key or access changed after it was begun: it is begun anew");
+  }
+  // Its server may have read all that is raw in it by now: what it ran under cannot be changed afterwards.
+  if (model::isolation_differs(chosen->isolation, view.desired.isolation)) {
+    return remove_in_flight(view, *chosen, "the isolation changed after it was begun: it is begun anew");
   }
   // What is open lacks its name only, and so would another one; what serves is not given up for anything.
   const bool lacks_the_name = chosen->proven && chosen->opened && chosen->running;

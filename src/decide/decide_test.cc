@@ -141,6 +141,49 @@ TEST(Decide, WhatWasMadeWithOtherSettingsIsMadeAnewWhenAsked) {
   EXPECT_THAT(told(desired, state), HasSubstr("does not verify any more"));
 }
 
+model::Isolation isolation(model::Isolation::Kind kind, std::string reason = {}) {
+  return {.kind = kind, .reason = std::move(reason)};
+}
+
+TEST(Decide, AnotherIsolationIsDriftAndACopyInFlightIsBegunAnew) {
+  using Kind = model::Isolation::Kind;
+  State state = serving();
+  state.copies = {copy(kToday, Phase::kLive)};
+  state.alias.target = state.copies[0].id;
+  Desired desired = daily();
+  desired.isolation = isolation(Kind::kSealed);
+  const std::string anew = "restore:shop-yesterday-20261122-020000-2";
+  for (const auto& [was, drifts] : {std::pair{isolation(Kind::kNone, "synthetic data"), true},
+                                    {isolation(Kind::kWeak), true},
+                                    {isolation(Kind::kSealed), false}}) {
+    state.copies[0].isolation = was;
+    desired.refresh_now = false;
+    EXPECT_EQ(told(desired, state).find("the isolation changed") != std::string::npos, drifts) << was.name();
+    desired.refresh_now = true;
+    EXPECT_EQ(told(desired, state) == anew, drifts) << was.name();
+  }
+  // Another reason is another proof; of a copy that does not know its reason, none can be another.
+  desired.isolation = isolation(Kind::kNone, "synthetic data, see ADR 12");
+  state.copies[0].isolation = isolation(Kind::kNone, "synthetic data");
+  EXPECT_EQ(told(desired, state), anew);
+  state.copies[0].isolation = isolation(Kind::kNone);
+  EXPECT_THAT(told(desired, state), HasSubstr("no new snapshot"));
+  state.copies[0].isolation.reset();
+  EXPECT_THAT(told(desired, state), HasSubstr("no new snapshot"));
+
+  state = serving();
+  state.copies.push_back(copy(kToday, Phase::kDefused));
+  state.copies.back().isolation = isolation(Kind::kSealed);
+  const Decision decision = decide(desired, state.observed(), kNow);
+  EXPECT_EQ(told(decision), "delete:shop-yesterday-20261122-020000-1");
+  EXPECT_THAT(decision.reason, HasSubstr("the isolation changed after it was begun"));
+  model::Action mask = *decision.action;
+  mask.kind = model::ActionKind::kMask;
+  EXPECT_FALSE(check_action(desired, state.observed(), mask, kNow).empty());
+  desired.isolation = isolation(Kind::kSealed);
+  EXPECT_TRUE(check_action(desired, state.observed(), mask, kNow).empty());
+}
+
 TEST(Decide, AWholeRefreshStepByStep) {
   State state = serving();
   const std::string id = "shop-yesterday-20261122-020000-1";

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "decide/schedule.h"
 #include "model/ids.h"
+#include "model/isolation.h"
 #include "model/owned.h"
 
 namespace ytb::decide {
@@ -15,8 +16,9 @@ struct Desired {
   model::ProductionName production;
   std::optional<Schedule> schedule;  // none: only when asked
   int spare_copies = 0;
-  Duration drain = std::chrono::minutes(5);  // at least the old TTL
-  std::string inputs;                        // digest of policy, lock, key id and access in force now
+  Duration drain = std::chrono::minutes(5);        // at least the old TTL
+  std::string inputs;                              // digest of policy, lock, key id and access in force now
+  std::optional<model::Isolation> isolation = {};  // of copies' servers; none: their host is not ours
   model::Protected protected_names;
 
   // What the person of this run asks for, beyond the schedule.

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "decide/backoff.h"
+#include "model/drift.h"
 
 namespace ytb::decide {
 
@@ -104,7 +105,8 @@ class ActionCheck {
     const Copy* live = observed_.alias->target ? find(observed_, *observed_.alias->target) : nullptr;
     if (live == nullptr || live->phase != Phase::kLive || !is_ours(desired_, *live)) return true;
     return action_.snapshot->data_as_of > live->data_as_of || desired_.force || !live->running ||
-           !live->proven || live->inputs != desired_.inputs;
+           !live->proven || live->inputs != desired_.inputs ||
+           model::isolation_differs(live->isolation, desired_.isolation);
   }
 
   bool lists_usable(const std::vector<model::Snapshot>& snapshots) const {
@@ -219,6 +221,8 @@ class ActionCheck {
   void demand_inputs(bool may_be_empty) {
     demand(copy_->inputs == desired_.inputs || (may_be_empty && copy_->inputs.empty()),
            Invariant::kFailClosed, "it was begun with another policy, key or access");
+    demand(!model::isolation_differs(copy_->isolation, desired_.isolation), Invariant::kFailClosed,
+           "its server was started under another isolation");
   }
   // The alias has moved to a live copy, was seen there, and the drain is over.
   void demand_drained() {

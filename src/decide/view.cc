@@ -46,7 +46,8 @@ void View::remark(std::string line) {
 
 std::string out_of_date(const View& view, const Copy& live) {
   if (!live.proven) return fmt::format("the proof of {} does not verify any more", live.id);
-  const std::string parts = model::drift_between(live.inputs, view.desired.inputs);
+  const std::string parts =
+      model::drift_between({live.inputs, live.isolation}, {view.desired.inputs, view.desired.isolation});
   if (parts.empty()) return {};
   return fmt::format("{} was made with other settings than today's: {} changed", live.id, parts);
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "model/ids.h"
+#include "model/isolation.h"
 
 namespace ytb::model {
 
@@ -45,10 +46,13 @@ struct Copy {
   bool opened = false;   // staging users can connect (only ever true with a passing proof)
   bool proven = false;   // a proof lies with it whose signature and identity were verified at observation
   bool running = false;  // the server answers
-  std::string inputs;    // digest of policy, lock, key id and access it was masked with; "" before
-  int tries = 0;         // failed tries at the present phase's action; reset when the phase changes
-  Instant last_try;      // of the last failed try
-  std::string failure;   // reason, where phase is failed or tries > 0; for people
+  // What its server was started under, whatever the config says today; the reason is the config's of then.
+  // None: it is not known, or its host is not ours.
+  std::optional<Isolation> isolation = {};
+  std::string inputs;   // digest of policy, lock, key id and access it was masked with; "" before
+  int tries = 0;        // failed tries at the present phase's action; reset when the phase changes
+  Instant last_try;     // of the last failed try
+  std::string failure;  // reason, where phase is failed or tries > 0; for people
   Code failure_code = Code::kInternal;
   Retry failure_retry = Retry::kNever;
 };

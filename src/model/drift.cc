@@ -28,18 +28,7 @@ std::map<std::string, std::string, std::less<>> parts_of(std::string_view record
   return parts;
 }
 
-}  // namespace
-
-std::string inputs_record(const std::vector<std::pair<std::string, std::string>>& parts) {
-  std::string record;
-  for (const auto& [name, digest] : parts) {
-    if (!record.empty()) record += ' ';
-    record += name + "=" + digest.substr(0, kPartDigits);
-  }
-  return record;
-}
-
-std::string drift_between(std::string_view recorded, std::string_view today) {
+std::vector<std::string> changed_inputs(std::string_view recorded, std::string_view today) {
   if (recorded.empty() || today.empty() || recorded == today) return {};
   const auto then = parts_of(recorded);
   const auto now = parts_of(today);
@@ -56,7 +45,32 @@ std::string drift_between(std::string_view recorded, std::string_view today) {
     if (name.part == "passwords" && other_key) continue;
     words.emplace_back(name.words);
   }
-  if (words.empty()) return "policy, key or access";
+  if (words.empty()) words.emplace_back("policy, key or access");
+  return words;
+}
+
+}  // namespace
+
+std::string inputs_record(const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::string record;
+  for (const auto& [name, digest] : parts) {
+    if (!record.empty()) record += ' ';
+    record += name + "=" + digest.substr(0, kPartDigits);
+  }
+  return record;
+}
+
+bool isolation_differs(const std::optional<Isolation>& was, const std::optional<Isolation>& today) {
+  if (!was || !today) return false;
+  if (was->kind != today->kind) return true;
+  // A copy of an earlier version does not know its reason.
+  return !was->reason.empty() && was->reason != today->reason;
+}
+
+std::string drift_between(const MadeWith& then, const MadeWith& today) {
+  std::vector<std::string> words = changed_inputs(then.inputs, today.inputs);
+  if (isolation_differs(then.isolation, today.isolation)) words.emplace_back("the isolation");
+  if (words.empty()) return {};
   if (words.size() == 1) return words.front();
   const std::string last = words.back();
   words.pop_back();

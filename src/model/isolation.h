@@ -14,6 +14,7 @@ struct Isolation {
   [[nodiscard]] std::string name() const {
     return sealed() ? "sealed" : kind == Kind::kWeak ? "weak" : "none";
   }
+  friend bool operator==(const Isolation&, const Isolation&) = default;
 };
 
 }  // namespace ytb::model

@@ -28,6 +28,11 @@ struct Check {
   std::string detail;  // numbers, or what failed; never a raw personal value
 };
 
+// The check of what a copy's server was confined by, and how its detail begins where it was not sealed:
+// "isolation: none, because: the reason".
+inline constexpr std::string_view kSealedCheck = "sealed";
+inline constexpr std::string_view kIsolationSaid = "isolation: ";
+
 // What became of one table. Counts are exact.
 struct TableEvidence {
   std::string database;

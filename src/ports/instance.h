@@ -31,8 +31,8 @@ struct InstanceSpec {
   std::map<std::string, std::string> settings;  // user's own server settings, checked by validate()
   std::vector<std::string> preload;             // libraries our config names; nothing of production's
   std::string bin_dir;                          // "" : find it by version
-  model::Isolation isolation = {};
-  std::vector<std::string> extensions = {};  // that may be created in a sealed copy; others cannot be
+  model::Isolation isolation = {};              // the copy's own, from its first start to its end
+  std::vector<std::string> extensions = {};     // that may be created in a sealed copy; others cannot be
 
   [[nodiscard]] std::string data() const { return root + "/data"; }
   [[nodiscard]] std::string run() const { return root + "/run"; }
@@ -73,6 +73,9 @@ class InstanceKind {
   // Whether this host can keep the copy's server isolated as the spec says. Tried, not guessed; kUnsupported
   // with what to change.
   virtual Status check_isolation(const InstanceSpec& spec) = 0;
+  // What the server that runs, or else the last one that ran, was started under, as was written down when it
+  // began. None: none has begun.
+  virtual Result<std::optional<model::Isolation::Kind>> confined_by(const InstanceSpec& spec) = 0;
   // What is seen of the running server's isolation, for the proof: from the copy's first start on.
   virtual Result<model::Check> isolation(const InstanceSpec& spec) = 0;
   // After the files are in place and before any start: links that lead out, signal files, configuration

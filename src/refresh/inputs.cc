@@ -334,6 +334,7 @@ Result<Settings> make_settings(const config::Config& config, const config::Produ
   settings.desired.spare_copies = production.spare_copies;
   settings.desired.drain = production.drain;
   settings.desired.inputs = std::move(inputs_digest);
+  if (!config::is_aws(production)) settings.desired.isolation = production.copies.isolation;
   settings.desired.protected_names = protected_names(config);
   YTB_ASSIGN(settings.signing_key, signing_key(config, state, vault));
   settings.program = std::move(program);

@@ -46,6 +46,13 @@ class CommandsTest : public testing::Test {
                     more));
   }
 
+  // One part of the config's text.
+  void change(const std::string& from, const std::string& to) {
+    std::string text = tests::get(folder_ / "ytb.yaml");
+    ASSERT_NE(text.find(from), std::string::npos);
+    tests::put(folder_ / "ytb.yaml", text.replace(text.find(from), from.size(), to));
+  }
+
   void add_snapshot(const std::string& id, std::string_view as_of) {
     fakes::FakeSnapshot made;
     made.seen.id = model::SnapshotId(id);
@@ -239,6 +246,27 @@ TEST_F(CommandsTest, StatusTellsTheLastFailureUntilItIsOvercome) {
   EXPECT_FALSE(said("the last refresh failed")) << out();
 }
 
+// What the server was started under, not what the config asks for today.
+TEST_F(CommandsTest, TheIsolationShownIsTheCopysOwn) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  world_.copies.at(model::CopyId(kFirst)).record.isolation =
+      model::Isolation{.kind = model::Isolation::Kind::kWeak, .reason = "a container"};
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("isolation   weak, because: a container")) << out();
+  EXPECT_TRUE(said("the isolation changed")) << out();
+  ASSERT_EQ(run("status --output json"), 0) << err();
+  EXPECT_EQ(last_line()["isolation"], "weak");
+  EXPECT_EQ(last_line()["live"]["isolation_reason"], "a container");
+  ASSERT_EQ(run("plan"), 0) << err();
+  EXPECT_TRUE(said("the isolation changed")) << out();
+  change("directory: copies", "directory: copies\n        isolation: {weak: \"a container\"}");
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_FALSE(said("changed")) << out();
+  change("{weak: \"a container\"}", "sealed");
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_NE(live(), kFirst);
+}
+
 TEST_F(CommandsTest, ADryRunOfADeletionRefusesWhatTheDeletionWould) {
   ASSERT_EQ(run("refresh"), 0) << err();
   add_snapshot("base-2", "2026-11-22T05:00:00Z");
@@ -323,6 +351,7 @@ TEST_F(CommandsTest, ProofsAreShownAndVerified) {
   tests::put(file, envelope);
   EXPECT_EQ(run("proof verify " + file), 0) << err();
   EXPECT_EQ(run(fmt::format("proof verify {}", kFirst)), 0) << err();
+  EXPECT_TRUE(said("NONE, because: nothing personal in it")) << out();
   std::string key = to_hex(world_.public_key);
   EXPECT_EQ(run(fmt::format("proof verify {} --public-key {}", file, key)), 0) << err();
   EXPECT_EQ(run(fmt::format("proof verify {} --public-key {}", file, std::string(64, 'a'))),

@@ -159,6 +159,7 @@ Result<CopyRecord> LocalHost::create(const ports::RestoreRequest& request) {
   record.engine_major = request.snapshot.engine_major;
   record.admin_role = "ytb_" + to_hex(random_key(kRoleBytes).reveal());
   record.run_as = options_.run_as;
+  record.isolation = options_.isolation;
   YTB_ASSIGN(record.boot_id, os::boot_id());
   // Two restores at a time choose one after the other, and see what the other has chosen.
   YTB_ASSIGN(os::FileLock ports_lock,

@@ -70,7 +70,7 @@ ports::InstanceSpec LocalHost::spec_of(const CopyRecord& record) const {
           .settings = options_.settings,
           .preload = options_.preload,
           .bin_dir = options_.bin_dir,
-          .isolation = options_.isolation,
+          .isolation = record.isolation.value_or(options_.isolation),
           .extensions = options_.extensions};
 }
 
@@ -121,6 +121,13 @@ Result<LocalHost::Held> LocalHost::hold(const model::OwnedCopy& copy, std::strin
   return Held{.lock = std::move(held), .record = std::move(record)};
 }
 
+std::optional<model::Isolation> LocalHost::isolation_of(const CopyRecord& record) const {
+  auto seen = kind_.confined_by(spec_of(record));
+  if (!seen.ok() || !*seen) return record.isolation;
+  if (record.isolation && record.isolation->kind == **seen) return record.isolation;
+  return model::Isolation{.kind = **seen, .reason = {}};
+}
+
 bool LocalHost::has_passing_proof(const CopyRecord& record) const {
   if (options_.public_key.empty()) return false;
   auto sealed = load_proof_file(record.copy.id);
@@ -154,6 +161,7 @@ Result<std::vector<model::Copy>> LocalHost::list() {
     copy.proven = has_passing_proof(*record);
     auto state = kind_.state(spec_of(*record));
     copy.running = state.ok() && *state == ports::InstanceState::kReady;
+    copy.isolation = isolation_of(*record);
     copies.push_back(std::move(copy));
   }
   return copies;

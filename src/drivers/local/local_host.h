@@ -16,6 +16,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,7 @@ struct LocalOptions {
   std::string bin_dir;
   std::map<std::string, std::string> settings;
   std::vector<std::string> preload;
-  model::Isolation isolation = {};
+  model::Isolation isolation = {};  // of copies that are restored from now on
   std::vector<std::string> extensions = {};
   model::Protected protected_names;  // paths among them: no copy may be made in, above or below one
   std::string public_key;  // of our proofs, 32 bytes: for Copy::proven, and looked at again when opening
@@ -92,6 +93,8 @@ class LocalHost final : public ports::CopyHost {
   Result<Held> hold(const model::OwnedCopy& copy, std::string_view purpose) const;
   [[nodiscard]] Result<std::string> load_proof_file(const model::CopyId& copy) const;
   [[nodiscard]] bool has_passing_proof(const CopyRecord& record) const;
+  // What the copy's server was started under; as it was asked for, before its first start.
+  [[nodiscard]] std::optional<model::Isolation> isolation_of(const CopyRecord& record) const;
 
   Status check_request(const ports::RestoreRequest& request) const;
   Status check_place() const;

@@ -28,6 +28,8 @@ using tests::TemporaryFolder;
 class FakeKind final : public ports::InstanceKind {
  public:
   std::vector<std::string> calls;
+  std::optional<model::Isolation::Kind> confined;
+  model::Isolation started_under;
   std::string fails_at;
   std::string dies_at;
   Error failure{.code = Code::kExternal, .message = "scripted", .hint = {}, .retry = Retry::kLater};
@@ -40,6 +42,9 @@ class FakeKind final : public ports::InstanceKind {
   }
   Status validate(const ports::InstanceSpec&) override { return call("validate"); }
   Status check_isolation(const ports::InstanceSpec&) override { return call("check_isolation"); }
+  Result<std::optional<model::Isolation::Kind>> confined_by(const ports::InstanceSpec&) override {
+    return confined;
+  }
   Result<model::Check> isolation(const ports::InstanceSpec& spec) override {
     return model::Check{
         .name = "sealed",
@@ -80,6 +85,8 @@ class FakeKind final : public ports::InstanceKind {
  private:
   Status start(const ports::InstanceSpec& spec, const char* name) {
     YTB_TRY(call(name));
+    started_under = spec.isolation;
+    confined = spec.isolation.kind;
     put(spec.run() + "/server", "");
     return {};
   }
@@ -191,6 +198,25 @@ class LocalHostTest : public ::testing::Test {
   model::Snapshot snapshot_;
   model::CopyId id_;
 };
+
+// A copy is what its proof says, whatever the config says by now.
+TEST_F(LocalHostTest, ACopyKeepsTheIsolationItWasRestoredUnder) {
+  using Kind = model::Isolation::Kind;
+  options_.isolation = {.kind = Kind::kNone, .reason = "synthetic data"};
+  prove();
+  EXPECT_EQ(only().isolation, options_.isolation);
+  const model::Isolation first = options_.isolation;
+  options_.isolation = {.kind = Kind::kSealed, .reason = {}};
+  EXPECT_EQ(only().isolation, first);
+  ASSERT_TRUE(open().ok());
+  EXPECT_EQ(kind_.started_under, first);
+  ASSERT_TRUE(host().start(owned()).ok());
+  EXPECT_EQ(kind_.started_under, first);
+  EXPECT_EQ(host().host_checks(owned())->front().detail, "synthetic data");
+  // What was seen at its start counts, and a reason only of the same kind.
+  kind_.confined = Kind::kWeak;
+  EXPECT_EQ(only().isolation, (model::Isolation{.kind = Kind::kWeak, .reason = {}}));
+}
 
 TEST_F(LocalHostTest, RestoreMakesAMarkedClosedCopy) {
   auto done = restore();
@@ -447,7 +473,7 @@ TEST_F(LocalHostTest, WhatIsNotOursIsListedAndLeftAlone) {
   model::OwnedCopy before = owned();
   std::string good = get(record_file());
   std::string newer = good;
-  newer.replace(newer.find("\"format\": 1"), 11, "\"format\": 2");
+  newer.replace(newer.find("\"format\": 2"), 11, "\"format\": 3");
   std::string renamed = good;
   renamed.replace(renamed.find(id_.str()), id_.str().size(), "shop-yesterday-20261122-060000-7");
   for (const std::string& text : {newer, renamed, good.substr(0, 100), std::string()}) {

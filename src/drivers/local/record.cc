@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kMark = "yesterdaytabase local copy";
 constexpr std::string_view kAttemptsMark = "yesterdaytabase attempts";
+constexpr int kWithoutIsolation = 1;  // format
 
 constexpr std::array<std::string_view, 3> kRetries{"never", "later", "in_doubt"};
 constexpr std::array<std::string_view, 3> kOutcomes{"failed", "rolled_back", "deleted_by_person"};
@@ -64,7 +65,7 @@ void check_format(const Json& json, std::string_view mark) {
   if (json.at("mark").get<std::string>() != mark) throw Damaged{"it does not carry our mark"};
 }
 
-Result<Json> parse(std::string_view text, std::string_view what, size_t bytes_max) {
+Result<Json> parse(std::string_view text, std::string_view what, size_t bytes_max, int format_max) {
   auto damaged = [&](std::string_view why) {
     return Error{
         .code = Code::kCorrupt, .message = fmt::format("the {} is damaged: {}", what, why), .hint = {}};
@@ -74,10 +75,10 @@ Result<Json> parse(std::string_view text, std::string_view what, size_t bytes_ma
   if (!json.is_object()) return damaged("it is no JSON");
   auto format = json.find("format");
   if (format == json.end() || !format->is_number_integer()) return damaged("it has no format number");
-  if (format->get<int64_t>() > kRecordFormat) {
+  if (format->get<int64_t>() > format_max) {
     return Error{.code = Code::kUnsupported,
                  .message = fmt::format("the {} has format {}, and this version knows {}", what,
-                                        format->get<int64_t>(), kRecordFormat),
+                                        format->get<int64_t>(), format_max),
                  .hint = "it was written by a newer version: use that one"};
   }
   return json;
@@ -108,6 +109,18 @@ model::Attempt attempt_of(const Json& json) {
   attempt.code = code_of(json.at("code").get<std::string>());
   attempt.retry = static_cast<Retry>(index_of(kRetries, json.at("retry").get<std::string>()));
   return attempt;
+}
+
+model::Isolation isolation_of(const Json& json) {
+  using Kind = model::Isolation::Kind;
+  const auto name = json.at("isolation").get<std::string>();
+  model::Isolation isolation;
+  isolation.reason = json.at("isolation_reason").get<std::string>();
+  for (Kind kind : {Kind::kSealed, Kind::kWeak, Kind::kNone}) {
+    isolation.kind = kind;
+    if (isolation.name() == name) return isolation;
+  }
+  throw Damaged{"an isolation that is not known"};
 }
 
 model::Copy copy_of(const Json& json) {
@@ -160,13 +173,19 @@ std::string to_json(const CopyRecord& record) {
             {"port", record.port},
             {"run_as", record.run_as},
             {"boot_id", record.boot_id}};
+  if (record.isolation) {
+    json["isolation"] = record.isolation->name();
+    json["isolation_reason"] = record.isolation->reason;
+  } else {
+    json["format"] = kWithoutIsolation;  // still what an earlier version made
+  }
   // Names of others may hold bytes that are no UTF-8: they are replaced, not thrown over.
   return write_json(json, 2) + "\n";
 }
 
 Result<CopyRecord> record_from_json(std::string_view text) {
   std::string why;
-  YTB_ASSIGN(Json json, parse(text, "record of the copy", kRecordBytesMax));
+  YTB_ASSIGN(Json json, parse(text, "record of the copy", kRecordBytesMax, kRecordFormat));
   try {
     check_format(json, kMark);
     CopyRecord record;
@@ -179,6 +198,7 @@ Result<CopyRecord> record_from_json(std::string_view text) {
     record.run_as = json.at("run_as").get<std::string>();
     record.boot_id = json.at("boot_id").get<std::string>();
     record.opening = json.at("opening").get<bool>();
+    if (json.at("format").get<int64_t>() > kWithoutIsolation) record.isolation = isolation_of(json);
     if (record.instance.empty()) throw Damaged{"no instance"};
     return record;
   } catch (const Damaged& damaged) {
@@ -198,13 +218,13 @@ std::string to_json(const std::vector<ProductionAttempt>& attempts) {
     json["production"] = each.production.str();
     list.push_back(std::move(json));
   }
-  Json json{{"format", kRecordFormat}, {"mark", kAttemptsMark}, {"attempts", std::move(list)}};
+  Json json{{"format", kAttemptsFormat}, {"mark", kAttemptsMark}, {"attempts", std::move(list)}};
   return write_json(json, 2) + "\n";
 }
 
 Result<std::vector<ProductionAttempt>> attempts_from_json(std::string_view text) {
   std::string why;
-  YTB_ASSIGN(Json json, parse(text, "record of earlier tries", kAttemptsBytesMax));
+  YTB_ASSIGN(Json json, parse(text, "record of earlier tries", kAttemptsBytesMax, kAttemptsFormat));
   try {
     check_format(json, kAttemptsMark);
     std::vector<ProductionAttempt> attempts;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@
 
 namespace ytb::local {
 
-inline constexpr int kRecordFormat = 1;
+inline constexpr int kRecordFormat = 2;  // 1 had no isolation
+inline constexpr int kAttemptsFormat = 1;
 inline constexpr size_t kRecordBytesMax = 1 << 20;
 inline constexpr size_t kAttemptsBytesMax = 16 << 20;
 inline constexpr size_t kAttemptsMax = 100;  // kept of each production
@@ -27,8 +29,11 @@ struct CopyRecord {
   int engine_major = 0;
   std::string admin_role;  // our own superuser's reserved name
   uint16_t port = 0;
-  std::string run_as;    // "" : as ourselves
-  std::string boot_id;   // of the host when it was made: while closed, a reboot is the end of it
+  std::string run_as;   // "" : as ourselves
+  std::string boot_id;  // of the host when it was made: while closed, a reboot is the end of it
+  // What the config asked for when it was restored, and what each of its servers is started under: its proof
+  // says so. None: an earlier version made it.
+  std::optional<model::Isolation> isolation = {};
   bool opening = false;  // the door is being opened: no closed session any more
 };
 

@@ -27,6 +27,7 @@ CopyRecord sample() {
   record.port = 6501;
   record.run_as = "postgres";
   record.boot_id = "b";
+  record.isolation = model::Isolation{.kind = model::Isolation::Kind::kWeak, .reason = "a container"};
   return record;
 }
 
@@ -47,8 +48,20 @@ TEST(Record, RoundTrip) {
 
 TEST(Record, ANewerFormatIsRefused) {
   std::string text = to_json(sample());
-  text.replace(text.find("\"format\": 1"), 11, "\"format\": 2");
+  text.replace(text.find("\"format\": 2"), 11, "\"format\": 3");
   EXPECT_EQ(record_from_json(text).error().code, Code::kUnsupported);
+}
+
+TEST(Record, AnEarlierOneHasNoIsolationAndStaysSo) {
+  CopyRecord before = sample();
+  EXPECT_EQ(record_from_json(to_json(before))->isolation, before.isolation);
+  before.isolation.reset();
+  const std::string text = to_json(before);
+  EXPECT_NE(text.find("\"format\": 1"), std::string::npos);
+  auto after = record_from_json(text);
+  ASSERT_TRUE(after.ok()) << to_string(after.error());
+  EXPECT_FALSE(after->isolation);
+  EXPECT_EQ(to_json(*after), text);
 }
 
 TEST(Record, EveryCutIsNoticed) {
@@ -67,12 +80,13 @@ TEST(Record, EveryMissingOrWrongPartIsNoticed) {
     EXPECT_FALSE(record_from_json(renamed).ok()) << renamed.substr(at, 30);
     ++lines;
   }
-  EXPECT_EQ(lines, 24U);
+  EXPECT_EQ(lines, 26U);
   for (const auto& [from, to] : {std::pair{"\"masked\"", "\"maskd\""},
                                  {"6501", "650100"},
                                  {"\"later\"", "\"sometime\""},
                                  {"yesterdaytabase local copy", "something else"},
                                  {"\"00ff\"", "\"\""},
+                                 {"\"weak\"", "\"wek\""},
                                  {"2026-11-22T06", "2026-13-22T06"}}) {
     std::string changed = text;
     changed.replace(changed.find(from), std::string_view(from).size(), to);

@@ -559,15 +559,31 @@ Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {
   return error;
 }
 
+Result<std::optional<model::Isolation::Kind>> PostgresInstance::confined_by(const ports::InstanceSpec& spec) {
+  using Kind = model::Isolation::Kind;
+  YTB_ASSIGN(std::optional<os::OccupantRecord> last, os::last_occupant(spec.root));
+  if (!last) return std::optional<Kind>();
+  switch (last->confinement) {
+    case os::Confinement::kSealed:
+      return std::optional<Kind>(Kind::kSealed);
+    case os::Confinement::kWeak:
+      return std::optional<Kind>(Kind::kWeak);
+    case os::Confinement::kNone:
+      break;
+  }
+  return std::optional<Kind>(Kind::kNone);
+}
+
 Result<model::Check> PostgresInstance::isolation(const ports::InstanceSpec& spec) {
-  model::Check check{.name = "sealed",
+  model::Check check{.name = std::string(model::kSealedCheck),
                      .asserts =
                          "the server ran, from its first start, without a way to the network, to other "
                          "processes or to other files of its host",
                      .outcome = model::Outcome::kNotRun,
                      .detail = {}};
   const bool weak = spec.isolation.kind == model::Isolation::Kind::kWeak;
-  std::string said = fmt::format("isolation: {}, because: {}", spec.isolation.name(), spec.isolation.reason);
+  std::string said =
+      fmt::format("{}{}, because: {}", model::kIsolationSaid, spec.isolation.name(), spec.isolation.reason);
   if (!weak && !spec.isolation.sealed()) {
     check.outcome = model::Outcome::kNotCheckable;
     check.detail = std::move(said);

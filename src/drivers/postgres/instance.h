@@ -17,6 +17,7 @@ class PostgresInstance final : public ports::InstanceKind {
   Result<std::string> find_binaries(const ports::InstanceSpec& spec) override;
   Status validate(const ports::InstanceSpec& spec) override;
   Status check_isolation(const ports::InstanceSpec& spec) override;
+  Result<std::optional<model::Isolation::Kind>> confined_by(const ports::InstanceSpec& spec) override;
   Result<model::Check> isolation(const ports::InstanceSpec& spec) override;
   Status neutralise(const ports::InstanceSpec& spec) override;
   Status recover(const ports::InstanceSpec& spec, ports::Progress& progress, const StopFlag& stop) override;
