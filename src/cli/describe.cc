@@ -50,6 +50,7 @@ Json to_tree(const decide::Decision& decision) {
   }
   tree["until"] = decision.until ? Json(to_iso(*decision.until)) : Json(nullptr);
   tree["blocker"] = decision.blocker ? to_tree(*decision.blocker) : Json(nullptr);
+  tree["drift"] = decision.drift;
   tree["remarks"] = decision.remarks;
   return tree;
 }

@@ -1,6 +1,8 @@
 // status.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
@@ -107,15 +109,26 @@ Json history_tree(const ports::JournalEntry& entry) {
               {"action", entry.action}, {"detail", entry.detail}, {"seconds", entry.seconds}};
 }
 
-// Of a refresh since what is live became so: it is why there is nothing newer.
+bool is_listed(const model::Known<std::vector<model::Snapshot>>& snapshots, const model::SnapshotId& id) {
+  if (!snapshots.known()) return true;  // perhaps
+  return std::any_of(snapshots->begin(), snapshots->end(),
+                     [&](const model::Snapshot& snapshot) { return snapshot.id == id; });
+}
+
+// Of a refresh since what is live became so: it is why there is nothing newer, or nothing of today's
+// settings. Once that is not wanted any more (the settings are as they were, the snapshot is gone), it is
+// history.
 const model::Attempt* last_failure(const Gathered& gathered) {
   const model::Copy* live = served_copy(gathered.observed);
   const model::Attempt* last = nullptr;
   if (!gathered.observed.attempts.known()) return last;
+  const bool as_wanted = !gathered.not_served && gathered.decision && gathered.decision->drift.empty();
   for (const model::Attempt& attempt : *gathered.observed.attempts) {
     if (attempt.outcome != model::AttemptOutcome::kFailed) continue;
     if (live != nullptr && (attempt.at <= live->phase_since || attempt.data_as_of < live->data_as_of))
       continue;
+    if (as_wanted && live != nullptr && attempt.data_as_of == live->data_as_of) continue;
+    if (!is_listed(gathered.observed.snapshots, attempt.snapshot)) continue;
     if (last == nullptr || attempt.at > last->at) last = &attempt;
   }
   return last;
@@ -211,6 +224,14 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});
   if (gathered.not_served && live != nullptr) print_trouble(context, "", *gathered.not_served);
+  // Where something else comes next, as a drain, that is still so.
+  if (gathered.decision && !gathered.decision->drift.empty() &&
+      next.find(gathered.decision->drift) == std::string::npos) {
+    const bool drains = gathered.decision->waiting == decide::Waiting::kDrain;
+    context.out() << fmt::format("  {} {}: '{}' makes it anew{}\n", output.warn("!"),
+                                 gathered.decision->drift, context.command("refresh"),
+                                 drains ? ", at the latest once the drain is over" : "");
+  }
   if (const model::Attempt* failed = last_failure(gathered)) {
     context.out() << fmt::format("  {} the last refresh failed, at {}: {}\n", output.bad("✗"),
                                  to_iso(failed->at), join(split(failed->reason, '\n'), "\n    "));

@@ -100,6 +100,7 @@ Decision decide(const Desired& desired, const model::Observed& observed, Instant
   } else {
     decision = nothing_to_do(view);
   }
+  if (const model::Copy* live = view.live()) decision.drift = out_of_date(view, *live);
   decision.remarks = std::move(view.remarks);
   return decision;
 }

@@ -27,7 +27,10 @@ struct Decision {
   std::string reason;            // one sentence: why this action, or why nothing
   std::optional<Instant> until;  // with no action: when to look again at the latest
   Waiting waiting = Waiting::kNothing;
-  std::optional<Error> blocker;      // for kPerson and kUnknown: the error itself
+  std::optional<Error> blocker;  // for kPerson and kUnknown: the error itself
+  // Why what is live is not what a refresh would make of the same snapshot today, whatever else is under way;
+  // "" where it is.
+  std::string drift = {};
   std::vector<std::string> remarks;  // skipped snapshots, strays, copies that are not ours: for --explain
 };
 

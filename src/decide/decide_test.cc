@@ -184,6 +184,21 @@ TEST(Decide, AnotherIsolationIsDriftAndACopyInFlightIsBegunAnew) {
   EXPECT_TRUE(check_action(desired, state.observed(), mask, kNow).empty());
 }
 
+TEST(Decide, DriftIsSaidWhateverElseIsUnderWay) {
+  State state = serving();
+  state.copies = {copy(kToday, Phase::kLive), copy(kYesterday, Phase::kDraining)};
+  state.copies[1].phase_since = kNow - seconds(10);
+  state.alias.target = state.copies[0].id;
+  state.copies[0].inputs = "policy=1 key=1";
+  Desired desired = daily();
+  desired.inputs = "policy=2 key=1";
+  const Decision decision = decide(desired, state.observed(), kNow);
+  EXPECT_THAT(decision.reason, HasSubstr("drains until"));
+  EXPECT_THAT(decision.drift, HasSubstr("the policy changed"));
+  desired.inputs = state.copies[0].inputs;
+  EXPECT_EQ(decide(desired, state.observed(), kNow).drift, "");
+}
+
 TEST(Decide, AWholeRefreshStepByStep) {
   State state = serving();
   const std::string id = "shop-yesterday-20261122-020000-1";

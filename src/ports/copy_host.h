@@ -78,7 +78,7 @@ class CopyHost {
   // somebody may be in.
   virtual Status open(const model::OwnedCopy& copy, const model::PassedProof& proof,
                       const std::vector<AccessGrant>& grants, Progress& progress) = 0;
-  // Starts an opened copy that is down (after a reboot).
+  // Starts an opened copy that is down (after a reboot). What failed before is then over: no tries are left.
   virtual Status start(const model::OwnedCopy& copy) = 0;
   // Stops and removes it, in an order that a crash cannot turn into an unmarked rest. Where it failed, or
   // `tombstone` is given, that is recorded first.

@@ -246,6 +246,61 @@ TEST_F(CommandsTest, StatusTellsTheLastFailureUntilItIsOvercome) {
   EXPECT_FALSE(said("the last refresh failed")) << out();
 }
 
+TEST_F(CommandsTest, StatusSaysDriftAlsoWhileThePreviousCopyDrains) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("refresh"), 0) << err();
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("drains until")) << out();
+  EXPECT_FALSE(said("changed")) << out();
+  change("from: [local]", "from: [local, 10.0.0.0/8]");
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("drains until")) << out();
+  EXPECT_TRUE(
+      said("! shop-yesterday-20261122-050000-1 was made with other settings than today's: the access "
+           "roles changed: 'yesterdaytabase refresh"))
+      << out();
+  ASSERT_EQ(run("status --output json"), 0) << err();
+  EXPECT_NE(last_line()["decision"]["drift"].get<std::string>().find("the access roles"), std::string::npos);
+}
+
+TEST_F(CommandsTest, StatusForgetsFailuresThatAreOverAndNoOthers) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  model::Copy& live = world_.copies.at(model::CopyId(kFirst)).record;
+  live.failure = "its server did not start";
+  live.tries = 2;
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_FALSE(said("did not start")) << out();
+  live.running = false;
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("did not start")) << out();
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_EQ(live.failure, "");
+
+  // A refresh that failed under other settings, which are gone again; one of a snapshot that is gone.
+  model::Attempt failed;
+  failed.snapshot = model::SnapshotId("base-1");
+  failed.data_as_of = live.data_as_of;
+  failed.attempt = 2;
+  failed.at = world_.clock.now() + std::chrono::minutes(1);
+  failed.reason = "there is no such user";
+  world_.attempts = {failed};
+  world_.clock.advance(std::chrono::minutes(2));
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_FALSE(said("the last refresh failed")) << out();
+  change("from: [local]", "from: [local, 10.0.0.0/8]");
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("the last refresh failed")) << out();
+  change("from: [local, 10.0.0.0/8]", "from: [local]");
+  world_.attempts.front().snapshot = model::SnapshotId("base-2");
+  world_.attempts.front().data_as_of += std::chrono::hours(1);
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_FALSE(said("the last refresh failed")) << out();
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("status"), 0) << err();
+  EXPECT_TRUE(said("the last refresh failed")) << out();
+}
+
 // What the server was started under, not what the config asks for today.
 TEST_F(CommandsTest, TheIsolationShownIsTheCopysOwn) {
   ASSERT_EQ(run("refresh"), 0) << err();

@@ -269,6 +269,7 @@ Status FakeHost::start(const OwnedCopy& owned) {
       [&]() -> Status {
         copy->record.running = true;
         copy->record.tries = 0;
+        copy->record.failure.clear();
         return {};
       });
 }
