@@ -257,22 +257,6 @@ Status status_of(const Result<T>& result) {
   return result.error();
 }
 
-Status check_user(const std::string& run_as) {
-  if (run_as.empty() && os::running_as_root()) {
-    return Error{.code = Code::kConfig,
-                 .message = "we are root, and PostgreSQL refuses to run as root",
-                 .hint = "name the user that copies run as: copies: {local: {run_as: postgres}}"};
-  }
-  YTB_ASSIGN(os::User user, os::find_user(run_as));
-  if (!os::running_as_root() && !os::is_ourselves(user)) {
-    return Error{
-        .code = Code::kConfig,
-        .message = fmt::format("copies are to run as '{}', and only root can switch to another user", run_as),
-        .hint = "run as root, or leave run_as away"};
-  }
-  return {};
-}
-
 // Versions of the usable snapshots; for those the binaries must be there.
 std::vector<int> versions_needed(const Clock& clock, const config::ProductionConfig& production) {
   refresh::LocalVault vault;
@@ -300,6 +284,13 @@ std::string describe(const model::Isolation& isolation) {
                      isolation.reason);
 }
 
+std::string settings_said(const ports::InstanceSpec& spec) {
+  std::string said =
+      fmt::format("{} of yours, taken by PostgreSQL {}", spec.settings.size(), spec.engine_major);
+  if (!spec.preload.empty()) said += fmt::format("; preloads {}", join(spec.preload, ", "));
+  return said;
+}
+
 std::vector<cli::CheckLine> check_place(const Clock& clock, const config::ProductionConfig& production) {
   std::vector<cli::CheckLine> lines;
   postgres::PostgresInstance kind;
@@ -317,15 +308,17 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
     Result<std::string> found = kind.find_binaries(spec);
     add(lines, fmt::format("PostgreSQL {}", major), status_of(found), found.ok() ? *found : "");
     if (!found.ok()) continue;
-    add(lines, "server settings", kind.validate(spec), fmt::format("{} of yours", spec.settings.size()));
+    add(lines, "server settings", kind.validate(spec), settings_said(spec));
     add(lines, "isolation", kind.check_isolation(spec), describe(spec.isolation));
   }
   // Before there is a snapshot to say which version: what the host allows hardly hangs on it.
-  if (needed.empty() && choose_newest(kind, spec))
+  if (needed.empty() && choose_newest(kind, spec)) {
+    add(lines, "server settings", kind.validate(spec), settings_said(spec));
     add(lines, "isolation", kind.check_isolation(spec), describe(spec.isolation));
+  }
   add(lines, "folder of copies", os::check_writable(production.copies.directory),
       production.copies.directory);
-  add(lines, "user of copies", check_user(production.copies.run_as),
+  add(lines, "user of copies", postgres::check_run_as(production.copies.run_as),
       production.copies.run_as.empty() ? std::string("ourselves") : production.copies.run_as);
   Result<uint16_t> port = os::find_free_port(production.copies.port_first, production.copies.port_last);
   add(lines, "ports", status_of(port), port.ok() ? fmt::format("{} is free", *port) : "");

@@ -81,7 +81,7 @@ MaskedTables masked_tables(const masking::MaskingPlan& plan) {
 }
 
 // Says what masking has to do, where that is known.
-MaskedTables check_policy(const Context& context, const Site& site, Lines& lines) {
+MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
   const config::MaskingConfig& masking = site.production->masking;
   if (!masking.none_reason.empty()) {
     lines.push_back({.what = "masking",
@@ -95,7 +95,6 @@ MaskedTables check_policy(const Context& context, const Site& site, Lines& lines
     add(lines, "policy", files, "");
     return {};
   }
-  Result<CatalogFound> found = find_catalog(context, site);
   if (!found.ok()) {
     // Without production's columns nothing is known; the refresh itself will judge.
     lines.push_back({.what = "policy", .failed = found.error(), .detail = {}, .warning = true});
@@ -108,6 +107,29 @@ MaskedTables check_policy(const Context& context, const Site& site, Lines& lines
   if (!check.ok()) line.failed = masking::to_error(check);
   lines.push_back(std::move(line));
   return check.ok() ? masked_tables(*check.plan) : std::nullopt;
+}
+
+// Whether production has the roles that the config names.
+void check_access(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
+  const std::vector<model::AccessRole>& access = site.production->access;
+  CheckLine line{.what = "access roles", .failed = std::nullopt, .detail = {}};
+  if (!found.ok() || !found->catalog.roles) {
+    const std::string why = found.ok() ? "its source names no roles" : found.error().message;
+    line.failed = Error{.code = found.ok() ? Code::kConfig : found.error().code,
+                        .message = "whether production has the roles that access: names is not known: " + why,
+                        .hint = found.ok() ? std::string() : found.error().hint};
+    line.warning = true;
+    lines.push_back(std::move(line));
+    return;
+  }
+  std::vector<std::string> roles = *found->catalog.roles;
+  if (!config::is_aws(*site.production)) roles.emplace_back(model::kReadAllData);
+  Status fits = model::check_access_roles(access, roles);
+  if (!fits.ok()) line.failed = std::move(fits).error();
+  line.detail = fmt::format("{}, against {}",
+                            access.size() == 1 ? access.front().name : fmt::format("{} roles", access.size()),
+                            found->said);
+  lines.push_back(std::move(line));
 }
 
 // Whether only we can change what decides over a refresh. Key files are judged where they are read.
@@ -137,7 +159,9 @@ Lines gather(const Context& context, const Site& site) {
                                        : site.config->signing_key.locator);
   add(lines, "state", os::check_writable(site.state.path()), site.state.path());
   check_snapshots(context, site, lines);
-  const MaskedTables tables = check_policy(context, site, lines);
+  const Result<CatalogFound> found = find_catalog(context, site);
+  const MaskedTables tables = check_policy(site, found, lines);
+  check_access(site, found, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))
     lines.push_back(std::move(line));
   add(lines, "copies", site.drivers.host->list(), place_of_copies(*site.production));

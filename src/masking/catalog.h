@@ -129,6 +129,8 @@ struct Catalog {
   std::string provenance;           // "production", "copy shop-yesterday-…", "schema.sql"
   std::vector<Database> databases;  // without template0
   std::vector<Setting> settings{};
+  // Of the server, without those that we made in a copy; none: what it was read from does not say.
+  std::optional<std::vector<std::string>> roles{};
 };
 
 const Table* find_table(const Database& database, const QualifiedName& name);

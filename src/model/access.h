@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "base/secret.h"
 
 namespace ytb::model {
@@ -24,6 +26,14 @@ struct AccessRole {
   std::vector<std::string> from;       // "local" (the socket), or CIDR addresses
   bool existing = false;  // a role of production's own: keeps its grants, gets this password at opening
 };
+
+// Its members read everything. In a local copy a role of ours takes its place, also where it does not exist
+// (before PostgreSQL 14).
+inline constexpr std::string_view kReadAllData = "pg_read_all_data";
+
+// Whether production has what the access roles refer to, and nothing of their names but what they say exists.
+// kConfig: the first that is wrong. `roles`: production's.
+Status check_access_roles(const std::vector<AccessRole>& access, const std::vector<std::string>& roles);
 
 // The user's own check, run on the masked copy before it may open.
 struct SqlCheck {

@@ -68,7 +68,9 @@ class InstanceKind {
 
   // The server binaries for this version, checked to be there. Error{kUnsupported} lists what is installed.
   virtual Result<std::string> find_binaries(const InstanceSpec& spec) = 0;
-  // Settings that would break a promise (listen_addresses, fsync, preload, archive_command …) are refused.
+  // What the config gives a server, before anything is restored: settings that would break a promise
+  // (listen_addresses, fsync, archive_command …) or that it does not take, libraries and users that are not
+  // there. kConfig.
   virtual Status validate(const InstanceSpec& spec) = 0;
   // Whether this host can keep the copy's server isolated as the spec says. Tried, not guessed; kUnsupported
   // with what to change.

@@ -28,29 +28,15 @@ constexpr std::string_view kReach =
     "'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription', 'rds_superuser', "
     "'rds_replication', 'rds_password', 'rds_iam', 'rds_ad')) ";
 
-Error no_such_role(const std::string& name, std::string_view what) {
-  return Error{.code = Code::kConfig,
-               .message = fmt::format("{} '{}' does not exist in production", what, printable(name)),
-               .hint = "check the access section of the config"};
-}
-
 struct RoleFacts {
   bool there = false;
-  bool ours = false;
-  bool super = false;
   bool bootstrap = false;
 };
 
 Result<RoleFacts> look_up(Connection& session, const std::string& name) {
-  YTB_ASSIGN(Rows rows,
-             session.query("SELECT coalesce(shobj_description(oid, 'pg_authid'), ''), rolsuper, oid = 10 "
-                           "FROM pg_roles WHERE rolname = $1",
-                           {name}));
+  YTB_ASSIGN(Rows rows, session.query("SELECT oid = 10 FROM pg_roles WHERE rolname = $1", {name}));
   if (rows.empty()) return RoleFacts{};
-  return RoleFacts{.there = true,
-                   .ours = rows.at(0, 0) == kMadeByUs,
-                   .super = rows.truth(0, 1),
-                   .bootstrap = rows.truth(0, 2)};
+  return RoleFacts{.there = true, .bootstrap = rows.truth(0, 0)};
 }
 
 Status make_or_take(Connection& session, const model::AccessRole& role) {
@@ -64,12 +50,6 @@ Status make_or_take(Connection& session, const model::AccessRole& role) {
                                facts.bootstrap ? "it owns the server's own objects" : "the name is reserved"),
         .hint = "choose another role"};
   }
-  if (facts.there && !facts.ours && !role.existing) {
-    return Error{.code = Code::kConfig,
-                 .message = fmt::format("the access role '{}' exists in production", printable(role.name)),
-                 .hint = "write `existing: true` to take it with all its grants, or choose another name"};
-  }
-  if (!facts.there && role.existing) return no_such_role(role.name, "the access role");
   if (!facts.there) {
     YTB_TRY(session.execute(fmt::format("CREATE ROLE {} NOLOGIN INHERIT", quoted)));
     YTB_TRY(session.execute(fmt::format("COMMENT ON ROLE {} IS {}", quoted, session.literal(kMadeByUs))));
@@ -81,8 +61,6 @@ Status make_or_take(Connection& session, const model::AccessRole& role) {
                                     printable(role.name))));
   }
   for (const std::string& group : role.member_of) {
-    YTB_ASSIGN(RoleFacts of, look_up(session, group));
-    if (!of.there) return no_such_role(group, "the role");
     // Former superusers are members of every owner (server_power.h): granted again, it may look circular.
     YTB_ASSIGN(Rows already,
                session.query("SELECT FROM pg_auth_members WHERE roleid = (SELECT oid FROM pg_roles WHERE "
@@ -167,8 +145,20 @@ Status take_away_parameters(Connection& session, const std::string& names) {
 
 }  // namespace
 
+Result<std::vector<std::string>> production_roles(Connection& session) {
+  YTB_ASSIGN(Rows rows,
+             session.query("SELECT rolname FROM pg_roles WHERE coalesce(shobj_description(oid, 'pg_authid'), "
+                           "'') <> $1 ORDER BY rolname",
+                           {std::string(kMadeByUs)}));
+  std::vector<std::string> names;
+  for (int row = 0; row < rows.count(); ++row) names.push_back(rows.text(row, 0));
+  return names;
+}
+
 Status arrange_access_roles(Connection& session, const std::vector<model::AccessRole>& access) {
   std::string names = names_json(access);
+  YTB_ASSIGN(std::vector<std::string> roles, production_roles(session));
+  YTB_TRY(model::check_access_roles(access, roles));
   for (const model::AccessRole& role : access) YTB_TRY(make_or_take(session, role));
   YTB_TRY(take_away_attributes(session, names));
   YTB_TRY(take_away_memberships(session, names));

@@ -11,6 +11,9 @@
 
 namespace ytb::postgres {
 
+// The server's roles, without those that arrange_access_roles() made: in a copy, those of production.
+Result<std::vector<std::string>> production_roles(Connection& session);
+
 // Makes the roles that are ours (without login), checks those that exist in production, grants memberships,
 // and takes dangerous attributes and memberships away. Shared objects: once for the whole server, in the
 // caller's transaction, in which the deeds are recorded, too. kConfig where the config does not fit

@@ -9,7 +9,9 @@
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/instance.h"
+#include "drivers/postgres/server_files.h"
 #include "drivers/postgres/server_settings.h"
+#include "drivers/postgres/settings_trial.h"
 
 namespace ytb::postgres {
 namespace {
@@ -103,6 +105,29 @@ Result<std::string> PostgresInstance::find_binaries(const ports::InstanceSpec& s
                                    installed(spec.run_as))};
 }
 
+Status check_run_as(const std::string& run_as) {
+  if (run_as.empty() && os::running_as_root()) {
+    return Error{.code = Code::kConfig,
+                 .message = "we are root, and PostgreSQL refuses to run as root",
+                 .hint = "name the user that copies run as: copies: {local: {run_as: postgres}}"};
+  }
+  YTB_ASSIGN(os::User user, os::find_user(run_as));
+  if (user.uid == 0) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format(
+                     "copies are to run as '{}', which is root, and PostgreSQL refuses to run as root",
+                     printable(run_as)),
+                 .hint = "name another user: copies: {local: {run_as: postgres}}"};
+  }
+  if (!os::running_as_root() && !os::is_ourselves(user)) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("copies are to run as '{}', and only root can switch to another user",
+                                        printable(run_as)),
+                 .hint = "run as root, or leave run_as away"};
+  }
+  return {};
+}
+
 Status PostgresInstance::validate(const ports::InstanceSpec& spec) {
   for (const std::string& name : spec.extensions) {
     bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -114,7 +139,12 @@ Status PostgresInstance::validate(const ports::InstanceSpec& spec) {
                    .hint = "name it as CREATE EXTENSION does, e.g. pg_trgm"};
     }
   }
-  return check_settings(spec.settings, spec.preload);
+  YTB_TRY(check_settings(spec.settings, spec.preload));
+  YTB_TRY(check_run_as(spec.run_as));
+  auto bin_dir = find_binaries(spec);
+  if (!bin_dir.ok()) return {};  // that they are missing is said where they are needed
+  YTB_TRY(check_preload(*bin_dir, spec.run_as, spec.preload));
+  return try_settings(*bin_dir, spec.run_as, spec.settings);
 }
 
 }  // namespace ytb::postgres

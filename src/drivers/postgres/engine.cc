@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "drivers/postgres/access_rights.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/defuse.h"
@@ -148,6 +149,8 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   catalog.engine_major = source.session.major();
   catalog.provenance = target.label;
   YTB_ASSIGN(catalog.settings, read_settings(source.session));
+  YTB_ASSIGN(std::vector<std::string> roles, production_roles(source.session));
+  catalog.roles = std::move(roles);
   YTB_ASSIGN(Rows rows,
              source.session.query("SELECT datname, datallowconn, datistemplate, datdba = (SELECT oid FROM "
                                   "pg_roles WHERE rolname = 'rdsadmin') FROM pg_database WHERE (datname <> "

@@ -12,6 +12,9 @@
 
 namespace ytb::postgres {
 
+// Whether servers can run as this user ("" is ourselves): PostgreSQL refuses root, and only root can switch.
+Status check_run_as(const std::string& run_as);
+
 class PostgresInstance final : public ports::InstanceKind {
  public:
   Result<std::string> find_binaries(const ports::InstanceSpec& spec) override;

@@ -16,7 +16,7 @@
 
 namespace ytb::postgres {
 
-inline constexpr std::string_view kReadAllData = "pg_read_all_data";
+using model::kReadAllData;
 // Takes its place; there only where somebody was, or is to be, a member of that.
 inline constexpr std::string_view kReaders = "yesterdaytabase_readers";
 

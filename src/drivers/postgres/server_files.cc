@@ -200,6 +200,28 @@ Status check_extensions(const std::string& bin_dir, const std::string& run_as,
   return {};
 }
 
+// As dfmgr.c looks: by the name as it is written, then with the platform's ending.
+Status check_preload(const std::string& bin_dir, const std::string& run_as,
+                     const std::vector<std::string>& preload) {
+  if (preload.empty()) return {};
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  YTB_ASSIGN(Folders folders, folders_of(os::parent_of(program), run_as));
+  for (const std::string& name : preload) {
+    if (has(folders.library, name.c_str()) || has(folders.library, (name + ".so").c_str())) continue;
+    YTB_ASSIGN(std::vector<std::string> there, shared_objects_in(folders.library));
+    for (std::string& path : there) {
+      path = os::name_in(path);
+      path.resize(path.size() - 3);  // ".so"
+    }
+    return Error{
+        .code = Code::kConfig,
+        .message = fmt::format("copies.local.preload: there is no library '{}' in {}{}", printable(name),
+                               printable(folders.library), did_you_mean(name, there)),
+        .hint = "install its package, or correct or remove the name"};
+  }
+  return {};
+}
+
 Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                     std::string_view purpose) {
   os::Enclosure enclosure{.folder = spec.root,

@@ -20,6 +20,11 @@ Result<std::string> server_program(const std::string& bin_dir);
 Status check_extensions(const std::string& bin_dir, const std::string& run_as,
                         const std::vector<std::string>& extensions);
 
+// Whether each of these libraries lies where the server looks for them. Whether they can be loaded, only a
+// server finds out.
+Status check_preload(const std::string& bin_dir, const std::string& run_as,
+                     const std::vector<std::string>& preload);
+
 // Where a program of the server works for this copy. `purpose`: one of those below.
 Result<os::Enclosure> enclosure_for(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                     std::string_view purpose);
