@@ -96,7 +96,11 @@ MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, L
     return {};
   }
   if (!found.ok()) {
-    // Without production's columns nothing is known; the refresh itself will judge.
+    if (std::optional<Error> undecided = masking::still_undecided(files->policy)) {
+      lines.push_back({.what = "policy", .failed = std::move(undecided), .detail = {}});
+      return {};
+    }
+    // Without production's columns nothing else is known; the refresh itself will judge.
     lines.push_back({.what = "policy", .failed = found.error(), .detail = {}, .warning = true});
     return {};
   }

@@ -200,6 +200,14 @@ TEST(PolicyPlanTest, AJudgeInsideJsonIsUndecided) {
   Catalog catalog = catalog_of("CREATE TABLE t (doc jsonb);");
   PlanCheck check =
       plan_masking(tables("  public.t: {doc: {json: {\"$.a\": {json: {\"$.b\": judge}}}}}\n"), {}, catalog);
+  // Known without any catalog, with the places.
+  EXPECT_FALSE(masking::still_undecided(tables("  public.t: {doc: hash, \"*\": keep}\n")));
+  const auto undecided = masking::still_undecided(
+      tables("  public.t: {doc: {json: {\"$.a\": judge}}}\n  public.u: {a: keep, b: judge}\n"));
+  ASSERT_TRUE(undecided);
+  EXPECT_EQ(undecided->code, Code::kPolicy);
+  EXPECT_THAT(undecided->message, HasSubstr("the policy leaves 2 columns undecided, marked `judge`\n"
+                                            "policy.yaml:3:20: public.t.doc\npolicy.yaml:4:26: public.u.b"));
   EXPECT_THAT(kinds(check), ElementsAre("undecided doc"));
 }
 

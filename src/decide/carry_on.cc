@@ -367,6 +367,13 @@ std::optional<Action> begin_refresh(View& view) {
                                    (!stale.empty() && is_time_to_make_anew(view, *live)));
   const Snapshot* snapshot = choose_snapshot(view, live, again);
   if (snapshot == nullptr || !has_room(view)) return std::nullopt;
+  if (view.desired.cannot_mask) {
+    view.in_the_way = Hold{.waiting = Waiting::kPerson,
+                           .reason = split(view.desired.cannot_mask->message, '\n').front(),
+                           .until = view.now + kSnapshotPoll,
+                           .blocker = view.desired.cannot_mask};
+    return std::nullopt;
+  }
   Action restore;
   restore.kind = ActionKind::kRestore;
   restore.snapshot = *snapshot;

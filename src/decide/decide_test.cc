@@ -199,6 +199,24 @@ TEST(Decide, DriftIsSaidWhateverElseIsUnderWay) {
   EXPECT_EQ(decide(desired, state.observed(), kNow).drift, "");
 }
 
+TEST(Decide, WhatCannotBeMaskedIsNotRestored) {
+  State state = serving();
+  Desired desired = daily();
+  desired.cannot_mask =
+      Error{.code = Code::kPolicy, .message = "2 columns are undecided\nhere", .hint = "decide"};
+  const Decision decision = decide(desired, state.observed(), kNow);
+  EXPECT_EQ(told(decision), "nothing: 2 columns are undecided");
+  EXPECT_EQ(decision.waiting, Waiting::kPerson);
+  ASSERT_TRUE(decision.blocker);
+  EXPECT_EQ(decision.blocker->code, Code::kPolicy);
+  // All else goes on.
+  state.copies[0].running = false;
+  EXPECT_EQ(told(desired, state), "start:shop-yesterday-20261121-020000-1");
+  state = serving();
+  desired.cannot_mask.reset();
+  EXPECT_EQ(told(desired, state), "restore:shop-yesterday-20261122-020000-1");
+}
+
 TEST(Decide, AWholeRefreshStepByStep) {
   State state = serving();
   const std::string id = "shop-yesterday-20261122-020000-1";

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/time.h"
 #include "decide/schedule.h"
 #include "model/ids.h"
@@ -19,6 +20,8 @@ struct Desired {
   Duration drain = std::chrono::minutes(5);        // at least the old TTL
   std::string inputs;                              // digest of policy, lock, key id and access in force now
   std::optional<model::Isolation> isolation = {};  // of copies' servers; none: their host is not ours
+  // Why no copy could be masked, whatever production holds: then none is begun. A person mends it.
+  std::optional<Error> cannot_mask = {};
   model::Protected protected_names;
 
   // What the person of this run asks for, beyond the schedule.

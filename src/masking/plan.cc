@@ -392,6 +392,32 @@ std::string to_string(const Finding& finding) {
   return text;
 }
 
+std::optional<Error> still_undecided(const Policy& policy) {
+  std::vector<std::string> places;
+  for (const auto& [database, entry] : policy.databases) {
+    for (const auto& [table, rules] : entry.tables) {
+      for (const auto& [column, spec] : rules.columns) {
+        if (!mentions_judge(spec)) continue;
+        places.push_back(fmt::format("{}:{}:{}: {}{}", spec.where.file, spec.where.line, spec.where.column,
+                                     printable(to_string(table, column)),
+                                     database.empty() ? "" : " of " + printable(quote_name(database))));
+      }
+    }
+  }
+  if (places.empty()) return std::nullopt;
+  std::string message = fmt::format("the policy leaves {} {} undecided, marked `judge`",
+                                    with_commas(places.size()), places.size() == 1 ? "column" : "columns");
+  for (size_t i = 0; i < std::min(places.size(), kShownFindingsMax); ++i) message += "\n" + places[i];
+  if (places.size() > kShownFindingsMax)
+    message += fmt::format("\n… and {} more", with_commas(places.size() - kShownFindingsMax));
+  return Error{.code = Code::kPolicy,
+               .message = std::move(message),
+               .hint =
+                   "write a masker or keep in place of each; `ytb policy check` shows all of them with a "
+                   "suggestion",
+               .retry = Retry::kNever};
+}
+
 Error to_error(const PlanCheck& check) {
   size_t errors = 0;
   std::string shown;

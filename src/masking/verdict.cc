@@ -29,13 +29,6 @@ std::string lock_key(std::string_view database, const QualifiedName& table, std:
   return key.append(column);
 }
 
-bool mentions_judge(const MaskerSpec& spec, int depth = 0) {
-  if (spec.name == "judge") return true;
-  if (depth >= kSpecDepthMax) return false;
-  return std::any_of(spec.paths.begin(), spec.paths.end(),
-                     [&](const auto& path) { return mentions_judge(path.masker, depth + 1); });
-}
-
 std::string place(const Where& where) { return fmt::format("{}:{}", where.file, where.line); }
 
 std::string fragment(const Table& table, const std::string& lines) {
@@ -226,6 +219,13 @@ void note_missing_columns(const JudgeContext& context, const Table& table, const
 }
 
 }  // namespace
+
+bool mentions_judge(const MaskerSpec& spec, int depth) {
+  if (spec.name == "judge") return true;
+  if (depth >= kSpecDepthMax) return false;
+  return std::any_of(spec.paths.begin(), spec.paths.end(),
+                     [&](const auto& path) { return mentions_judge(path.masker, depth + 1); });
+}
 
 LockIndex::LockIndex(const PolicyLock& lock) {
   types_.reserve(lock.entries.size());

@@ -83,6 +83,9 @@ DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog)
 // The two that a server always has (postgres, template1) are judged only once there is something in them.
 bool is_standard_and_empty(const Database& database);
 
+// Whether a person has still to decide: `judge`, or a path of a document that is.
+bool mentions_judge(const MaskerSpec& spec, int depth = 0);
+
 // Whether rows of such a relation are ever ours to judge: foreign tables and materialized views are not.
 bool is_judged(const Table& table);
 // "column public.users.email (text) of shop"

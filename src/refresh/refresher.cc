@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "decide/backoff.h"
 #include "decide/invariants.h"
+#include "masking/plan.h"
 #include "refresh/act.h"
 
 namespace ytb::refresh {
@@ -61,6 +62,7 @@ Refresher::Refresher(Ports ports, Settings settings, Inputs inputs, Listener& li
       stop_(stop),
       decide_(std::move(decide)) {
   settings_.desired.inputs = inputs_.digest;
+  settings_.desired.cannot_mask = masking::still_undecided(inputs_.policy);
 }
 
 model::Observed Refresher::observe() {

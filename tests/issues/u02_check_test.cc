@@ -114,5 +114,21 @@ TEST_F(U02, RolesThatProductionDoesNotHaveOrHasAlready) {
   expect_refused("the access role 'app_owner' exists in production");
 }
 
+TEST_F(U02, ColumnsThatNobodyHasDecided) {
+  scenario_.write_policy("    public.t: {id: keep, email: judge}\n");
+  expect_refused("column public.t.email (text) of shop is still marked `judge`", Code::kPolicy);
+  const RunResult refused = scenario_.refresh(exit_status(Code::kPolicy));
+  EXPECT_THAT(refused.err, HasSubstr("the policy leaves 1 column undecided, marked `judge`"));
+  EXPECT_THAT(scenario_.copy_ids(), IsEmpty());
+  EXPECT_THAT(scenario_.ytb({"plan"}).out, HasSubstr("the policy leaves 1 column undecided"));
+  scenario_.options().with_connection = false;
+  scenario_.write_config();
+  expect_refused("the policy leaves 1 column undecided", Code::kPolicy);
+  // Nothing has to be said twice: the schedule goes on by itself once it is decided.
+  scenario_.write_policy("    public.t: {id: keep, email: email}\n");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM t WHERE email ~ 'raw'"), "0");
+}
+
 }  // namespace
 }  // namespace ytb::testing
