@@ -152,7 +152,7 @@ void ProgressView::text_event(const refresh::Event& event) {
     case refresh::Event::Kind::kWaiting:
       if (event.decision != nullptr && event.decision->reason != waiting_) {
         waiting_ = event.decision->reason;
-        line(fmt::format("{} {}", output_.dim("·"), decide::to_string(*event.decision)));
+        line(fmt::format("{} waiting: {}", output_.dim("·"), decide::to_string(*event.decision)));
       }
       return;
   }

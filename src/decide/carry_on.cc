@@ -130,7 +130,8 @@ std::optional<Action> go_on(View& view) {
     return remove_in_flight(view, *chosen, "the isolation changed after it was begun: it is begun anew");
   }
   // What is open lacks its name only, and so would another one; what serves is not given up for anything.
-  const bool lacks_the_name = chosen->proven && chosen->opened && chosen->running;
+  const bool lacks_the_name =
+      chosen->phase == Phase::kProven && chosen->proven && chosen->opened && chosen->running;
   if (chosen->tries >= kTriesMax && !lacks_the_name && !serves(view, *chosen)) {
     return give_up(view, *chosen,
                    fmt::format("{} tries failed, the last with: {}", chosen->tries, chosen->failure));

@@ -217,6 +217,28 @@ TEST(Decide, WhatCannotBeMaskedIsNotRestored) {
   EXPECT_EQ(told(desired, state), "restore:shop-yesterday-20261122-020000-1");
 }
 
+TEST(Decide, WhoeverAsksIsNotKeptWaitingForWhatFailedBefore) {
+  State state = serving();
+  state.copies.push_back(copy(kToday, Phase::kProven));
+  Copy& made = state.copies.back();
+  made.tries = 3;
+  made.last_try = kNow - seconds(5);
+  made.failure = "no such library";
+  Desired desired = daily();
+  EXPECT_THAT(told(desired, state),
+              HasSubstr("open:shop-yesterday-20261122-020000-1 failed 3 times, last with: "
+                        "no such library; again at 2026-11-22T09:02:35Z"));
+  desired.refresh_now = true;
+  const Decision decision = decide(desired, state.observed(), kNow);
+  EXPECT_EQ(told(decision), "open:shop-yesterday-20261122-020000-1");
+  EXPECT_TRUE(check_action(desired, state.observed(), *decision.action, kNow).empty());
+  // Once in each run; then the back-off holds.
+  made.tries = 1;
+  made.last_try = kNow + seconds(1);
+  EXPECT_THAT(told(decide(desired, state.observed(), kNow + seconds(2))),
+              HasSubstr("failed once, last with"));
+}
+
 TEST(Decide, AWholeRefreshStepByStep) {
   State state = serving();
   const std::string id = "shop-yesterday-20261122-020000-1";

@@ -147,7 +147,9 @@ class ActionCheck {
   }
 
   void check_patience() {
-    demand(!retry_at(copy_->tries, copy_->last_try, now_), Invariant::kPatience,
+    // A person who asks now is not kept waiting for what failed before.
+    const bool asked = (desired_.refresh_now || desired_.force) && copy_->last_try < desired_.asked_at;
+    demand(asked || !retry_at(copy_->tries, copy_->last_try, now_), Invariant::kPatience,
            fmt::format("try {} before the back-off is over", copy_->tries + 1));
     bool fragile = action_.kind != ActionKind::kDelete && action_.kind != ActionKind::kFail &&
                    action_.kind != ActionKind::kRepoint && action_.kind != ActionKind::kPromote;

@@ -80,10 +80,14 @@ Action action_on(ActionKind kind, const Copy& copy, std::string reason) {
 }
 
 std::optional<Action> unless_backing_off(View& view, Action action, const Copy& copy) {
+  // A person who asks now may have mended what made the earlier tries fail: each run tries once at once.
+  const bool asked =
+      (view.desired.refresh_now || view.desired.force) && copy.last_try < view.desired.asked_at;
   std::optional<Instant> again = retry_at(copy.tries, copy.last_try, view.now);
-  if (!again) return action;
+  if (!again || asked) return action;
   Hold hold{.waiting = Waiting::kBackoff,
-            .reason = fmt::format("{} failed {} times, last with: {}; again at {}", action.id(), copy.tries,
+            .reason = fmt::format("{} failed {}, last with: {}; again at {}", action.id(),
+                                  copy.tries == 1 ? std::string("once") : fmt::format("{} times", copy.tries),
                                   copy.failure, to_iso(*again)),
             .until = again,
             .blocker = std::nullopt};

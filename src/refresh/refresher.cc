@@ -34,16 +34,19 @@ bool is_left_open(const Error& error) {
   return error.retry == Retry::kInDoubt || error.code == Code::kInterrupted || error.code == Code::kBusy;
 }
 
-// At the name, or at the note that it has moved: what failed is the way there, not the copy, which may have
-// cost hours and may even serve already. Only a proof that does not hold is of the copy.
-bool is_of_the_name(const Action& action, const Error& error) {
-  return (action.kind == ActionKind::kRepoint || action.kind == ActionKind::kPromote) &&
-         error.code != Code::kProof;
-}
-
 bool is_in_flight(Phase phase) {
   return phase == Phase::kRestoring || phase == Phase::kRestored || phase == Phase::kDefused ||
          phase == Phase::kMasked || phase == Phase::kProven;
+}
+
+// What failed is not the copy, which may have cost hours and may even serve already: it is the way to the
+// name, or the note that that has moved, or what the config gives the server of a copy that is made already.
+// Only a proof that does not hold is of the copy.
+bool spares_the_copy(const Action& action, const Error& error, const Copy* copy) {
+  if (action.kind == ActionKind::kRepoint || action.kind == ActionKind::kPromote)
+    return error.code != Code::kProof;
+  const bool starts = action.kind == ActionKind::kOpen || action.kind == ActionKind::kStart;
+  return starts && error.code == Code::kConfig && copy != nullptr && is_in_flight(copy->phase);
 }
 
 const Copy* find(const std::vector<Copy>& copies, const model::CopyId& id) {
@@ -135,6 +138,7 @@ void Refresher::carry_out(const Action& action, const model::Observed& observed)
     return;
   }
   last_failure_ = status.error();
+  spared_ = spares_the_copy(action, *last_failure_, find(*observed.copies, action.copy));
   listener_.on_event({.kind = Event::Kind::kActionFailed,
                       .at = ended,
                       .action = &action,
@@ -171,7 +175,7 @@ void Refresher::record_failure(const Action& action, const Error& error) {
   if (!owned.ok()) return lost(owned.error());
   Error recorded = error;
   // Only a copy on its way is given up at once; what serves or is being cleared away is tried again.
-  if (!is_in_flight(copy->phase) || is_of_the_name(action, error)) recorded.retry = Retry::kLater;
+  if (!is_in_flight(copy->phase) || spares_the_copy(action, error, copy)) recorded.retry = Retry::kLater;
   Status status = ports_.host.record_failure(*owned, recorded);
   if (!status.ok()) lost(status.error());
 }
@@ -212,8 +216,7 @@ Status Refresher::settle_action(const Action& action, RunResult& result) {
   if (!is_left_open(*last_failure_)) {
     in_doubt_ = 0;
     // The copy waits for the next run; a person is told now what to mend meanwhile.
-    if (is_of_the_name(action, *last_failure_) &&
-        (last_failure_->retry == Retry::kNever || ++name_tries_ >= decide::kTriesMax)) {
+    if (spared_ && (last_failure_->retry == Retry::kNever || ++spared_tries_ >= decide::kTriesMax)) {
       return *last_failure_;
     }
     return {};
@@ -292,7 +295,7 @@ Result<RunResult> Refresher::run(const RunOptions& asked) {
   if (!options.asked_at) options.asked_at = ports_.clock.now();
   goal_reached_ = false;
   in_doubt_ = 0;
-  name_tries_ = 0;
+  spared_tries_ = 0;
   unknown_ = 0;
   Result<RunResult> result = run_to_the_end(options);
   if (!result.ok()) {

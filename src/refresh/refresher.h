@@ -147,7 +147,8 @@ class Refresher {
   Duration last_elapsed_{};
   bool goal_reached_ = false;  // a new copy became live in this run: nothing more is begun
   int in_doubt_ = 0;           // actions in a row whose end is not known
-  int name_tries_ = 0;         // of this run, that failed at the name
+  bool spared_ = false;        // the last failure is not of its copy
+  int spared_tries_ = 0;       // of this run, that failed so
   int unknown_ = 0;            // looks in a row that did not see everything
 };
 

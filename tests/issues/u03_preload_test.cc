@@ -11,6 +11,7 @@
 namespace ytb::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -42,6 +43,24 @@ TEST_F(U03, ALibraryThatIsNotThereIsFoundBeforeAnythingIsRestored) {
   EXPECT_THAT(scenario_.ytb({"check"}).out, HasSubstr("preloads plpgsql"));
   scenario_.refresh();
   EXPECT_EQ(scenario_.staging_value("SHOW shared_preload_libraries"), "plpgsql");
+}
+
+// What only the open server finds ends the run, and the masked copy waits for the mended config.
+TEST_F(U03, AnOpenServerThatRefusesItsConfigCostsNoCopy) {
+  copies("settings: {superuser_reserved_connections: '5000'}");
+  const RunResult refused = scenario_.refresh(exit_status(Code::kConfig));
+  EXPECT_THAT(refused.err, HasSubstr("must be less than max_connections"));
+  EXPECT_THAT(refused.err, HasSubstr("copies.local.settings"));
+  ASSERT_EQ(scenario_.copy_ids().size(), 1U);
+  const std::string made = scenario_.copy_ids().front();
+  // A library misspelt meanwhile is found before the door is touched, and costs no copy either.
+  copies("preload: [plpgsq]");
+  EXPECT_THAT(scenario_.refresh(exit_status(Code::kConfig)).err, HasSubstr("there is no library 'plpgsq'"));
+  EXPECT_THAT(scenario_.copy_ids(), ElementsAre(made));
+  copies("settings: {work_mem: 8MB}");
+  scenario_.refresh();  // at once, whatever failed a moment ago
+  EXPECT_EQ(scenario_.live_copy(), made);
+  EXPECT_EQ(scenario_.staging_value("SHOW work_mem"), "8MB");
 }
 
 }  // namespace

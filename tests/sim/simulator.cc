@@ -283,7 +283,7 @@ class Simulation {
         model::Observed before = world_.truth();
         Instant began = world_.clock.now();
         std::optional<model::Action> action = tick(refresher, run, decide);
-        if (action && !nested) check_one_step(before, *action, began);
+        if (action && !nested) check_one_step(before, *action, began, run);
         check_world();
         if (!action) break;
         if (world_.chance(200)) world_.clock.advance(seconds(world_.below(900)));
@@ -364,17 +364,21 @@ class Simulation {
     }
   }
 
-  void check_one_step(const model::Observed& before, const model::Action& action, Instant began) {
+  void check_one_step(const model::Observed& before, const model::Action& action, Instant began,
+                      const refresh::RunOptions& run) {
     add(decide::check_step(before, action, world_.truth()), "step");
     check_memory(before, action);
-    check_patience(before, action, began);
+    check_patience(before, action, began, run);
   }
 
-  // Nothing is tried again before its back-off is over. Where looks may be old, a try may not have been seen.
-  void check_patience(const model::Observed& before, const model::Action& action, Instant began) {
+  // Nothing is tried again before its back-off is over, but once by a person's run what failed before it was
+  // asked for. Where looks may be old, a try may not have been seen.
+  void check_patience(const model::Observed& before, const model::Action& action, Instant began,
+                      const refresh::RunOptions& run) {
     if (world_.faults.stale > 0 || action.kind == model::ActionKind::kFail) return;  // giving up is no try
     for (const Copy& was : *before.copies) {
-      if (was.id == action.copy && decide::retry_at(was.tries, was.last_try, began)) {
+      const bool asked = (run.refresh_now || run.force) && was.last_try < *run.asked_at;
+      if (was.id == action.copy && !asked && decide::retry_at(was.tries, was.last_try, began)) {
         world_.violate("patience", fmt::format("{} before its back-off is over", action.id()));
       }
     }
@@ -443,7 +447,7 @@ class Simulation {
       model::Observed before = world_.truth();
       Instant began = world_.clock.now();
       std::optional<model::Action> action = tick(refresher, run, options_.decide);
-      if (action) check_one_step(before, *action, began);
+      if (action) check_one_step(before, *action, began, run);
       check_world();
       if (!action) world_.clock.advance(minutes(10));
     }

@@ -310,12 +310,14 @@ Status LocalHost::open(const model::OwnedCopy& copy, const model::PassedProof& p
                  .hint = "the copy stays closed"};
   }
   ports::InstanceSpec spec = spec_of(record);
-  if (record.copy.opened) return kind_.start_open(spec);
+  if (record.copy.opened) return start_opened(record);
   if (record.copy.phase != Phase::kProven) {
     return Error{.code = Code::kRefused,
                  .message = fmt::format("{} is {}, not proven", copy.id(), name_of(record.copy.phase)),
                  .hint = "the copy stays closed"};
   }
+  // The config may have changed since the restore: better found before the door is touched.
+  YTB_TRY(kind_.validate(spec));
   if (!record.opening) {
     record.opening = true;
     YTB_TRY(save(record));
@@ -330,7 +332,25 @@ Status LocalHost::open(const model::OwnedCopy& copy, const model::PassedProof& p
   YTB_TRY(save(record));
   if (::chmod(spec.root.c_str(), kPassMode) != 0)
     return os::system_error("change the mode of", spec.root, errno);
-  return kind_.start_open(spec);
+  return start_opened(record);
+}
+
+Status LocalHost::start_opened(CopyRecord& record) {
+  Status started = kind_.start_open(spec_of(record));
+  if (started.ok()) {
+    if (record.copy.tries == 0) return {};
+    record.copy.tries = 0;
+    record.copy.last_try = {};
+    record.copy.failure.clear();
+    record.copy.failure_retry = Retry::kNever;
+    return save(record);
+  }
+  if (started.error().code == Code::kConfig && record.copy.phase == Phase::kProven) {
+    record.copy.opened = false;
+    record.opening = true;
+    YTB_TRY(save(record));
+  }
+  return started;
 }
 
 Status LocalHost::start(const model::OwnedCopy& copy) {
@@ -340,7 +360,7 @@ Status LocalHost::start(const model::OwnedCopy& copy) {
                  .message = fmt::format("{} was never opened, so it is not started for staging", copy.id()),
                  .hint = {}};
   }
-  return kind_.start_open(spec_of(held.record));
+  return start_opened(held.record);
 }
 
 Status LocalHost::remove(const model::OwnedCopy& copy, const std::optional<model::Attempt>& tombstone,

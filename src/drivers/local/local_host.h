@@ -103,6 +103,9 @@ class LocalHost final : public ports::CopyHost {
   Status clear(const CopyRecord& record);
   Status fill(const CopyRecord& record, const ports::RestoreRequest& request, ports::Progress& progress,
               const StopFlag& stop);
+  // Starts an opened copy. What failed before is over once it runs; one that refuses its configuration, and
+  // so has let nobody in, is closed again where it never was live, to get another once the config is mended.
+  Status start_opened(CopyRecord& record);
   Result<uint16_t> choose_port() const;
   // Hidden folders and locks that killed runs left. `held`: the copy whose lock the caller has.
   Status sweep(const model::CopyId& held) const;

@@ -199,6 +199,42 @@ class LocalHostTest : public ::testing::Test {
   model::CopyId id_;
 };
 
+TEST_F(LocalHostTest, AStartThatWorksEndsTheFailuresBeforeIt) {
+  prove();
+  ASSERT_TRUE(open().ok());
+  ASSERT_TRUE(phase(Phase::kLive).ok());
+  kind_.fails_at = "start_open";
+  EXPECT_FALSE(host().start(owned()).ok());
+  ASSERT_TRUE(host().record_failure(owned(), kind_.failure).ok());
+  EXPECT_EQ(only().tries, 1);
+  kind_.fails_at.clear();
+  ASSERT_TRUE(host().start(owned()).ok());
+  EXPECT_EQ(only().tries, 0);
+  EXPECT_EQ(only().failure, "");
+}
+
+// It lets nobody in, and gets another configuration with the next try.
+TEST_F(LocalHostTest, AnOpenServerThatRefusesItsConfigIsClosedAgain) {
+  prove();
+  kind_.failure = {.code = Code::kConfig, .message = "no such library", .hint = {}, .retry = Retry::kNever};
+  kind_.fails_at = "start_open";
+  EXPECT_EQ(open().error().code, Code::kConfig);
+  EXPECT_FALSE(only().opened);
+  kind_.fails_at.clear();
+  kind_.calls.clear();
+  ASSERT_TRUE(open().ok());
+  EXPECT_TRUE(only().opened);
+  EXPECT_EQ(kind_.calls, (std::vector<std::string>{"validate", "stop", "prepare_open", "start_open"}));
+}
+
+TEST_F(LocalHostTest, AConfigThatIsWrongByNowIsFoundBeforeTheDoorIsTouched) {
+  prove();
+  kind_.calls.clear();
+  kind_.fails_at = "validate";
+  EXPECT_FALSE(open().ok());
+  EXPECT_EQ(kind_.calls, (std::vector<std::string>{"validate"}));
+}
+
 // A copy is what its proof says, whatever the config says by now.
 TEST_F(LocalHostTest, ACopyKeepsTheIsolationItWasRestoredUnder) {
   using Kind = model::Isolation::Kind;

@@ -58,12 +58,34 @@ std::string log_file(const ports::InstanceSpec& spec, Door door) {
   return spec.log() + (door == Door::kClosed ? "/closed.log" : "/server.log");
 }
 
-std::string log_tail(const std::string& path, uint64_t from) {
+std::optional<std::string> log_since(const std::string& path, uint64_t from) {
   auto text = os::read_file(path, 256 << 20);
-  if (!text.ok()) return "no log";
-  std::string_view rest = std::string_view(*text).substr(std::min<size_t>(from, text->size()));
+  if (!text.ok()) return std::nullopt;
+  return text->substr(std::min<size_t>(from, text->size()));
+}
+
+std::string tail_of(const std::optional<std::string>& log) {
+  if (!log) return "no log";
+  std::string_view rest = *log;
   if (rest.size() > kLogTailBytes) rest.remove_prefix(rest.size() - kLogTailBytes);
   return printable(trim(rest));
+}
+
+// Whether a server ended for what the config gives it: a library that it does not find or cannot load
+// (dfmgr.c), a setting that it does not take (guc-file.l), two that exclude each other (postmaster.c).
+bool refuses_the_config(const std::optional<std::string>& log) {
+  if (!log) return false;
+  constexpr std::string_view kSays[] = {"could not access file \"", "could not load library \"",
+                                        "incompatible library \"", "contains errors",
+                                        "must be less than max_connections"};
+  for (const std::string& line : split(*log, '\n')) {
+    const bool fatal = line.find("FATAL:  ") != std::string::npos || line.find("postgres: ") == 0;
+    if (!fatal) continue;
+    for (std::string_view says : kSays) {
+      if (line.find(says) != std::string::npos) return true;
+    }
+  }
+  return false;
 }
 
 std::string boot_file(const ports::InstanceSpec& spec) { return spec.root + "/closed-boot-id"; }
@@ -227,11 +249,20 @@ Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door d
   while (std::chrono::steady_clock::now() < deadline) {
     YTB_ASSIGN(std::optional<os::Occupant> now, os::Occupant::find(spec.root));
     if (!now) {
-      return Error{.code = Code::kExternal,
-                   .message = fmt::format("the server of copy {} ended while starting: {}", spec.copy_id,
-                                          log_tail(log, log_from)),
-                   .hint = fmt::format("see {}", log),
-                   .retry = Retry::kLater};
+      const std::optional<std::string> said = log_since(log, log_from);
+      Error ended{.code = Code::kExternal,
+                  .message = fmt::format("the server of copy {} ended while starting: {}", spec.copy_id,
+                                         tail_of(said)),
+                  .hint = fmt::format("see {}", log),
+                  .retry = Retry::kLater};
+      // Closed, it has nothing of the config's but sizes of memory.
+      if (door == Door::kOpen && refuses_the_config(said)) {
+        ended.code = Code::kConfig;
+        ended.hint = fmt::format(
+            "correct copies.local.preload or copies.local.settings, then refresh; the log is {}", log);
+        ended.retry = Retry::kNever;
+      }
+      return ended;
     }
     if (says_ready(spec)) return {};
     std::this_thread::sleep_for(kLookEvery);
