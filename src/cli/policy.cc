@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -41,6 +42,7 @@ Json to_tree(const masking::Finding& finding) {
               {"type", finding.type},
               {"message", finding.message},
               {"add", finding.add},
+              {"instead", finding.instead},
               {"file", finding.where.file},
               {"line", finding.where.line}};
 }
@@ -84,6 +86,28 @@ Count count_tables(const masking::MaskingPlan& plan) {
 
 }  // namespace
 
+namespace {
+
+// Tables of which samples were read, be they empty.
+size_t tables_in(const masking::Samples& samples) {
+  std::set<std::pair<std::string, masking::QualifiedName>> tables;
+  for (const auto& [key, values] : samples) tables.emplace(std::get<0>(key), std::get<1>(key));
+  return tables.size();
+}
+
+size_t sampleable_tables(const masking::Catalog& catalog) {
+  size_t count = 0;
+  for (const masking::Database& database : catalog.databases) {
+    count += static_cast<size_t>(
+        std::count_if(database.tables.begin(), database.tables.end(), [](const masking::Table& table) {
+          return table.kind == masking::RelationKind::kTable && !table.columns.empty();
+        }));
+  }
+  return count;
+}
+
+}  // namespace
+
 Status run_policy_propose(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
@@ -95,6 +119,7 @@ Status run_policy_propose(Context& context) {
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   masking::Samples samples;
+  size_t sampled_tables = 0;
   std::string sampled = "names and types only";
   if (!context.call.has("no-samples") && !context.call.has("schema") &&
       !site.production->source.connection.empty()) {
@@ -102,7 +127,18 @@ Status run_policy_propose(Context& context) {
     Result<masking::Samples> taken = site.drivers.engine->sample(target, found.catalog, kSampleRows);
     if (taken.ok()) {
       samples = std::move(*taken);
-      sampled = fmt::format("names, types and up to {} values a column", kSampleRows);
+      sampled_tables = tables_in(samples);
+      const size_t tables = sampleable_tables(found.catalog);
+      if (sampled_tables == 0) {
+        sampled = "names and types only: no values could be read";
+        context.output.err << "no samples: the login of source.connection may read no table\n";
+      } else {
+        sampled = fmt::format(
+            "names, types and up to {} values a column of {}", kSampleRows,
+            sampled_tables < tables
+                ? fmt::format("{} of {} tables, the others it may not read", sampled_tables, tables)
+                : std::string("each table"));
+      }
     } else {
       context.output.err << "no samples: " << taken.error().message << "\n";
     }
@@ -110,19 +146,21 @@ Status run_policy_propose(Context& context) {
   std::optional<masking::Policy> existing;
   YTB_ASSIGN(std::optional<std::string> written,
              site.vault->text(site.production->masking.policy_file, refresh::kPolicySizeMax));
-  if (written) {
+  // An empty one is what a shell has made of `> policy.yaml` before we began.
+  if (written && !trim(*written).empty()) {
     YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
     existing = std::move(files.policy);
   }
   std::vector<masking::Proposal> proposals = masking::propose(found.catalog, samples);
   std::string text = masking::to_policy_yaml(found.catalog, proposals, existing ? &*existing : nullptr);
-  auto undecided = std::count_if(proposals.begin(), proposals.end(), [](const masking::Proposal& proposal) {
-    return proposal.masker.name == "judge";
-  });
+  // Read back as every other command will: what is decided already counts as it is written.
+  YTB_ASSIGN(const masking::Policy proposed, config::parse_policy(text, file.value_or("the proposal")));
+  const size_t undecided = masking::count_undecided(proposed);
   if (file) YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
   if (context.output.json()) {
     context.out() << text_of(Json{{file ? "file" : "policy", file ? *file : text},
                                   {"columns", proposals.size()},
+                                  {"sampled_tables", sampled_tables},
                                   {"undecided", undecided}});
     return {};
   }
@@ -232,10 +270,11 @@ Status run_policy_check(Context& context) {
   }
   if (!check.ok()) {
     if (context.output.json()) return masking::to_error(check);
-    return Error{.code = Code::kPolicy,
-                 .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
-                                        files.policy.file, errors),
-                 .hint = "add the lines shown, or accept kept columns with 'yesterdaytabase policy accept'"};
+    return Error{
+        .code = Code::kPolicy,
+        .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
+                               files.policy.file, errors),
+        .hint = "write the lines shown, or accept kept columns with 'yesterdaytabase policy accept'"};
   }
   if (!context.output.json()) {
     Count count = count_tables(*check.plan);

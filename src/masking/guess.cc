@@ -282,6 +282,13 @@ Guess guess_column(const Table& table, const Column& column) {
   return guess_by_type(words, column);
 }
 
+std::string deciding_line(const Table& table, const Column& column) {
+  const Guess guess = guess_column(table, column);
+  const bool decides = guess.masker.name != "judge" || masker_serves("hash", column) ||
+                       (!column.not_null && masker_serves("null", column));
+  return decides ? std::string(trim(policy_line(table, column))) : std::string();
+}
+
 std::string policy_line(const Table& table, const Column& column) {
   Guess guess = guess_column(table, column);
   std::string why = "or a masker, where it is personal";

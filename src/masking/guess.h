@@ -26,5 +26,7 @@ bool masker_serves(std::string_view masker, const Column& column);
 // "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What
 // cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
 std::string policy_line(const Table& table, const Column& column);
+// The same without indentation, to be written in place of a `judge`; "" where it would say `judge` again.
+std::string deciding_line(const Table& table, const Column& column);
 
 }  // namespace ytb::masking

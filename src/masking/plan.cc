@@ -385,6 +385,7 @@ std::string to_string(const Finding& finding) {
     text = fmt::format("{}:{}:{}: ", finding.where.file, finding.where.line, finding.where.column);
   }
   text += finding.error ? finding.message : "note: " + finding.message;
+  if (!finding.instead.empty()) text += "\n  write there instead: " + finding.instead;
   if (finding.add.empty()) return text;
   text += "\n  add:";
   if (finding.add.find('\n') == std::string::npos) return text + " " + finding.add;
@@ -392,7 +393,10 @@ std::string to_string(const Finding& finding) {
   return text;
 }
 
-std::optional<Error> still_undecided(const Policy& policy) {
+namespace {
+
+// "policy.yaml:12:7: public.users.notes of shop"
+std::vector<std::string> undecided_places(const Policy& policy) {
   std::vector<std::string> places;
   for (const auto& [database, entry] : policy.databases) {
     for (const auto& [table, rules] : entry.tables) {
@@ -404,6 +408,15 @@ std::optional<Error> still_undecided(const Policy& policy) {
       }
     }
   }
+  return places;
+}
+
+}  // namespace
+
+size_t count_undecided(const Policy& policy) { return undecided_places(policy).size(); }
+
+std::optional<Error> still_undecided(const Policy& policy) {
+  const std::vector<std::string> places = undecided_places(policy);
   if (places.empty()) return std::nullopt;
   std::string message = fmt::format("the policy leaves {} {} undecided, marked `judge`",
                                     with_commas(places.size()), places.size() == 1 ? "column" : "columns");

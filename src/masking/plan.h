@@ -42,6 +42,7 @@ struct Finding {
   std::string type{};
   std::string message{};  // a whole sentence with all names
   std::string add{};      // the line to add to the policy, or the command to run; may be empty
+  std::string instead{};  // the line to write in place of the one at `where`; may be empty
   Where where{};          // in the policy; line 0 where it is about something that is not there
 };
 std::string_view name_of(Finding::Kind kind);  // "unjudged_column"
@@ -99,6 +100,7 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
 // What no refresh could mask, whatever production holds: columns that are still marked `judge`. kPolicy with
 // where they are; none where all are decided.
 std::optional<Error> still_undecided(const Policy& policy);
+size_t count_undecided(const Policy& policy);
 
 // The error to return for a failed check: kPolicy, the first findings in the message, the way out as hint.
 Error to_error(const PlanCheck& check);

@@ -106,8 +106,8 @@ class ColumnJudge {
 
   ColumnVerdict judge_spec(const Column& column, const MaskerSpec& spec) {
     if (mentions_judge(spec)) {
-      report(Finding::Kind::kUndecided, column, "is still marked `judge`", spec.where).add =
-          fragment(table_, policy_line(table_, column));
+      report(Finding::Kind::kUndecided, column, "is still marked `judge`", spec.where).instead =
+          deciding_line(table_, column);
       return {};
     }
     if (spec.name == "keep" && spec.params.empty() && spec.paths.empty()) return kept(place(spec.where));
