@@ -38,8 +38,10 @@ constexpr std::string_view kMaskingMissing =
     "data as it is, write down why (masking: {none: \"the reason\"})";
 
 constexpr std::string_view kIsolationWrong =
-    "'isolation' is sealed, or, where the host allows no namespaces, {weak: \"the reason\"} or {none: \"the "
+    "write isolation: sealed, or, where the host allows no namespaces, {weak: \"the reason\"} or {none: "
+    "\"the "
     "reason\"}";
+std::vector<std::string> isolation_words() { return {"sealed", "weak", "none"}; }
 
 class ConfigReader {
  public:
@@ -202,32 +204,61 @@ class ConfigReader {
     return copies;
   }
 
-  // isolation: sealed, {weak: "a written reason"} or {none: "a written reason"}
+  // isolation: sealed, {weak: "a written reason"} or {none: "a written reason"}. One error says it all.
   model::Isolation read_isolation(MapReader& reader) {
     model::Isolation isolation;
     const YamlNode* node = reader.take("isolation");
     if (node == nullptr) return isolation;
-    if (node->kind != YamlNode::Kind::kMapping) {
-      auto text = scalar_text(diagnostics_, *node, "isolation");
-      if (text && *text != "sealed") {
-        diagnostics_.add(node->mark, std::string(kIsolationWrong), node->width());
+    auto wrong = [&](const YamlNode& at, std::string_view fact, std::string_view write) {
+      diagnostics_.add(at.mark, fmt::format("'isolation' {}: {}", fact, write), at.width());
+    };
+    if (node->kind == YamlNode::Kind::kScalar) {
+      const std::string& word = node->text;
+      if (word == "sealed") return isolation;
+      if (word == "weak" || word == "none") {
+        wrong(*node, fmt::format("needs a reason for {}", word), reason_for(word));
+      } else {
+        wrong(*node,
+              fmt::format("does not know '{}'{}", printable(word), did_you_mean(word, isolation_words())),
+              kIsolationWrong);
       }
       return isolation;
     }
-    MapReader block(diagnostics_, *node, "'isolation'");
-    const bool weak = node->find("weak") != nullptr;
-    const std::string word = weak ? "weak" : "none";
-    const YamlNode* chosen = node->find(word);
-    isolation.kind = weak ? model::Isolation::Kind::kWeak : model::Isolation::Kind::kNone;
-    isolation.reason = trim(block.text(word));
-    if (chosen == nullptr) block.complain(std::string(kIsolationWrong));
-    if (chosen != nullptr && isolation.reason.size() < kReasonMin) {
-      diagnostics_.add(chosen->mark,
-                       fmt::format("'{}' takes a written reason: it goes into every proof", word),
-                       chosen->width());
+    if (node->kind == YamlNode::Kind::kSequence) {
+      wrong(*node, "takes one of three, not a list", kIsolationWrong);
+      return isolation;
     }
-    block.finish();
+    if (node->entries.size() != 1) {
+      wrong(*node, node->entries.empty() ? "is empty" : "takes one of three, not several", kIsolationWrong);
+      return isolation;
+    }
+    const auto& [key, reason] = node->entries.front();
+    if (key.text == "sealed") {
+      wrong(key, "is sealed without a reason", "write isolation: sealed");
+    } else if (key.text != "weak" && key.text != "none") {
+      wrong(
+          key,
+          fmt::format("does not know '{}'{}", printable(key.text), did_you_mean(key.text, isolation_words())),
+          kIsolationWrong);
+    } else if (reason.text.find("${") != std::string::npos) {
+      wrong(reason, "does not expand ${…}", reason_for(key.text));
+    } else if (reason.kind != YamlNode::Kind::kScalar || trim(reason.text).size() < kReasonMin) {
+      const bool none = reason.kind == YamlNode::Kind::kNull ||
+                        (reason.kind == YamlNode::Kind::kScalar && trim(reason.text).empty());
+      wrong(none ? key : reason,
+            none ? fmt::format("gives no reason for {}", key.text)
+                 : fmt::format("gives a reason for {} that is not a text of {} characters or more", key.text,
+                               kReasonMin),
+            reason_for(key.text));
+    } else {
+      isolation.kind = key.text == "weak" ? model::Isolation::Kind::kWeak : model::Isolation::Kind::kNone;
+      isolation.reason = trim(reason.text);
+    }
     return isolation;
+  }
+
+  static std::string reason_for(std::string_view word) {
+    return fmt::format("write isolation: {{{}: \"the reason\"}}, it goes into every proof", word);
   }
 
   AliasConfig read_alias(MapReader& reader, const std::string& name) {

@@ -184,6 +184,18 @@ TEST(ConfigTest, CopiesAreSealedUnlessAReasonIsWritten) {
     EXPECT_FALSE(parse_config(with(wrong), "ytb.yaml").ok()) << wrong;
   }
   EXPECT_THAT(error_of(with("isolation: none")), HasSubstr("{none: \"the reason\"}"));
+  // One error each, at its place, with what to write.
+  std::string golden;
+  for (const char* wrong :
+       {"isolation: seald", "isolation: none", "isolation: weak", "isolation: full",
+        "isolation:", "isolation: [none, weak]", "isolation: {}",
+        "isolation: {nonne: \"a container of the CI\"}", "isolation: {sealed: \"a container of the CI\"}",
+        "isolation: {none}", "isolation: {none: \"\"}", "isolation: {weak: \"   \"}", "isolation: {none: no}",
+        "isolation: {none: [\"a container of the CI\"]}", "isolation: {none: \"${REASON} of this host\"}",
+        "isolation: {weak: \"a container of the CI\", none: \"a container of the CI\"}"}) {
+    golden += fmt::format("---- {}\n{}\n\n", wrong, error_of(with(wrong)));
+  }
+  tests::expect_golden("config/isolation_errors.txt", golden);
 }
 
 TEST(ConfigTest, MaskingIsRequiredAndTheErrorShowsBothWays) {
