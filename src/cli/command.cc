@@ -154,7 +154,8 @@ std::vector<CommandSpec> make_commands() {
            "and "
            "moves the alias to it. Until the proof nobody can log in to it, and until the alias moves the "
            "previous copy goes on serving.\n\n"
-           "Ctrl-C is safe: the next run goes on from where this one stopped.",
+           "Ctrl-C is safe: the next run goes on from where this one stopped. 'yesterdaytabase plan' says "
+           "beforehand what it would do.",
        .arguments = {},
        .options = {{.name = "--if-due",
                     .value = "",
@@ -168,7 +169,8 @@ std::vector<CommandSpec> make_commands() {
                     .value = "",
                     .help = "go on until the previous copy is gone, too",
                     .letter = ""}},
-       .examples = "  yesterdaytabase refresh\n  yesterdaytabase refresh --if-due --output json\n"},
+       .examples = "  yesterdaytabase refresh\n  yesterdaytabase refresh --if-due --output json\n",
+       .foretold_by = "plan"},
       {.id = CommandId::kServe,
        .path = "serve",
        .summary = "Keep every production's schedule, in the foreground",

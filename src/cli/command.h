@@ -58,6 +58,8 @@ struct CommandSpec {
   std::vector<ArgumentSpec> arguments;
   std::vector<OptionSpec> options;
   std::string_view examples;  // indented lines
+  // Of a command without --dry-run: the one that says what it would do.
+  std::string_view foretold_by = {};
 };
 
 std::span<const CommandSpec> commands();

@@ -89,6 +89,7 @@ TEST(CommandLine, WrongLinesSayWhatIsWrong) {
                                 "snapshot tak",
                                 "frobnicate",
                                 "refresh --forec",
+                                "refresh --dry-run",
                                 "refresh --xyzzy",
                                 "--cofnig x refresh",
                                 "delete",

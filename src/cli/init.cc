@@ -182,13 +182,21 @@ void print_result(const Context& context, const Plan& plan, const std::vector<st
   context.out() << (dry_run ? "would write\n" : "written\n") << table(rows);
   for (const std::string& line : around) context.out() << "  " << line << "\n";
   if (dry_run) return;
-  context.out() << "next\n"
-                << "  1. look through the config: " << plan.config_file << "\n"
-                << "  2. " << context.command("policy propose --out " + plan.production.masking.policy_file)
-                << ", then judge what is marked 'judge'\n"
-                << "  3. " << context.command("policy accept") << "\n"
-                << "  4. " << context.command("check") << "\n"
-                << "  5. " << context.command("refresh") << "\n";
+  const std::string take = context.command("snapshot take");
+  const std::vector<std::string> steps{
+      "look through the config: " + plan.config_file,
+      plan.production.source.connection.empty()
+          ? fmt::format("put a base backup into {} with pg_basebackup, or name source.connection and: {}",
+                        plan.production.source.directories.front(), take)
+          : fmt::format("{}, or put base backups of your own into {}", take,
+                        plan.production.source.directories.front()),
+      context.command("policy propose --out " + plan.production.masking.policy_file) +
+          ", then decide what is marked 'judge'",
+      context.command("policy accept"),
+      context.command("check"),
+      context.command("refresh")};
+  context.out() << "next\n";
+  for (size_t i = 0; i < steps.size(); ++i) context.out() << fmt::format("  {}. {}\n", i + 1, steps[i]);
   if (context.call.has("systemd")) {
     context.out() << "  systemd: cp the units to /etc/systemd/system, then "
                      "'systemctl enable --now yesterdaytabase.service'\n";

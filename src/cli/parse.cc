@@ -138,7 +138,14 @@ Error unknown_option(const std::string& word, const CommandSpec* command, std::s
   if (command != nullptr) {
     for (const OptionSpec& option : command->options) known.emplace_back(option.name);
   }
-  return usage(fmt::format("there is no option '{}'{}", printable(name), did_you_mean(name, known)), path);
+  Error error =
+      usage(fmt::format("there is no option '{}'{}", printable(name), did_you_mean(name, known)), path);
+  if (name == "--dry-run" && command != nullptr && !command->foretold_by.empty()) {
+    error.message = fmt::format("'{}' has no --dry-run", command->path);
+    error.hint =
+        fmt::format("'yesterdaytabase {}' says what it would do, and changes nothing", command->foretold_by);
+  }
+  return error;
 }
 
 Error unknown_command(const std::string& word, const GroupSpec* group) {
