@@ -197,7 +197,8 @@ void ProgressView::update(const ports::ProgressUpdate& update) {
   if (update.stage != stage_) {
     stage_ = std::string(update.stage);
     stage_since_ = now;
-    last_drawn_ = {};
+    // Plain lines keep their distance: a step of many short stages is told of as well.
+    if (output_.err_is_terminal || output_.json()) last_drawn_ = {};
   }
   Duration every = output_.json() ? kJsonEvery : output_.err_is_terminal ? kRedrawEvery : kLineEvery;
   // Without a terminal the first line comes after the first interval: most stages are over by then.

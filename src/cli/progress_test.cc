@@ -98,6 +98,26 @@ TEST_F(ProgressViewTest, PlainLines) {
   tests::expect_golden("cli/progress_lines.txt", err_.str());
 }
 
+// A restore's later half: each stage is over before a line of its own would be due.
+TEST_F(ProgressViewTest, ManyShortStagesAreToldOfAsWell) {
+  auto stages = [&](bool terminal, Format format) {
+    out_.str("");
+    err_.str("");
+    ProgressView view(output(terminal, format), clock_);
+    view.on_event(event(refresh::Event::Kind::kActionStarted));
+    for (const char* stage : {"redo", "catalogs", "views", "roles", "redo", "catalogs"}) {
+      view.update({.stage = stage, .item = "shop"});
+      clock_.advance(std::chrono::seconds(4));
+    }
+    return out_.str() + err_.str();
+  };
+  EXPECT_NE(stages(false, Format::kText).find("  roles    shop"), std::string::npos);
+  for (const char* stage : {"redo", "catalogs", "views", "roles"}) {
+    EXPECT_NE(stages(true, Format::kText).find(stage), std::string::npos) << stage;
+    EXPECT_NE(stages(false, Format::kJson).find(stage), std::string::npos) << stage;
+  }
+}
+
 TEST_F(ProgressViewTest, JsonLines) {
   ProgressView view(output(false, Format::kJson), clock_);
   whole_run(view);

@@ -8,8 +8,10 @@
 namespace ytb::ports {
 
 struct ProgressUpdate {
-  std::string_view stage;  // "clone", "recover", "mask", "reindex", "verify"
-  std::string_view item;   // "shop public.users"; may be empty
+  // "clone", "redo", "catalogs", "views", "roles", "mask", "reindex", "verify". A new one is shown at once,
+  // another item only when the last line is old enough.
+  std::string_view stage;
+  std::string_view item;  // "shop public.users"; may be empty
   uint64_t done_bytes = 0;
   uint64_t total_bytes = 0;  // 0: unknown
   uint64_t done_rows = 0;

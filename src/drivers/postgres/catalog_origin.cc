@@ -851,7 +851,8 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
 }
 
 Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                                                const CatalogReference& reference, const StopFlag* stop) {
+                                                const CatalogReference& reference, ports::Progress& progress,
+                                                const StopFlag* stop) {
   YTB_TRY(check_pages(spec.data(), spec.engine_major, reference));
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir,
@@ -866,6 +867,7 @@ Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec,
   }));
   std::vector<std::string> restored;
   for (const std::string& database : databases) {
+    progress.update({.stage = "catalogs", .item = database});
     YTB_ASSIGN(printed, run(spec, bin_dir,
                             {.database = database, .statements = copy_statements(spec.engine_major)}, stop));
     std::vector<std::string> wrong;
@@ -875,6 +877,7 @@ Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec,
     if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   }
   for (const std::string& database : databases) {
+    progress.update({.stage = "views", .item = database});
     YTB_ASSIGN(std::vector<std::string> lines, restore_own(spec, bin_dir, database, reference, stop));
     restored.insert(restored.end(), lines.begin(), lines.end());
   }

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/stop.h"
 #include "ports/instance.h"
+#include "ports/progress.h"
 
 namespace ytb::postgres {
 
@@ -31,9 +32,10 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
                                                                   const StopFlag* stop);
 
 // To be called when the copy has been recovered and stopped, before anything else. kRefused with what is not
-// the server's own; returns a line for each view that was made anew.
+// the server's own; returns a line for each view that was made anew. Tells which database it is at.
 Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                                                const CatalogReference& reference, const StopFlag* stop);
+                                                const CatalogReference& reference, ports::Progress& progress,
+                                                const StopFlag* stop);
 
 // For write_initial_privileges (initial_privileges.h).
 const std::vector<std::string>& initial_privileges(const CatalogReference& reference);

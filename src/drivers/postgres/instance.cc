@@ -287,7 +287,7 @@ std::function<void(std::string_view)> teller(ports::Progress& progress) {
   return [&progress](std::string_view line) {
     // "redo in progress, elapsed time: …" from version 15 on.
     if (line.find("redo in progress") != std::string_view::npos)
-      progress.update({.stage = "recover", .item = "redo"});
+      progress.update({.stage = "redo", .item = line.substr(line.find("redo in progress"))});
   };
 }
 
@@ -307,6 +307,7 @@ class HandOver {
       : spec_(spec), bin_dir_(bin_dir), privileges_(privileges), progress_(progress), stop_(stop) {}
 
   Status run() {
+    progress_.update({.stage = "roles", .item = "of the server"});
     YTB_ASSIGN(std::string seen, run_in("", {kListDatabases, kListPrepared}));
     YTB_ASSIGN(std::vector<std::string> labels, roll_back_prepared(seen));
     YTB_ASSIGN(std::string verifier, admin_verifier(spec_));
@@ -319,7 +320,7 @@ class HandOver {
     YTB_ASSIGN(std::string roles, run_in("", std::move(statements), shut_check(spec_.admin_role)));
     if (printed_values(roles, "ytb_under_way").empty()) return {};  // an earlier run finished it
     for (const std::string& database : printed_bytes(seen, "ytb_database")) {
-      progress_.update({.stage = "recover", .item = "roles"});
+      progress_.update({.stage = "roles", .item = database});
       std::vector<std::string> moves = hand_over_objects(spec_.admin_role, spec_.engine_major);
       for (std::string& statement : write_initial_privileges(privileges_, spec_.admin_role))
         moves.push_back(std::move(statement));
@@ -454,11 +455,11 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
   YTB_TRY(check_links(spec.root));  // between then and now, and what tablespace_map will make of it
   YTB_TRY(record_boot(spec));
   YTB_TRY(check_same_boot(spec));
-  progress.update({.stage = "recover", .item = spec.copy_id});
+  progress.update({.stage = "redo", .item = spec.copy_id});
   YTB_TRY(recover_only(spec, bin_dir, progress, stop));
-  progress.update({.stage = "recover", .item = "catalogs"});
+  progress.update({.stage = "catalogs", .item = "a fresh cluster to compare with"});
   YTB_ASSIGN(auto reference, catalog_reference(spec, bin_dir, &stop));
-  YTB_ASSIGN(std::vector<std::string> restored, check_catalogs(spec, bin_dir, *reference, &stop));
+  YTB_ASSIGN(std::vector<std::string> restored, check_catalogs(spec, bin_dir, *reference, progress, &stop));
   for (const std::string& line : restored) progress.note(line);
   YTB_TRY(HandOver(spec, bin_dir, initial_privileges(*reference), progress, stop).run());
   return check_links(spec.root);
