@@ -126,6 +126,7 @@ TEST_F(S12Unjudged, RowsInTablesOfTheServersOwn) {
   EXPECT_EQ(scenario_.staging_value(
                 "SELECT count(*) FROM information_schema.sql_sizing WHERE comments LIKE 'planted%'"),
             "0");
+  EXPECT_THAT(scenario_.proof(), HasSubstr("every_relation_judged"));
   EXPECT_EQ(files_with_marker(), "");
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "drivers/postgres/connection.h"
 
 namespace ytb::postgres {
 
@@ -20,6 +21,8 @@ namespace ytb::postgres {
 std::vector<std::string> look_for_unjudged();
 // Names what is wrong. `data`: the data folder, its server having ended: a sequence is one row in one page.
 Result<std::vector<std::string>> unjudged_in(std::string_view printed, const std::string& data);
+// The proof's question, in a database of a running copy.
+Result<std::vector<std::string>> unjudged_left(Connection& session);
 
 // The tables of information_schema.
 struct ServersTables {

@@ -28,6 +28,7 @@
 #include "drivers/postgres/stray_files.h"
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
+#include "drivers/postgres/unjudged.h"
 
 namespace ytb::postgres {
 namespace {
@@ -190,6 +191,10 @@ class VerifyRun {
       list_.open("no_unnamed_files",
                  "every file of a database belongs to a relation of its catalog, every segment of a "
                  "transaction log to transactions");
+      list_.open(
+          "every_relation_judged",
+          "what holds rows is a table of the policy's, a view, a sequence or TOAST of one table, as the "
+          "catalog calls it; the tables of information_schema were filled anew");
       list_.open("dead_rows_counted",
                  "what the files of kept tables hold besides their rows is counted; it is not masked");
     }
@@ -229,6 +234,7 @@ class VerifyRun {
     list_.add("no_power_inside", power_left(session), name);
     list_.add("nothing_armed", still_armed(session), name);
     list_.add("catalog_statistics_gone", catalog_statistics_left(session), name);
+    list_.add("every_relation_judged", unjudged_left(session), name);
     YTB_TRY(note_dead_rows(session, name));
     return stray_.know(session);
   }
