@@ -41,20 +41,41 @@ constexpr std::string_view kFileFunctions =
 constexpr std::string_view kSecretCatalogs =
     "(c.oid IN (1260, 1418, 6100, 2619, 3429, 2613) OR (c.oid < 16384 AND c.relname = 'pg_shadow'))";
 
+// Range types are made from their bounds by functions of the server's under names of theirs.
+constexpr std::string_view kConstructor =
+    R"sql(((p.prosrc IN ('range_constructor2', 'range_constructor3') AND EXISTS (
+            SELECT FROM pg_range r WHERE r.rngtypid = p.prorettype AND array_to_string(p.proargtypes::oid[], ' ') IN (
+              format('%s %s', r.rngsubtype, r.rngsubtype), format('%s %s 25', r.rngsubtype, r.rngsubtype))
+              AND p.pronargs = right(p.prosrc, 1)::int))
+          OR (p.prosrc ~ '^multirange_constructor[012]$' AND EXISTS (SELECT FROM pg_type m WHERE m.oid =
+            p.prorettype AND m.typtype = 'm') AND p.pronargs = least(right(p.prosrc, 1)::int, 1) AND NOT EXISTS (
+            SELECT FROM unnest(p.proargtypes::oid[]) a (type) JOIN pg_type t ON t.oid = a.type LEFT JOIN pg_type e
+              ON e.oid = t.typelem WHERE coalesce(e.typtype, t.typtype) <> 'r'))))sql";
+
 // Functions in C: only what an extension brought, from the server's own library folder. Support of types,
 // operators and indexes stays, without which tables could not be read. Not adminpack's, which guard
 // themselves by grants alone. Functions that are another name for one of the server's (LANGUAGE internal)
 // have neither its grants nor its mark of being volatile, whoever brought them: only those of what computes
-// from its arguments alone, as citext and range types have them.
+// from its arguments alone, and takes and gives what it believes to: a number that is taken for an address,
+// or the other way round, reads and writes the server's memory. A type may stand for the server's that it is
+// read like (citext) or, passed by value, as long as (isn).
 constexpr std::string_view kForeignCode = R"sql(
   pg_proc p WHERE p.oid >= 16384 AND p.prolang IN (12, 13) AND p.prokind <> 'a' AND p.proname <> '@guard'
     AND p.prosrc <> '@refusing' AND coalesce(p.probin, '') <> '@library' AND (
       (p.prolang = 13 AND coalesce(p.probin, '') !~ '^(\$libdir/)?[[:alnum:]_.+-]+$')
       OR p.prosrc ~ '^pg_(file_(write|rename|unlink|sync|read|length)|logdir_ls)'
-      OR (p.prolang = 12 AND p.prosrc !~ '^(text|varchar|bpchar|name|json)(recv|send)$' AND NOT EXISTS (SELECT
-            FROM pg_proc b WHERE b.oid < 16384 AND b.prolang = 12 AND b.prosrc = p.prosrc AND b.provolatile = 'i'
-            AND b.proparallel = 's' AND NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid =
-            'pg_proc'::regclass AND i.objoid = b.oid)))
+      OR (p.prolang = 12 AND NOT @constructor AND NOT EXISTS (SELECT FROM pg_proc b WHERE b.oid < 16384 AND
+            b.prolang = 12 AND b.prosrc = p.prosrc AND b.pronargs = p.pronargs AND b.proretset = p.proretset AND
+            b.prokind = p.prokind AND (p.prosrc ~ '^(text|varchar|bpchar|name|json)(recv|send)$' OR
+              b.provolatile = 'i' AND b.proparallel = 's' AND NOT EXISTS (SELECT FROM pg_init_privs i WHERE
+              i.classoid = 'pg_proc'::regclass AND i.objoid = b.oid))
+            AND NOT EXISTS (SELECT FROM unnest(array_append(p.proargtypes::oid[], p.prorettype),
+                array_append(b.proargtypes::oid[], b.prorettype)) s (theirs, own)
+              WHERE s.theirs <> s.own AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_type o ON o.oid = s.own
+                WHERE t.oid = s.theirs AND t.typlen = o.typlen AND t.typbyval = o.typbyval AND (t.typbyval OR
+                t.typalign = o.typalign AND t.typelem = o.typelem AND EXISTS (SELECT FROM pg_proc ti JOIN pg_proc oi
+                  ON oi.prosrc = ti.prosrc WHERE ti.oid = t.typinput AND oi.oid = o.typinput AND
+                  ti.prolang = 12 AND oi.prolang = 12))))))
       OR (NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND
             d.deptype = 'e')
           AND NOT EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend,
@@ -89,6 +110,7 @@ constexpr std::string_view kOnCatalogs = R"sql(
 std::string filled(std::string_view text) {
   std::string out(text);
   for (auto [name, value] : {std::pair<std::string_view, std::string_view>{"@guard", kGuard},
+                             {"@constructor", kConstructor},
                              {"@library", kNoLibrary},
                              {"@refusing_oid", kRefusingOid},
                              {"@refusing", kRefusing}}) {
