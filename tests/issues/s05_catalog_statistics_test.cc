@@ -181,5 +181,34 @@ TEST_F(S05Readers, ReadEveryTableAndNoVerifier) {
   EXPECT_THAT(scenario_.ytb({"check"}).out, HasSubstr("access staging"));
 }
 
+// Statistics describe a table as it was when it was analysed.
+TEST(S05Kept, StatisticsOfKeptTablesHoldNothingThatTheTablesDoNot) {
+  Scenario scenario;
+  scenario.production().run("shop", R"sql(
+    CREATE TABLE users (id int PRIMARY KEY, email text);
+    INSERT INTO users SELECT g, 'user' || g % 10 || '@real.test' FROM generate_series(1, 500) g;
+    CREATE TABLE once (id int PRIMARY KEY, t text);
+    CREATE STATISTICS together ON id, t FROM once;
+    INSERT INTO once SELECT id, email FROM users;
+    ANALYZE;
+    UPDATE once SET t = NULL;
+    CREATE TABLE other (t text);)sql");
+  scenario.production().run("shop", "VACUUM FULL once");
+  // Of a table that was never analysed.
+  scenario.production().run("shop", R"sql(SET allow_system_table_mods = on;
+    UPDATE pg_statistic SET starelid = 'other'::regclass, staattnum = 1 WHERE starelid = 'users'::regclass AND staattnum = 2)sql");
+  scenario.write_policy(
+      "    public.users: {id: keep, email: email}\n    public.once: keep\n    public.other: keep\n");
+  scenario.accept();
+  scenario.take_snapshot("monday");
+  scenario.refresh();
+  EXPECT_EQ(
+      scenario.staging_value("SELECT count(*) FROM pg_stats WHERE most_common_vals::text LIKE '%real.test%'"),
+      "0");
+  EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM pg_stats WHERE tablename = 'once'"), "2");
+  const std::string base = scenario.copies() + "/" + scenario.live_copy() + "/data/base";
+  EXPECT_EQ(run_program({"grep", "-rlai", "user[0-9]*@real.test", base}).out, "");
+}
+
 }  // namespace
 }  // namespace ytb::testing

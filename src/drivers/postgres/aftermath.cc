@@ -97,13 +97,14 @@ Result<std::string> greatest_value(Connection& session, const masking::Qualified
     SELECT n.nspname, c.relname FROM below b JOIN pg_class c ON c.oid = b.oid
       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r')sql",
                                         {table.schema, table.name}));
-  std::string parts;
+  std::string greatest;
   for (int row = 0; row < tables.count(); ++row) {
-    parts += fmt::format("{}SELECT max({})::int8 AS top FROM ONLY {}", parts.empty() ? "" : " UNION ALL ",
-                         session.identifier(column), session.qualified(tables.at(row, 0), tables.at(row, 1)));
+    YTB_ASSIGN(greatest, session.value(fmt::format(
+                             "SELECT coalesce(greatest(max({})::int8, {}::int8)::text, '') FROM ONLY {}",
+                             session.identifier(column), greatest.empty() ? "NULL" : greatest,
+                             session.qualified(tables.at(row, 0), tables.at(row, 1)))));
   }
-  if (parts.empty()) return std::string();
-  return session.value(fmt::format("SELECT coalesce(max(top)::text, '') FROM ({}) p", parts));
+  return greatest;
 }
 
 // Sequences that fill a column of a table: its own, and those of the columns that it was inherited from, by
@@ -179,9 +180,14 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
   std::string family = family_of(touched);
   YTB_TRY(session.execute("BEGIN"));
   auto forget = [&]() -> Status {
-    YTB_TRY(session.execute(family + " DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM all_of)"));
+    // Where the catalog is ours, all: a row may say of one table what another holds.
+    const bool master = session.kind() == SessionKind::kMaster;
+    YTB_TRY(session.execute(family + " DELETE FROM pg_statistic" +
+                            (master ? " WHERE starelid IN (SELECT oid FROM all_of)" : "")));
     const std::string objects =
-        " WHERE stxoid IN (SELECT oid FROM pg_statistic_ext WHERE stxrelid IN (SELECT oid FROM tables))";
+        master
+            ? " WHERE stxoid IN (SELECT oid FROM pg_statistic_ext WHERE stxrelid IN (SELECT oid FROM tables))"
+            : "";
     if (session.major() >= 15) {
       YTB_TRY(session.execute(family + " DELETE FROM pg_statistic_ext_data" + objects));
     } else {  // there ANALYZE only writes over the row that CREATE STATISTICS made

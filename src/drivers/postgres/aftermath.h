@@ -23,8 +23,9 @@ struct Aftermath {
 Status rebuild_for_collations(Connection& session);
 // Sequences of masked integers go above their maximum.
 Status raise_sequences(Connection& session, const masking::DatabasePlan& plan);
-// Deletes the statistics of touched tables, their indexes, ancestors, materialized views and foreign tables,
-// and writes the statistics catalogs anew, so that nothing raw is left in their files.
+// In a local copy deletes all statistics, on RDS those of touched tables, their indexes, ancestors,
+// materialized views and foreign tables, and writes the statistics catalogs anew, so that nothing raw is left
+// in their files.
 Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64_t>& touched);
 // Which relations ANALYZE is to go over for these tables, ancestors last.
 Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>& touched);

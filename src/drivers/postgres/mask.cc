@@ -320,6 +320,7 @@ Status MaskRun::analyze_tables(Connection& session, DatabaseJob& database, const
 Status MaskRun::clean_up_rds(Connection& session, DatabaseJob& database) {
   const std::string& name = database.plan->database.name;
   if (!keeps_large_objects(*database.plan)) YTB_TRY(remove_large_objects(session));
+  YTB_TRY(clear_dead_indexes(session));
   for (TableJob* job : database.to_empty) YTB_TRY(tables_.empty(session, *job));
   YTB_TRY(pool_.run([this] { tell("index"); }));
   YTB_TRY(put_database_back(session, [&](const std::vector<int64_t>& keys) {
@@ -376,13 +377,21 @@ Status MaskRun::add_view_outcomes(Connection& session, const DatabaseJob& databa
   return {};
 }
 
-// Tables whose statistics are made anew: touched ones, and those that are analysed by running code.
+// Tables whose statistics are made anew: touched ones, those that are analysed by running code, and those
+// that held values of dropped attributes.
 Result<std::vector<int64_t>> MaskRun::described_tables(Connection& session, const DatabaseJob& database) {
   std::vector<int64_t> tables = database.touched;
-  YTB_ASSIGN(std::vector<int64_t> coded, coded_tables(session));
-  for (int64_t table : coded) {
-    if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+  YTB_ASSIGN(std::vector<int64_t> more, coded_tables(session));
+  if (session.kind() != SessionKind::kMaster) {
+    YTB_ASSIGN(
+        Rows analysed,
+        session.query("SELECT oid FROM pg_class WHERE relkind = 'r' AND oid >= 16384 AND reltuples > 0 "
+                      "AND relnamespace::regnamespace::text <> 'yesterdaytabase_progress'"));
+    for (int row = 0; row < analysed.count(); ++row) more.push_back(analysed.integer(row, 0));
   }
+  tables.insert(tables.end(), more.begin(), more.end());
+  std::sort(tables.begin(), tables.end());
+  tables.erase(std::unique(tables.begin(), tables.end()), tables.end());
   return tables;
 }
 
