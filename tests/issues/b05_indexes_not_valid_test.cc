@@ -53,7 +53,8 @@ TEST_F(B05Indexes, ThoseThatAreNotLiveAreDropped) {
   EXPECT_EQ(
       scenario_.staging_value("SELECT to_regclass('dead') IS NULL AND to_regclass('dead_code') IS NULL"),
       "t");
-  EXPECT_THAT(scenario_.proof(), HasSubstr("index public.dead, which production was about to drop, was dropped"));
+  EXPECT_THAT(scenario_.proof(),
+              HasSubstr("index public.dead, which production was about to drop, was dropped"));
 }
 
 TEST_F(B05Indexes, OthersStayAsTheyAre) {
@@ -83,6 +84,37 @@ TEST_F(B05Indexes, OneThatNeverWasUnique) {
     UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'never_unique'::regclass)sql");
   EXPECT_EQ(state_of("never_unique"), "ttf");
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM plans"), "52");
+}
+
+// The same of an index that runs code.
+TEST_F(B05Indexes, OneThatRunsCodeAndNeverWasUnique) {
+  refresh_as(R"sql(
+    CREATE FUNCTION norm(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower(t)';
+    INSERT INTO plans VALUES (1, 'Plan1');
+    CREATE INDEX twice ON plans (norm(name));
+    UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'twice'::regclass)sql");
+  EXPECT_EQ(scenario_.staging_value("SELECT to_regclass('twice') IS NULL"), "t");
+  EXPECT_THAT(scenario_.proof(),
+              HasSubstr("index public.twice, which is not valid in production, was dropped"));
+}
+
+// What a killed REINDEX (CONCURRENTLY) of a table leaves beside the index of its TOAST.
+TEST_F(B05Indexes, OneOfToast) {
+  const char* count =
+      "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.reltoastrelid = i.indrelid WHERE c.relname = "
+      "'users'";
+  PostgresCluster& production = scenario_.production();
+  production.run("shop", "BEGIN; LOCK TABLE users IN ACCESS SHARE MODE; PREPARE TRANSACTION 'holds'");
+  production.run("postgres", "ALTER SYSTEM SET statement_timeout = '500ms'; SELECT pg_reload_conf()");
+  production.try_run("shop", "REINDEX TABLE CONCURRENTLY users");
+  production.run("postgres", "ALTER SYSTEM RESET statement_timeout; SELECT pg_reload_conf()");
+  production.run("shop", "ROLLBACK PREPARED 'holds'");
+  ASSERT_EQ(production.value("shop", count), "2");
+  refresh_as(
+      "UPDATE pg_index SET indislive = false FROM pg_class c WHERE c.reltoastrelid = indrelid AND c.relname "
+      "= "
+      "'users' AND NOT indisvalid");
+  EXPECT_EQ(scenario_.staging_value(count), "1");
 }
 
 }  // namespace

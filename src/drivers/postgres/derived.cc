@@ -183,6 +183,10 @@ Status rebuild_coded_indexes(Connection& session, const OwnerOf& owner_of, const
       }
       if (!built.ok()) {
         YTB_TRY(stop.check());
+        if (index.unusable) {
+          YTB_TRY(drop_unusable_index(session, index));
+          continue;
+        }
         if (state.empty()) return built;
         Error failed{
             .code = Code::kPolicy,

@@ -84,11 +84,13 @@ Status clear_dead_indexes(Connection& session) {
     SELECT i.indexrelid, n.nspname, c.relname, c.relkind = 'i' AND NOT c.relispartition AND NOT EXISTS (SELECT
         FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid)
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-      JOIN pg_catalog.pg_class t ON t.oid = i.indrelid AND t.relkind IN ('r', 'm', 'p')
+      JOIN pg_catalog.pg_class t ON t.oid = i.indrelid AND t.relkind IN ('r', 'm', 'p', 't')
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE NOT i.indislive AND i.indexrelid >= 16384 ORDER BY i.indexrelid)sql"));
+  const bool master = session.kind() == SessionKind::kMaster;  // who writes no catalogs
   for (int row = 0; row < rows.count(); ++row) {
     const bool free = rows.truth(row, 3);
+    if (master && (!free || rows.at(row, 1) == "pg_toast")) continue;
     const std::string name = session.qualified(rows.at(row, 1), rows.at(row, 2));
     const std::string revive = fmt::format(R"sql(
       UPDATE pg_catalog.pg_index SET indislive = true, indisready = false, indisvalid = false
@@ -97,10 +99,17 @@ Status clear_dead_indexes(Connection& session) {
         WHERE oid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = {0}))sql",
                                            rows.at(row, 0));
     Status done = in_transaction(session, [&]() -> Status {
-      YTB_TRY(session.execute(free ? "DROP INDEX " + name : revive));
+      // One of TOAST may be dropped only while it is not valid (tablecmds.c).
+      const std::string drop = master ? "DROP INDEX " + name
+                                      : fmt::format(
+                                            "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE "
+                                            "indexrelid = {} AND indisvalid; DROP "
+                                            "INDEX {}",
+                                            rows.at(row, 0), name);
+      YTB_TRY(session.execute(free ? drop : revive));
       return record_deed(session, fmt::format("index {}.{}, which production was about to drop, {}",
                                               printable(rows.at(row, 1)), printable(rows.at(row, 2)),
-                                              free ? "was dropped" : "is an invalid one"));
+                                              free ? "was dropped" : "was marked invalid"));
     });
     YTB_TRY(std::move(done));
   }
@@ -155,7 +164,9 @@ Status resume_columns(Connection& session, int64_t table) {
 
 Result<std::vector<SuspendedIndex>> suspended_indexes(Connection& session) {
   YTB_ASSIGN(Rows rows, session.query(in_progress(R"sql(
-    SELECT c.oid, i.indrelid, n.nspname, c.relname, c.relkind = 'I' FROM @indexes o
+    SELECT c.oid, i.indrelid, n.nspname, c.relname, c.relkind = 'I', NOT o.valid AND c.relkind = 'i' AND NOT
+        c.relispartition AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = c.oid)
+      FROM @indexes o
       JOIN pg_catalog.pg_class c ON c.oid = o.index JOIN pg_catalog.pg_index i ON i.indexrelid = o.index
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY c.oid)sql")));
   std::vector<SuspendedIndex> indexes;
@@ -164,7 +175,8 @@ Result<std::vector<SuspendedIndex>> suspended_indexes(Connection& session) {
                        .table = rows.integer(row, 1),
                        .schema = rows.text(row, 2),
                        .name = rows.text(row, 3),
-                       .partitioned = rows.truth(row, 4)});
+                       .partitioned = rows.truth(row, 4),
+                       .unusable = rows.truth(row, 5)});
   }
   return indexes;
 }
@@ -177,6 +189,16 @@ Status resume_index(Connection& session, int64_t index) {
       WHERE oid = (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = {0});
     DELETE FROM @indexes WHERE index = {0})sql",
                                                  index)));
+}
+
+Status drop_unusable_index(Connection& session, const SuspendedIndex& index) {
+  return in_transaction(session, [&]() -> Status {
+    YTB_TRY(session.execute("DROP INDEX " + session.qualified(index.schema, index.name)));
+    YTB_TRY(session.execute(in_progress(fmt::format("DELETE FROM @indexes WHERE index = {}", index.oid))));
+    return record_deed(session,
+                       fmt::format("note: index {}.{}, which is not valid in production, was dropped",
+                                   printable(index.schema), printable(index.name)));
+  });
 }
 
 Status resume_definitions(Connection& session) {

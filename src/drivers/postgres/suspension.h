@@ -19,10 +19,10 @@
 namespace ytb::postgres {
 
 // Indexes that are not live (pg_index.indislive): DROP INDEX CONCURRENTLY was under way in production, or was
-// cut off. Nothing reads or writes them, so masking would leave their files as they are. They are dropped; one
-// that something depends on becomes an ordinary invalid index, which is written anew with its table. Before
-// suspend_code(), which tells what it switched off by the same mark; afterwards it does nothing. Needs event
-// triggers off (ensure_progress). What was done is recorded.
+// cut off. Nothing reads or writes them, so masking would leave their files as they are. They are dropped;
+// one that something depends on becomes an ordinary invalid index, which is written anew with its table.
+// Before suspend_code(), which tells what it switched off by the same mark; afterwards it does nothing. Needs
+// event triggers off (ensure_progress). What was done is recorded.
 Status clear_dead_indexes(Connection& session);
 
 // Once in each database, before the first statement that reads a user table.
@@ -50,10 +50,13 @@ struct SuspendedIndex {
   int64_t table = 0;
   std::string schema, name;
   bool partitioned = false;  // without storage of its own
+  bool unusable = false;     // not valid in production (a build that failed), and of no constraint
 };
 Result<std::vector<SuspendedIndex>> suspended_indexes(Connection& session);
 // As valid, ready and living as it was.
 Status resume_index(Connection& session, int64_t index);
+// One that production cannot use, either: to build it would fail as it did there. Recorded.
+Status drop_unusable_index(Connection& session, const SuspendedIndex& index);
 
 // Domains and statistics objects. Nothing raw may be left by now.
 Status resume_definitions(Connection& session);
