@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
+
+#include <memory>
 
 #include "integration/scenario.h"
 
@@ -70,6 +73,61 @@ TEST_F(S12Unjudged, ASequenceOfManyRows) {
   expect_refused("a sequence of more than one row: public.phones");
 }
 
+// A look that fails finds nothing: it must not pass for one that found nothing.
+TEST_F(S12Unjudged, ATableBesideACastThatMakesOurStatementsFail) {
+  plant(
+      "UPDATE pg_class SET relkind = 'S' WHERE relname = 'hidden'; CREATE CAST (oid AS text) WITH INOUT AS "
+      "IMPLICIT");
+  const RunResult result = scenario_.ytb({"refresh"});
+  EXPECT_NE(result.status, 0);
+  EXPECT_EQ(scenario_.live_copy(), "") << result.out << result.err;
+}
+
+TEST_F(S12Unjudged, ATableBesideASequenceThatCannotBeOpened) {
+  plant(R"sql(CREATE SEQUENCE public.decoy; UPDATE pg_class SET relnatts = 4 WHERE relname = 'decoy';
+    UPDATE pg_class SET relkind = 'S' WHERE relname = 'hidden')sql");
+  const RunResult result = scenario_.ytb({"refresh"});
+  EXPECT_NE(result.status, 0);
+  EXPECT_EQ(scenario_.live_copy(), "") << result.out << result.err;
+}
+
+TEST_F(S12Unjudged, ARelationOfNoSchema) {
+  plant(R"sql(CREATE VIEW public.peephole AS TABLE public.hidden;
+    UPDATE pg_class SET relnamespace = 99999 WHERE relname = 'hidden')sql");
+  expect_refused("a relation of no schema: hidden");
+}
+
+TEST_F(S12Unjudged, OneOfTheServersOwnThatWasMoved) {
+  plant(fmt::format(
+      R"sql(DROP TABLE public.hidden; INSERT INTO information_schema.sql_parts (comments) VALUES ('{}');
+    ALTER TABLE information_schema.sql_parts SET SCHEMA public)sql",
+      kMarker));
+  expect_refused("sql_parts");
+}
+
+// What sessions of production have open while a snapshot is taken, and names that need quotes.
+TEST_F(S12Unjudged, SequencesOfOrdinaryProductionsAreWhatTheyAre) {
+  scenario_.production().run("shop", R"sql(
+    CREATE TABLE "Mixed Case" (id serial PRIMARY KEY, "e""mail" int GENERATED ALWAYS AS IDENTITY);
+    CREATE UNLOGGED TABLE fast (id serial);
+    CREATE MATERIALIZED VIEW empty_view AS SELECT 1 AS one WITH NO DATA)sql");
+  scenario_.write_policy(
+      "    public.users: {id: keep, email: email}\n    'public.\"Mixed Case\"': keep\n    public.fast: "
+      "keep\n");
+  scenario_.accept();
+  std::unique_ptr<PGconn, decltype(&PQfinish)> held(
+      PQconnectdb(scenario_.production().connection("shop").c_str()), PQfinish);
+  std::unique_ptr<PGresult, decltype(&PQclear)> made(
+      PQexec(held.get(),
+             "CREATE TEMP TABLE t (id serial, other int GENERATED ALWAYS AS IDENTITY); INSERT INTO t "
+             "DEFAULT VALUES"),
+      PQclear);
+  ASSERT_EQ(PQresultStatus(made.get()), PGRES_COMMAND_OK) << PQerrorMessage(held.get());
+  plant("DROP TABLE public.hidden");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM \"Mixed Case\""), "0");
+}
+
 TEST_F(S12Unjudged, ATableThatIsCalledToast) {
   plant("UPDATE pg_class SET relkind = 't' WHERE relname = 'hidden'");
   expect_refused("TOAST among tables: public.hidden");
@@ -135,7 +193,7 @@ TEST_F(S12Unjudged, AColumnThatOneOfThemWasGiven) {
       "DROP TABLE public.hidden; ALTER TABLE information_schema.sql_parts ADD COLUMN note text; UPDATE "
       "information_schema.sql_parts SET note = '{}'",
       kMarker));
-  expect_refused("information_schema's sql_parts");
+  expect_refused("information_schema.sql_parts");
 }
 
 // Attributes that were dropped from a composite type are still in the values, as dropped columns are in rows.
@@ -152,6 +210,8 @@ TEST_F(S12Unjudged, DroppedAttributesOfCompositeTypes) {
     INSERT INTO kept (id, p) VALUES (21, NULL), (22, ROW(NULL, '{0}'));
     CREATE TABLE masked (id int, p person, email text);
     INSERT INTO masked SELECT g, ROW('m', '{0}')::person, 'user@real.test' FROM generate_series(1, 20000) g;
+    CREATE STATISTICS together ON p, two FROM kept;
+    ANALYZE;
     ALTER TYPE person DROP ATTRIBUTE contact;
     ALTER TABLE base DROP COLUMN contact;)sql",
                     kMarker));

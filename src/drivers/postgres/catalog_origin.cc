@@ -75,7 +75,13 @@ constexpr Compared kCompared[] = {
     {"pg_ts_template", "oid, tmplname, tmplnamespace, tmplinit, tmpllexize"},
     {"pg_conversion", "oid, conname, connamespace, conforencoding, contoencoding, conproc, condefault"},
     {"pg_transform", "oid, trftype, trflang, trffromsql, trftosql"},
+    // Which code an index of a catalog compares with, and whether it is used; what a type stands for.
+    {"pg_index",
+     "indexrelid, indrelid, indnatts, indnkeyatts, indisunique, indisprimary, indisexclusion, indisvalid, "
+     "indisready, indislive, indkey, indcollation, indclass, indoption"},
+    {"pg_type", "oid, typdefault, typdefaultbin"},
 };
+constexpr size_t kFixedOnly = 17;  // of kCompared, from there on: nothing is said of what initdb numbered
 enum {
   kProc = 0,
   kOperator = 1,
@@ -106,9 +112,12 @@ constexpr Hook kHooks[] = {
     {"a default", "pg_attrdef", "oid, adrelid"},
     {"an index", "pg_index", "indexrelid, indrelid, indexprs, indpred"},
     {"a policy", "pg_policy", "oid, polrelid"},
+    {"a statistics object", "pg_statistic_ext", "oid, stxrelid"},
+    {"a child table", "pg_inherits", "inhrelid, inhparent"},
+    {"a partition key", "pg_partitioned_table", "partrelid"},
     {"a relation", "pg_class", "oid, relnamespace"},
 };
-enum { kRule = 1, kConstraint = 2, kIndex = 4, kRelation = 6 };
+enum { kRule = 1, kConstraint = 2, kIndex = 4, kPartitionKey = 8, kRelation = 9 };
 
 // Where names that are ours in a copy would be taken for ours: production could write there what we believe.
 struct Named {
@@ -233,8 +242,9 @@ Result<std::string> file_of(const std::string& folder, uint32_t relation) {
 // [subscript from 14 on,] elem, array, input, output, receive, send.
 size_t type_bytes(int major) { return 84 + 4 * (major >= 14 ? 8 : 7); }
 
-// pg_attribute.h: relation 4, attname 64, type 4; what follows differs between versions.
-constexpr size_t kAttributeBytes = 72;
+// pg_attribute.h: relation 4, attname 64, type 4, [attstattarget 4, up to 15,] attlen 2, attnum 2.
+constexpr size_t kTargetAt = 72;
+size_t attribute_bytes(int major) { return major >= 16 ? 76 : 80; }
 
 // The first `bytes` of every row that begins with a number below kFirstUnfixed.
 Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes) {
@@ -279,7 +289,11 @@ Result<FixedRows> read_pages_of(const std::string& folder, int major) {
     std::memset(ownerless.data() + 72, 0, 4);
     out.types.insert(std::move(ownerless));
   }
-  YTB_ASSIGN(out.attributes, read_fixed(attributes, kAttributeBytes));
+  YTB_ASSIGN(rows, read_fixed(attributes, attribute_bytes(major)));
+  for (std::string row : rows) {
+    if (major < 16) std::memset(row.data() + kTargetAt, 0, 4);  // production's to choose
+    out.attributes.insert(std::move(row));
+  }
   return out;
 }
 
@@ -319,6 +333,7 @@ struct CatalogReference {
   std::map<std::string, std::string> original_views;  // "pg_catalog.pg_stats": how it is made
   std::map<std::string, std::string> views;           // the same once it was made anew
   std::vector<std::string> privileges;                // initial_privileges.h
+  std::vector<std::string> catalogs;                  // the server's own tables with fixed numbers
   ServersTables tables;
 };
 
@@ -434,6 +449,18 @@ std::string numberless(size_t catalog, const Row& row, const Names& names) {
   return out;
 }
 
+// What an index of a catalog says need not be what the catalog says: without them until they are made anew.
+Result<std::string> run_without_indexes(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                        const std::string& database, std::vector<std::string> statements,
+                                        const StopFlag* stop) {
+  return run_single_user(spec, bin_dir,
+                         {.database = database,
+                          .statements = std::move(statements),
+                          .output_bytes_max = kOutputBytesMax,
+                          .ignore_catalog_indexes = true},
+                         nullptr, stop);
+}
+
 Result<std::string> run(const ports::InstanceSpec& spec, const std::string& bin_dir, SingleUserWork work,
                         const StopFlag* stop) {
   work.output_bytes_max = kOutputBytesMax;
@@ -465,7 +492,7 @@ Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir,
 // Which relation, or domain, a hook's row is about; 0: none.
 uint32_t relation_of(size_t hook, const Row& row) {
   if (hook == kConstraint && row.number(1) == 0) return row.number(3);  // a domain's
-  return row.number(hook == kRelation ? 0 : 1);
+  return row.number(hook == kRelation || hook == kPartitionKey ? 0 : 1);
 }
 bool is_the_servers(uint32_t relation) { return relation != 0 && relation < kFirstOfUsers; }
 
@@ -486,7 +513,7 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
     YTB_TRY(streams.next([&](const Row& row) -> Status {
       if (row.number(0) < kFirstUnfixed) {
         out.rows[i][row.number(0)] = std::string(row.from(1));
-      } else {
+      } else if (i < kFixedOnly) {
         out.numberless[i].insert(numberless(i, row, names));
       }
       return {};
@@ -502,10 +529,14 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   std::vector<std::string> statements = read_servers_tables();
   statements.emplace_back(kViews);
   statements.push_back(list_initial_privileges());
+  statements.emplace_back(
+      "SELECT relname AS ytb_catalog FROM pg_class WHERE oid < 12000 AND relkind = 'r' AND relnamespace = "
+      "11");
   YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = std::move(statements)}, stop));
   out.tables = servers_tables_in(printed);
   out.original_views = views_in(printed);
   YTB_ASSIGN(out.privileges, read_initial_privileges(printed));
+  out.catalogs = printed_values(printed, "ytb_catalog");
   // A definition that is read back and made anew may be written another way: what counts is how it is then.
   YTB_ASSIGN(printed, run(spec, bin_dir, remake(out.original_views), stop));
   out.views = views_in(printed);
@@ -522,6 +553,10 @@ class Comparison {
 
   Status read(std::string_view printed) {
     YTB_ASSIGN(names_, names_of_functions(printed));
+    YTB_TRY(Streams(printed).next([&](const Row& row) -> Status {
+      if (row.number(0) < kFirstOfUsers) servers_names_.insert(row.text(3));
+      return {};
+    }));
     Streams streams(printed);
     for (size_t i = 0; i < std::size(kCompared); ++i) {
       size_t fixed = 0;
@@ -586,6 +621,7 @@ class Comparison {
 
   // What has no fixed number.
   void judge(size_t catalog, const Row& row) {
+    if (catalog >= kFixedOnly) return;
     if (row.number(0) >= kFirstOfUsers) {
       judge_of_users(catalog, row);
     } else if (!reference_.numberless[catalog].contains(numberless(catalog, row, names_))) {
@@ -601,6 +637,7 @@ class Comparison {
         const bool in_the_servers = row.number(1) == kPgCatalog;
         if (row.number(4) != 0) supports_.insert(row.number(4));
         if (in_the_servers) beside_.insert(row.number(0));
+        if (in_the_servers && servers_names_.contains(row.text(3))) return stands_beside(catalog, row);
         if (row.number(2) == kInternal || row.number(2) == kC) return;
         coded_.insert(row.number(0));
         // What only a trigger can call answers no query.
@@ -662,9 +699,12 @@ class Comparison {
   // A row of an operator family (pg_amop, pg_amproc). Those of the server's own belong to every index and
   // every comparison: extensions add what is about types of theirs.
   void judge_member(size_t catalog, const Row& row) {
-    if (row.number(1) >= kFirstOfUsers) return;
-    const bool of_own_types = row.number(2) < kFirstOfUsers && row.number(3) < kFirstOfUsers;
     const bool coded = catalog == kAmop ? coded_operators_.contains(row.number(6)) : is_coded(row, 5, 5);
+    if (row.number(1) >= kFirstOfUsers) {
+      if (coded) coded_families_.insert(row.number(1));
+      return;
+    }
+    const bool of_own_types = row.number(2) < kFirstOfUsers && row.number(3) < kFirstOfUsers;
     if (of_own_types || coded)
       found(fmt::format("operator family {} of the server's own has a member too many (row {} of {})",
                         row.number(1), row.number(0), kCompared[catalog].catalog));
@@ -680,6 +720,7 @@ class Comparison {
                                            199, 143, 1017, 1018, 1019, 1020, 1027, 629, 719};
     const uint32_t type = row.number(3);
     if (type >= kFirstOfUsers || row.text(4) == std::string(1, '\0')) return;
+    if (!coded_families_.contains(row.number(2))) return;  // an extension's, in C
     if (row.number(1) != kBtree && row.number(1) != kHash) return;
     if (std::find(std::begin(kNeverCompared), std::end(kNeverCompared), type) != std::end(kNeverCompared))
       return;
@@ -722,10 +763,12 @@ class Comparison {
   const CatalogReference& reference_;
   std::vector<std::string>& wrong_;
   Names names_;
-  std::set<uint32_t> coded_;            // functions in other languages than C
-  std::set<uint32_t> coded_operators_;  // of users
-  std::set<uint32_t> beside_;           // functions of users in pg_catalog
-  std::set<uint32_t> supports_;         // that the planner asks about functions of users
+  std::set<uint32_t> coded_;             // functions in other languages than C
+  std::set<uint32_t> coded_operators_;   // of users
+  std::set<uint32_t> coded_families_;    // of users
+  std::set<uint32_t> beside_;            // functions of users in pg_catalog
+  std::set<std::string> servers_names_;  // of functions
+  std::set<uint32_t> supports_;          // that the planner asks about functions of users
   std::map<uint32_t, std::string> types_;
   std::vector<std::string> reserved_;
 };
@@ -777,6 +820,20 @@ Error not_judged(const std::string& database, std::vector<std::string> wrong) {
               "an ordinary table, and take a new snapshot"};
 }
 
+// Names that only one side has, or that are not the same on both.
+std::vector<std::string> differing(const std::map<std::string, std::string>& found,
+                                   const std::map<std::string, std::string>& reference) {
+  std::vector<std::string> names;
+  for (const auto& [name, made] : found) {
+    auto known = reference.find(name);
+    if (known == reference.end() || known->second != made) names.push_back(printable(name));
+  }
+  for (const auto& [name, made] : reference) {
+    if (!found.contains(name)) names.push_back(printable(name) + " is missing");
+  }
+  return names;
+}
+
 // Views and the tables of information_schema are all made as the reference's: a definition's text does not
 // show all that its tree may hold. Views that differed are named, and what still differs is wrong.
 Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, const std::string& bin_dir,
@@ -789,28 +846,22 @@ Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, co
              run(spec, bin_dir, {.database = database, .statements = std::move(looks)}, stop));
   YTB_ASSIGN(std::vector<std::string> unjudged, unjudged_in(before, spec.data()));
   if (!unjudged.empty()) return not_judged(database, std::move(unjudged));
-  std::vector<std::string> other;
-  for (const auto& [name, shape] : servers_tables_in(before).shapes) {
-    auto known = reference.tables.shapes.find(name);
-    if (known == reference.tables.shapes.end() || known->second != shape)
-      other.push_back("information_schema's " + printable(name));
-  }
+  std::vector<std::string> other = differing(servers_tables_in(before).shapes, reference.tables.shapes);
   if (!other.empty()) return not_the_servers(database, std::move(other));
   SingleUserWork work = remake(reference.original_views);
   std::vector<std::string> fill = fill_servers_tables(reference.tables);
   work.statements.insert(work.statements.begin(), fill.begin(), fill.end());
   work.database = database;
-  YTB_ASSIGN(std::string after, run(spec, bin_dir, std::move(work), stop));
-  const std::map<std::string, std::string> found = views_in(after);
-  if (found != reference.views) {
-    std::vector<std::string> wrong;
-    for (const auto& [name, made] : found) {
-      auto known = reference.views.find(name);
-      if (known == reference.views.end() || known->second != made) wrong.push_back("view " + printable(name));
-    }
-    if (wrong.empty()) wrong.emplace_back("views that are not there");
+  auto made_anew = run(spec, bin_dir, std::move(work), stop);
+  if (!made_anew.ok()) {  // for example a view that has other columns: which one is seen by comparing
+    YTB_ASSIGN(std::string now,
+               run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
+    std::vector<std::string> wrong = differing(views_in(now), reference.views);
+    if (wrong.empty()) return std::move(made_anew).error();
     return not_the_servers(database, std::move(wrong));
   }
+  std::vector<std::string> wrong = differing(views_in(*made_anew), reference.views);
+  if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   std::vector<std::string> restored;
   for (const auto& [name, made] : views_in(before)) {
     if (made != reference.original_views.at(name) && made != reference.views.at(name))
@@ -850,34 +901,46 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
   return known[key] = std::make_shared<const CatalogReference>(std::move(read).value());
 }
 
-Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                                                const CatalogReference& reference, ports::Progress& progress,
-                                                const StopFlag* stop) {
+Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                                  const CatalogReference& reference,
+                                                  ports::Progress& progress, const StopFlag* stop) {
   YTB_TRY(check_pages(spec.data(), spec.engine_major, reference));
-  YTB_ASSIGN(std::string printed,
-             run(spec, bin_dir,
-                 {.statements =
-                      {"COPY pg_catalog.pg_database (oid, datname, datconnlimit) TO STDOUT (FORMAT binary)"}},
-                 stop));
+  YTB_ASSIGN(
+      std::string printed,
+      run_without_indexes(
+          spec, bin_dir, "",
+          {"COPY pg_catalog.pg_database (oid, datname, datconnlimit) TO STDOUT (FORMAT binary)"}, stop));
   std::vector<std::string> databases;
   YTB_TRY(Streams(printed).next([&](const Row& row) -> Status {
     constexpr auto kInvalid = static_cast<uint32_t>(-2);  // DROP DATABASE was cut off: nobody can connect
     if (row.number(2) != kInvalid) databases.push_back(row.text(1));
     return {};
   }));
-  std::vector<std::string> restored;
   for (const std::string& database : databases) {
     progress.update({.stage = "catalogs", .item = database});
-    YTB_ASSIGN(printed, run(spec, bin_dir,
-                            {.database = database, .statements = copy_statements(spec.engine_major)}, stop));
+    YTB_ASSIGN(printed,
+               run_without_indexes(spec, bin_dir, database, copy_statements(spec.engine_major), stop));
     std::vector<std::string> wrong;
     Comparison comparison(reference, wrong);
     YTB_TRY(comparison.read(printed));
     if (!comparison.reserved().empty()) return reserved_names(database, comparison.reserved());
     if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   }
+  return databases;
+}
+
+Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& spec,
+                                                     const std::string& bin_dir,
+                                                     const CatalogReference& reference,
+                                                     const std::vector<std::string>& databases,
+                                                     ports::Progress& progress, const StopFlag* stop) {
+  std::vector<std::string> reindex;
+  for (const std::string& catalog : reference.catalogs)
+    reindex.push_back("REINDEX TABLE pg_catalog." + catalog);
+  std::vector<std::string> restored;
   for (const std::string& database : databases) {
     progress.update({.stage = "views", .item = database});
+    YTB_TRY(run_without_indexes(spec, bin_dir, database, reindex, stop));
     YTB_ASSIGN(std::vector<std::string> lines, restore_own(spec, bin_dir, database, reference, stop));
     restored.insert(restored.end(), lines.begin(), lines.end());
   }

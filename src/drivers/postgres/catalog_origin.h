@@ -32,11 +32,18 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
                                                                   const StopFlag* stop);
 
 // To be called when the copy has been recovered and stopped, before anything else. kRefused with what is not
-// the server's own; returns a line for each view that was made anew. Tells which database it is at.
-Result<std::vector<std::string>> check_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                                                const CatalogReference& reference, ports::Progress& progress,
-                                                const StopFlag* stop);
-
+// the server's own; returns all databases that can be entered.
+Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                                  const CatalogReference& reference,
+                                                  ports::Progress& progress, const StopFlag* stop);
+// Then, when no prepared transaction holds a lock any more: indexes of catalogs, which may lead elsewhere
+// than the catalogs say, the server's views and the tables of information_schema are made anew. kRefused with
+// what no policy can judge; returns a line for each view that was not the server's own.
+Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& spec,
+                                                     const std::string& bin_dir,
+                                                     const CatalogReference& reference,
+                                                     const std::vector<std::string>& databases,
+                                                     ports::Progress& progress, const StopFlag* stop);
 // For write_initial_privileges (initial_privileges.h).
 const std::vector<std::string>& initial_privileges(const CatalogReference& reference);
 

@@ -14,9 +14,9 @@ namespace {
 constexpr std::string_view kOfTheServer = "i.objoid < 16384 AND i.objoid <> 2200";
 
 constexpr std::string_view kKnownAs = R"sql((
-  SELECT 'pg_proc'::regclass::oid, p.oid, n.nspname || '.' || p.proname || ' ' || p.proargtypes::text
+  SELECT 'pg_proc'::regclass::oid, p.oid, format('%s.%s %s', n.nspname, p.proname, p.proargtypes)
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid < 16384
-  UNION ALL SELECT 'pg_class'::regclass::oid, c.oid, n.nspname || '.' || c.relname
+  UNION ALL SELECT 'pg_class'::regclass::oid, c.oid, format('%s.%s', n.nspname, c.relname)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid < 16384
   UNION ALL SELECT 'pg_namespace'::regclass::oid, oid, nspname::text FROM pg_namespace WHERE oid < 16384
   UNION ALL SELECT 'pg_language'::regclass::oid, oid, lanname::text FROM pg_language WHERE oid < 16384

@@ -125,18 +125,19 @@ Status check_socket_path(const ports::InstanceSpec& spec) {
 // OID 10 is ours, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, and no
 // event trigger, hook or check of production's runs.
 // `verifier`: of the password that our own role has as long as the copy is closed.
-std::vector<std::string> shut_statements(const std::string& verifier) {
-  return {
+std::vector<std::string> shut_statements(const std::string& verifier, int major) {
+  std::vector<std::string> out = {
       "UPDATE pg_authid SET rolsuper = true, rolinherit = true, rolcreaterole = true, rolcreatedb = true, "
       "rolbypassrls = true, rolcanlogin = true, rolconnlimit = -1, rolvaliduntil = NULL, rolpassword = " +
           hex_literal(verifier) + " WHERE oid = 10",
       "UPDATE pg_authid SET rolcanlogin = false, rolpassword = NULL WHERE oid <> 10 AND (rolcanlogin OR "
       "rolpassword IS NOT NULL)",
-      // Event triggers that fire at logins; unknown, and so harmlessly refused, before 17. Each database's
-      // own are switched off, and on again, with the others (progress_store.cc).
-      "UPDATE pg_database SET dathasloginevt = false",
-      "CHECKPOINT",
   };
+  // Event triggers that fire at logins. Each database's own are switched off, and on again, with the others
+  // (progress_store.cc).
+  if (major >= 17) out.emplace_back("UPDATE pg_database SET dathasloginevt = false");
+  out.emplace_back("CHECKPOINT");
+  return out;
 }
 
 std::string shut_check(const std::string& admin_role) {
@@ -175,10 +176,10 @@ Result<std::string> admin_verifier(const ports::InstanceSpec& spec) {
 // are dropped by defuse.
 constexpr const char* kListDatabases =
     "SELECT encode(namesend(datname), 'hex') AS ytb_database FROM pg_database WHERE datconnlimit <> -2";
+// By the function, not the view: that may be production's at the time.
 constexpr const char* kListPrepared =
-    "SELECT encode(namesend(database), 'hex') AS ytb_database_of, encode(textsend(gid), 'hex') AS ytb_gid "
-    "FROM "
-    "pg_prepared_xacts";
+    "SELECT encode(namesend(d.datname), 'hex') AS ytb_database_of, encode(textsend(p.gid), 'hex') AS ytb_gid "
+    "FROM pg_prepared_xact() p JOIN pg_database d ON d.oid = p.dbid";
 
 bool is_reserved_name(const std::string& name) {
   return !name.empty() && name.size() <= 63 && name[0] >= 'a' && name[0] <= 'z' && !name.starts_with("pg_") &&
@@ -306,14 +307,42 @@ class HandOver {
            const std::vector<std::string>& privileges, ports::Progress& progress, const StopFlag& stop)
       : spec_(spec), bin_dir_(bin_dir), privileges_(privileges), progress_(progress), stop_(stop) {}
 
+  // What a prepared transaction locks, catalogs, a role or our labels above all, nobody else could update:
+  // all of them go before anything is written.
+  Status roll_back_prepared() {
+    YTB_ASSIGN(std::string seen, run_in("", {kListPrepared}, "SELECT 0 AS ytb", true));
+    std::map<std::string, std::vector<std::string>> gids;
+    std::vector<std::string> databases = printed_bytes(seen, "ytb_database_of");
+    std::vector<std::string> names = printed_bytes(seen, "ytb_gid");
+    for (size_t i = 0; i < std::min(databases.size(), names.size()); ++i)
+      gids[databases[i]].push_back(names[i]);
+    labels_.clear();
+    for (const auto& [database, of] : gids) {
+      std::vector<std::string> statements;
+      for (const std::string& gid : of) {
+        statements.push_back("ROLLBACK PREPARED " + hex_literal(gid));
+      }
+      YTB_TRY(run_in(database, std::move(statements),
+                     "SELECT count(*) AS ytb FROM pg_prepared_xact() p JOIN pg_database d ON d.oid = p.dbid "
+                     "WHERE d.datname = current_database()",
+                     true));
+      labels_.push_back(
+          fmt::format("INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' "
+                      "|| datname, '{}' "
+                      "FROM pg_database WHERE encode(namesend(datname), 'hex') = '{}'",
+                      kLabelPrepared, of.size(), to_hex(database)));
+    }
+    return {};
+  }
+
   Status run() {
     progress_.update({.stage = "roles", .item = "of the server"});
-    YTB_ASSIGN(std::string seen, run_in("", {kListDatabases, kListPrepared}));
-    YTB_ASSIGN(std::vector<std::string> labels, roll_back_prepared(seen));
+    YTB_ASSIGN(std::string seen, run_in("", {kListDatabases}));
     YTB_ASSIGN(std::string verifier, admin_verifier(spec_));
     std::vector<std::string> statements = hand_over_role(spec_.admin_role, spec_.engine_major);
-    for (std::string& label : labels) statements.push_back(std::move(label));  // when production's are gone
-    for (std::string& statement : shut_statements(verifier)) statements.push_back(std::move(statement));
+    for (const std::string& label : labels_) statements.push_back(label);  // when production's are gone
+    for (std::string& statement : shut_statements(verifier, spec_.engine_major))
+      statements.push_back(std::move(statement));
     statements.push_back(
         fmt::format("SELECT label AS ytb_under_way FROM pg_shseclabel WHERE objoid = 10 AND provider = '{}'",
                     kLabelUnderWay));
@@ -334,42 +363,21 @@ class HandOver {
 
  private:
   Result<std::string> run_in(const std::string& database, std::vector<std::string> statements,
-                             std::string expect_zero = "SELECT 0 AS ytb") {
+                             std::string expect_zero = "SELECT 0 AS ytb",
+                             bool ignore_catalog_indexes = false) {
     YTB_TRY(stop_.check());
-    return run_single_user(
-        spec_, bin_dir_,
-        {.database = database, .statements = std::move(statements), .expect_zero = std::move(expect_zero)},
-        nullptr, &stop_);
-  }
-
-  // What a prepared transaction locks, a role or our labels above all, nobody else could update: all of them
-  // go before anything is written. Returns what records it.
-  Result<std::vector<std::string>> roll_back_prepared(const std::string& seen) {
-    std::map<std::string, std::vector<std::string>> gids;
-    std::vector<std::string> databases = printed_bytes(seen, "ytb_database_of");
-    std::vector<std::string> names = printed_bytes(seen, "ytb_gid");
-    for (size_t i = 0; i < std::min(databases.size(), names.size()); ++i)
-      gids[databases[i]].push_back(names[i]);
-    std::vector<std::string> labels;
-    for (const auto& [database, of] : gids) {
-      std::vector<std::string> statements;
-      for (const std::string& gid : of) {
-        statements.push_back("ROLLBACK PREPARED " + hex_literal(gid));
-      }
-      YTB_TRY(run_in(database, std::move(statements),
-                     "SELECT count(*) AS ytb FROM pg_prepared_xacts WHERE database = current_database()"));
-      labels.push_back(
-          fmt::format("INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' "
-                      "|| datname, '{}' "
-                      "FROM pg_database WHERE encode(namesend(datname), 'hex') = '{}'",
-                      kLabelPrepared, of.size(), to_hex(database)));
-    }
-    return labels;
+    return run_single_user(spec_, bin_dir_,
+                           {.database = database,
+                            .statements = std::move(statements),
+                            .expect_zero = std::move(expect_zero),
+                            .ignore_catalog_indexes = ignore_catalog_indexes},
+                           nullptr, &stop_);
   }
 
   const ports::InstanceSpec& spec_;
   const std::string& bin_dir_;
   const std::vector<std::string>& privileges_;
+  std::vector<std::string> labels_{};  // statements that record what was rolled back
   ports::Progress& progress_;
   const StopFlag& stop_;
 };
@@ -459,9 +467,14 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
   YTB_TRY(recover_only(spec, bin_dir, progress, stop));
   progress.update({.stage = "catalogs", .item = "a fresh cluster to compare with"});
   YTB_ASSIGN(auto reference, catalog_reference(spec, bin_dir, &stop));
-  YTB_ASSIGN(std::vector<std::string> restored, check_catalogs(spec, bin_dir, *reference, progress, &stop));
+  YTB_ASSIGN(std::vector<std::string> databases,
+             compare_catalogs(spec, bin_dir, *reference, progress, &stop));
+  HandOver hand_over(spec, bin_dir, initial_privileges(*reference), progress, stop);
+  YTB_TRY(hand_over.roll_back_prepared());
+  YTB_ASSIGN(std::vector<std::string> restored,
+             restore_servers_own(spec, bin_dir, *reference, databases, progress, &stop));
   for (const std::string& line : restored) progress.note(line);
-  YTB_TRY(HandOver(spec, bin_dir, initial_privileges(*reference), progress, stop).run());
+  YTB_TRY(hand_over.run());
   return check_links(spec.root);
 }
 

@@ -15,10 +15,36 @@ namespace {
 constexpr auto kRecoveryMax = std::chrono::hours(12);  // WAL of a very long backup
 constexpr size_t kTailBytes = 600;
 constexpr size_t kAnswerBytes = 16;
+constexpr size_t kStateBytes = 5;  // SQLSTATE
 
 std::string tail(std::string_view text) {
   text = trim(text);
   return printable(text.size() > kTailBytes ? text.substr(text.size() - kTailBytes) : text);
+}
+
+// What a statement's error quotes may be production's; what a start's error quotes is the server's.
+Error refused(const os::Finished& finished) {
+  constexpr std::string_view kPrompt = "backend> ";
+  constexpr std::string_view kFatal = " FATAL:  ";
+  if (finished.out.find(kPrompt) == std::string::npos) {
+    return {.code = Code::kExternal,
+            .message = fmt::format("the server did not start in single-user mode (exit status {}): {}",
+                                   finished.exit_status, tail(finished.err)),
+            .hint = "the snapshot may lack WAL, or the server's version may not fit"};
+  }
+  const size_t fatal = finished.err.rfind(kFatal);
+  const std::string state = fatal == std::string::npos || fatal < kStateBytes
+                                ? ""
+                                : finished.err.substr(fatal - kStateBytes, kStateBytes);
+  return {.code = Code::kExternal,
+          .message = state.empty() ? fmt::format("the server did not do all that it was told in single-user "
+                                                 "mode (exit status {})",
+                                                 finished.exit_status)
+                                   : fmt::format("a statement failed in single-user mode (SQLSTATE {})",
+                                                 printable(state)),
+          .hint =
+              "something in production's catalogs stands in its way: casts or operators between the "
+              "server's own types, or rows that were changed by hand"};
 }
 
 }  // namespace
@@ -75,11 +101,29 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
   if (!work.database.empty()) databases = {work.database};
   for (const std::string& database : databases) {
     // search_path: functions of production's in public would fit some calls better than the server's own.
+    // exit_on_error: what fails is not passed over; log_line_prefix: by what SQLSTATE it is known.
     // "--": a name may begin with a dash.
     os::Command command{
-        .argv = {program, "--single", "-j", "-D", spec.data(), "-c", "log_min_messages=log", "-c",
-                 "client_min_messages=error", "-c", "search_path=pg_catalog", "-c", "jit=off", "-c",
-                 work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off", "--",
+        .argv = {program,
+                 "--single",
+                 "-j",
+                 "-D",
+                 spec.data(),
+                 "-c",
+                 "log_min_messages=log",
+                 "-c",
+                 "client_min_messages=error",
+                 "-c",
+                 "search_path=pg_catalog",
+                 "-c",
+                 "jit=off",
+                 "-c",
+                 "exit_on_error=on",
+                 "-c",
+                 "log_line_prefix=%e ",
+                 "-c",
+                 work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off",
+                 "--",
                  database},
         .run_as = spec.run_as,
         .stdin_text = input,
@@ -100,12 +144,7 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
     const bool done =
         work.expect_zero.empty() || printed_values(finished->out, answer) == std::vector<std::string>{"0"};
     if (done && finished->ok()) return std::move(finished->out);
-    last = Error{
-        .code = Code::kExternal,
-        .message = fmt::format("the server did not do what it was told in single-user mode (exit status {}): "
-                               "{}",
-                               finished->exit_status, tail(finished->err)),
-        .hint = "the snapshot may lack WAL, or the server's version may not fit"};
+    last = refused(*finished);
     bool absent = finished->err.find("database \"" + database + "\" does not exist") != std::string::npos;
     if (!absent) break;
   }

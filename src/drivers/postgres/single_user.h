@@ -22,11 +22,12 @@ struct SingleUserWork {
   std::string expect_zero = "SELECT 0 AS ytb";
   size_t output_bytes_max = 1 << 20;  // more is an error
   bool change_catalogs = false;       // statements may change the definitions of the server's own relations
+  bool ignore_catalog_indexes = false;
 };
 
-// Runs statements, one each, with search_path = pg_catalog. The server recovers first where it must. Errors
-// of single statements do not end it (there are none to catch): only expect_zero tells, and nothing else that
-// is printed is taken for its answer. Returns what the server printed.
+// Runs statements, one each, with search_path = pg_catalog. The server recovers first where it must. The
+// first error ends the run and fails it, as does another answer to expect_zero than 0; nothing else that is
+// printed is taken for that answer. Returns what the server printed.
 Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                     const SingleUserWork& work,
                                     const std::function<void(std::string_view)>& on_line,
