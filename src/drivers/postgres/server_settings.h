@@ -31,8 +31,8 @@ enum class Door { kClosed, kOpen };
 std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door);
 // Our own role gets in by its password.
 std::string closed_hba(const std::string& admin_role);
-// `os_user`: whoever we are; as that user one gets in as one of `roles` that may log in, as an owner may for a
-// moment (owner_session.h).
+// `os_user`: whoever we are; as that user one gets in as one of `roles` that may log in, as an owner may for
+// a moment (owner_session.h).
 std::string closed_ident(const std::vector<std::string>& roles, std::string_view os_user);
 // kConfig for a role name or address that pg_hba.conf cannot carry.
 Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants);

@@ -26,7 +26,7 @@ struct SocketAliasOptions {
   std::string copies_directory;  // copies' folders are its children: <copies>/<id>/run
   std::string dbname;            // for the service entries; may be empty
   std::string user;              // likewise
-  std::string tcp_host{};          // where `listen:` is reached, for the service entries; "" : nowhere
+  std::string tcp_host{};        // where `listen:` is reached, for the service entries; "" : nowhere
   std::string tcp_port{};
 };
 
