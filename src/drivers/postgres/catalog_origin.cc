@@ -434,13 +434,13 @@ std::string numberless(size_t catalog, const Row& row, const Names& names) {
   auto add_number = [&](size_t field) { out += "\n" + without_count(row.number(field), names); };
   auto add_text = [&](size_t field) { out += "\n" + row.text(field); };
   if (catalog == kProc) {
-    for (size_t field : {1, 2, 4, 9}) add_number(field);
-    for (size_t field : {3, 5, 6, 7, 8, 11, 12, 13}) add_text(field);
+    for (size_t field : {1UL, 2UL, 4UL, 9UL}) add_number(field);
+    for (size_t field : {3UL, 5UL, 6UL, 7UL, 8UL, 11UL, 12UL, 13UL}) add_text(field);
     out += "\n" + numbers_without_count(row.text(10), names);
     if (row.fields.size() > 14) out += "\n" + tree_without_count(row.text(14), names);
   } else if (catalog == kType) {
     out = name_without_count(row.text(1));
-    for (size_t field : {3, 4, 5}) add_text(field);
+    for (size_t field : {3UL, 4UL, 5UL}) add_text(field);
     for (size_t field = 7; field < row.fields.size(); ++field) add_number(field);
   } else {
     out = row.text(1);

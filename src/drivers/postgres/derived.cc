@@ -303,7 +303,7 @@ Status add_domains(Connection& session, const std::string& numbers, ConstrainedT
       name = fmt::format("{} of domain {} in column {}", name, printable(rows.at(row, 3)),
                          printable(rows.at(row, 0)));
       const bool known = std::any_of(table.constraints.begin(), table.constraints.end(),
-                                     [&](const Constraint& c) { return c.name == name; });
+                                     [&named = name](const Constraint& c) { return c.name == named; });
       if (!known) table.constraints.push_back({.name = name, .holds = holds});
     }
   }
