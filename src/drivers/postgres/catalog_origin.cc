@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 
+#include "base/remembered.h"
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
@@ -43,6 +42,7 @@ struct Compared {
   std::string_view catalog;
   std::string_view columns;
   std::string_view since_14 = {};  // more columns, from that version on
+  bool fixed_only = false;         // nothing is said of rows that initdb or users numbered
 };
 constexpr Compared kCompared[] = {
     {"pg_proc",
@@ -78,10 +78,10 @@ constexpr Compared kCompared[] = {
     // Which code an index of a catalog compares with, and whether it is used; what a type stands for.
     {"pg_index",
      "indexrelid, indrelid, indnatts, indnkeyatts, indisunique, indisprimary, indisexclusion, indisvalid, "
-     "indisready, indislive, indkey, indcollation, indclass, indoption"},
-    {"pg_type", "oid, typdefault, typdefaultbin"},
+     "indisready, indislive, indkey, indcollation, indclass, indoption",
+     "", true},
+    {"pg_type", "oid, typdefault, typdefaultbin", "", true},
 };
-constexpr size_t kFixedOnly = 17;  // of kCompared, from there on: nothing is said of what initdb numbered
 enum {
   kProc = 0,
   kOperator = 1,
@@ -334,6 +334,7 @@ struct CatalogReference {
   std::map<std::string, std::string> views;           // the same once it was made anew
   std::vector<std::string> privileges;                // initial_privileges.h
   std::vector<std::string> catalogs;                  // the server's own tables with fixed numbers
+  std::vector<std::string> shared_catalogs;           // those that all databases have in common
   ServersTables tables;
 };
 
@@ -513,7 +514,7 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
     YTB_TRY(streams.next([&](const Row& row) -> Status {
       if (row.number(0) < kFirstUnfixed) {
         out.rows[i][row.number(0)] = std::string(row.from(1));
-      } else if (i < kFixedOnly) {
+      } else if (!kCompared[i].fixed_only) {
         out.numberless[i].insert(numberless(i, row, names));
       }
       return {};
@@ -530,17 +531,19 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   statements.emplace_back(kViews);
   statements.push_back(list_initial_privileges());
   statements.emplace_back(
-      "SELECT relname AS ytb_catalog FROM pg_class WHERE oid < 12000 AND relkind = 'r' AND relnamespace = "
-      "11");
+      "SELECT CASE WHEN NOT relisshared THEN relname END AS ytb_catalog, CASE WHEN relisshared THEN relname "
+      "END AS ytb_shared FROM pg_class WHERE oid < 12000 AND relkind = 'r' AND relnamespace = 11");
   YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = std::move(statements)}, stop));
   out.tables = servers_tables_in(printed);
   out.original_views = views_in(printed);
   YTB_ASSIGN(out.privileges, read_initial_privileges(printed));
   out.catalogs = printed_values(printed, "ytb_catalog");
+  out.shared_catalogs = printed_values(printed, "ytb_shared");
   // A definition that is read back and made anew may be written another way: what counts is how it is then.
   YTB_ASSIGN(printed, run(spec, bin_dir, remake(out.original_views), stop));
   out.views = views_in(printed);
-  if (out.pages.types.empty() || out.pages.attributes.empty() || out.rows[kProc].empty() || out.views.empty())
+  if (out.pages.types.empty() || out.pages.attributes.empty() || out.rows[kProc].empty() ||
+      out.views.empty() || out.catalogs.empty() || out.shared_catalogs.empty())
     return Error{.code = Code::kInternal, .message = "the cluster to compare with is empty", .hint = {}};
   return out;
 }
@@ -621,7 +624,7 @@ class Comparison {
 
   // What has no fixed number.
   void judge(size_t catalog, const Row& row) {
-    if (catalog >= kFixedOnly) return;
+    if (kCompared[catalog].fixed_only) return;
     if (row.number(0) >= kFirstOfUsers) {
       judge_of_users(catalog, row);
     } else if (!reference_.numberless[catalog].contains(numberless(catalog, row, names_))) {
@@ -880,25 +883,20 @@ const std::vector<std::string>& initial_privileges(const CatalogReference& refer
 Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::InstanceSpec& spec,
                                                                   const std::string& bin_dir,
                                                                   const StopFlag* stop) {
-  static std::mutex mutex;
-  static std::map<std::string, std::shared_ptr<const CatalogReference>> known;
+  static Remembered<std::shared_ptr<const CatalogReference>> remembered;
   YTB_ASSIGN(std::string program, server_program(bin_dir));
-  struct stat info {};
-  if (::stat(program.c_str(), &info) != 0) return os::system_error("look at", program, errno);
-  const std::string key =
-      fmt::format("{} {} {}.{}", program, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
-  std::lock_guard lock(mutex);
-  if (auto found = known.find(key); found != known.end()) return found->second;
-  ports::InstanceSpec fresh = spec;
-  fresh.root = os::join_path(spec.root, "reference");
-  fresh.isolation = {.kind = model::Isolation::Kind::kNone, .reason = "nothing of production is in it"};
-  YTB_TRY(os::remove_tree(fresh.root));  // of a killed run
-  Status made = make_cluster(fresh, bin_dir, stop);
-  Result<CatalogReference> read =
-      made.ok() ? read_reference(fresh, bin_dir, stop) : Result<CatalogReference>(made.error());
-  YTB_TRY(os::remove_tree(fresh.root));
-  if (!read.ok()) return std::move(read).error();
-  return known[key] = std::make_shared<const CatalogReference>(std::move(read).value());
+  return remembered.get(os::identity_of(program), [&]() -> Result<std::shared_ptr<const CatalogReference>> {
+    ports::InstanceSpec fresh = spec;
+    fresh.root = os::join_path(spec.root, "reference");
+    fresh.isolation = {.kind = model::Isolation::Kind::kNone, .reason = "nothing of production is in it"};
+    YTB_TRY(os::remove_tree(fresh.root));  // of a killed run
+    Status made = make_cluster(fresh, bin_dir, stop);
+    Result<CatalogReference> read =
+        made.ok() ? read_reference(fresh, bin_dir, stop) : Result<CatalogReference>(made.error());
+    YTB_TRY(os::remove_tree(fresh.root));
+    if (!read.ok()) return std::move(read).error();
+    return std::make_shared<const CatalogReference>(std::move(read).value());
+  });
 }
 
 Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
@@ -934,13 +932,14 @@ Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& 
                                                      const CatalogReference& reference,
                                                      const std::vector<std::string>& databases,
                                                      ports::Progress& progress, const StopFlag* stop) {
-  std::vector<std::string> reindex;
-  for (const std::string& catalog : reference.catalogs)
-    reindex.push_back("REINDEX TABLE pg_catalog." + catalog);
   std::vector<std::string> restored;
+  std::vector<std::string> due = reference.shared_catalogs;  // once, with the first database's own
   for (const std::string& database : databases) {
     progress.update({.stage = "views", .item = database});
-    YTB_TRY(run_without_indexes(spec, bin_dir, database, reindex, stop));
+    due.insert(due.end(), reference.catalogs.begin(), reference.catalogs.end());
+    for (std::string& catalog : due) catalog = "REINDEX TABLE pg_catalog." + catalog;
+    YTB_TRY(run_without_indexes(spec, bin_dir, database, std::move(due), stop));
+    due.clear();
     YTB_ASSIGN(std::vector<std::string> lines, restore_own(spec, bin_dir, database, reference, stop));
     restored.insert(restored.end(), lines.begin(), lines.end());
   }
