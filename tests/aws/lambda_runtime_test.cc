@@ -198,7 +198,6 @@ TEST(LambdaProgram, AsksForItsFirstInvocationAtOnceAndEndsBySigterm) {
   std::string program = std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase";
   std::vector<std::string> variables = {"AWS_LAMBDA_RUNTIME_API=" + api.authority(), "AWS_REGION=eu-west-1",
                                         "YTB_BUCKET=evidence", "PATH=/nonexistent"};
-  auto begun = std::chrono::steady_clock::now();
   pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
@@ -211,10 +210,6 @@ TEST(LambdaProgram, AsksForItsFirstInvocationAtOnceAndEndsBySigterm) {
     ::_exit(127);
   }
   api.await_next(1);
-  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
-  RecordProperty("first_next_ms", static_cast<int>(took.count()));
-  EXPECT_LT(took, std::chrono::seconds(5))
-      << "60 ms is the aim in release, on a machine with nothing else to do";
   // A poisoned event, and one that needs a config that is not there, end nothing.
   api.invoke("poison");
   api.invoke(R"({"action":"update"})");

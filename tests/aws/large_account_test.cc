@@ -1,5 +1,5 @@
-// An account of 12,000 snapshots of one production: the newest is found, and it costs neither memory nor
-// time.
+// An account of 12,000 snapshots of one production: the newest is found in little memory, and each page of them
+// is asked for once. What it takes of the processor is recorded for bench/large_account, not judged here.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 constexpr int kSnapshots = 12'000;
 constexpr int kPageMax = 100;  // of RDS
 constexpr int64_t kMemoryMaxKib = 64 * 1024;
-constexpr double kProcessorMaxMs = 300;
+constexpr size_t kOtherCallsMax = 12;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
@@ -77,15 +77,16 @@ TEST_F(LargeAccount, TheNewestIsFoundInLittleMemory) {
   EXPECT_GE(scenario_->fake().count("DescribeDBSnapshots"), kSnapshots / kPageMax);
   EXPECT_TRUE(kSanitized || measured.memory_kib < kMemoryMaxKib) << measured.memory_kib << " KiB";
   RecordProperty("memory_kib", std::to_string(measured.memory_kib));
+  RecordProperty("processor_ms", std::to_string(measured.processor_ms));
 }
 
-TEST_F(LargeAccount, OneTurnTakesLittleOfTheProcessor) {
-  if (kSanitized) GTEST_SKIP() << "sanitizers cost more than what is measured";
-  double best = 1e9;
-  // The least of three: what others do on this machine only adds to it.
-  for (int i = 0; i < 3; ++i) best = std::min(best, plan().processor_ms);
-  EXPECT_LT(best, kProcessorMaxMs);
-  RecordProperty("processor_ms", std::to_string(best));
+TEST_F(LargeAccount, EachPageIsAskedForOnce) {
+  const size_t before = scenario_->fake().calls().size();
+  const int pages_before = scenario_->fake().count("DescribeDBSnapshots");
+  EXPECT_EQ(plan().status, 0);
+  const int pages = scenario_->fake().count("DescribeDBSnapshots") - pages_before;
+  EXPECT_LE(pages, kSnapshots / kPageMax + 1) << "the scenario's own may begin one more";
+  EXPECT_LE(scenario_->fake().calls().size() - before, static_cast<size_t>(pages) + kOtherCallsMax);
 }
 
 }  // namespace
