@@ -1,5 +1,6 @@
-// An account of 12,000 snapshots of one production: the newest is found in little memory, and each page of them
-// is asked for once. What it takes of the processor is recorded for bench/large_account, not judged here.
+// An account of 12,000 snapshots of one production: the newest is found in little memory, and each page of
+// them is asked for once. What it takes of the processor is recorded for bench/large_account, not judged
+// here.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
