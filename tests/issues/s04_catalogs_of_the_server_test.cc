@@ -213,6 +213,17 @@ TEST_F(S04Catalogs, WhatAPreparedTransactionHasLooked) {
   EXPECT_THAT(scenario_.proof(), HasSubstr("1 prepared transactions rolled back in database shop"));
 }
 
+// The count outlives a run that is killed after the rollback and before the catalogs are ours to write.
+TEST_F(S04Catalogs, WhatWasRolledBackIsToldAfterAKill) {
+  plant(R"sql(BEGIN; CREATE TABLE public.pending (a int); PREPARE TRANSACTION 'first';
+    BEGIN; CREATE TABLE public.waiting (a int); PREPARE TRANSACTION 'second';
+    INSERT INTO pg_shseclabel VALUES (10, 1260, 'yesterdaytabase: prepared in shop', '7'))sql");
+  scenario_.take_snapshot("monday");
+  EXPECT_EQ(scenario_.crashing_ytb("stage:roles", {"refresh"}).status, 128 + 9);
+  scenario_.refresh();
+  EXPECT_THAT(scenario_.proof(), HasSubstr("2 prepared transactions rolled back in database shop"));
+}
+
 // What was granted beyond initdb's grants is measured against a catalog that production could write.
 TEST_F(S04Catalogs, WhatInitdbGrantedIsNotProductionsToSay) {
   plant(R"sql(

@@ -172,6 +172,11 @@ Result<std::string> admin_verifier(const ports::InstanceSpec& spec) {
   return scram_verifier(password, random_key(kSaltBytes).reveal(), 1);
 }
 
+// "6d79 2": in the database "my" there were two prepared transactions.
+std::string prepared_file(const ports::InstanceSpec& spec) {
+  return os::join_path(spec.root, "prepared.transactions");
+}
+
 // What hand-over has to know first; bytes as hex. Half-dropped databases (datconnlimit = -2) admit nobody and
 // are dropped by defuse.
 constexpr const char* kListDatabases =
@@ -299,6 +304,23 @@ Status recover_only(const ports::InstanceSpec& spec, const std::string& bin_dir,
   return done.ok() ? Status() : Status(std::move(done).error());
 }
 
+// Statements that record in the copy how many prepared transactions were rolled back.
+Result<std::vector<std::string>> prepared_labels(const ports::InstanceSpec& spec) {
+  constexpr size_t kBytesMax = 64UL << 20;
+  std::vector<std::string> out;
+  if (!os::exists(prepared_file(spec))) return out;
+  YTB_ASSIGN(std::string lines, os::read_file(prepared_file(spec), kBytesMax));
+  for (const std::string& line : split(lines, '\n')) {
+    const std::vector<std::string> words = split(line, ' ');
+    if (words.size() != 2) continue;
+    out.push_back(
+        fmt::format("INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' "
+                    "|| datname, '{}' FROM pg_database WHERE encode(namesend(datname), 'hex') = '{}'",
+                    kLabelPrepared, words[1], words[0]));
+  }
+  return out;
+}
+
 // One run of single-user mode after the other, and a stop between any two of them.
 class HandOver {
  public:
@@ -308,7 +330,8 @@ class HandOver {
       : spec_(spec), bin_dir_(bin_dir), privileges_(privileges), progress_(progress), stop_(stop) {}
 
   // What a prepared transaction locks, catalogs, a role or our labels above all, nobody else could update:
-  // all of them go before anything is written.
+  // all of them go before anything is written. How many there were is written down first, beside the data
+  // folder: production's own labels are still there.
   Status roll_back_prepared() {
     YTB_ASSIGN(std::string seen, run_in("", {kListPrepared}, "SELECT 0 AS ytb", true));
     std::map<std::string, std::vector<std::string>> gids;
@@ -316,7 +339,11 @@ class HandOver {
     std::vector<std::string> names = printed_bytes(seen, "ytb_gid");
     for (size_t i = 0; i < std::min(databases.size(), names.size()); ++i)
       gids[databases[i]].push_back(names[i]);
-    labels_.clear();
+    if (!gids.empty() && !os::exists(prepared_file(spec_))) {  // there: a run that was cut off saw them all
+      std::string lines;
+      for (const auto& [database, of] : gids) lines += fmt::format("{} {}\n", to_hex(database), of.size());
+      YTB_TRY(os::write_file(prepared_file(spec_), lines));
+    }
     for (const auto& [database, of] : gids) {
       std::vector<std::string> statements;
       for (const std::string& gid : of) {
@@ -326,11 +353,6 @@ class HandOver {
                      "SELECT count(*) AS ytb FROM pg_prepared_xact() p JOIN pg_database d ON d.oid = p.dbid "
                      "WHERE d.datname = current_database()",
                      true));
-      labels_.push_back(
-          fmt::format("INSERT INTO pg_shseclabel (objoid, classoid, provider, label) SELECT 10, 1260, '{}' "
-                      "|| datname, '{}' "
-                      "FROM pg_database WHERE encode(namesend(datname), 'hex') = '{}'",
-                      kLabelPrepared, of.size(), to_hex(database)));
     }
     return {};
   }
@@ -340,7 +362,8 @@ class HandOver {
     YTB_ASSIGN(std::string seen, run_in("", {kListDatabases}));
     YTB_ASSIGN(std::string verifier, admin_verifier(spec_));
     std::vector<std::string> statements = hand_over_role(spec_.admin_role, spec_.engine_major);
-    for (const std::string& label : labels_) statements.push_back(label);  // when production's are gone
+    YTB_ASSIGN(std::vector<std::string> labels, prepared_labels(spec_));
+    for (std::string& label : labels) statements.push_back(std::move(label));  // when production's are gone
     for (std::string& statement : shut_statements(verifier, spec_.engine_major))
       statements.push_back(std::move(statement));
     statements.push_back(
@@ -377,7 +400,6 @@ class HandOver {
   const ports::InstanceSpec& spec_;
   const std::string& bin_dir_;
   const std::vector<std::string>& privileges_;
-  std::vector<std::string> labels_{};  // statements that record what was rolled back
   ports::Progress& progress_;
   const StopFlag& stop_;
 };
@@ -475,6 +497,7 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
              restore_servers_own(spec, bin_dir, *reference, databases, progress, &stop));
   for (const std::string& line : restored) progress.note(line);
   YTB_TRY(hand_over.run());
+  YTB_TRY(os::remove_file(prepared_file(spec)));
   return check_links(spec.root);
 }
 
