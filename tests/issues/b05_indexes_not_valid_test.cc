@@ -28,9 +28,9 @@ class B05Indexes : public ::testing::Test {
       CREATE INDEX half_plan ON plans (id);
       ALTER TABLE plans DROP COLUMN gone;)sql");
   }
-  void refresh_as(const std::string& sql) {
+  void refresh_as(const std::string& sql, const std::string& judged = "") {
     scenario_.production().run("shop", sql);
-    scenario_.write_policy("    public.users: {id: keep, email: email}\n    public.plans: keep\n");
+    scenario_.write_policy("    public.users: {id: keep, email: email}\n    public.plans: keep\n" + judged);
     scenario_.accept();
     scenario_.take_snapshot("monday");
     scenario_.refresh();
@@ -84,6 +84,23 @@ TEST_F(B05Indexes, OneThatNeverWasUnique) {
     UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'never_unique'::regclass)sql");
   EXPECT_EQ(state_of("never_unique"), "ttf");
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM plans"), "52");
+}
+
+// The same where a column that runs code has the table written anew, once when it is emptied and again when
+// it is computed.
+TEST_F(B05Indexes, OneThatNeverWasUniqueBesideAComputedColumn) {
+  refresh_as(R"sql(
+    CREATE TABLE cards (id int, n int, email text GENERATED ALWAYS AS (email_of(id)) STORED);
+    INSERT INTO cards SELECT g, 1 FROM generate_series(1, 20) g;
+    CREATE INDEX same ON cards (n);
+    CREATE INDEX unready ON cards (id);
+    UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'same'::regclass;
+    UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid = 'unready'::regclass)sql",
+             "    public.cards: keep\n");
+  EXPECT_EQ(state_of("same"), "ttf");
+  EXPECT_EQ(state_of("unready"), "tff");
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM cards WHERE n = 1 AND email NOT LIKE '%real.test'"),
+            "20");
 }
 
 // The same of an index that runs code.

@@ -229,24 +229,15 @@ Status analyze(Connection& session, int64_t relation) {
   return with_path(session, "ANALYZE " + name);
 }
 
-namespace {
-
-// By VACUUM FULL, which builds indexes that are not valid in production, too, and marks them valid.
 Status write_anew(Connection& session, int64_t table) {
   YTB_ASSIGN(std::string name, name_of_relation(session, table));
-  YTB_ASSIGN(Rows indexes,
-             session.query("SELECT indexrelid, indisvalid, indisready FROM pg_index WHERE indrelid = $1::oid "
-                           "AND indislive AND NOT (indisvalid AND indisready)",
-                           {std::to_string(table)}));
+  const bool master = session.kind() == SessionKind::kMaster;  // who writes no catalogs
+  if (!master) YTB_TRY(keep_index_marks(session, table));
   YTB_TRY(with_path(session, "VACUUM (FULL) " + name));
-  if (session.kind() == SessionKind::kMaster) return {};  // the catalog is not ours to write
-  for (int row = 0; row < indexes.count(); ++row) {
-    YTB_TRY(session.execute(
-        fmt::format("UPDATE pg_index SET indisvalid = {}, indisready = {} WHERE indexrelid = {}",
-                    indexes.truth(row, 1), indexes.truth(row, 2), indexes.at(row, 0))));
-  }
-  return {};
+  return master ? Status() : restore_index_marks(session, table);
 }
+
+namespace {
 
 struct Reformed {
   int64_t table = 0;

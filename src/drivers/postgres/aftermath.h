@@ -30,6 +30,9 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
 // Which relations ANALYZE is to go over for these tables, ancestors last.
 Result<Aftermath> plan_analysis(Connection& session, const std::vector<int64_t>& touched);
 Status analyze(Connection& session, int64_t relation);
+// A table with its indexes, by VACUUM FULL, which does not look whether what is unique is so. Indexes that
+// are not valid in production stay that, whenever it is cut off (in a local copy, after suspend_code()).
+Status write_anew(Connection& session, int64_t table);
 // Kept tables with dropped columns are written anew: the bytes of those columns were judged by nobody.
 Status rewrite_dropped_columns(Connection& session, const std::vector<int64_t>& kept);
 // Values of composite types from which attributes were dropped keep those attributes' bytes, whatever column,

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "drivers/postgres/aftermath.h"
 #include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/suspension.h"
@@ -97,7 +98,7 @@ Status finish_table(Connection& session, const Computing& work, size_t rounds) {
   });
   YTB_TRY(std::move(resumed));
   if (!work.any) return {};
-  return session.execute("VACUUM (FULL) " + session.qualified(table.schema, table.name));
+  return write_anew(session, table.oid);
 }
 
 }  // namespace
@@ -121,7 +122,7 @@ Result<std::vector<int64_t>> forget_computed_columns(Connection& session,
       return resume_table(session, table.oid);
     });
     YTB_TRY(std::move(done));
-    YTB_TRY(session.execute("VACUUM (FULL) " + name));
+    YTB_TRY(write_anew(session, table.oid));
   }
   return kept;
 }

@@ -16,11 +16,13 @@
 #include <thread>
 
 #include "base/text.h"
+#include "drivers/postgres/aftermath.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine_testing.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/spool.h"
+#include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
 
 namespace ytb::postgres {
@@ -557,6 +559,40 @@ TEST_F(EngineTest, a_store_without_tables_excuses_no_invalid_index) {
   EXPECT_THAT(*invalid_indexes(*session, touched), ::testing::ElementsAre("public.t_pkey is not valid"));
   must(ensure_progress(*session));
   EXPECT_THAT(*invalid_indexes(*session, touched), ::testing::ElementsAre("public.t_pkey is not valid"));
+}
+
+// As after a run that was killed right after VACUUM FULL, which marks indexes valid, but what is unique.
+TEST_F(EngineTest, indexes_that_are_not_valid_stay_so_after_a_kill) {
+  make_production();
+  production_->run("postgres", R"sql(
+    CREATE TABLE t (id int, n int);
+    INSERT INTO t VALUES (1, 1), (2, 1);
+    CREATE INDEX never_unique ON t (n);
+    CREATE INDEX fine ON t (id);
+    CREATE INDEX half ON t (id, n);
+    UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid = 'half'::regclass;
+    UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'never_unique'::regclass)sql");
+  restore();
+  auto session = Connection::open(target_, "postgres", SessionKind::kCopy);
+  ASSERT_TRUE(session.ok()) << to_string(session.error());
+  must(ensure_progress(*session));
+  must(suspend_code(*session));
+  const int64_t table = std::stoll(*session->value("SELECT 'public.t'::regclass::oid"));
+  const char* valid =
+      "SELECT string_agg(concat(indexrelid::regclass, ' ', indisvalid), ' ' ORDER BY indexrelid) FROM "
+      "pg_index WHERE "
+      "indrelid = 'public.t'::regclass";
+  const std::string before = *session->value(valid);
+  ASSERT_EQ(before, "public.never_unique f public.fine t public.half f");
+  must(keep_index_marks(*session, table));
+  must(session->execute("VACUUM (FULL) public.t"));
+  ASSERT_NE(*session->value(valid), before);
+  EXPECT_THAT(
+      *still_suspended(*session),
+      ::testing::UnorderedElementsAre("marks of index public.never_unique", "marks of index public.half"));
+  must(write_anew(*session, table));
+  EXPECT_EQ(*session->value(valid), before);
+  EXPECT_TRUE(still_suspended(*session)->empty());
 }
 
 TEST_F(EngineTest, other_encodings_and_values_that_do_not_fit_are_told_without_the_value) {

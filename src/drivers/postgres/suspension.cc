@@ -28,6 +28,7 @@ Status create_tables(Connection& session) {
     CREATE TABLE @generated (relation oid, number int2, kind "char", not_null bool NOT NULL,
                              PRIMARY KEY (relation, number));
     CREATE TABLE @indexes (index oid PRIMARY KEY, valid bool NOT NULL, ready bool NOT NULL);
+    CREATE TABLE @marks (index oid PRIMARY KEY, valid bool NOT NULL, ready bool NOT NULL);
     CREATE TABLE @statistics (object oid PRIMARY KEY, relation oid NOT NULL);
     CREATE TABLE @constraints (object oid PRIMARY KEY, type oid NOT NULL, instead oid NOT NULL);
     CREATE TABLE @domains (type oid PRIMARY KEY, not_null bool NOT NULL, stored pg_node_tree, written text);
@@ -201,6 +202,21 @@ Status drop_unusable_index(Connection& session, const SuspendedIndex& index) {
   });
 }
 
+Status keep_index_marks(Connection& session, int64_t table) {
+  return session.execute(in_progress(fmt::format(R"sql(
+    INSERT INTO @marks SELECT indexrelid, indisvalid, indisready FROM pg_catalog.pg_index
+      WHERE indrelid = {} AND indislive AND NOT (indisvalid AND indisready) ON CONFLICT DO NOTHING)sql",
+                                                 table)));
+}
+
+Status restore_index_marks(Connection& session, int64_t table) {
+  return session.execute(in_progress(fmt::format(R"sql(
+    UPDATE pg_catalog.pg_index i SET indisvalid = m.valid, indisready = m.ready
+      FROM @marks m WHERE i.indexrelid = m.index AND i.indrelid = {0};
+    DELETE FROM @marks WHERE index IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = {0}))sql",
+                                                 table)));
+}
+
 Status resume_definitions(Connection& session) {
   return session.execute(in_progress(R"sql(
     UPDATE pg_catalog.pg_statistic_ext s SET stxrelid = o.relation FROM @statistics o WHERE s.oid = o.object;
@@ -240,6 +256,7 @@ Wrong still_suspended(Connection& session) {
   YTB_ASSIGN(Rows rows, session.query(in_progress(R"sql(
     SELECT 'a computed column of ' || relation::regclass FROM @generated
     UNION ALL SELECT 'index ' || index::regclass FROM @indexes
+    UNION ALL SELECT 'marks of index ' || index::regclass FROM @marks
     UNION ALL SELECT 'a statistics object of ' || relation::regclass FROM @statistics
     UNION ALL SELECT 'constraints of domain ' || type::regtype FROM @constraints
     UNION ALL SELECT 'domain ' || type::regtype FROM @domains

@@ -58,6 +58,11 @@ Status resume_index(Connection& session, int64_t index);
 // One that production cannot use, either: to build it would fail as it did there. Recorded.
 Status drop_unusable_index(Connection& session, const SuspendedIndex& index);
 
+// VACUUM FULL marks indexes of a table valid, but unique ones: which were not is recorded before it, once,
+// and said again after it.
+Status keep_index_marks(Connection& session, int64_t table);
+Status restore_index_marks(Connection& session, int64_t table);
+
 // Domains and statistics objects. Nothing raw may be left by now.
 Status resume_definitions(Connection& session);
 
