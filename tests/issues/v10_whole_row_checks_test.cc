@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "integration/scenario.h"
 
 namespace ytb::testing {
@@ -13,6 +15,7 @@ struct Case {
   const char* name;
   const char* sql;
   const char* says;
+  friend void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 };
 
 class V10 : public ::testing::TestWithParam<Case> {};
@@ -56,7 +59,28 @@ INSTANTIATE_TEST_SUITE_P(
             "WHERE "
             "domain = split_part(v, ''@'', 2))'; CREATE TABLE t (id int, email text CONSTRAINT known CHECK "
             "(known(email)), pad text);",
-            "40000 masked rows of public.t violate CHECK constraint known in database shop"}),
+            "40000 masked rows of public.t violate CHECK constraint known in database shop"},
+        // A domain that a CHECK only casts to, and what compares rows: no node of the tree names a function.
+        Case{
+            "CastToADomain",
+            "CREATE TABLE allowed (domain text); INSERT INTO allowed VALUES ('person.test'); CREATE FUNCTION "
+            "open() RETURNS bool STABLE LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.allowed WHERE "
+            "domain = ''person.test'')'; CREATE DOMAIN known AS int CHECK (VALUE > 0 AND open()); CREATE "
+            "TABLE t (id int CONSTRAINT cast_of CHECK (id::known > 0), email text, pad text);",
+            "masked rows of public.t violate CHECK constraint cast_of in database shop"},
+        Case{
+            "RowsCompared",
+            "CREATE TABLE allowed (domain text); INSERT INTO allowed VALUES ('person.test'); CREATE TYPE one "
+            "AS (n int); CREATE FUNCTION cmp(one, one) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT CASE "
+            "WHEN "
+            "EXISTS (SELECT FROM public.allowed WHERE domain = ''person.test'') THEN 1 ELSE -1 END'; CREATE "
+            "FUNCTION gt(one, one) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT cmp($1, $2) > 0'; CREATE "
+            "OPERATOR >>> (LEFTARG = one, RIGHTARG = one, FUNCTION = gt); CREATE OPERATOR CLASS one_ops "
+            "DEFAULT FOR TYPE one USING btree AS OPERATOR 5 >>>, FUNCTION 1 cmp(one, one); CREATE TABLE t "
+            "(id "
+            "int, email text, pad text, CONSTRAINT rows_of CHECK (ROW(ROW(id)::one, ROW(1)::one) "
+            "OPERATOR(public.>>>) ROW(ROW(0)::one, ROW(0)::one)));",
+            "40000 masked rows of public.t violate CHECK constraint rows_of in database shop"}),
     [](const auto& one) { return std::string(one.param.name); });
 
 constexpr std::string_view kHidden = R"sql(

@@ -25,9 +25,7 @@ constexpr std::string_view kCoded = R"sql(
       UNION ALL SELECT 'i', i.indexrelid, 0, t.tree::text FROM pg_catalog.pg_index i
         CROSS JOIN LATERAL (VALUES (i.indexprs), (i.indpred)) AS t (tree)
         WHERE t.tree IS NOT NULL AND i.indexrelid >= 16384
-      @statistics
-      UNION ALL SELECT 'p', partrelid, 0, partexprs::text FROM pg_catalog.pg_partitioned_table
-        WHERE partexprs IS NOT NULL),
+      @statistics),
     edges (classid, objid, refclassid, refobjid) AS (
       SELECT 'pg_catalog.pg_operator'::regclass, o.oid, 'pg_catalog.pg_proc'::regclass, f.oid
         FROM pg_catalog.pg_operator o
