@@ -1,10 +1,8 @@
 #include "drivers/postgres/catalog_origin.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,11 +10,12 @@
 
 #include "base/remembered.h"
 #include "base/text.h"
-#include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
-#include "drivers/postgres/heap_page.h"
+#include "drivers/postgres/catalog_numbers.h"
+#include "drivers/postgres/catalog_pages.h"
+#include "drivers/postgres/catalog_streams.h"
 #include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/server_files.h"
 #include "drivers/postgres/single_user.h"
@@ -25,8 +24,6 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr uint32_t kFirstUnfixed = 12000;  // transam.h, FirstUnpinnedObjectId (13: FirstBootstrapObjectId)
-constexpr uint32_t kFirstOfUsers = 16384;  // FirstNormalObjectId
 constexpr uint32_t kPgCatalog = 11;
 constexpr uint32_t kInternal = 12;  // pg_language
 constexpr uint32_t kC = 13;
@@ -146,183 +143,6 @@ std::vector<std::string> copy_statements(int major) {
   return out;
 }
 
-// ------------------------------------------------------------------------------------- binary COPY, read
-
-uint32_t big_endian(std::string_view bytes) {
-  uint32_t value = 0;
-  for (char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
-  return value;
-}
-
-struct Row {
-  std::string_view bytes;  // all fields with their lengths
-  std::vector<std::optional<std::string_view>> fields;
-  [[nodiscard]] uint32_t number(size_t field) const { return fields[field] ? big_endian(*fields[field]) : 0; }
-  [[nodiscard]] std::string text(size_t field) const {
-    return fields[field] ? std::string(*fields[field]) : std::string();
-  }
-  // From field `first` on.
-  [[nodiscard]] std::string_view from(size_t first) const {
-    size_t skipped = 0;
-    for (size_t i = 0; i < first; ++i) skipped += 4 + (fields[i] ? fields[i]->size() : 0);
-    return bytes.substr(skipped);
-  }
-};
-
-// The streams that single-user mode prints between its prompts, one after the other: manual, COPY, "Binary
-// Format".
-class Streams {
- public:
-  explicit Streams(std::string_view output) : left_(output) {}
-
-  Status next(const std::function<Status(const Row&)>& on_row) {
-    constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
-    constexpr size_t kHeaderBytes = 19;
-    const size_t at = left_.find(kSignature);
-    if (at == std::string_view::npos || left_.size() - at < kHeaderBytes) return cut();
-    left_.remove_prefix(at + kHeaderBytes);
-    Row row;
-    for (;;) {  // bounded by the output
-      if (left_.size() < 2) return cut();
-      const auto count = static_cast<uint16_t>(big_endian(left_.substr(0, 2)));
-      left_.remove_prefix(2);
-      if (count == 0xffff) return {};
-      const std::string_view start = left_;
-      row.fields.clear();
-      for (int i = 0; i < count; ++i) {
-        if (left_.size() < 4) return cut();
-        const uint32_t length = big_endian(left_.substr(0, 4));
-        left_.remove_prefix(4);
-        row.fields.emplace_back();
-        if (length == 0xffffffff) continue;
-        if (length > left_.size()) return cut();
-        row.fields.back() = left_.substr(0, length);
-        left_.remove_prefix(length);
-      }
-      row.bytes = start.substr(0, start.size() - left_.size());
-      if (row.fields.empty() || !row.fields[0] || row.fields[0]->size() != 4) return cut();
-      YTB_TRY(on_row(row));
-    }
-  }
-
- private:
-  static Error cut() {
-    return {.code = Code::kCorrupt,
-            .message = "the server did not print its catalogs to their end",
-            .hint = "the snapshot may be damaged: see pg_amcheck in production"};
-  }
-  std::string_view left_;
-};
-
-// ----------------------------------------------------------------- pg_type and pg_attribute, by their pages
-
-// Until these are known, not even COPY is harmless: it calls what pg_type names, for the types that
-// pg_attribute names.
-constexpr uint32_t kPgType = 1247;
-constexpr uint32_t kPgAttribute = 1249;
-
-// pg_filenode.map (relmapper.c): magic, count, pairs of relation and file.
-Result<std::string> file_of(const std::string& folder, uint32_t relation) {
-  constexpr size_t kMapBytesMax = 1 << 12;
-  YTB_ASSIGN(std::string map, os::read_file(os::join_path(folder, "pg_filenode.map"), kMapBytesMax));
-  auto number = [&](size_t at) {
-    uint32_t value = 0;
-    if (at + sizeof value <= map.size()) std::memcpy(&value, map.data() + at, sizeof value);
-    return value;
-  };
-  for (size_t i = 0; i < number(4); ++i) {
-    if (8 + i * 8 + 8 > map.size()) break;
-    if (number(8 + i * 8) == relation) return os::join_path(folder, std::to_string(number(8 + i * 8 + 4)));
-  }
-  return Error{
-      .code = Code::kCorrupt, .message = folder + " does not say where its catalogs lie", .hint = {}};
-}
-
-// pg_type.h: oid 4, typname 64, namespace 4, owner 4, len 2, six of one byte, then numbers: relid,
-// [subscript from 14 on,] elem, array, input, output, receive, send.
-size_t type_bytes(int major) { return 84 + 4 * (major >= 14 ? 8 : 7); }
-
-// pg_attribute.h: relation 4, attname 64, type 4, [attstattarget 4, up to 15,] attlen 2, attnum 2.
-constexpr size_t kTargetAt = 72;
-size_t attribute_bytes(int major) { return major >= 16 ? 76 : 80; }
-
-// The first `bytes` of every row that begins with a number below kFirstUnfixed.
-Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes) {
-  std::set<std::string> rows;
-  constexpr size_t kTupleHeaderAt = 22;     // t_hoff
-  for (uint64_t segment = 0;; ++segment) {  // bounded by the files that are there
-    const std::string name = segment == 0 ? path : fmt::format("{}.{}", path, segment);
-    os::Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.valid() && errno == ENOENT && segment > 0) return rows;
-    if (!file.valid()) return os::system_error("open", name, errno);
-    std::string page(kPageBytes, '\0');
-    for (uint64_t at = 0;; at += kPageBytes) {
-      YTB_ASSIGN(size_t have, os::read_at(file, page, at, name));
-      if (have < kPageBytes) break;
-      std::optional<PageView> view = PageView::open(page);
-      for (size_t item = 0; view && item < view->items(); ++item) {
-        auto tuple = view->tuple(item);
-        if (!tuple || tuple->size() <= kTupleHeaderAt) continue;
-        const auto header = static_cast<unsigned char>((*tuple)[kTupleHeaderAt]);
-        if (tuple->size() < header + bytes || view->seen(*tuple) == Seen::kDead) continue;
-        const std::string_view data = tuple->substr(header);
-        uint32_t number = 0;
-        std::memcpy(&number, data.data(), sizeof number);
-        if (number < kFirstUnfixed) rows.insert(std::string(data.substr(0, bytes)));
-      }
-    }
-  }
-}
-
-struct FixedRows {
-  std::set<std::string> types;
-  std::set<std::string> attributes;
-};
-
-Result<FixedRows> read_pages_of(const std::string& folder, int major) {
-  FixedRows out;
-  YTB_ASSIGN(std::string types, file_of(folder, kPgType));
-  YTB_ASSIGN(std::string attributes, file_of(folder, kPgAttribute));
-  YTB_ASSIGN(std::set<std::string> rows, read_fixed(types, type_bytes(major)));
-  for (const std::string& row : rows) {
-    std::string ownerless = row;  // whose it is is production's to choose
-    std::memset(ownerless.data() + 72, 0, 4);
-    out.types.insert(std::move(ownerless));
-  }
-  YTB_ASSIGN(rows, read_fixed(attributes, attribute_bytes(major)));
-  for (std::string row : rows) {
-    if (major < 16) std::memset(row.data() + kTargetAt, 0, 4);  // production's to choose
-    out.attributes.insert(std::move(row));
-  }
-  return out;
-}
-
-Status add_databases_in(const std::string& folder, std::vector<std::string>& out) {
-  constexpr size_t kEntriesMax = 1'000'000;
-  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(folder, kEntriesMax));
-  for (const os::FileInfo& entry : entries) {
-    const std::string inside = os::join_path(folder, entry.name);
-    if (os::exists(os::join_path(inside, "pg_filenode.map"))) out.push_back(inside);
-  }
-  return {};
-}
-
-// In the data folder, and in tablespaces: pg_tblspc/NUMBER/PG_15_…/DATABASE.
-Result<std::vector<std::string>> database_folders(const std::string& data) {
-  std::vector<std::string> out;
-  YTB_TRY(add_databases_in(os::join_path(data, "base"), out));
-  const std::string spaces = os::join_path(data, "pg_tblspc");
-  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(spaces, 100'000));
-  for (const os::FileInfo& entry : entries) {
-    YTB_ASSIGN(std::string space, os::real_path(os::join_path(spaces, entry.name)));
-    YTB_ASSIGN(std::vector<os::FileInfo> versions, os::list_folder(space, 1000));
-    for (const os::FileInfo& version : versions) {
-      if (version.name.starts_with("PG_")) YTB_TRY(add_databases_in(os::join_path(space, version.name), out));
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 struct CatalogReference {
@@ -358,79 +178,19 @@ std::map<std::string, std::string> views_in(std::string_view output) {
   return out;
 }
 
-bool is_numbered_by_initdb(uint32_t number) { return number >= kFirstUnfixed && number < kFirstOfUsers; }
-
-// Names of functions that initdb numbered.
-using Names = std::map<uint32_t, std::string>;
-
 Result<Names> names_of_functions(std::string_view printed) {
   static_assert(kProc == 0);
   Names names;
-  Streams streams(printed);
-  YTB_TRY(streams.next([&](const Row& row) -> Status {
+  CatalogStreams streams(printed);
+  YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
     if (is_numbered_by_initdb(row.number(0))) names[row.number(0)] = row.text(3);
     return {};
   }));
   return names;
 }
 
-// A number as it is, but what initdb counts: a function's name, and nothing of anything else.
-std::string without_count(uint32_t number, const Names& names) {
-  if (!is_numbered_by_initdb(number)) return std::to_string(number);
-  auto found = names.find(number);
-  return found == names.end() ? "#" : "#" + found->second;
-}
-
-// A stored tree (pg_node_tree), less where its parts stood in a text.
-std::string tree_without_count(std::string_view tree, const Names& names) {
-  constexpr std::string_view kPlaces[] = {":location ", ":stmt_location ", ":stmt_len "};
-  constexpr size_t kDigitsMax = 9;
-  auto is_digit = [&](size_t at) { return at < tree.size() && tree[at] >= '0' && tree[at] <= '9'; };
-  std::string out;
-  for (size_t i = 0; i < tree.size();) {
-    bool place = false;
-    for (std::string_view of : kPlaces)
-      place = place || (i >= of.size() && tree.substr(i - of.size(), of.size()) == of);
-    if (place && tree[i] == '-') ++i;
-    size_t end = i;
-    while (is_digit(end)) ++end;
-    if (end == i) {
-      out += tree[i++];
-      continue;
-    }
-    const std::string_view digits = tree.substr(i, end - i);
-    if (!place) {
-      out += digits.size() > kDigitsMax
-                 ? std::string(digits)
-                 : without_count(static_cast<uint32_t>(std::stoul(std::string(digits))), names);
-    }
-    i = end;
-  }
-  return out;
-}
-
-// The elements of an oidvector, sent in binary (array_send): dimensions, flags, type, and for each dimension
-// its length and lower bound; then length and value.
-std::string numbers_without_count(std::string_view vector, const Names& names) {
-  constexpr size_t kHeaderBytes = 20;
-  std::string out;
-  for (size_t at = kHeaderBytes; at + 8 <= vector.size(); at += 8)
-    out += without_count(big_endian(vector.substr(at + 4, 4)), names) + " ";
-  return out;
-}
-
-// TOAST tables had types up to 13, under the number of the table.
-std::string name_without_count(std::string name) {
-  constexpr std::string_view kToast = "pg_toast_";
-  const size_t at = name.find(kToast);
-  if (at == std::string::npos ||
-      name.find_first_not_of("0123456789", at + kToast.size()) != std::string::npos)
-    return name;
-  return name.substr(0, at + kToast.size()) + "#";
-}
-
 // What a row that initdb numbered holds, less the numbers that it counted.
-std::string numberless(size_t catalog, const Row& row, const Names& names) {
+std::string numberless(size_t catalog, const CatalogRow& row, const Names& names) {
   std::string out;
   auto add_number = [&](size_t field) { out += "\n" + without_count(row.number(field), names); };
   auto add_text = [&](size_t field) { out += "\n" + row.text(field); };
@@ -491,7 +251,7 @@ Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir,
 }
 
 // Which relation, or domain, a hook's row is about; 0: none.
-uint32_t relation_of(size_t hook, const Row& row) {
+uint32_t relation_of(size_t hook, const CatalogRow& row) {
   if (hook == kConstraint && row.number(1) == 0) return row.number(3);  // a domain's
   return row.number(hook == kRelation || hook == kPartitionKey ? 0 : 1);
 }
@@ -507,11 +267,11 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir, {.statements = copy_statements(spec.engine_major)}, stop));
   YTB_ASSIGN(Names names, names_of_functions(printed));
-  Streams streams(printed);
+  CatalogStreams streams(printed);
   for (size_t i = 0; i < std::size(kCompared); ++i) {
     out.rows.emplace_back();
     out.numberless.emplace_back();
-    YTB_TRY(streams.next([&](const Row& row) -> Status {
+    YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
       if (row.number(0) < kFirstUnfixed) {
         out.rows[i][row.number(0)] = std::string(row.from(1));
       } else if (!kCompared[i].fixed_only) {
@@ -522,7 +282,7 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   }
   for (size_t i = 0; i < std::size(kHooks); ++i) {
     out.hooks.push_back(0);
-    YTB_TRY(streams.next([&](const Row& row) -> Status {
+    YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
       if (is_the_servers(relation_of(i, row))) ++out.hooks[i];
       return {};
     }));
@@ -556,14 +316,14 @@ class Comparison {
 
   Status read(std::string_view printed) {
     YTB_ASSIGN(names_, names_of_functions(printed));
-    YTB_TRY(Streams(printed).next([&](const Row& row) -> Status {
+    YTB_TRY(CatalogStreams(printed).next([&](const CatalogRow& row) -> Status {
       if (row.number(0) < kFirstOfUsers) servers_names_.insert(row.text(3));
       return {};
     }));
-    Streams streams(printed);
+    CatalogStreams streams(printed);
     for (size_t i = 0; i < std::size(kCompared); ++i) {
       size_t fixed = 0;
-      YTB_TRY(streams.next([&](const Row& row) -> Status {
+      YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
         if (row.number(0) < kFirstUnfixed) {
           ++fixed;
           if (i == kType) types_[row.number(0)] = row.text(1);
@@ -581,7 +341,7 @@ class Comparison {
     }
     for (size_t i = 0; i < std::size(kHooks); ++i) {
       size_t count = 0;
-      YTB_TRY(streams.next([&](const Row& row) -> Status {
+      YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
         if (is_the_servers(relation_of(i, row))) ++count;
         judge_hook(i, row);
         return {};
@@ -591,7 +351,7 @@ class Comparison {
         found(fmt::format("{} too many among the server's own relations", kHooks[i].what));
     }
     for (const Named& of : kNamed) {
-      YTB_TRY(streams.next([&](const Row& row) -> Status {
+      YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
         const bool named = row.text(1) == "pg_catalog";
         if (of.what == "schema" && named != (row.number(0) == kPgCatalog))
           found("the schema pg_catalog is another one");
@@ -608,7 +368,7 @@ class Comparison {
  private:
   void found(std::string what) { wrong_.push_back(std::move(what)); }
 
-  static std::string name_of(size_t catalog, const Row& row) {
+  static std::string name_of(size_t catalog, const CatalogRow& row) {
     if (catalog == kProc) return printable("function pg_catalog." + row.text(3));
     if (catalog == kOperator) return printable("operator pg_catalog." + row.text(5));
     if (catalog == kType) return printable("type " + row.text(1));
@@ -616,14 +376,14 @@ class Comparison {
     return fmt::format("row {} of {}", row.number(0), kCompared[catalog].catalog);
   }
 
-  void compare(size_t catalog, const Row& row) {
+  void compare(size_t catalog, const CatalogRow& row) {
     auto known = reference_.rows[catalog].find(row.number(0));
     if (known == reference_.rows[catalog].end() || known->second != row.from(1))
       found(name_of(catalog, row) + " is not the server's own");
   }
 
   // What has no fixed number.
-  void judge(size_t catalog, const Row& row) {
+  void judge(size_t catalog, const CatalogRow& row) {
     if (kCompared[catalog].fixed_only) return;
     if (row.number(0) >= kFirstOfUsers) {
       judge_of_users(catalog, row);
@@ -634,7 +394,7 @@ class Comparison {
     if (catalog == kType) types_[row.number(0)] = row.text(1);
   }
 
-  void judge_of_users(size_t catalog, const Row& row) {
+  void judge_of_users(size_t catalog, const CatalogRow& row) {
     switch (catalog) {
       case kProc: {
         const bool in_the_servers = row.number(1) == kPgCatalog;
@@ -701,7 +461,7 @@ class Comparison {
 
   // A row of an operator family (pg_amop, pg_amproc). Those of the server's own belong to every index and
   // every comparison: extensions add what is about types of theirs.
-  void judge_member(size_t catalog, const Row& row) {
+  void judge_member(size_t catalog, const CatalogRow& row) {
     const bool coded = catalog == kAmop ? coded_operators_.contains(row.number(6)) : is_coded(row, 5, 5);
     if (row.number(1) >= kFirstOfUsers) {
       if (coded) coded_families_.insert(row.number(1));
@@ -715,7 +475,7 @@ class Comparison {
 
   // By default classes the server compares wherever no operator is named: DISTINCT, ORDER BY, rows, arrays.
   // Our own statements do, too. (Of types that none of them compares: production_code.h.)
-  void judge_class(const Row& row) {
+  void judge_class(const CatalogRow& row) {
     constexpr uint32_t kBtree = 403;  // pg_am
     constexpr uint32_t kHash = 405;
     // json, xml, point, lseg, path, box, polygon, line, circle, and arrays of them (pg_type.dat).
@@ -731,13 +491,13 @@ class Comparison {
                       printable(types_[type])));
   }
 
-  [[nodiscard]] bool is_coded(const Row& row, size_t first, size_t last) const {
+  [[nodiscard]] bool is_coded(const CatalogRow& row, size_t first, size_t last) const {
     for (size_t field = first; field <= last; ++field) {
       if (coded_.contains(row.number(field))) return true;
     }
     return false;
   }
-  void stands_beside(size_t catalog, const Row& row) {
+  void stands_beside(size_t catalog, const CatalogRow& row) {
     found(name_of(catalog, row) + " stands among the server's own");
   }
 
@@ -750,7 +510,7 @@ class Comparison {
     return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
   }
 
-  void judge_hook(size_t hook, const Row& row) {
+  void judge_hook(size_t hook, const CatalogRow& row) {
     const uint32_t relation = relation_of(hook, row);
     if (relation == 0 || relation >= kFirstOfUsers) return;
     if (hook == kRelation) return;  // counted
@@ -909,7 +669,7 @@ Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spe
           spec, bin_dir, "",
           {"COPY pg_catalog.pg_database (oid, datname, datconnlimit) TO STDOUT (FORMAT binary)"}, stop));
   std::vector<std::string> databases;
-  YTB_TRY(Streams(printed).next([&](const Row& row) -> Status {
+  YTB_TRY(CatalogStreams(printed).next([&](const CatalogRow& row) -> Status {
     constexpr auto kInvalid = static_cast<uint32_t>(-2);  // DROP DATABASE was cut off: nobody can connect
     if (row.number(2) != kInvalid) databases.push_back(row.text(1));
     return {};

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
+#include "drivers/postgres/catalog_numbers.h"
 #include "drivers/postgres/heap_page.h"
 #include "drivers/postgres/single_user.h"
 
@@ -95,19 +96,6 @@ constexpr std::string_view kShapes = R"sql(
         FROM pg_type t JOIN pg_constraint k ON k.contypid = t.oid WHERE t.oid < 16384 GROUP BY t.typname)
       s (name, shape))sql";
 
-// Where a node stood in its text differs between versions, and initdb counts the domains.
-std::string comparable(const std::string& shape) {
-  std::string out;
-  for (const std::string& word : split(shape, ' ')) {
-    const bool number = !word.empty() && word.find_first_not_of("0123456789-})") == std::string::npos;
-    if (number && out.ends_with(":location ")) continue;
-    const bool counted = number && std::strtol(word.c_str(), nullptr, 10) >= 12000 &&
-                         std::strtol(word.c_str(), nullptr, 10) < 16384;
-    out += (counted ? "#" : word) + " ";
-  }
-  return out;
-}
-
 }  // namespace
 
 std::vector<std::string> look_for_unjudged() {
@@ -155,7 +143,7 @@ ServersTables servers_tables_in(std::string_view printed) {
   const std::vector<std::string> names = printed_bytes(printed, "ytb_table");
   const std::vector<std::string> shapes = printed_bytes(printed, "ytb_shape");
   for (size_t i = 0; i < std::min(names.size(), shapes.size()); ++i)
-    out.shapes[names[i]] = comparable(shapes[i]);
+    out.shapes[names[i]] = tree_without_count(shapes[i], {});
   for (std::string_view table : kServersTables) {
     for (std::string& rows : printed_bytes(printed, fmt::format("ytb_rows_of_{}", table)))
       out.rows[std::string(table)] = std::move(rows);
