@@ -205,6 +205,24 @@ TEST_F(S04Catalogs, AnIndexThatLeadsElsewhere) {
   EXPECT_EQ(scenario_.staging_value("SELECT 2325::regprocedure"), "pg_relation_size(regclass)");
 }
 
+// The trees of views are as they were, and lead to other functions under the same numbers.
+TEST_F(S04Catalogs, TwoFunctionsThatChangedNumbers) {
+  plant(R"sql(
+    CREATE TEMP TABLE two AS SELECT oid, proname FROM pg_proc WHERE proname IN ('_pg_truetypid', '_pg_truetypmod')
+      AND pronamespace = 'information_schema'::regnamespace;
+    UPDATE pg_proc p SET oid = 99999 FROM two t WHERE p.oid = t.oid AND t.proname = '_pg_truetypid';
+    UPDATE pg_proc p SET oid = (SELECT oid FROM two WHERE proname = '_pg_truetypid') FROM two t
+      WHERE p.oid = t.oid AND t.proname = '_pg_truetypmod';
+    UPDATE pg_proc SET oid = (SELECT oid FROM two WHERE proname = '_pg_truetypmod') WHERE oid = 99999)sql");
+  scenario_.take_snapshot("monday");
+  const RunResult result = scenario_.refresh();
+  EXPECT_THAT(result.out + result.err,
+              HasSubstr("shop: view information_schema.columns was not the server's own; made anew"));
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM information_schema.columns WHERE table_name = "
+                                    "'people' AND data_type IN ('integer', 'text')"),
+            "2");
+}
+
 // A prepared transaction holds its locks on catalogs, too.
 TEST_F(S04Catalogs, WhatAPreparedTransactionHasLooked) {
   plant(R"sql(BEGIN; SELECT count(*) FROM pg_tables; SELECT count(*) FROM information_schema.columns;

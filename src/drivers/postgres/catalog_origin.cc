@@ -150,8 +150,8 @@ struct CatalogReference {
   std::vector<size_t> hooks;                          // by kHooks: rows on relations of the server's own
   std::vector<std::map<uint32_t, std::string>> rows;  // by kCompared, below kFirstUnfixed
   std::vector<std::set<std::string>> numberless;      // by kCompared: what initdb numbered
-  std::map<std::string, std::string> original_views;  // "pg_catalog.pg_stats": how it is made
-  std::map<std::string, std::string> views;           // the same once it was made anew
+  std::string numbered;                               // kNumbered
+  std::map<std::string, std::string> views;           // "pg_catalog.pg_stats": how it is made
   std::vector<std::string> privileges;                // initial_privileges.h
   std::vector<std::string> catalogs;                  // the server's own tables with fixed numbers
   std::vector<std::string> shared_catalogs;           // those that all databases have in common
@@ -160,6 +160,38 @@ struct CatalogReference {
 
 namespace {
 
+// Everything that views of the server's own are made of and that initdb numbered, with these numbers, and the
+// views' trees, in one digest. Where it is the reference's, every tree is the reference's to the letter and
+// each of its numbers stands for the same: below 12000 they do anyway (compare_catalogs). Nothing is asked of
+// a view.
+std::string digest_numbered(int major) {
+  return fmt::format(R"sql(
+    SELECT encode(sha256(textsend(string_agg(p.part, chr(10) ORDER BY p.part COLLATE "C"))), 'hex') AS ytb_numbered
+      FROM (
+        SELECT 'relation ' || ROW(oid, relname, relnamespace, relkind, reltype, relnatts, relhasrules,
+            CASE WHEN relkind = 'v' THEN reloptions END)::text FROM pg_catalog.pg_class
+          WHERE oid < 16384 AND relkind NOT IN ('t', 'i')
+        UNION ALL SELECT 'column ' || ROW(a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attlen,
+            a.attcollation, a.attisdropped)::text
+          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+          WHERE c.oid BETWEEN 12000 AND 16383 AND c.relkind NOT IN ('t', 'i')
+        UNION ALL SELECT 'rule ' || ROW(ev_class, rulename, ev_type, ev_enabled, is_instead, ev_qual, ev_action)::text
+          FROM pg_catalog.pg_rewrite WHERE oid < 16384 OR ev_class < 16384
+        UNION ALL SELECT 'schema ' || ROW(oid, nspname)::text FROM pg_catalog.pg_namespace
+          WHERE oid BETWEEN 12000 AND 16383
+        UNION ALL SELECT 'type ' || ROW(oid, typname, typnamespace, typtype, typrelid, typelem, typarray,
+            typbasetype)::text
+          FROM pg_catalog.pg_type WHERE oid BETWEEN 12000 AND 16383
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.reltype = pg_type.oid AND c.relkind = 't')
+        UNION ALL SELECT 'operator ' || ROW(oid, oprname, oprcode)::text FROM pg_catalog.pg_operator
+          WHERE oid BETWEEN 12000 AND 16383
+        UNION ALL SELECT 'function ' || ROW(oid, proname, pronamespace, prolang, prokind, prorettype, proretset,
+            proargtypes, prosrc, proconfig{})::text FROM pg_catalog.pg_proc WHERE oid BETWEEN 12000 AND 16383
+      ) p (part))sql",
+                     major >= 14 ? ", prosqlbody" : "");
+}
+
+// Views of the server's own by their definitions, whatever their numbers: how to make them.
 constexpr std::string_view kViews = R"sql(
     SELECT encode(convert_to(name, 'UTF8'), 'hex') AS ytb_view, encode(convert_to(made, 'UTF8'), 'hex') AS ytb_made
       FROM (SELECT n.nspname || '.' || c.relname, 'CREATE OR REPLACE VIEW ' || quote_ident(n.nspname) || '.' ||
@@ -289,21 +321,20 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   }
   std::vector<std::string> statements = read_servers_tables();
   statements.emplace_back(kViews);
+  statements.push_back(digest_numbered(spec.engine_major));
   statements.push_back(list_initial_privileges());
   statements.emplace_back(
       "SELECT CASE WHEN NOT relisshared THEN relname END AS ytb_catalog, CASE WHEN relisshared THEN relname "
       "END AS ytb_shared FROM pg_class WHERE oid < 12000 AND relkind = 'r' AND relnamespace = 11");
   YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = std::move(statements)}, stop));
   out.tables = servers_tables_in(printed);
-  out.original_views = views_in(printed);
+  out.views = views_in(printed);
+  for (std::string& digest : printed_values(printed, "ytb_numbered")) out.numbered = std::move(digest);
   YTB_ASSIGN(out.privileges, read_initial_privileges(printed));
   out.catalogs = printed_values(printed, "ytb_catalog");
   out.shared_catalogs = printed_values(printed, "ytb_shared");
-  // A definition that is read back and made anew may be written another way: what counts is how it is then.
-  YTB_ASSIGN(printed, run(spec, bin_dir, remake(out.original_views), stop));
-  out.views = views_in(printed);
   if (out.pages.types.empty() || out.pages.attributes.empty() || out.rows[kProc].empty() ||
-      out.views.empty() || out.catalogs.empty() || out.shared_catalogs.empty())
+      out.views.empty() || out.numbered.empty() || out.catalogs.empty() || out.shared_catalogs.empty())
     return Error{.code = Code::kInternal, .message = "the cluster to compare with is empty", .hint = {}};
   return out;
 }
@@ -597,41 +628,88 @@ std::vector<std::string> differing(const std::map<std::string, std::string>& fou
   return names;
 }
 
-// Views and the tables of information_schema are all made as the reference's: a definition's text does not
-// show all that its tree may hold. Views that differed are named, and what still differs is wrong.
+// Runs `work` over a fresh cluster, in a folder below spec.root that is gone afterwards.
+template <typename T>
+Result<T> with_fresh_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                             const StopFlag* stop,
+                             const std::function<Result<T>(const ports::InstanceSpec&)>& work) {
+  ports::InstanceSpec fresh = spec;
+  fresh.root = os::join_path(spec.root, "reference");
+  fresh.isolation = {.kind = model::Isolation::Kind::kNone, .reason = "nothing of production is in it"};
+  YTB_TRY(os::remove_tree(fresh.root));  // of a killed run
+  Status made = make_cluster(fresh, bin_dir, stop);
+  Result<T> done = made.ok() ? work(fresh) : Result<T>(made.error());
+  YTB_TRY(os::remove_tree(fresh.root));
+  return done;
+}
+
+using Views = std::map<std::string, std::string>;
+
+// The reference's views once they were made anew: a definition that is read back may be written another way.
+Result<std::shared_ptr<const Views>> views_made_anew(const ports::InstanceSpec& spec,
+                                                     const std::string& bin_dir,
+                                                     const CatalogReference& reference,
+                                                     const StopFlag* stop) {
+  static Remembered<std::shared_ptr<const Views>> remembered;
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  return remembered.get(os::identity_of(program), [&] {
+    return with_fresh_cluster<std::shared_ptr<const Views>>(
+        spec, bin_dir, stop, [&](const ports::InstanceSpec& fresh) -> Result<std::shared_ptr<const Views>> {
+          YTB_ASSIGN(std::string printed, run(fresh, bin_dir, remake(reference.views), stop));
+          return std::make_shared<const Views>(views_in(printed));
+        });
+  });
+}
+
+// All views are made as the reference's, for a definition's text does not show all that its tree may hold.
+// Those that differed are named, and what still differs is wrong.
+Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, const std::string& bin_dir,
+                                               const std::string& database, const CatalogReference& reference,
+                                               const StopFlag* stop) {
+  YTB_ASSIGN(std::shared_ptr<const Views> right, views_made_anew(spec, bin_dir, reference, stop));
+  auto look = [&]() -> Result<Views> {
+    YTB_ASSIGN(std::string printed,
+               run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
+    return views_in(printed);
+  };
+  YTB_ASSIGN(Views before, look());
+  SingleUserWork work = remake(reference.views);
+  work.database = database;
+  auto made_anew = run(spec, bin_dir, std::move(work), stop);
+  if (!made_anew.ok()) {  // for example a view that has other columns: which one is seen by comparing
+    YTB_ASSIGN(Views now, look());
+    std::vector<std::string> wrong = differing(now, *right);
+    if (wrong.empty()) return std::move(made_anew).error();
+    return not_the_servers(database, std::move(wrong));
+  }
+  std::vector<std::string> wrong = differing(views_in(*made_anew), *right);
+  if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
+  std::vector<std::string> restored;
+  for (const auto& [name, made] : before) {
+    if (made != reference.views.at(name) && made != right->at(name))
+      restored.push_back(fmt::format("{}: view {} was not the server's own; made anew", printable(database),
+                                     printable(name)));
+  }
+  return restored;
+}
+
+// What no policy could judge, and the server's own views. The tables of information_schema are left to
+// fill_servers_tables().
 Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                              const std::string& database, const CatalogReference& reference,
                                              const StopFlag* stop) {
   std::vector<std::string> looks = look_for_unjudged();
   for (std::string& look : look_at_servers_tables()) looks.push_back(std::move(look));
-  looks.emplace_back(kViews);
-  YTB_ASSIGN(std::string before,
+  looks.push_back(digest_numbered(spec.engine_major));
+  YTB_ASSIGN(std::string printed,
              run(spec, bin_dir, {.database = database, .statements = std::move(looks)}, stop));
-  YTB_ASSIGN(std::vector<std::string> unjudged, unjudged_in(before, spec.data()));
+  YTB_ASSIGN(std::vector<std::string> unjudged, unjudged_in(printed, spec.data()));
   if (!unjudged.empty()) return not_judged(database, std::move(unjudged));
-  std::vector<std::string> other = differing(servers_tables_in(before).shapes, reference.tables.shapes);
+  std::vector<std::string> other = differing(servers_tables_in(printed).shapes, reference.tables.shapes);
   if (!other.empty()) return not_the_servers(database, std::move(other));
-  SingleUserWork work = remake(reference.original_views);
-  std::vector<std::string> fill = fill_servers_tables(reference.tables);
-  work.statements.insert(work.statements.begin(), fill.begin(), fill.end());
-  work.database = database;
-  auto made_anew = run(spec, bin_dir, std::move(work), stop);
-  if (!made_anew.ok()) {  // for example a view that has other columns: which one is seen by comparing
-    YTB_ASSIGN(std::string now,
-               run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
-    std::vector<std::string> wrong = differing(views_in(now), reference.views);
-    if (wrong.empty()) return std::move(made_anew).error();
-    return not_the_servers(database, std::move(wrong));
-  }
-  std::vector<std::string> wrong = differing(views_in(*made_anew), reference.views);
-  if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
-  std::vector<std::string> restored;
-  for (const auto& [name, made] : views_in(before)) {
-    if (made != reference.original_views.at(name) && made != reference.views.at(name))
-      restored.push_back(fmt::format("{}: view {} was not the server's own; made anew", printable(database),
-                                     printable(name)));
-  }
-  return restored;
+  if (printed_values(printed, "ytb_numbered") == std::vector<std::string>{reference.numbered})
+    return std::vector<std::string>{};
+  return restore_views(spec, bin_dir, database, reference, stop);
 }
 
 }  // namespace
@@ -640,22 +718,22 @@ const std::vector<std::string>& initial_privileges(const CatalogReference& refer
   return reference.privileges;
 }
 
+std::vector<std::string> fill_servers_tables(const CatalogReference& reference) {
+  return fill_servers_tables(reference.tables);
+}
+
 Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::InstanceSpec& spec,
                                                                   const std::string& bin_dir,
                                                                   const StopFlag* stop) {
   static Remembered<std::shared_ptr<const CatalogReference>> remembered;
   YTB_ASSIGN(std::string program, server_program(bin_dir));
-  return remembered.get(os::identity_of(program), [&]() -> Result<std::shared_ptr<const CatalogReference>> {
-    ports::InstanceSpec fresh = spec;
-    fresh.root = os::join_path(spec.root, "reference");
-    fresh.isolation = {.kind = model::Isolation::Kind::kNone, .reason = "nothing of production is in it"};
-    YTB_TRY(os::remove_tree(fresh.root));  // of a killed run
-    Status made = make_cluster(fresh, bin_dir, stop);
-    Result<CatalogReference> read =
-        made.ok() ? read_reference(fresh, bin_dir, stop) : Result<CatalogReference>(made.error());
-    YTB_TRY(os::remove_tree(fresh.root));
-    if (!read.ok()) return std::move(read).error();
-    return std::make_shared<const CatalogReference>(std::move(read).value());
+  return remembered.get(os::identity_of(program), [&] {
+    return with_fresh_cluster<std::shared_ptr<const CatalogReference>>(
+        spec, bin_dir, stop,
+        [&](const ports::InstanceSpec& fresh) -> Result<std::shared_ptr<const CatalogReference>> {
+          YTB_ASSIGN(CatalogReference read, read_reference(fresh, bin_dir, stop));
+          return std::make_shared<const CatalogReference>(std::move(read));
+        });
   });
 }
 

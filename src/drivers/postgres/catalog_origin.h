@@ -5,8 +5,8 @@
 // of it would run in the sessions of whoever masks, with his power and while everything is raw. So before any
 // statement of ours that evaluates anything, what a fresh cluster of the same binaries has (`initdb`) is held
 // against the copy: the types' input and output functions by the pages of pg_type, then the rest by COPY of
-// whole catalogs, which calls those functions and nothing else. Views are compared by their definitions and
-// made anew where they differ, as those of an older minor version do.
+// whole catalogs, which calls those functions and nothing else. Views are compared by their trees and, where
+// one differs or initdb counted otherwise, as in another minor version, all made anew.
 //
 // Object numbers: below 12000 they are fixed for a major version (transam.h, FirstUnpinnedObjectId), from
 // there to 16383 initdb counts.
@@ -37,13 +37,15 @@ Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spe
                                                   const CatalogReference& reference,
                                                   ports::Progress& progress, const StopFlag* stop);
 // Then, when no prepared transaction holds a lock any more: indexes of catalogs, which may lead elsewhere
-// than the catalogs say, the server's views and the tables of information_schema are made anew. kRefused with
-// what no policy can judge; returns a line for each view that was not the server's own.
+// than the catalogs say, are made anew, and the server's views where they differ. kRefused with what no
+// policy can judge; returns a line for each view that was not the server's own.
 Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& spec,
                                                      const std::string& bin_dir,
                                                      const CatalogReference& reference,
                                                      const std::vector<std::string>& databases,
                                                      ports::Progress& progress, const StopFlag* stop);
+// Then, in each database: the tables of information_schema get the server's rows (unjudged.h).
+std::vector<std::string> fill_servers_tables(const CatalogReference& reference);
 // For write_initial_privileges (initial_privileges.h).
 const std::vector<std::string>& initial_privileges(const CatalogReference& reference);
 

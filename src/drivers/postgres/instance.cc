@@ -324,10 +324,9 @@ Result<std::vector<std::string>> prepared_labels(const ports::InstanceSpec& spec
 // One run of single-user mode after the other, and a stop between any two of them.
 class HandOver {
  public:
-  // `privileges`: initial_privileges() of a fresh cluster.
-  HandOver(const ports::InstanceSpec& spec, const std::string& bin_dir,
-           const std::vector<std::string>& privileges, ports::Progress& progress, const StopFlag& stop)
-      : spec_(spec), bin_dir_(bin_dir), privileges_(privileges), progress_(progress), stop_(stop) {}
+  HandOver(const ports::InstanceSpec& spec, const std::string& bin_dir, const CatalogReference& reference,
+           ports::Progress& progress, const StopFlag& stop)
+      : spec_(spec), bin_dir_(bin_dir), reference_(reference), progress_(progress), stop_(stop) {}
 
   // What a prepared transaction locks, catalogs, a role or our labels above all, nobody else could update:
   // all of them go before anything is written. How many there were is written down first, beside the data
@@ -371,14 +370,17 @@ class HandOver {
                     kLabelUnderWay));
     YTB_ASSIGN(std::string roles, run_in("", std::move(statements), shut_check(spec_.admin_role)));
     if (printed_values(roles, "ytb_under_way").empty()) return {};  // an earlier run finished it
+    const std::vector<std::string>& privileges = initial_privileges(reference_);
     for (const std::string& database : printed_bytes(seen, "ytb_database")) {
       progress_.update({.stage = "roles", .item = database});
-      std::vector<std::string> moves = hand_over_objects(spec_.admin_role, spec_.engine_major);
-      for (std::string& statement : write_initial_privileges(privileges_, spec_.admin_role))
+      std::vector<std::string> moves = fill_servers_tables(reference_);
+      for (std::string& statement : hand_over_objects(spec_.admin_role, spec_.engine_major))
+        moves.push_back(std::move(statement));
+      for (std::string& statement : write_initial_privileges(privileges, spec_.admin_role))
         moves.push_back(std::move(statement));
       YTB_TRY(run_in(database, std::move(moves),
                      fmt::format("SELECT a.ytb + {} AS ytb FROM ({}) a",
-                                 count_wrong_initial_privileges(privileges_), not_handed_over())));
+                                 count_wrong_initial_privileges(privileges), not_handed_over())));
     }
     YTB_TRY(run_in("", finish_hand_over()));
     return {};
@@ -399,7 +401,7 @@ class HandOver {
 
   const ports::InstanceSpec& spec_;
   const std::string& bin_dir_;
-  const std::vector<std::string>& privileges_;
+  const CatalogReference& reference_;
   ports::Progress& progress_;
   const StopFlag& stop_;
 };
@@ -491,7 +493,7 @@ Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progres
   YTB_ASSIGN(auto reference, catalog_reference(spec, bin_dir, &stop));
   YTB_ASSIGN(std::vector<std::string> databases,
              compare_catalogs(spec, bin_dir, *reference, progress, &stop));
-  HandOver hand_over(spec, bin_dir, initial_privileges(*reference), progress, stop);
+  HandOver hand_over(spec, bin_dir, *reference, progress, stop);
   YTB_TRY(hand_over.roll_back_prepared());
   YTB_ASSIGN(std::vector<std::string> restored,
              restore_servers_own(spec, bin_dir, *reference, databases, progress, &stop));
