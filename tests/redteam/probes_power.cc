@@ -18,6 +18,7 @@ std::string_view common_plant() {
     CREATE ROLE program_role IN ROLE pg_execute_server_program;
     CREATE ROLE maker CREATEROLE;
     -- Logs in by password, which dblink demands of everybody but superusers.
+    SET password_encryption = 'scram-sha-256';  -- up to 13: md5
     CREATE ROLE courier LOGIN PASSWORD 'courier-pw';
     CREATE ROLE app LOGIN PASSWORD 'planted-app-password';
     GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC;

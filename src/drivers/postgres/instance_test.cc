@@ -13,6 +13,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/text.h"
 #include "drivers/os/occupant.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/postgres/connection.h"
@@ -419,6 +420,10 @@ TEST_F(Instance, what_production_planted_is_not_taken_for_the_answer) {
 // Whoever owns the server's programs would be root otherwise.
 TEST_F(Instance, programs_beside_the_server_run_as_its_user) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be too mighty";
+  const testing::RunResult share =
+      testing::run_program({testing::postgres_bin_dir() + "/pg_config", "--sharedir"});
+  if (!fs::exists(std::string(trim(share.out)) + "/postgres.bki"))
+    GTEST_SKIP() << "this server's pg_config does not know where its files lie";
   const std::string bin = folder_.make_for_server("prefix");
   chmod(folder_.path().c_str(), 0755);
   for (const char* program : {"postgres", "initdb", "pg_controldata"})
