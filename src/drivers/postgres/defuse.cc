@@ -98,6 +98,31 @@ Status defuse_foreign(Connection& session) {
   });
 }
 
+// Options of wrappers, foreign tables and their columns are anybody's to read, and may say anything: a token,
+// the query of another database, a path. Without a handler nothing needs them.
+Status empty_foreign_options(Connection& session) {
+  constexpr std::string_view kOptions[] = {
+      R"sql(UPDATE pg_foreign_data_wrapper SET fdwoptions = NULL WHERE fdwoptions IS NOT NULL
+            RETURNING 'foreign data wrapper ' || fdwname)sql",
+      R"sql(WITH gone AS (UPDATE pg_foreign_table SET ftoptions = NULL WHERE ftoptions IS NOT NULL
+              RETURNING ftrelid)
+            SELECT 'foreign table ' || n.nspname || '.' || c.relname FROM gone g
+              JOIN pg_class c ON c.oid = g.ftrelid JOIN pg_namespace n ON n.oid = c.relnamespace)sql",
+      R"sql(WITH gone AS (UPDATE pg_attribute SET attfdwoptions = NULL WHERE attfdwoptions IS NOT NULL
+              RETURNING attrelid)
+            SELECT DISTINCT 'columns of foreign table ' || n.nspname || '.' || c.relname FROM gone g
+              JOIN pg_class c ON c.oid = g.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace)sql"};
+  return in_transaction(session, [&]() -> Status {
+    for (std::string_view sql : kOptions) {
+      YTB_ASSIGN(Rows rows, session.query(sql));
+      for (int row = 0; row < rows.count(); ++row) {
+        YTB_TRY(record_deed(session, fmt::format("options of {} removed", printable(rows.at(row, 0)))));
+      }
+    }
+    return {};
+  });
+}
+
 struct JobTable {
   std::string_view schema, table, column, off;
 };
@@ -157,12 +182,14 @@ Status defuse_database(Connection& session) {
   YTB_TRY(ensure_progress(session));  // with it event triggers are off
   YTB_TRY(drop_subscriptions(session));
   YTB_TRY(defuse_foreign(session));
+  YTB_TRY(empty_foreign_options(session));
   YTB_TRY(stop_jobs(session));
   YTB_TRY(drop_temporary_schemas(session));
   YTB_TRY(clear_dead_indexes(session));
   YTB_TRY(forget_catalog_statistics(session));
   // Deleted secrets' bytes stay in a catalog's pages until it is written anew.
-  for (const char* catalog : {"pg_user_mapping", "pg_foreign_server"}) {
+  for (const char* catalog : {"pg_user_mapping", "pg_foreign_server", "pg_foreign_data_wrapper",
+                              "pg_foreign_table", "pg_attribute"}) {
     YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));
   }
   return {};
@@ -203,20 +230,24 @@ Status defuse_server(Connection& session) {
 }
 
 Result<std::vector<std::string>> still_armed(Connection& session) {
-  constexpr std::string_view kArmed =
-      "SELECT 'subscription ' || subname FROM pg_subscription UNION ALL SELECT 'prepared transaction ' || "
-      "gid FROM "
-      "pg_prepared_xacts UNION ALL SELECT 'replication slot ' || slot_name FROM pg_replication_slots UNION "
-      "ALL SELECT "
-      "'foreign data wrapper ' || fdwname FROM pg_foreign_data_wrapper WHERE fdwhandler <> 0 UNION ALL "
-      "SELECT 'foreign "
-      "server ' || srvname FROM pg_foreign_server WHERE srvoptions IS NOT NULL AND NOT (srvoptions @> "
-      "ARRAY['host=/yesterdaytabase/defused']) UNION ALL SELECT 'credentials of a user mapping' FROM "
-      "pg_user_mapping "
-      "WHERE umoptions IS NOT NULL UNION ALL SELECT 'preloaded libraries' FROM pg_db_role_setting s CROSS "
-      "JOIN "
-      "unnest(s.setconfig) e WHERE e ~ '^(session|local)_preload_libraries='";
-  YTB_ASSIGN(Rows rows, session.query(kArmed));
+  constexpr std::string_view kArmed = R"sql(
+    SELECT 'subscription ' || subname FROM pg_subscription
+    UNION ALL SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts
+    UNION ALL SELECT 'replication slot ' || slot_name FROM pg_replication_slots
+    UNION ALL SELECT 'foreign data wrapper ' || fdwname FROM pg_foreign_data_wrapper
+      WHERE fdwhandler <> 0 OR fdwoptions IS NOT NULL
+    UNION ALL SELECT 'foreign server ' || srvname FROM pg_foreign_server
+      WHERE srvoptions <> ARRAY['host=@', 'port=1']
+    UNION ALL SELECT 'credentials of a user mapping' FROM pg_user_mapping WHERE umoptions IS NOT NULL
+    UNION ALL SELECT 'options of foreign table ' || ftrelid::regclass::text FROM pg_foreign_table
+      WHERE ftoptions IS NOT NULL
+    UNION ALL SELECT DISTINCT 'options of columns of ' || attrelid::regclass::text FROM pg_attribute
+      WHERE attfdwoptions IS NOT NULL
+    UNION ALL SELECT 'preloaded libraries' FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) e
+      WHERE e ~ '^(session|local)_preload_libraries=')sql";
+  std::string sql(kArmed);
+  sql.replace(sql.find('@'), 1, kNowhere);
+  YTB_ASSIGN(Rows rows, session.query(sql));
   std::vector<std::string> found;
   for (int row = 0; row < rows.count(); ++row) found.push_back(printable(rows.at(row, 0)));
   return found;

@@ -135,6 +135,40 @@ Status empty_mappings(Connection& session) {
   });
 }
 
+// Those of foreign tables and their columns are everybody's to read. Each goes by itself: what the wrapper
+// demands (oracle_fdw the name of a table) it does not let go, and that is said. Wrappers' own options are a
+// superuser's, whom production had none of.
+Status empty_table_options(Connection& session) {
+  YTB_ASSIGN(
+      Rows options,
+      session.query(fmt::format(
+          "SELECT c.oid::regclass, c.oid::regclass || coalesce(' column ' || o.attname, ''), o.attname, "
+          "p.option_name FROM pg_foreign_table t JOIN pg_class c ON c.oid = t.ftrelid JOIN "
+          "pg_foreign_server s ON s.oid = t.ftserver JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw "
+          "CROSS JOIN LATERAL (SELECT NULL, t.ftoptions UNION ALL SELECT attname, attfdwoptions FROM "
+          "pg_attribute WHERE attrelid = c.oid AND NOT attisdropped) AS o (attname, options) CROSS JOIN "
+          "LATERAL pg_options_to_table(o.options) p WHERE w.fdwname NOT IN {} AND "
+          "pg_has_role(c.relowner, 'USAGE')",
+          kLocalWrappers)));
+  for (int row = 0; row < options.count(); ++row) {
+    const std::string column =
+        options.is_null(row, 2) ? "" : " ALTER COLUMN " + session.identifier(options.at(row, 2));
+    Status dropped = in_transaction(session, [&]() -> Status {
+      YTB_TRY(session.execute(fmt::format("ALTER FOREIGN TABLE {}{} OPTIONS (DROP {})", options.at(row, 0),
+                                          column, session.identifier(options.at(row, 3)))));
+      return record_deed(session,
+                         fmt::format("options of foreign table {} removed", printable(options.at(row, 1))));
+    });
+    if (dropped.ok()) continue;
+    if (dropped.error().code == Code::kConnection) return dropped;
+    YTB_TRY(record_deed(
+        session,
+        fmt::format("note: foreign table {} keeps its option {}: its wrapper demands it (SQLSTATE {})",
+                    printable(options.at(row, 1)), printable(options.at(row, 3)), session.last_state())));
+  }
+  return {};
+}
+
 // The scheduler's library is not preloaded in the copy's own parameter group (rds_still_armed looks), so
 // nothing runs; this is for the day that somebody preloads it. Without the library the table's own trigger
 // may refuse.
@@ -182,6 +216,7 @@ Status defuse_database(Connection& session, const std::string& name) {
   YTB_TRY(drop_subscriptions(session));
   YTB_TRY(point_servers_nowhere(session));
   YTB_TRY(empty_mappings(session));
+  YTB_TRY(empty_table_options(session));
   return stop_jobs(session);
 }
 

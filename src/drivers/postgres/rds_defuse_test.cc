@@ -111,28 +111,28 @@ TEST_F(RdsTest, what_would_act_is_switched_off_and_the_publisher_not_touched) {
   std::string where = "host=" + publisher->socket_directory() + " port=" + std::to_string(publisher->port()) +
                       " user=postgres dbname=postgres";
   std::string error;
-  ASSERT_TRUE(cluster_->try_run("shop",
-                                "CREATE TABLE t (a int); CREATE SUBSCRIPTION s CONNECTION '" + where +
-                                    "' PUBLICATION p; CREATE EXTENSION postgres_fdw; CREATE SERVER far "
-                                    "FOREIGN DATA WRAPPER postgres_fdw "
-                                    "OPTIONS (host '" +
-                                    publisher->socket_directory() + "', port '" +
-                                    std::to_string(publisher->port()) +
-                                    "', dbname 'postgres'); CREATE USER MAPPING FOR PUBLIC SERVER far "
-                                    "OPTIONS (user 'postgres', password "
-                                    "'mapsecret'); CREATE USER MAPPING FOR rdstopmgr SERVER far OPTIONS "
-                                    "(user 'a', password 'hidden'); CREATE "
-                                    "FOREIGN TABLE far_table (v text) SERVER far OPTIONS (table_name "
-                                    "'remote'); CREATE FUNCTION watch() RETURNS "
-                                    "event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fired''; "
-                                    "END'; CREATE EVENT TRIGGER watcher ON "
-                                    "ddl_command_start EXECUTE FUNCTION watch(); ALTER EVENT TRIGGER watcher "
-                                    "DISABLE; CREATE SCHEMA cron; "
-                                    "CREATE TABLE cron.job (jobid int, active bool); INSERT INTO cron.job "
-                                    "VALUES (1, true), (2, false); "
-                                    "ALTER EVENT TRIGGER watcher ENABLE ALWAYS; BEGIN; INSERT INTO t VALUES "
-                                    "(9); PREPARE TRANSACTION 'held'",
-                                &error, "app_owner"))
+  ASSERT_TRUE(cluster_->try_run(
+      "shop",
+      "CREATE TABLE t (a int); CREATE SUBSCRIPTION s CONNECTION '" + where +
+          "' PUBLICATION p; CREATE EXTENSION postgres_fdw; CREATE SERVER far "
+          "FOREIGN DATA WRAPPER postgres_fdw "
+          "OPTIONS (host '" +
+          publisher->socket_directory() + "', port '" + std::to_string(publisher->port()) +
+          "', dbname 'postgres'); CREATE USER MAPPING FOR PUBLIC SERVER far "
+          "OPTIONS (user 'postgres', password "
+          "'mapsecret'); CREATE USER MAPPING FOR rdstopmgr SERVER far OPTIONS "
+          "(user 'a', password 'hidden'); CREATE "
+          "FOREIGN TABLE far_table (v text OPTIONS (column_name 'v')) SERVER "
+          "far OPTIONS (table_name 'remote', schema_name 'public'); CREATE FUNCTION watch() RETURNS "
+          "event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fired''; "
+          "END'; CREATE EVENT TRIGGER watcher ON "
+          "ddl_command_start EXECUTE FUNCTION watch(); ALTER EVENT TRIGGER watcher "
+          "DISABLE; CREATE SCHEMA cron; "
+          "CREATE TABLE cron.job (jobid int, active bool); INSERT INTO cron.job "
+          "VALUES (1, true), (2, false); "
+          "ALTER EVENT TRIGGER watcher ENABLE ALWAYS; BEGIN; INSERT INTO t VALUES "
+          "(9); PREPARE TRANSACTION 'held'",
+      &error, "app_owner"))
       << error;
   for (int i = 0; i < 100 && cluster_->value("shop", "SELECT count(*) FROM t") != "2"; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -145,9 +145,10 @@ TEST_F(RdsTest, what_would_act_is_switched_off_and_the_publisher_not_touched) {
   model::Evidence evidence = defuse();
   model::Evidence repeated = defuse();
   EXPECT_EQ(evidence.defused, repeated.defused);
-  for (const char* deed :
-       {"subscription s", "foreign server far", "credentials of everybody", "credentials of rdstopmgr",
-        "1 prepared transactions", "1 jobs", "event trigger watcher"}) {
+  for (const char* deed : {"subscription s", "foreign server far", "credentials of everybody",
+                           "credentials of rdstopmgr", "1 prepared transactions", "1 jobs",
+                           "event trigger watcher", "options of foreign table public.far_table removed",
+                           "options of foreign table public.far_table column v removed"}) {
     EXPECT_THAT(evidence.defused, Contains(HasSubstr(deed))) << deed;
   }
   EXPECT_EQ(publisher->value("postgres", "SELECT count(*) FROM pg_replication_slots"), "1");
@@ -155,6 +156,8 @@ TEST_F(RdsTest, what_would_act_is_switched_off_and_the_publisher_not_touched) {
   EXPECT_EQ(cluster_->value("shop", "SELECT count(*) FROM pg_user_mapping WHERE umoptions IS NOT NULL"), "0");
   EXPECT_EQ(cluster_->value("shop", "SELECT array_to_string(srvoptions, ' ') FROM pg_foreign_server"),
             "host=/yesterdaytabase/defused port=1");
+  EXPECT_EQ(cluster_->value("shop", "SELECT count(ftoptions) FROM pg_foreign_table"), "0");
+  EXPECT_EQ(cluster_->value("shop", "SELECT count(attfdwoptions) FROM pg_attribute"), "0");
   EXPECT_EQ(cluster_->value("shop", "SELECT count(*) FROM cron.job WHERE active"), "0");
   EXPECT_FALSE(cluster_->try_run("shop", "SELECT * FROM far_table", &error));
 
