@@ -223,6 +223,35 @@ TEST_F(S04Catalogs, TwoFunctionsThatChangedNumbers) {
             "2");
 }
 
+// What an operator of the server's own hashes by is taken from the first row that names it, whatever the
+// family.
+TEST_F(S04Catalogs, AHashForOrderingBeforeTheServersOwn) {
+  plant(R"sql(CREATE FUNCTION public.hoid(oid) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+      $$BEGIN PERFORM public.leak(); RETURN hashoid($1); END$$;
+    CREATE OPERATOR CLASS public.myoid FOR TYPE oid USING hash AS OPERATOR 1 =, FUNCTION 1 public.hoid(oid);
+    UPDATE pg_amop SET amoppurpose = 'o' WHERE amopfamily = (SELECT oid FROM pg_opfamily WHERE opfname = 'myoid'))sql");
+  expect_refused("orders by an operator that only searches");
+}
+
+TEST_F(S04Catalogs, AnOrderOfTheSameKind) {
+  plant(R"sql(CREATE FUNCTION public.cmp(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+      $$BEGIN PERFORM public.leak(); RETURN btint4cmp($1, $2); END$$;
+    CREATE OPERATOR CLASS public.myint FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 3 =, OPERATOR 5 >,
+      FUNCTION 1 public.cmp(int, int);
+    UPDATE pg_amop SET amoppurpose = 'o' WHERE amopstrategy = 1 AND
+      amopfamily = (SELECT oid FROM pg_opfamily WHERE opfname = 'myint'))sql");
+  expect_refused("orders by an operator that only searches");
+}
+
+TEST_F(S04Catalogs, AFamilyThatPosesAsAHash) {
+  plant(R"sql(CREATE FUNCTION public.cmp(oid, oid) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+      $$BEGIN PERFORM public.leak(); RETURN btoidcmp($1, $2); END$$;
+    CREATE OPERATOR CLASS public.myoid FOR TYPE oid USING btree AS OPERATOR 3 =, FUNCTION 1 public.cmp(oid, oid);
+    UPDATE pg_amop SET amoppurpose = 'o', amopmethod = 405, amopstrategy = 1 WHERE
+      amopfamily = (SELECT oid FROM pg_opfamily WHERE opfname = 'myoid'))sql");
+  expect_refused("orders by an operator that only searches");
+}
+
 // A prepared transaction holds its locks on catalogs, too.
 TEST_F(S04Catalogs, WhatAPreparedTransactionHasLooked) {
   plant(R"sql(BEGIN; SELECT count(*) FROM pg_tables; SELECT count(*) FROM information_schema.columns;
@@ -285,14 +314,14 @@ TEST_F(S04Catalogs, ACastBesideTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.say(aclitem) RETURNS text LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN ''; END$$;
     CREATE CAST (aclitem AS text) WITH FUNCTION public.say(aclitem))sql");
-  expect_refused("a cast between");
+  expect_refused("the cast of aclitem to text runs code");
 }
 
 TEST_F(S04Catalogs, ACastOfANameThatOurStatementsSay) {
   plant(R"sql(CREATE FUNCTION public.say(regprocedure) RETURNS text LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN ''; END$$;
     CREATE CAST (regprocedure AS text) WITH FUNCTION public.say(regprocedure))sql");
-  expect_refused("a cast between");
+  expect_refused("the cast of regprocedure to text runs code");
 }
 
 TEST_F(S04Catalogs, ATableUnderALowNumber) {

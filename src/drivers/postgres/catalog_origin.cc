@@ -17,6 +17,7 @@
 #include "drivers/postgres/catalog_pages.h"
 #include "drivers/postgres/catalog_streams.h"
 #include "drivers/postgres/initial_privileges.h"
+#include "drivers/postgres/mismatched.h"
 #include "drivers/postgres/server_files.h"
 #include "drivers/postgres/single_user.h"
 #include "drivers/postgres/unjudged.h"
@@ -27,6 +28,8 @@ namespace {
 constexpr uint32_t kPgCatalog = 11;
 constexpr uint32_t kInternal = 12;  // pg_language
 constexpr uint32_t kC = 13;
+constexpr uint32_t kBtree = 403;  // pg_am
+constexpr uint32_t kHash = 405;
 constexpr uint32_t kTrigger = 2279;  // pg_type
 constexpr uint32_t kEventTrigger = 3838;
 constexpr size_t kShownMax = 5;
@@ -457,8 +460,8 @@ class Comparison {
         return;
       case kCast:
         if (is_said_by_us(row.number(1)) && is_said_by_us(row.number(2)) && is_coded(row, 3, 3))
-          found(fmt::format("a cast between two of the server's types runs code (row {} of pg_cast)",
-                            row.number(0)));
+          found(fmt::format("the cast of {} to {} runs code", printable(types_[row.number(1)]),
+                            printable(types_[row.number(2)])));
         return;
       case kAmop:
       case kAmproc:
@@ -493,6 +496,13 @@ class Comparison {
   // A row of an operator family (pg_amop, pg_amproc). Those of the server's own belong to every index and
   // every comparison: extensions add what is about types of theirs.
   void judge_member(size_t catalog, const CatalogRow& row) {
+    // What an operator hashes and sorts by is the first of the rows that name it, and those for ordering come
+    // before those for searching, whatever family they are in (lsyscache.c).
+    const uint32_t method = catalog == kAmop ? row.number(7) : 0;
+    if ((method == kBtree || method == kHash) && row.text(5) != "s") {
+      found(fmt::format("operator family {} orders by an operator that only searches (row {} of pg_amop)",
+                        row.number(1), row.number(0)));
+    }
     const bool coded = catalog == kAmop ? coded_operators_.contains(row.number(6)) : is_coded(row, 5, 5);
     if (row.number(1) >= kFirstOfUsers) {
       if (coded) coded_families_.insert(row.number(1));
@@ -500,15 +510,13 @@ class Comparison {
     }
     const bool of_own_types = row.number(2) < kFirstOfUsers && row.number(3) < kFirstOfUsers;
     if (of_own_types || coded)
-      found(fmt::format("operator family {} of the server's own has a member too many (row {} of {})",
-                        row.number(1), row.number(0), kCompared[catalog].catalog));
+      found(fmt::format("operator family {} of the server's own has a member too many for {} and {}",
+                        row.number(1), printable(types_[row.number(2)]), printable(types_[row.number(3)])));
   }
 
   // By default classes the server compares wherever no operator is named: DISTINCT, ORDER BY, rows, arrays.
   // Our own statements do, too. (Of types that none of them compares: production_code.h.)
   void judge_class(const CatalogRow& row) {
-    constexpr uint32_t kBtree = 403;  // pg_am
-    constexpr uint32_t kHash = 405;
     // json, xml, point, lseg, path, box, polygon, line, circle, and arrays of them (pg_type.dat).
     constexpr uint32_t kNeverCompared[] = {114, 142, 600,  601,  602,  603,  604,  628, 718,
                                            199, 143, 1017, 1018, 1019, 1020, 1027, 629, 719};
@@ -567,16 +575,18 @@ class Comparison {
   std::vector<std::string> reserved_;
 };
 
+// "a, b and 3 more".
+std::string listed(std::vector<std::string> names) {
+  const size_t count = names.size();
+  names.resize(std::min(count, kShownMax));
+  return join(names, ", ") + (count > kShownMax ? fmt::format(" and {} more", count - kShownMax) : "");
+}
+
 Error not_the_servers(const std::string& database, std::vector<std::string> wrong) {
-  std::string more;
-  if (wrong.size() > kShownMax) {
-    more = fmt::format(" and {} more", wrong.size() - kShownMax);
-    wrong.resize(kShownMax);
-  }
   return {
       .code = Code::kRefused,
-      .message = fmt::format("production has changed what belongs to PostgreSQL itself, in database {}: {}{}",
-                             printable(database), join(wrong, ", "), more),
+      .message = fmt::format("production has changed what belongs to PostgreSQL itself, in database {}: {}",
+                             printable(database), listed(std::move(wrong))),
       .hint =
           "code in its place runs in every session, with the rights of whoever masks: undo it in "
           "production (objects of your own belong into a schema of your own) and take a new snapshot"};
@@ -603,15 +613,23 @@ Status check_pages(const std::string& data, int major, const CatalogReference& r
 }
 
 Error not_judged(const std::string& database, std::vector<std::string> wrong) {
-  const size_t count = wrong.size();
-  wrong.resize(std::min(count, kShownMax));
   return {.code = Code::kRefused,
-          .message = fmt::format("no policy could judge what is in database {}: {}{}", printable(database),
-                                 join(wrong, ", "),
-                                 count > kShownMax ? fmt::format(" and {} more", count - kShownMax) : ""),
+          .message = fmt::format("no policy could judge what is in database {}: {}", printable(database),
+                                 listed(std::move(wrong))),
           .hint =
               "its entries in the system's catalogs were changed by hand: drop it in production, or make it "
               "an ordinary table, and take a new snapshot"};
+}
+
+Error not_fitting(const std::string& database, std::vector<std::string> wrong) {
+  return {
+      .code = Code::kRefused,
+      .message =
+          fmt::format("production's catalogs name functions or types that do not fit, in database {}: {}",
+                      printable(database), listed(std::move(wrong))),
+      .hint =
+          "the server would take numbers for addresses, with the rights of whoever uses them: drop them in "
+          "production, or make them anew with functions of their types, and take a new snapshot"};
 }
 
 // Names that only one side has, or that are not the same on both.
@@ -700,11 +718,14 @@ Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, co
                                              const StopFlag* stop) {
   std::vector<std::string> looks = look_for_unjudged();
   for (std::string& look : look_at_servers_tables()) looks.push_back(std::move(look));
+  for (std::string& look : look_for_mismatched(spec.engine_major)) looks.push_back(std::move(look));
   looks.push_back(digest_numbered(spec.engine_major));
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir, {.database = database, .statements = std::move(looks)}, stop));
   YTB_ASSIGN(std::vector<std::string> unjudged, unjudged_in(printed, spec.data()));
   if (!unjudged.empty()) return not_judged(database, std::move(unjudged));
+  YTB_ASSIGN(std::vector<std::string> mismatched, mismatched_in(printed));
+  if (!mismatched.empty()) return not_fitting(database, std::move(mismatched));
   std::vector<std::string> other = differing(servers_tables_in(printed).shapes, reference.tables.shapes);
   if (!other.empty()) return not_the_servers(database, std::move(other));
   if (printed_values(printed, "ytb_numbered") == std::vector<std::string>{reference.numbered})

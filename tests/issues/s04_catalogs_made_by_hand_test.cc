@@ -1,0 +1,232 @@
+// S04: a superuser of production can write catalogs by hand, and a few statements look too little: an
+// operator, cast, aggregate, type or handler whose function has other types lets whoever may use it read and
+// write the server's memory, and so become superuser in an open copy; a view that asks for no rights shows
+// what is shut.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+#include "integration/scenario.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kPolicy = "    public.people: {id: keep, email: email}\n";
+constexpr const char* kPeople =
+    "CREATE TABLE people (id int PRIMARY KEY, email text); INSERT INTO people SELECT g, 'real' || g || "
+    "'@person.test' FROM generate_series(1, 20) g; SET allow_system_table_mods = on; ";
+
+struct Forged {
+  const char* name;
+  const char* sql;
+  const char* named;
+  int since = 13;
+  friend void PrintTo(const Forged& one, std::ostream* out) { *out << one.name; }
+};
+
+class S04ByHand : public ::testing::TestWithParam<Forged> {};
+
+TEST_P(S04ByHand, IsRefusedByName) {
+  if (postgres_major() < GetParam().since) GTEST_SKIP() << "only from " << GetParam().since << " on";
+  Scenario scenario;
+  scenario.production().run("shop", kPeople + std::string(GetParam().sql));
+  scenario.write_policy(kPolicy);
+  scenario.accept();
+  scenario.take_snapshot("monday");
+  const RunResult result = scenario.ytb({"refresh"});
+  EXPECT_EQ(result.status, 8) << result.out << result.err;
+  EXPECT_THAT(result.out + result.err, HasSubstr("that do not fit, in database shop: "));
+  EXPECT_THAT(result.out + result.err, HasSubstr(GetParam().named));
+  EXPECT_EQ(scenario.live_copy(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Made, S04ByHand,
+    ::testing::Values(
+        Forged{"AnOperatorThatGivesAddresses", R"sql(CREATE OPERATOR ?@ (RIGHTARG = int8, FUNCTION = int8up);
+          UPDATE pg_operator SET oprright = 'bytea'::regtype WHERE oprname = '?@')sql",
+               "operator public.?@"},
+        Forged{"AnOperatorThatWritesToThem",
+               R"sql(CREATE OPERATOR @+@ (LEFTARG = int8, RIGHTARG = int8, FUNCTION = int8pl);
+          UPDATE pg_operator SET oprcode = 'int8_avg_accum' WHERE oprname = '@+@')sql",
+               "operator public.@+@(bigint,bigint)"},
+        Forged{"ACastThatNoStatementMakes",
+               R"sql(INSERT INTO pg_cast VALUES (90001, 'int8'::regtype, 'uuid'::regtype, 0, 'e', 'b'))sql",
+               "cast of bigint to uuid"},
+        Forged{"ACastWithoutAFunction", R"sql(CREATE CAST (bytea AS jsonb) WITHOUT FUNCTION)sql",
+               "cast of bytea to jsonb"},
+        Forged{"AnAggregateOfTwoStates",
+               R"sql(CREATE AGGREGATE mixed (int8) (SFUNC = int8_avg_accum, STYPE = internal,
+          FINALFUNC = string_agg_finalfn))sql",
+               "aggregate public.mixed(bigint)"},
+        Forged{"AnAggregateWithAnotherStep",
+               R"sql(CREATE AGGREGATE stepped (int8) (SFUNC = int8pl, STYPE = int8, INITCOND = '4096');
+          UPDATE pg_aggregate SET aggtransfn = 'int8_avg_accum' WHERE aggfnoid = 'stepped(int8)'::regprocedure)sql",
+               "aggregate public.stepped(bigint)"},
+        Forged{"ATypeReadAsAnother",
+               R"sql(CREATE TYPE trick; CREATE FUNCTION trick_in(cstring) RETURNS trick LANGUAGE internal
+          IMMUTABLE STRICT AS 'textin'; CREATE FUNCTION trick_out(trick) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS
+          'textout'; CREATE TYPE trick (INPUT = trick_in, OUTPUT = trick_out); UPDATE pg_type SET typinput = 'uuid_in'
+          WHERE typname = 'trick')sql",
+               "type public.trick"},
+        Forged{"ADomainOverAnotherType",
+               R"sql(CREATE DOMAIN dom AS int8; UPDATE pg_type SET typbasetype = 'bytea'::regtype WHERE
+          typname = 'dom')sql",
+               "type public.dom"},
+        Forged{
+            "AnEnumOfAnotherSize",
+            R"sql(CREATE TYPE mood AS ENUM ('x'); UPDATE pg_type SET typlen = 8, typalign = 'd' WHERE typname = 'mood')sql",
+            "type public.mood"},
+        Forged{"AColumnOfInternal",
+               R"sql(CREATE TABLE a (p int8); UPDATE pg_attribute SET atttypid = 'internal'::regtype WHERE
+          attrelid = 'a'::regclass AND attname = 'p')sql",
+               "column p of "},
+        Forged{"AColumnOfAnotherLength",
+               R"sql(CREATE TABLE a (p int8); UPDATE pg_attribute SET atttypid = 'text'::regtype WHERE
+          attrelid = 'a'::regclass AND attname = 'p')sql",
+               "column p of "},
+        Forged{"AComparisonOfAnotherType",
+               R"sql(CREATE OPERATOR CLASS evil FOR TYPE text USING btree AS OPERATOR 1 <,
+          FUNCTION 1 (text, text) btfloat8cmp(float8, float8))sql",
+               "function btfloat8cmp(double precision,double precision)"},
+        Forged{"AHashOfAnotherType",
+               R"sql(CREATE OPERATOR CLASS evil FOR TYPE int4 USING hash AS OPERATOR 1 =,
+          FUNCTION 1 (int4, int4) hashtext(text))sql",
+               "function hashtext(text)"},
+        Forged{
+            "AnIndexOfPointsOverNumbers",
+            R"sql(CREATE OPERATOR CLASS evil FOR TYPE int8 USING gist AS OPERATOR 1 =, FUNCTION 1 (int8, int8)
+          gist_point_consistent(internal, point, int2, oid, internal), FUNCTION 2 (int8, int8) gist_box_union(internal, internal),
+          FUNCTION 5 (int8, int8) gist_box_penalty(internal, internal, internal), FUNCTION 6 (int8, int8)
+          gist_box_picksplit(internal, internal), FUNCTION 7 (int8, int8) gist_box_same(box, box, internal))sql",
+            "function gist_point_consistent("},
+        Forged{"ALanguageThatIsNone",
+               R"sql(CREATE LANGUAGE deref HANDLER plpgsql_call_handler; UPDATE pg_language SET
+          lanplcallfoid = 'int8up(int8)'::regprocedure WHERE lanname = 'deref')sql",
+               "language deref"},
+        Forged{"ATriggerThatIsNone",
+               R"sql(CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+          CREATE TRIGGER z BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION fires();
+          UPDATE pg_trigger SET tgfoid = 'pg_catalog.lastval()'::regprocedure WHERE tgname = 'z')sql",
+               "trigger z of "},
+        Forged{"ARangeThatSubtractsOtherwise",
+               R"sql(CREATE TYPE spans AS RANGE (subtype = int8); UPDATE pg_range SET
+          rngsubdiff = 'int8_avg_accum' WHERE rngtypid = 'spans'::regtype)sql",
+               "range type public.spans"},
+        Forged{"AnAdviserOfThePlanner",
+               R"sql(CREATE FUNCTION advised(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+          UPDATE pg_proc SET prosupport = 'int8_avg_accum' WHERE proname = 'advised')sql",
+               "support function of public.advised(integer)"},
+        Forged{
+            "AViewThatAsksForNoRight",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid; GRANT SELECT ON verifiers TO PUBLIC;
+          UPDATE pg_rewrite SET ev_action = regexp_replace(ev_action::text, ':requiredPerms \d+', ':requiredPerms 0', 'g')::pg_node_tree
+          WHERE ev_class = 'verifiers'::regclass; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "of public.verifiers"},
+        Forged{
+            "AViewWithoutPermissions",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid;
+          UPDATE pg_rewrite SET ev_action = replace(ev_action::text, ':perminfoindex 1', ':perminfoindex 0')::pg_node_tree
+          WHERE ev_class = 'verifiers'::regclass; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "of public.verifiers", 16},
+        Forged{
+            "ABodyThatActsAsAnother",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE FUNCTION counts() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM pg_authid);
+          UPDATE pg_proc SET prosqlbody = replace(prosqlbody::text, ':checkAsUser 0', ':checkAsUser 10')::pg_node_tree
+          WHERE proname = 'counts'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "function public.counts()", 14},
+        Forged{
+            "ABodyWithAnotherResult",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE FUNCTION deref(int8) RETURNS int8 LANGUAGE sql RETURN int8up($1); UPDATE pg_proc SET prorettype = 2950,
+          prosqlbody = replace(prosqlbody::text, ':funcresulttype 20', ':funcresulttype 2950')::pg_node_tree
+          WHERE proname = 'deref'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "function public.deref(bigint)", 14},
+        Forged{
+            "ACheckThatCallsAnother",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
+          ':opfuncid 147', ':opfuncid 1398')::pg_node_tree WHERE conname = 'over_two'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "constraint over_two"}),
+    [](const auto& one) { return std::string(one.param.name); });
+
+// What people make by statements, and what looks like the above and is right.
+constexpr const char* kOrdinary = R"sql(
+CREATE AGGREGATE mul(numeric)(sfunc=numeric_mul, stype=numeric);
+CREATE AGGREGATE jmerge(jsonb)(sfunc=jsonb_concat, stype=jsonb, initcond='{}');
+CREATE FUNCTION first_agg(anyelement, anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1';
+CREATE AGGREGATE first(anyelement)(sfunc=first_agg, stype=anyelement, parallel=safe);
+CREATE AGGREGATE pct(float8 ORDER BY float8)(sfunc=ordered_set_transition, stype=internal, finalfunc=percentile_cont_float8_final);
+CREATE AGGREGATE rnk(VARIADIC "any" ORDER BY VARIADIC "any")(sfunc=ordered_set_transition_multi, stype=internal, finalfunc=rank_final, finalfunc_extra, hypothetical);
+CREATE AGGREGATE sagg(text, text)(sfunc=string_agg_transfn, stype=internal, finalfunc=string_agg_finalfn);
+CREATE AGGREGATE avgi(int8)(sfunc=int8_avg_accum, stype=internal, finalfunc=numeric_poly_avg, combinefunc=int8_avg_combine, serialfunc=int8_avg_serialize, deserialfunc=int8_avg_deserialize, parallel=safe, msfunc=int8_avg_accum, minvfunc=int8_avg_accum_inv, mstype=internal, mfinalfunc=numeric_poly_avg);
+CREATE AGGREGATE aggj(anyelement)(sfunc=jsonb_agg_transfn, stype=internal, finalfunc=jsonb_agg_finalfn);
+CREATE AGGREGATE arr(anynonarray)(sfunc=array_agg_transfn, stype=internal, finalfunc=array_agg_finalfn, finalfunc_extra);
+CREATE FUNCTION gc(text, text) RETURNS text LANGUAGE sql AS 'SELECT coalesce($1||'','','''')||$2';
+CREATE AGGREGATE group_concat(text)(sfunc=gc, stype=text);
+CREATE AGGREGATE group_concatv(varchar)(sfunc=gc, stype=text);
+CREATE DOMAIN posint AS int CHECK (VALUE > 0); CREATE DOMAIN posposint AS posint;
+CREATE TYPE mood AS ENUM ('a','b'); CREATE TYPE pair AS (a int, b mood, c posint[]); CREATE TYPE fr AS RANGE (subtype=float8, subtype_diff=float8mi); CREATE TYPE mr AS RANGE (subtype=mood); CREATE TYPE tr AS RANGE (subtype=time); CREATE TYPE vr AS RANGE (subtype=text, collation="C");
+CREATE TYPE dr AS RANGE (subtype=posint);
+CREATE FUNCTION tdiff(time, time) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT extract(epoch from $1-$2)::float8';
+CREATE TYPE tr2 AS RANGE (subtype=time, subtype_diff=tdiff);
+CREATE TABLE t (id int, n name, m mood, p pair, ps pair[], d posposint, r fr, e mood[], x "char", i interval, ip inet);
+CREATE INDEX ON t (n); CREATE INDEX ON t (m); CREATE INDEX ON t (p); CREATE INDEX ON t USING gin (e); CREATE INDEX ON t USING gist (r); CREATE INDEX ON t USING hash (d); CREATE INDEX ON t USING brin (i); CREATE INDEX ON t USING spgist (ip); CREATE INDEX ON t USING gist (ip inet_ops); CREATE INDEX ON t(x); CREATE INDEX ON t (lower(n::text)); CREATE INDEX ON t ((p)); CREATE INDEX ON t (ps);
+CREATE VIEW v2 AS SELECT *, id+1 AS k FROM t; CREATE MATERIALIZED VIEW mv AS SELECT * FROM t;
+CREATE CAST (varchar AS json) WITHOUT FUNCTION; CREATE CAST (text AS jsonb) WITH INOUT; CREATE CAST (varchar AS mood) WITH INOUT AS IMPLICIT;
+CREATE FUNCTION mood_int(mood) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE CAST (mood AS int) WITH FUNCTION mood_int(mood);
+CREATE FUNCTION m_lt(pair,pair) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT ($1).a < ($2).a'; CREATE FUNCTION m_cmp(pair,pair) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT ($1).a - ($2).a'; CREATE OPERATOR <<< (LEFTARG=pair, RIGHTARG=pair, FUNCTION=m_lt, RESTRICT=scalarltsel, JOIN=scalarltjoinsel); CREATE OPERATOR CLASS pops FOR TYPE pair USING btree AS OPERATOR 1 <<<, FUNCTION 1 m_cmp(pair,pair);
+CREATE OPERATOR CLASS vops FOR TYPE varchar USING btree AS OPERATOR 1 <(text,text), OPERATOR 2 <=(text,text), OPERATOR 3 =(text,text), OPERATOR 4 >=(text,text), OPERATOR 5 >(text,text), FUNCTION 1 bttextcmp(text,text);
+CREATE FUNCTION aany(anyelement, anyelement) RETURNS bool LANGUAGE sql AS 'SELECT $1 IS NOT DISTINCT FROM $2'; CREATE OPERATOR === (LEFTARG=anyelement, RIGHTARG=anyelement, FUNCTION=aany); CREATE OPERATOR ~@ (LEFTARG=jsonb, RIGHTARG=text, PROCEDURE=jsonb_exists);
+CREATE FUNCTION trg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER z BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION trg(); CREATE TRIGGER z2 BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE TABLE f (id int PRIMARY KEY); CREATE TABLE g (f int REFERENCES f DEFERRABLE); ALTER TABLE t ADD COLUMN dropped bytea, ADD COLUMN gen text GENERATED ALWAYS AS (x::text) STORED; ALTER TABLE t DROP COLUMN dropped;
+CREATE TABLE parts (a int, b text) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF parts DEFAULT; CREATE INDEX ON parts (b);
+CREATE TYPE shelled; CREATE CONVERSION myc FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; CREATE TEXT SEARCH TEMPLATE myt (INIT=dsimple_init, LEXIZE=dsimple_lexize); CREATE TEXT SEARCH PARSER myp (START=prsd_start, GETTOKEN=prsd_nexttoken, END=prsd_end, LEXTYPES=prsd_lextype, HEADLINE=prsd_headline);
+CREATE FUNCTION et() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER et ON ddl_command_end EXECUTE FUNCTION et(); CREATE FOREIGN DATA WRAPPER fdwx; CREATE FOREIGN DATA WRAPPER fdwy VALIDATOR postgresql_fdw_validator;
+CREATE SERVER s FOREIGN DATA WRAPPER fdwx; CREATE FOREIGN TABLE ft (a int, b text) SERVER s; CREATE TEMP TABLE tmp (a posint); CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+)sql";
+constexpr const char* kTrees = R"sql(
+CREATE TABLE base1 (id int PRIMARY KEY, a text, b text, v int, ts timestamptz DEFAULT now());
+CREATE VIEW w1 AS SELECT *, count(*) OVER (PARTITION BY a) c, row_number() OVER () FROM base1 WHERE id IN (1,2,3) AND a <> ALL (ARRAY['x','y']) AND nullif(a, b) IS NOT NULL AND nullif(id, v) > 2;
+CREATE VIEW w2 AS SELECT a, array_agg(b ORDER BY b) FILTER (WHERE id > 2), sum(id), string_agg(a, ',') FROM w1 GROUP BY 1 HAVING count(*) > 1 UNION SELECT 'x', ARRAY['a'], 1, unnest(ARRAY['b']);
+CREATE VIEW w3 AS WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n+1 FROM t WHERE n < 10) SELECT t.*, g.*, l.x FROM t JOIN generate_series(1,3) g ON g=n LEFT JOIN LATERAL (SELECT a AS x FROM base1 WHERE base1.id = t.n LIMIT 1) l ON true WHERE EXISTS (SELECT 1 FROM base1 b2 WHERE b2.id = t.n FOR UPDATE);
+CREATE VIEW w4 AS SELECT (SELECT max(id) FROM base1) c1, ROW(1,2) < ROW(3,4) AS r, CASE base1.v WHEN 1 THEN 'a' ELSE a END c2, coalesce(a,base1.b) c3, greatest(id, 3) c4, id BETWEEN 1 AND 3 c5, a LIKE 'x%' c6, a IS DISTINCT FROM base1.b c7, xmlelement(name x, a) c8, (ARRAY[1,2])[1] c9, id::text c10, a::varchar(3) c11, current_user c12, '{}'::jsonb->'a' c13, jsonb_build_object('a', a) c14 FROM base1 JOIN w1 w USING (a, id);
+CREATE VIEW w5 WITH (security_barrier) AS SELECT * FROM base1 TABLESAMPLE SYSTEM (10) WHERE array_position(ARRAY[a], b) > 0 AND int4range(id, v) @> 3 AND lower(int4range(id,v)) = 1;
+CREATE VIEW w6 AS SELECT r.*, p.* FROM ROWS FROM (json_to_recordset('[]') AS (a int, b text), generate_series(1,2)) r, pg_class p;
+CREATE RULE rr AS ON INSERT TO w1 DO INSTEAD INSERT INTO base1 (id, a) VALUES (NEW.id, NEW.a) ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a;
+CREATE RULE r2 AS ON UPDATE TO base1 WHERE OLD.a <> NEW.a DO ALSO DELETE FROM base1 WHERE id = OLD.id + 1000;
+CREATE RULE r3 AS ON DELETE TO w1 DO INSTEAD UPDATE base1 SET a = b2.a FROM base1 b2 WHERE base1.id = OLD.id;
+CREATE FUNCTION fd(a int DEFAULT 1+2, b text DEFAULT lower('X')) RETURNS int LANGUAGE sql AS 'SELECT 1';
+ALTER TABLE base1 ENABLE ROW LEVEL SECURITY; CREATE POLICY pp ON base1 USING (id IN (SELECT id FROM base1)) WITH CHECK (a = current_user);
+CREATE FUNCTION trg2() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER w BEFORE UPDATE ON base1 FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION trg2();
+ALTER TABLE base1 ADD CHECK (length(a) < 100 AND a ~ '^x'); CREATE INDEX ON base1 (lower(a), (id % 3)) WHERE v > 0;
+CREATE MATERIALIZED VIEW m1 AS SELECT * FROM w2;
+CREATE TABLE pex (a text, b int) PARTITION BY RANGE (lower(a), (b % 2));
+CREATE DOMAIN ddd AS int DEFAULT 1+1 CHECK (VALUE + 1 > 0);
+CREATE VIEW isv AS SELECT * FROM information_schema.columns;
+)sql";
+constexpr const char* kSince14 = R"sql(
+CREATE AGGREGATE array_cat_agg(anycompatiblearray) (SFUNC = array_cat, STYPE = anycompatiblearray);
+CREATE FUNCTION sb(x int) RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM base1 WHERE id > x);
+CREATE STATISTICS stx ON (lower(a)), (id % 3) FROM base1;
+)sql";
+
+TEST(S04Ordinary, WhatStatementsMakeIsTaken) {
+  Scenario scenario;
+  scenario.production().run(
+      "shop", kPeople + std::string(kOrdinary) + kTrees + (postgres_major() >= 14 ? kSince14 : ""));
+  scenario.take_snapshot("monday");
+  scenario.write_policy(kPolicy);
+  const RunResult result = scenario.ytb({"refresh"});
+  EXPECT_THAT(result.out + result.err, ::testing::Not(HasSubstr("that do not fit")));
+  EXPECT_THAT(result.out + result.err, HasSubstr("public.base1"));  // the policy does not know it
+}
+
+}  // namespace
+}  // namespace ytb::testing
