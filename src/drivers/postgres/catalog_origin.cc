@@ -796,7 +796,7 @@ Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& 
   for (const std::string& database : databases) {
     progress.update({.stage = "views", .item = database});
     due.insert(due.end(), reference.catalogs.begin(), reference.catalogs.end());
-    for (std::string& catalog : due) catalog = "REINDEX TABLE pg_catalog." + catalog;
+    for (std::string& catalog : due) catalog.insert(0, "REINDEX TABLE pg_catalog.");
     YTB_TRY(run_without_indexes(spec, bin_dir, database, std::move(due), stop));
     due.clear();
     YTB_ASSIGN(std::vector<std::string> lines, restore_own(spec, bin_dir, database, reference, stop));
