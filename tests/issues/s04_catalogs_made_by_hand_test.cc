@@ -103,6 +103,25 @@ INSTANTIATE_TEST_SUITE_P(
           FUNCTION 5 (int8, int8) gist_box_penalty(internal, internal, internal), FUNCTION 6 (int8, int8)
           gist_box_picksplit(internal, internal), FUNCTION 7 (int8, int8) gist_box_same(box, box, internal))sql",
             "function gist_point_consistent("},
+        Forged{"AnIndexByAnotherTypesClass",
+               R"sql(CREATE TABLE a (p int8); CREATE INDEX by_p ON a (p); UPDATE pg_index
+          SET indclass = (SELECT oid::text FROM pg_opclass WHERE opcname = 'text_ops' AND opcmethod = 403)::oidvector
+          WHERE indexrelid = 'by_p'::regclass)sql",
+               "index public.by_p"},
+        Forged{"AClassThatStoresAnotherType",
+               R"sql(CREATE OPERATOR CLASS mine FOR TYPE int8 USING btree AS OPERATOR 1 <,
+          OPERATOR 3 =, FUNCTION 1 btint8cmp(int8, int8); UPDATE pg_opclass SET opckeytype = 'text'::regtype
+          WHERE opcname = 'mine')sql",
+               "operator class mine"},
+        Forged{"AnExclusionByAnotherOperator", R"sql(CREATE TABLE a (p int8, EXCLUDE USING btree (p WITH =));
+          UPDATE pg_constraint SET conexclop = ARRAY[98::oid] WHERE conrelid = 'a'::regclass)sql",
+               "constraint a_p_excl"},
+        Forged{"SubscriptsOfAnotherType",
+               R"sql(CREATE TYPE sub; CREATE FUNCTION sub_in(cstring) RETURNS sub LANGUAGE internal
+          IMMUTABLE STRICT AS 'int8in'; CREATE FUNCTION sub_out(sub) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS
+          'int8out'; CREATE TYPE sub (INPUT = sub_in, OUTPUT = sub_out, LIKE = int8); UPDATE pg_type SET
+          typsubscript = 'jsonb_subscript_handler' WHERE typname = 'sub')sql",
+               "type public.sub", 14},
         Forged{"ALanguageThatIsNone",
                R"sql(CREATE LANGUAGE deref HANDLER plpgsql_call_handler; UPDATE pg_language SET
           lanplcallfoid = 'int8up(int8)'::regprocedure WHERE lanname = 'deref')sql",

@@ -8,10 +8,10 @@
 namespace ytb::postgres {
 namespace {
 
-// `bad`: what is wrong by itself. `need`: a function's parameter, or what takes its result, and the type that
-// it gets. Numbers of types: pg_type.dat; of functions: pg_proc.dat. What CREATE OPERATOR, CREATE CAST,
-// CREATE TYPE and so on ask of functions: operatorcmds.c, functioncmds.c, typecmds.c, aggregatecmds.c,
-// opclasscmds.c, and the access methods' amvalidate.
+// bad_… (what): what is wrong by itself. need_… (what, param, actual): a function's parameter, or what takes
+// its result, and the type that it gets. Numbers of types: pg_type.dat; of functions: pg_proc.dat. What
+// CREATE OPERATOR, CREATE CAST, CREATE TYPE and so on ask of functions: operatorcmds.c, functioncmds.c,
+// typecmds.c, aggregatecmds.c, opclasscmds.c, and the access methods' amvalidate.
 constexpr std::string_view kStart = R"sql(
     WITH RECURSIVE fn AS (
       SELECT p.oid, p.proargtypes, p.proargtypes::oid[] AS args, p.pronargs AS n, p.prorettype AS ret, p.prolang AS lang,
@@ -24,7 +24,6 @@ constexpr std::string_view kStart = R"sql(
           pg_catalog.pg_type e WHERE e.typarray = t.oid AND e.oid = t.typelem) OR t.oid IN (22, 30) AS is_array
         FROM pg_catalog.pg_type t),)sql";
 
-// Everything before `bad` is over: need (what, param, actual).
 constexpr std::string_view kOperators = R"sql(
     bad_operators AS (
       SELECT format('operator %s', o.oid::regoperator) AS what FROM pg_catalog.pg_operator o
@@ -119,7 +118,7 @@ constexpr std::string_view kMembers = R"sql(
           WHEN 4 THEN m.takes = '26' AND m.ret = 16 ELSE m.takes = '2281' AND m.ret = 2278 END
         WHEN m.opfmethod = 405 THEN CASE m.amprocnum WHEN 1 THEN m.n = 1 AND m.ret = 23
           WHEN 2 THEN m.n = 2 AND m.args[1] = 20 AND m.ret = 20 ELSE m.takes = '2281' AND m.ret = 2278 END
-        ELSE m.amproc::oid >= 16384 OR NOT 2281 = ANY (m.args) OR EXISTS (SELECT FROM pg_catalog.pg_amproc s
+        ELSE m.opfmethod >= 16384 OR m.amproc::oid >= 16384 OR NOT 2281 = ANY (m.args) OR EXISTS (SELECT FROM pg_catalog.pg_amproc s
           JOIN pg_catalog.pg_opfamily sf ON sf.oid = s.amprocfamily
           WHERE s.oid < 16384 AND sf.opfmethod = m.opfmethod AND s.amprocnum = m.amprocnum AND s.amproc::oid = m.amproc::oid) END),
     need_members AS (
@@ -133,7 +132,7 @@ constexpr std::string_view kMembers = R"sql(
         CROSS JOIN LATERAL (SELECT coalesce((SELECT nullif(c.opckeytype, 0) FROM pg_catalog.pg_opclass c
           WHERE c.opcfamily = m.amprocfamily AND c.opcintype = m.amproclefttype LIMIT 1), m.amproclefttype)) AS k (type)
         LEFT JOIN shape t ON t.oid = k.type
-        WHERE m.opfmethod NOT IN (403, 405) AND m.amproc::oid < 16384 AND NOT 2281 = ANY (m.args)
+        WHERE m.opfmethod NOT IN (403, 405) AND m.opfmethod < 16384 AND m.amproc::oid < 16384 AND NOT 2281 = ANY (m.args)
       UNION ALL SELECT m.what, s.amproclefttype, m.amproclefttype FROM members m
         CROSS JOIN LATERAL (SELECT s.amproclefttype FROM pg_catalog.pg_amproc s
           JOIN pg_catalog.pg_opfamily sf ON sf.oid = s.amprocfamily
@@ -141,7 +140,7 @@ constexpr std::string_view kMembers = R"sql(
           WHERE s.oid < 16384 AND sf.opfmethod = m.opfmethod AND s.amprocnum = m.amprocnum AND s.amproc::oid = m.amproc::oid
           ORDER BY s.amproclefttype = m.amproclefttype DESC, s.amproclefttype = 2283 DESC,
             s.amproclefttype = CASE WHEN t.is_array THEN 2277 WHEN t.typtype = 'r' THEN 3831 END DESC NULLS LAST LIMIT 1) s
-        WHERE m.opfmethod NOT IN (403, 405) AND m.amproc::oid < 16384 AND 2281 = ANY (m.args)),
+        WHERE m.opfmethod NOT IN (403, 405) AND m.opfmethod < 16384 AND m.amproc::oid < 16384 AND 2281 = ANY (m.args)),
     operators_of AS (
       SELECT a.*, o.oprleft, o.oprright, o.oprresult,
           format('operator %s of an operator family', a.amopopr::regoperator) AS what
@@ -152,7 +151,33 @@ constexpr std::string_view kMembers = R"sql(
           OR a.amoppurpose = 's' AND a.oprresult <> 16),
     need_operators_of AS (
       SELECT what, oprleft AS param, amoplefttype AS actual FROM operators_of
-      UNION ALL SELECT what, oprright, amoprighttype FROM operators_of),)sql";
+      UNION ALL SELECT what, oprright, amoprighttype FROM operators_of),
+    bad_classes AS (
+      SELECT format('operator class %I', opcname) AS what FROM pg_catalog.pg_opclass
+        WHERE oid >= 16384 AND opcmethod IN (403, 405) AND opckeytype <> 0),)sql";
+
+// What is compared by a class's functions has its type.
+constexpr std::string_view kUses = R"sql(
+    need_uses AS (
+      SELECT format('index %s', i.indexrelid::regclass) AS what, k.opcintype AS param, coalesce(a.atttypid, x.atttypid) AS actual
+        FROM pg_catalog.pg_index i CROSS JOIN LATERAL unnest(i.indclass::oid[], (i.indkey::int2[])[0:i.indnkeyatts - 1])
+          WITH ORDINALITY AS c (class, key, place)
+        LEFT JOIN pg_catalog.pg_opclass k ON k.oid = c.class
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = c.key AND c.key <> 0
+        LEFT JOIN pg_catalog.pg_attribute x ON x.attrelid = i.indexrelid AND x.attnum = c.place
+        WHERE i.indexrelid >= 16384 AND (c.key <> 0 OR k.opckeytype = 0)
+      UNION ALL SELECT format('partition key of %s', p.partrelid::regclass), k.opcintype, a.atttypid
+        FROM pg_catalog.pg_partitioned_table p
+        CROSS JOIN LATERAL unnest(p.partclass::oid[], p.partattrs::int2[]) AS c (class, key)
+        LEFT JOIN pg_catalog.pg_opclass k ON k.oid = c.class
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = c.key WHERE c.key <> 0
+      UNION ALL SELECT format('constraint %I', k.conname), o.oprleft, a.atttypid FROM pg_catalog.pg_constraint k
+        CROSS JOIN LATERAL unnest(k.conexclop, k.conkey) AS c (operator, key)
+        LEFT JOIN pg_catalog.pg_operator o ON o.oid = c.operator
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.key
+        WHERE k.contype = 'x' AND c.key <> 0
+      UNION ALL SELECT a.what, o.oprleft, a.args[0] FROM aggregates a
+        LEFT JOIN pg_catalog.pg_operator o ON o.oid = a.aggsortop WHERE a.aggsortop <> 0),)sql";
 
 constexpr std::string_view kTypes = R"sql(
     bad_types AS (
@@ -187,7 +212,7 @@ constexpr std::string_view kTypes = R"sql(
             AND NOT t.typbyval AND t.typelem = 0
           WHEN t.typtype = 'd' THEN (t.typinput::oid, t.typreceive::oid) = (2597, 2598)
             AND (t.typoutput::oid, t.typsend::oid, t.typlen, t.typbyval, t.typalign, t.typanalyze::oid)
-              = (b.typoutput::oid, b.typsend::oid, b.typlen, b.typbyval, b.typalign, b.typanalyze::oid) END, false)),
+              = (b.typoutput::oid, b.typsend::oid, b.typlen, b.typbyval, b.typalign, b.typanalyze::oid) END @subscript, false)),
     bad_ranges AS (
       SELECT format('range type %s', g.rngtypid::regtype) AS what FROM pg_catalog.pg_range g
         LEFT JOIN fn c ON c.oid = g.rngcanonical LEFT JOIN fn d ON d.oid = g.rngsubdiff
@@ -213,7 +238,6 @@ constexpr std::string_view kHandlers = R"sql(
       UNION ALL SELECT format('language %I', lanname), laninline::oid, '2281 2278' FROM pg_catalog.pg_language WHERE oid >= 16384
       UNION ALL SELECT format('language %I', lanname), lanvalidator::oid, '26 2278' FROM pg_catalog.pg_language WHERE oid >= 16384
       UNION ALL SELECT format('trigger %I of %s', tgname, tgrelid::regclass), tgfoid::oid, '2279' FROM pg_catalog.pg_trigger
-        WHERE NOT tgisinternal OR tgfoid::oid >= 16384
       UNION ALL SELECT format('event trigger %I', evtname), evtfoid::oid, '3838' FROM pg_catalog.pg_event_trigger
       UNION ALL SELECT format('access method %I', amname), amhandler::oid, CASE amtype WHEN 't' THEN '2281 269' ELSE '2281 325' END
         FROM pg_catalog.pg_am WHERE oid >= 16384
@@ -243,7 +267,8 @@ constexpr std::string_view kHandlers = R"sql(
 constexpr std::string_view kEnd = R"sql(
     SELECT encode(textsend(w.what), 'hex') AS ytb_mismatched FROM (
       SELECT DISTINCT n.what FROM (SELECT * FROM need_casts UNION ALL SELECT * FROM need_aggregates
-          UNION ALL SELECT * FROM need_members UNION ALL SELECT * FROM need_operators_of UNION ALL SELECT * FROM need_ranges) n
+          UNION ALL SELECT * FROM need_members UNION ALL SELECT * FROM need_operators_of UNION ALL SELECT * FROM need_ranges
+          UNION ALL SELECT * FROM need_uses) n
         LEFT JOIN shape t ON t.oid = n.actual
         WHERE NOT coalesce(n.param = n.actual OR n.param = 2276
           OR n.param IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080, 4537, 4538)
@@ -257,7 +282,8 @@ constexpr std::string_view kEnd = R"sql(
           OR EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.casttarget = n.param AND c.castmethod = 'b'
             AND (c.castsource = n.actual OR c.castsource IN (SELECT b.base FROM base b WHERE b.oid = n.actual))), false)
       UNION SELECT what FROM bad_operators UNION SELECT what FROM bad_casts UNION SELECT what FROM bad_aggregates
-      UNION SELECT what FROM bad_members UNION SELECT what FROM bad_operators_of UNION SELECT what FROM bad_types
+      UNION SELECT what FROM bad_members UNION SELECT what FROM bad_operators_of UNION SELECT what FROM bad_classes
+      UNION SELECT what FROM bad_types
       UNION SELECT what FROM bad_ranges UNION SELECT what FROM bad_columns UNION SELECT what FROM bad_handlers
       UNION SELECT 'looked') w)sql";
 
@@ -320,7 +346,8 @@ constexpr std::string_view kTrees = R"sql(
 
 std::vector<std::string> look_for_mismatched(int major) {
   std::string sql;
-  for (std::string_view part : {kStart, kOperators, kCasts, kAggregates, kMembers, kTypes, kHandlers, kEnd})
+  for (std::string_view part :
+       {kStart, kOperators, kCasts, kAggregates, kMembers, kUses, kTypes, kHandlers, kEnd})
     sql += part;
   auto put = [&sql](std::string_view mark, std::string_view text) {
     sql.replace(sql.find(mark), mark.size(), text);
@@ -328,6 +355,10 @@ std::vector<std::string> look_for_mismatched(int major) {
   const bool from_14 = major >= 14;
   put("@conversion", from_14 ? "'23 23 2275 2281 23 16 23'" : "'23 23 2275 2281 23 2278'");
   put("@raw", from_14 ? "OR t.typsubscript::oid >= 16384" : "");
+  put("@subscript,", from_14 ? R"sql(AND (t.typsubscript::oid = 0 OR t.typsubscript::oid >= 16384
+          OR t.typsubscript::oid = 6179 AND EXISTS (SELECT FROM pg_catalog.pg_type x WHERE x.typarray = t.oid)
+          OR t.typsubscript::oid = 6180 AND t.typtype = 'b' AND t.typelem <> 0),)sql"
+                             : ",");
   put("@subscripts",
       from_14 ? "UNION ALL SELECT format('subscripts of type %s', t.oid::regtype), t.typsubscript::oid, "
                 "'2281 2281' FROM pg_catalog.pg_type t WHERE t.oid >= 16384"
