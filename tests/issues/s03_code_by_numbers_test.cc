@@ -1,6 +1,7 @@
 // S3's kind, once more: which definitions run production's code went by pg_depend, which a superuser of
 // production may write, and by what it leaves out. Here every way to a function is one that no dependency
 // shows; each tells what it sees in a closed copy, and when it has a superuser's power.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -183,6 +184,113 @@ TEST_F(S03Numbers, AFunctionOfTheServersThatIsNotImmutable) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM looked WHERE g LIKE '%raw%'"), "0");
   const std::string base = scenario_.copies() + "/" + scenario_.live_copy() + "/data/base";
   EXPECT_EQ(run_program({"grep", "-rl", "raw[0-9]*@person.test", base}).out, "") << "in files";
+}
+
+// The server's function finds a partitioned table by its number, which stands in a constant's bytes, and
+// calls what that one hashes with.
+TEST_F(S03Numbers, AFunctionOfTheServersThatLooksUpATable) {
+  expect_harmless(R"sql(
+    CREATE FUNCTION hashed(v int, seed int8) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS $$
+    BEGIN PERFORM public.spring('hash'); RETURN v; END $$;
+    CREATE OPERATOR CLASS mine FOR TYPE int USING hash AS OPERATOR 1 =, FUNCTION 2 hashed(int, int8);
+    CREATE TABLE parts (k int, note text) PARTITION BY HASH (k mine);
+    CREATE TABLE parts_0 PARTITION OF parts FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+    CREATE TABLE computed (id int, c text);
+    CREATE TABLE indexed (id int, c text);
+    DO $$ BEGIN
+      EXECUTE format('ALTER TABLE computed ADD COLUMN g bool GENERATED ALWAYS AS (
+        satisfies_hash_partition(%s::oid, 1, 0, id)) STORED', 'parts'::regclass::oid);
+      EXECUTE format('CREATE INDEX ON indexed ((satisfies_hash_partition(%s::oid, 1, 0, id)))',
+        'parts'::regclass::oid);
+      EXECUTE format('CREATE INDEX ON indexed (id) WHERE satisfies_hash_partition(%s::oid, 1, 0, id)',
+        'parts'::regclass::oid);
+    END $$;
+    INSERT INTO computed VALUES (1, 'raw word');
+    INSERT INTO indexed VALUES (1, 'raw word');)sql",
+                  "    public.parts: {k: keep, note: hash}\n    public.computed: {id: keep, c: hash}\n"
+                  "    public.indexed: {id: keep, c: hash}\n");
+  EXPECT_EQ(scenario_.staging_value("SELECT g FROM computed"), "t");
+  EXPECT_EQ(scenario_.staging_value("SELECT bool_and(indisvalid AND indisready AND indislive) FROM pg_index"),
+            "t");
+}
+
+// A type that the server only knows from an index: GIN compares the keys that it keeps by their type's own
+// class.
+constexpr std::string_view kKeyType = R"sql(
+    CREATE TYPE kint;
+    CREATE FUNCTION kint_in(cstring) RETURNS kint LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+    CREATE FUNCTION kint_out(kint) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+    CREATE TYPE kint (INPUT = kint_in, OUTPUT = kint_out, LIKE = int4);
+    CREATE CAST (kint AS int) WITHOUT FUNCTION;
+    CREATE FUNCTION kint_cmp(a kint, b kint) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+    BEGIN PERFORM public.spring('key'); RETURN btint4cmp(a::int, b::int); END $$;
+    CREATE FUNCTION kint_eq(a kint, b kint) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$
+    BEGIN PERFORM public.spring('key'); RETURN a::int = b::int; END $$;
+    CREATE OPERATOR = (FUNCTION = kint_eq, LEFTARG = kint, RIGHTARG = kint);
+    CREATE OPERATOR CLASS kint_ops DEFAULT FOR TYPE kint USING btree AS OPERATOR 3 =, FUNCTION 1 kint_cmp(kint, kint);)sql";
+
+TEST_F(S03Numbers, WhatComparesTheKeysOfAnIndex) {
+  expect_harmless(std::string(kKeyType) + R"sql(
+    CREATE EXTENSION pg_trgm;
+    CREATE OPERATOR CLASS mine FOR TYPE text USING gin AS OPERATOR 1 % (text, text),
+      FUNCTION 2 (text, text) gin_extract_value_trgm(text, internal),
+      FUNCTION 3 (text, text) gin_extract_query_trgm(text, internal, int2, internal, internal, internal, internal),
+      FUNCTION 4 (text, text) gin_trgm_consistent(internal, int2, text, int4, internal, internal, internal, internal),
+      STORAGE kint;
+    CREATE TABLE indexed (c text, many int[]);
+    CREATE INDEX ON indexed USING gin (c mine);
+    CREATE INDEX by_hand ON indexed USING gin (many);
+    UPDATE pg_attribute SET atttypid = 'kint'::regtype WHERE attrelid = 'by_hand'::regclass;
+    INSERT INTO indexed SELECT 'raw word ' || g, ARRAY[g, g + 1] FROM generate_series(1, 9) g;)sql",
+                  "    public.indexed: {c: hash, many: keep}\n");
+  EXPECT_EQ(scenario_.staging_value("SELECT bool_and(indisvalid AND indisready AND indislive) FROM pg_index"),
+            "t");
+}
+
+// A stored tree is text, which a superuser may edit: a cast for as long as that takes.
+constexpr std::string_view kEdit = R"sql(
+    INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+    UPDATE pg_attrdef SET adbin = ({})::pg_node_tree WHERE adrelid = 'edited'::regclass;
+    DELETE FROM pg_cast WHERE oid = 90003;)sql";
+
+// The server passes over what a field is called. What else a restore lets through, or no longer does, is
+// asked of the query itself (production_code_test.cc).
+TEST_F(S03Numbers, AFunctionUnderAnotherNameOfItsField) {
+  expect_harmless(R"sql(
+    UPDATE pg_proc SET provolatile = 'i' WHERE proname = 'pg_read_binary_file';
+    CREATE TABLE edited (c text, path text, g text GENERATED ALWAYS AS (
+      encode(pg_read_binary_file(path, 0, 8192, true), 'escape')) STORED);
+    UPDATE pg_proc SET provolatile = 'v' WHERE proname = 'pg_read_binary_file';
+    CHECKPOINT;
+    INSERT INTO edited SELECT 'raw word', pg_relation_filepath('people');)sql" +
+                      fmt::format(kEdit, "replace(adbin::text, ':funcid ', ':location ')"),
+                  "    public.edited: {c: hash, path: keep}\n");
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM edited WHERE g LIKE '%raw%'"), "0");
+}
+
+// Arrays name the type of their elements in their own bytes.
+TEST_F(S03Numbers, ATypeThatOnlyTheBytesOfAConstantName) {
+  expect_harmless(std::string(kKeyType) + R"sql(
+    CREATE TABLE edited (id int, c text, g int GENERATED ALWAYS AS (array_position('{1,2}'::int[], id)) STORED);
+    INSERT INTO edited VALUES (2, 'raw word');)sql" +
+                      fmt::format(kEdit, R"sql(replace(adbin::text, ' 1 0 0 0 0 0 0 0 23 0 0 0 ',
+        (SELECT format(' 1 0 0 0 0 0 0 0 %s %s %s 0 ', o & 255, o >> 8 & 255, o >> 16 & 255)
+          FROM (SELECT 'kint'::regtype::oid::int8) k (o))))sql"),
+                  "    public.edited: {id: keep, c: hash}\n");
+  EXPECT_EQ(scenario_.staging_value("SELECT g FROM edited"), "2");
+}
+
+// NOT before an operator is planned as its negator.
+TEST_F(S03Numbers, WhatAnOperatorIsTurnedInto) {
+  expect_harmless(R"sql(
+    CREATE FUNCTION other(a text, b text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$
+    BEGIN PERFORM public.spring('negator'); RETURN a <> b; END $$;
+    CREATE OPERATOR === (FUNCTION = texteq, LEFTARG = text, RIGHTARG = text, NEGATOR = !==);
+    CREATE OPERATOR !== (FUNCTION = other, LEFTARG = text, RIGHTARG = text, NEGATOR = ===);
+    CREATE TABLE computed (c text, g bool GENERATED ALWAYS AS (NOT c === 'x') STORED);
+    INSERT INTO computed VALUES ('raw word');)sql",
+                  "    public.computed: {c: hash}\n");
+  EXPECT_EQ(scenario_.staging_value("SELECT g FROM computed"), "t");
 }
 
 }  // namespace
