@@ -263,13 +263,14 @@ constexpr std::string_view kHandlers = R"sql(
         AND concat_ws(' ', nullif(f.proargtypes::text, ''), CASE WHEN h.takes LIKE '% *' THEN '*' ELSE f.ret::text END)
           IS DISTINCT FROM h.takes))sql";
 
-// A parameter of a polymorphic type takes what is of its kind.
+// A parameter of a polymorphic type takes what is of its kind, and what a domain is over.
 constexpr std::string_view kEnd = R"sql(
     SELECT encode(textsend(w.what), 'hex') AS ytb_mismatched FROM (
       SELECT DISTINCT n.what FROM (SELECT * FROM need_casts UNION ALL SELECT * FROM need_aggregates
           UNION ALL SELECT * FROM need_members UNION ALL SELECT * FROM need_operators_of UNION ALL SELECT * FROM need_ranges
           UNION ALL SELECT * FROM need_uses) n
-        LEFT JOIN shape t ON t.oid = n.actual
+        LEFT JOIN shape t ON t.oid = coalesce((SELECT b.base FROM base b JOIN shape u ON u.oid = b.base
+          AND u.typtype <> 'd' WHERE b.oid = n.actual), n.actual)
         WHERE NOT coalesce(n.param = n.actual OR n.param = 2276
           OR n.param IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080, 4537, 4538)
             AND n.actual IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080, 4537, 4538)
