@@ -253,21 +253,6 @@ constexpr std::string_view kEdit = R"sql(
     UPDATE pg_attrdef SET adbin = ({})::pg_node_tree WHERE adrelid = 'edited'::regclass;
     DELETE FROM pg_cast WHERE oid = 90003;)sql";
 
-// The server passes over what a field is called. What else a restore lets through, or no longer does, is
-// asked of the query itself (production_code_test.cc).
-TEST_F(S03Numbers, AFunctionUnderAnotherNameOfItsField) {
-  expect_harmless(R"sql(
-    UPDATE pg_proc SET provolatile = 'i' WHERE proname = 'pg_read_binary_file';
-    CREATE TABLE edited (c text, path text, g text GENERATED ALWAYS AS (
-      encode(pg_read_binary_file(path, 0, 8192, true), 'escape')) STORED);
-    UPDATE pg_proc SET provolatile = 'v' WHERE proname = 'pg_read_binary_file';
-    CHECKPOINT;
-    INSERT INTO edited SELECT 'raw word', pg_relation_filepath('people');)sql" +
-                      fmt::format(kEdit, "replace(adbin::text, ':funcid ', ':location ')"),
-                  "    public.edited: {c: hash, path: keep}\n");
-  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM edited WHERE g LIKE '%raw%'"), "0");
-}
-
 // Arrays name the type of their elements in their own bytes.
 TEST_F(S03Numbers, ATypeThatOnlyTheBytesOfAConstantName) {
   expect_harmless(std::string(kKeyType) + R"sql(

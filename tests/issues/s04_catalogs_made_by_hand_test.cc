@@ -168,6 +168,26 @@ INSTANTIATE_TEST_SUITE_P(
           WHERE proname = 'deref'; DELETE FROM pg_cast WHERE oid = 90003)sql",
             "function public.deref(bigint)", 14},
         Forged{
+            "AFieldUnderAnotherName",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE TABLE a (c text, g text GENERATED ALWAYS AS (lower(c)) STORED); UPDATE pg_attrdef SET adbin =
+          replace(adbin::text, ':funcid ', ':location ')::pg_node_tree WHERE adrelid = 'a'::regclass;
+          DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "default of a column of public.a"},
+        Forged{
+            "ANodeWithASpaceBefore",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
+          '{OPEXPR', '{ OPEXPR')::pg_node_tree WHERE conname = 'over_two'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "constraint over_two"},
+        Forged{
+            "ARightSpelledOtherwise",
+            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
+          CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid; UPDATE pg_rewrite SET ev_action =
+          replace(ev_action::text, ':requiredPerms 2', ':requiredPerms  0')::pg_node_tree
+          WHERE ev_class = 'verifiers'::regclass; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            "of public.verifiers"},
+        Forged{
             "ACheckThatCallsAnother",
             R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
           CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
