@@ -49,7 +49,7 @@ TEST_F(U03, ALibraryThatIsNotThereIsFoundBeforeAnythingIsRestored) {
 TEST_F(U03, AnOpenServerThatRefusesItsConfigCostsNoCopy) {
   copies("settings: {superuser_reserved_connections: '5000'}");
   const RunResult refused = scenario_.refresh(exit_status(Code::kConfig));
-  EXPECT_THAT(refused.err, HasSubstr("must be less than max_connections"));
+  EXPECT_THAT(refused.err, HasSubstr("must be less than "));
   EXPECT_THAT(refused.err, HasSubstr("copies.local.settings"));
   ASSERT_EQ(scenario_.copy_ids().size(), 1U);
   const std::string made = scenario_.copy_ids().front();

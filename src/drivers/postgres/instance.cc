@@ -77,7 +77,7 @@ bool refuses_the_config(const std::optional<std::string>& log) {
   if (!log) return false;
   constexpr std::string_view kSays[] = {"could not access file \"", "could not load library \"",
                                         "incompatible library \"", "contains errors",
-                                        "must be less than max_connections"};
+                                        "must be less than "};  // newer versions quote the name
   for (const std::string& line : split(*log, '\n')) {
     const bool fatal = line.find("FATAL:  ") != std::string::npos || line.find("postgres: ") == 0;
     if (!fatal) continue;
