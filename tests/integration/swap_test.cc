@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -155,10 +156,12 @@ TEST_F(Swap, ATornSnapshotIsPassedOver) {
 }
 
 TEST_F(Swap, AFullDiskIsRefusedWithTheNumbers) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root to mount a small filesystem";
   prepare();
   ASSERT_EQ(scenario_->ytb({"teardown", "--yes"}).status, 0);
-  ASSERT_EQ(mount("tmpfs", scenario_->copies().c_str(), "tmpfs", 0, "size=20m"), 0);
+  if (mount("tmpfs", scenario_->copies().c_str(), "tmpfs", 0, "size=20m") != 0) {
+    ASSERT_EQ(errno, EPERM);
+    GTEST_SKIP() << "a small filesystem cannot be mounted here";
+  }
   RunResult result = scenario_->ytb({"refresh"});
   EXPECT_EQ(result.status, 10) << result.out << result.err;
   EXPECT_THAT(result.err, HasSubstr("MB"));
