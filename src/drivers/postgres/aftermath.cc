@@ -234,7 +234,7 @@ Status write_anew(Connection& session, int64_t table) {
   const bool master = session.kind() == SessionKind::kMaster;  // who writes no catalogs
   if (!master) YTB_TRY(keep_index_marks(session, table));
   YTB_TRY(with_path(session, "VACUUM (FULL) " + name));
-  return master ? Status() : restore_index_marks(session, table);
+  return master ? Status() : restore_index_marks(session);
 }
 
 namespace {

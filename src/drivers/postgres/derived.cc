@@ -148,7 +148,7 @@ Status compute_columns(Connection& session, const OwnerOf& owner_of, const StopF
     }
   }
   for (const Computing& work : works) YTB_TRY(finish_table(session, work, rounds));
-  return {};
+  return restore_index_marks(session);  // of a table that a run which was cut off had finished but for them
 }
 
 namespace {

@@ -19,6 +19,7 @@
 #include "drivers/postgres/aftermath.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/postgres/derived.h"
 #include "drivers/postgres/engine_testing.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/spool.h"
@@ -591,6 +592,16 @@ TEST_F(EngineTest, indexes_that_are_not_valid_stay_so_after_a_kill) {
       *still_suspended(*session),
       ::testing::UnorderedElementsAre("marks of index public.never_unique", "marks of index public.half"));
   must(write_anew(*session, table));
+  EXPECT_EQ(*session->value(valid), before);
+  EXPECT_TRUE(still_suspended(*session)->empty());
+  // A table whose columns were computed is not looked at again.
+  must(keep_index_marks(*session, table));
+  must(session->execute("VACUUM (FULL) public.t"));
+  ASSERT_NE(*session->value(valid), before);
+  const OwnerOf nobody = [](int64_t) -> Result<Connection*> {
+    return Error{.code = Code::kInternal, .message = "no owner is needed", .hint = {}};
+  };
+  must(compute_columns(*session, nobody, StopFlag()));
   EXPECT_EQ(*session->value(valid), before);
   EXPECT_TRUE(still_suspended(*session)->empty());
 }

@@ -209,12 +209,11 @@ Status keep_index_marks(Connection& session, int64_t table) {
                                                  table)));
 }
 
-Status restore_index_marks(Connection& session, int64_t table) {
-  return session.execute(in_progress(fmt::format(R"sql(
-    UPDATE pg_catalog.pg_index i SET indisvalid = m.valid, indisready = m.ready
-      FROM @marks m WHERE i.indexrelid = m.index AND i.indrelid = {0};
-    DELETE FROM @marks WHERE index IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = {0}))sql",
-                                                 table)));
+Status restore_index_marks(Connection& session) {
+  return session.execute(in_progress(R"sql(
+    UPDATE pg_catalog.pg_index i SET indisvalid = m.valid, indisready = m.ready FROM @marks m
+      WHERE i.indexrelid = m.index;
+    DELETE FROM @marks)sql"));
 }
 
 Status resume_definitions(Connection& session) {

@@ -59,9 +59,9 @@ Status resume_index(Connection& session, int64_t index);
 Status drop_unusable_index(Connection& session, const SuspendedIndex& index);
 
 // VACUUM FULL marks indexes of a table valid, but unique ones: which were not is recorded before it, once,
-// and said again after it.
+// and said again after it, and once more where a run was cut off in between.
 Status keep_index_marks(Connection& session, int64_t table);
-Status restore_index_marks(Connection& session, int64_t table);
+Status restore_index_marks(Connection& session);
 
 // Domains and statistics objects. Nothing raw may be left by now.
 Status resume_definitions(Connection& session);
