@@ -27,12 +27,17 @@ struct Forged {
   friend void PrintTo(const Forged& one, std::ostream* out) { *out << one.name; }
 };
 
+// While it lasts, a text may be written where a stored tree belongs.
+constexpr const char* kEditTrees =
+    "INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b'); ";
+constexpr const char* kNoMore = "; DELETE FROM pg_cast WHERE oid = 90003";
+
 class S04ByHand : public ::testing::TestWithParam<Forged> {};
 
 TEST_P(S04ByHand, IsRefusedByName) {
   if (postgres_major() < GetParam().since) GTEST_SKIP() << "only from " << GetParam().since << " on";
   Scenario scenario;
-  scenario.production().run("shop", kPeople + std::string(GetParam().sql));
+  scenario.production().run("shop", kPeople + std::string(kEditTrees) + GetParam().sql + kNoMore);
   scenario.write_policy(kPolicy);
   scenario.accept();
   scenario.take_snapshot("monday");
@@ -141,57 +146,47 @@ INSTANTIATE_TEST_SUITE_P(
                "support function of public.advised(integer)"},
         Forged{
             "AViewThatAsksForNoRight",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid; GRANT SELECT ON verifiers TO PUBLIC;
+            R"sql(CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid; GRANT SELECT ON verifiers TO PUBLIC;
           UPDATE pg_rewrite SET ev_action = regexp_replace(ev_action::text, ':requiredPerms \d+', ':requiredPerms 0', 'g')::pg_node_tree
-          WHERE ev_class = 'verifiers'::regclass; DELETE FROM pg_cast WHERE oid = 90003)sql",
+          WHERE ev_class = 'verifiers'::regclass)sql",
             "of public.verifiers"},
-        Forged{
-            "AViewWithoutPermissions",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid;
+        Forged{"AViewWithoutPermissions",
+               R"sql(CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid;
           UPDATE pg_rewrite SET ev_action = replace(ev_action::text, ':perminfoindex 1', ':perminfoindex 0')::pg_node_tree
-          WHERE ev_class = 'verifiers'::regclass; DELETE FROM pg_cast WHERE oid = 90003)sql",
-            "of public.verifiers", 16},
+          WHERE ev_class = 'verifiers'::regclass)sql",
+               "of public.verifiers", 16},
         Forged{
             "ABodyThatActsAsAnother",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE FUNCTION counts() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM pg_authid);
+            R"sql(CREATE FUNCTION counts() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM pg_authid);
           UPDATE pg_proc SET prosqlbody = replace(prosqlbody::text, ':checkAsUser 0', ':checkAsUser 10')::pg_node_tree
-          WHERE proname = 'counts'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+          WHERE proname = 'counts')sql",
             "function public.counts()", 14},
         Forged{
             "ABodyWithAnotherResult",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE FUNCTION deref(int8) RETURNS int8 LANGUAGE sql RETURN int8up($1); UPDATE pg_proc SET prorettype = 2950,
+            R"sql(CREATE FUNCTION deref(int8) RETURNS int8 LANGUAGE sql RETURN int8up($1); UPDATE pg_proc SET prorettype = 2950,
           prosqlbody = replace(prosqlbody::text, ':funcresulttype 20', ':funcresulttype 2950')::pg_node_tree
-          WHERE proname = 'deref'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+          WHERE proname = 'deref')sql",
             "function public.deref(bigint)", 14},
         Forged{
             "AFieldUnderAnotherName",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE TABLE a (c text, g text GENERATED ALWAYS AS (lower(c)) STORED); UPDATE pg_attrdef SET adbin =
-          replace(adbin::text, ':funcid ', ':location ')::pg_node_tree WHERE adrelid = 'a'::regclass;
-          DELETE FROM pg_cast WHERE oid = 90003)sql",
+            R"sql(CREATE TABLE a (c text, g text GENERATED ALWAYS AS (lower(c)) STORED); UPDATE pg_attrdef SET adbin =
+          replace(adbin::text, ':funcid ', ':location ')::pg_node_tree WHERE adrelid = 'a'::regclass)sql",
             "default of a column of public.a"},
         Forged{
             "ANodeWithASpaceBefore",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
-          '{OPEXPR', '{ OPEXPR')::pg_node_tree WHERE conname = 'over_two'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            R"sql(CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
+          '{OPEXPR', '{ OPEXPR')::pg_node_tree WHERE conname = 'over_two')sql",
             "constraint over_two"},
         Forged{
             "ARightSpelledOtherwise",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid; UPDATE pg_rewrite SET ev_action =
+            R"sql(CREATE VIEW verifiers AS SELECT rolname, rolpassword FROM pg_authid; UPDATE pg_rewrite SET ev_action =
           replace(ev_action::text, ':requiredPerms 2', ':requiredPerms  0')::pg_node_tree
-          WHERE ev_class = 'verifiers'::regclass; DELETE FROM pg_cast WHERE oid = 90003)sql",
+          WHERE ev_class = 'verifiers'::regclass)sql",
             "of public.verifiers"},
         Forged{
             "ACheckThatCallsAnother",
-            R"sql(INSERT INTO pg_cast VALUES (90003, 'text'::regtype, 'pg_node_tree'::regtype, 0, 'e', 'b');
-          CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
-          ':opfuncid 147', ':opfuncid 1398')::pg_node_tree WHERE conname = 'over_two'; DELETE FROM pg_cast WHERE oid = 90003)sql",
+            R"sql(CREATE TABLE a (n int CONSTRAINT over_two CHECK (n > 2)); UPDATE pg_constraint SET conbin = replace(conbin::text,
+          ':opfuncid 147', ':opfuncid 1398')::pg_node_tree WHERE conname = 'over_two')sql",
             "constraint over_two"}),
     [](const auto& one) { return std::string(one.param.name); });
 

@@ -153,7 +153,7 @@ struct CatalogReference {
   std::vector<size_t> hooks;                          // by kHooks: rows on relations of the server's own
   std::vector<std::map<uint32_t, std::string>> rows;  // by kCompared, below kFirstUnfixed
   std::vector<std::set<std::string>> numberless;      // by kCompared: what initdb numbered
-  std::string numbered;                               // kNumbered
+  std::string numbered;                               // digest_numbered()
   std::map<std::string, std::string> views;           // "pg_catalog.pg_stats": how it is made
   std::vector<std::string> privileges;                // initial_privileges.h
   std::vector<std::string> catalogs;                  // the server's own tables with fixed numbers

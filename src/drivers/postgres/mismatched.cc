@@ -357,27 +357,25 @@ std::vector<std::string> look_for_mismatched(int major) {
   for (std::string_view part :
        {kStart, kOperators, kCasts, kAggregates, kMembers, kUses, kTypes, kHandlers, kEnd})
     sql += part;
-  auto put = [&sql](std::string_view mark, std::string_view text) {
-    sql.replace(sql.find(mark), mark.size(), text);
+  auto put = [](std::string& into, std::string_view mark, std::string_view text) {
+    into.replace(into.find(mark), mark.size(), text);
   };
   const bool from_14 = major >= 14;
-  put("@conversion", from_14 ? "'23 23 2275 2281 23 16 23'" : "'23 23 2275 2281 23 2278'");
-  put("@raw", from_14 ? "OR t.typsubscript::oid >= 16384" : "");
-  put("@subscript,", from_14 ? R"sql(AND (t.typsubscript::oid = 0 OR t.typsubscript::oid >= 16384
+  put(sql, "@conversion", from_14 ? "'23 23 2275 2281 23 16 23'" : "'23 23 2275 2281 23 2278'");
+  put(sql, "@raw", from_14 ? "OR t.typsubscript::oid >= 16384" : "");
+  put(sql, "@subscript,",
+      from_14 ? R"sql(AND (t.typsubscript::oid = 0 OR t.typsubscript::oid >= 16384
           OR t.typsubscript::oid = 6179 AND EXISTS (SELECT FROM pg_catalog.pg_type x WHERE x.typarray = t.oid)
           OR t.typsubscript::oid = 6180 AND t.typtype = 'b' AND t.typelem <> 0),)sql"
-                             : ",");
-  put("@subscripts",
+              : ",");
+  put(sql, "@subscripts",
       from_14 ? "UNION ALL SELECT format('subscripts of type %s', t.oid::regtype), t.typsubscript::oid, "
                 "'2281 2281' FROM pg_catalog.pg_type t WHERE t.oid >= 16384"
               : "");
   std::string trees(kTrees);
-  auto put_in_trees = [&trees](std::string_view mark, std::string_view text) {
-    trees.replace(trees.find(mark), mark.size(), text);
-  };
-  put_in_trees("@more", fmt::format("{}{}", from_14 ? kTreesSince14 : "", major >= 15 ? kTreesSince15 : ""));
-  put_in_trees("@spelling", kSpelling);
-  put_in_trees("@unasked", major >= 16 ? kUnaskedSince16 : kUnasked);
+  put(trees, "@more", fmt::format("{}{}", from_14 ? kTreesSince14 : "", major >= 15 ? kTreesSince15 : ""));
+  put(trees, "@spelling", kSpelling);
+  put(trees, "@unasked", major >= 16 ? kUnaskedSince16 : kUnasked);
   return {std::move(sql), std::move(trees)};
 }
 

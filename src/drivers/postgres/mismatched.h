@@ -1,7 +1,7 @@
 // Rows of a restored database's catalogs that no statement makes, or that no statement should: an operator, a
 // cast, an aggregate, a type or a handler whose function takes or gives other types than those it is called
-// with. The server believes the catalogs: it would take a number for an address, in a session of ours while
-// the copy is made, or for whoever is let in afterwards.
+// with. The server believes its catalogs, and would use a number as an address in memory: while the copy is
+// made with our rights, afterwards for whoever may log in.
 //
 // What is C of an extension's is held to the types that it declares, no further: its code is trusted.
 //
