@@ -103,14 +103,18 @@ std::string as_text(const std::string& column) {
   return fmt::format("CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END", column);
 }
 
-// Before a look into a table; the caller rolls back. Planning evaluates what is constant in production's
-// expressions, which must not happen with our power in a copy that is raw.
-Status begin_look(Connection& session) {
-  if (session.kind() != SessionKind::kCopy) return session.execute("BEGIN READ ONLY");
-  YTB_TRY(session.execute("BEGIN"));
-  Status hidden = suspend_for_reading(session);
-  if (!hidden.ok()) session.roll_back();
-  return hidden;
+// What a transaction that looks into tables begins with; it is to be rolled back. Planning evaluates what is
+// constant in production's expressions, which must not happen with our power in a copy that is raw.
+Result<std::string> beginning_of_looks(Connection& session) {
+  if (session.kind() != SessionKind::kCopy) return std::string("BEGIN READ ONLY");
+  YTB_ASSIGN(std::string suspension, suspension_for_reading(session));
+  return "BEGIN;" + suspension;
+}
+
+Status begin_look(Connection& session, const std::string& beginning) {
+  Status begun = session.execute(beginning);
+  if (!begun.ok()) session.roll_back();
+  return begun;
 }
 
 Status sample_table(Connection& session, const std::string& database, const masking::Table& table,
@@ -188,9 +192,10 @@ Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& targ
   for (const masking::Database& database : catalog.databases) {
     if (!source.in_copy() && !database.allows_connections) continue;
     YTB_ASSIGN(Connection session, Connection::open(target, database.name, source.kind));
+    YTB_ASSIGN(const std::string beginning, beginning_of_looks(session));
     for (const masking::Table& table : database.tables) {
       if (table.kind != masking::RelationKind::kTable) continue;
-      YTB_TRY(begin_look(session));
+      YTB_TRY(begin_look(session, beginning));
       Status sampled = sample_table(session, database.name, table, rows_max, samples);
       session.roll_back();
       // A table that may not be read has no samples; names and types still speak.
@@ -209,7 +214,8 @@ Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget
   for (const masking::Column& column : table.columns) {
     list += fmt::format("{}{}", list.empty() ? "" : ", ", as_text(session.identifier(column.name)));
   }
-  YTB_TRY(begin_look(session));
+  YTB_ASSIGN(const std::string beginning, beginning_of_looks(session));
+  YTB_TRY(begin_look(session, beginning));
   auto read = session.query(fmt::format("SELECT {} FROM {}", list, sampling(session, table, rows_max)));
   session.roll_back();
   if (!read.ok()) return std::move(read).error();

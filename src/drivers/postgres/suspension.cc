@@ -263,12 +263,12 @@ Wrong still_suspended(Connection& session) {
   return first_column(rows);
 }
 
-Status suspend_for_reading(Connection& session) {
+Result<std::string> suspension_for_reading(Connection& session) {
   YTB_ASSIGN(CodedDefinitions coded, coded_definitions(session));
-  return session.execute(fmt::format(R"sql(
+  return fmt::format(R"sql(
     UPDATE pg_catalog.pg_index SET indislive = false WHERE indexrelid IN ({0});
     UPDATE pg_catalog.pg_statistic_ext SET stxrelid = 0 WHERE oid IN ({1}))sql",
-                                     list_of(coded.indexes), list_of(coded.statistics)));
+                     list_of(coded.indexes), list_of(coded.statistics));
 }
 
 Result<std::vector<int64_t>> coded_tables(Connection& session) {

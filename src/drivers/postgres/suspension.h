@@ -74,9 +74,11 @@ Status resume_table(Connection& session, int64_t table);
 // What suspend_code() and suspend_table() recorded and nobody has resumed.
 Wrong still_suspended(Connection& session);
 
-// For reading: indexes and statistics objects likewise, in a transaction that the caller rolls back, without
-// a record. The session must not have read those tables before: what it knows of their indexes it keeps.
-Status suspend_for_reading(Connection& session);
+// For reading: what switches indexes and statistics objects off likewise, without a record. To be asked once
+// in a session while nothing is suspended, and executed first in each transaction that looks, which the
+// caller rolls back. The session must not have read those tables before: what it knows of their indexes it
+// keeps.
+Result<std::string> suspension_for_reading(Connection& session);
 
 // Relations that ANALYZE runs code for, and those with suspended columns.
 Result<std::vector<int64_t>> coded_tables(Connection& session);

@@ -305,8 +305,12 @@ class VerifyRun {
   // Queries that read user tables. Planning one evaluates what is constant in production's expressions, which
   // must not happen with our power: those are out of sight meanwhile.
   Status check_rows_of(Connection& session, const std::string& name) {
+    std::string suspension;
+    if (!rds_) {
+      YTB_ASSIGN(suspension, suspension_for_reading(session));
+    }
     YTB_TRY(session.execute("BEGIN"));
-    Status ready = rds_ ? suspend_guards(session) : suspend_for_reading(session);
+    Status ready = rds_ ? suspend_guards(session) : session.execute(suspension);
     if (ready.ok()) ask_rows_of(session, name);
     session.roll_back();
     if (ready.ok() && !rds_) YTB_TRY(ask_coded_keys(session, name));
