@@ -219,6 +219,8 @@ CREATE INDEX ON t (n); CREATE INDEX ON t (m); CREATE INDEX ON t (p); CREATE INDE
 CREATE VIEW v2 AS SELECT *, id+1 AS k FROM t; CREATE MATERIALIZED VIEW mv AS SELECT * FROM t;
 CREATE CAST (varchar AS json) WITHOUT FUNCTION; CREATE CAST (text AS jsonb) WITH INOUT; CREATE CAST (varchar AS mood) WITH INOUT AS IMPLICIT;
 CREATE FUNCTION mood_int(mood) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE CAST (mood AS int) WITH FUNCTION mood_int(mood);
+CREATE FUNCTION int8_of(bool) RETURNS bigint LANGUAGE sql AS 'SELECT $1::int::bigint'; CREATE CAST (bool AS bigint) WITH FUNCTION int8_of(bool) AS ASSIGNMENT;
+CREATE FUNCTION bool_of(bigint) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN $1 <> 0; END'; CREATE CAST (bigint AS bool) WITH FUNCTION bool_of(bigint);
 CREATE FUNCTION m_lt(pair,pair) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT ($1).a < ($2).a'; CREATE FUNCTION m_cmp(pair,pair) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT ($1).a - ($2).a'; CREATE OPERATOR <<< (LEFTARG=pair, RIGHTARG=pair, FUNCTION=m_lt, RESTRICT=scalarltsel, JOIN=scalarltjoinsel); CREATE OPERATOR CLASS pops FOR TYPE pair USING btree AS OPERATOR 1 <<<, FUNCTION 1 m_cmp(pair,pair);
 CREATE OPERATOR CLASS vops FOR TYPE varchar USING btree AS OPERATOR 1 <(text,text), OPERATOR 2 <=(text,text), OPERATOR 3 =(text,text), OPERATOR 4 >=(text,text), OPERATOR 5 >(text,text), FUNCTION 1 bttextcmp(text,text);
 CREATE FUNCTION aany(anyelement, anyelement) RETURNS bool LANGUAGE sql AS 'SELECT $1 IS NOT DISTINCT FROM $2'; CREATE OPERATOR === (LEFTARG=anyelement, RIGHTARG=anyelement, FUNCTION=aany); CREATE OPERATOR ~@ (LEFTARG=jsonb, RIGHTARG=text, PROCEDURE=jsonb_exists);

@@ -324,6 +324,14 @@ TEST_F(S04Catalogs, ACastOfANameThatOurStatementsSay) {
   expect_refused("the cast of regprocedure to text runs code");
 }
 
+// One that is applied unasked may tip the choice of an operator.
+TEST_F(S04Catalogs, ACastThatNobodyNeedsToSay) {
+  plant(R"sql(CREATE FUNCTION public.say(bool) RETURNS bigint LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
+    CREATE CAST (bool AS bigint) WITH FUNCTION public.say(bool) AS IMPLICIT)sql");
+  expect_refused("the cast of bool to int8 runs code");
+}
+
 TEST_F(S04Catalogs, ATableUnderALowNumber) {
   plant("CREATE TABLE public.low (line text); UPDATE pg_class SET oid = 15001 WHERE relname = 'low'");
   expect_refused("a relation");
