@@ -9,8 +9,10 @@
 
 namespace ytb::postgres {
 
-// transam.h, FirstUnpinnedObjectId (13: FirstBootstrapObjectId): below, numbers are fixed for a major
-// version.
+// transam.h, FirstGenbkiObjectId: from here on the build counts the rows that its sources give no number. A
+// minor version that adds or drops one numbers all after it anew.
+inline constexpr uint32_t kFirstOfBuild = 10000;
+// FirstUnpinnedObjectId (13: FirstBootstrapObjectId): below, initdb of the same binaries says the same.
 inline constexpr uint32_t kFirstUnfixed = 12000;
 inline constexpr uint32_t kFirstOfUsers = 16384;  // FirstNormalObjectId
 

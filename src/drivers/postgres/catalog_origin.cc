@@ -17,6 +17,7 @@
 #include "drivers/postgres/catalog_pages.h"
 #include "drivers/postgres/catalog_streams.h"
 #include "drivers/postgres/initial_privileges.h"
+#include "drivers/postgres/minor_versions.h"
 #include "drivers/postgres/mismatched.h"
 #include "drivers/postgres/server_files.h"
 #include "drivers/postgres/single_user.h"
@@ -41,8 +42,9 @@ constexpr auto kInitdbMax = std::chrono::minutes(5);
 struct Compared {
   std::string_view catalog;
   std::string_view columns;
-  std::string_view since_14 = {};  // more columns, from that version on
-  bool fixed_only = false;         // nothing is said of rows that initdb or users numbered
+  std::string_view since_14 = {};          // more columns, from that version on
+  bool fixed_only = false;                 // nothing is said of rows that initdb or users numbered
+  uint32_t first_unfixed = kFirstUnfixed;  // from here on rows are known by what they hold
 };
 constexpr Compared kCompared[] = {
     {"pg_proc",
@@ -58,12 +60,14 @@ constexpr Compared kCompared[] = {
      "typreceive, "
      "typsend, typmodin, typmodout, typanalyze, typbasetype",
      ", typsubscript"},
-    {"pg_cast", "oid, castsource, casttarget, castfunc, castcontext, castmethod"},
+    {"pg_cast", "oid, castsource, casttarget, castfunc, castcontext, castmethod", "", false, kFirstOfBuild},
     {"pg_amop",
      "oid, amopfamily, amoplefttype, amoprighttype, amopstrategy, amoppurpose, amopopr, amopmethod, "
-     "amopsortfamily"},
-    {"pg_amproc", "oid, amprocfamily, amproclefttype, amprocrighttype, amprocnum, amproc"},
-    {"pg_opclass", "oid, opcmethod, opcfamily, opcintype, opcdefault, opckeytype"},
+     "amopsortfamily",
+     "", false, kFirstOfBuild},
+    {"pg_amproc", "oid, amprocfamily, amproclefttype, amprocrighttype, amprocnum, amproc", "", false,
+     kFirstOfBuild},
+    {"pg_opclass", "oid, opcmethod, opcfamily, opcintype, opcdefault, opckeytype", "", false, kFirstOfBuild},
     {"pg_am", "oid, amname, amhandler, amtype"},
     {"pg_aggregate",
      "aggfnoid, aggkind, aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, "
@@ -82,6 +86,7 @@ constexpr Compared kCompared[] = {
      "", true},
     {"pg_type", "oid, typdefault, typdefaultbin", "", true},
 };
+enum { kVolatility = 7, kParallel = 8 };  // of pg_proc's fields
 enum {
   kProc = 0,
   kOperator = 1,
@@ -93,6 +98,7 @@ enum {
   kAm = 7,
   kAggregate = 8,
   kLanguage = 10,
+  kOpfamily = 11,
   kTsParser = 12,
   kTsTemplate = 13,
   kConversion = 14
@@ -148,16 +154,24 @@ std::vector<std::string> copy_statements(int major) {
 
 }  // namespace
 
+struct ServersFunction {
+  std::string name;
+  Promises promises;
+};
+
 struct CatalogReference {
   FixedRows pages;
   std::vector<size_t> hooks;                          // by kHooks: rows on relations of the server's own
-  std::vector<std::map<uint32_t, std::string>> rows;  // by kCompared, below kFirstUnfixed
-  std::vector<std::set<std::string>> numberless;      // by kCompared: what initdb numbered
-  std::string numbered;                               // digest_numbered()
-  std::map<std::string, std::string> views;           // "pg_catalog.pg_stats": how it is made
-  std::vector<std::string> privileges;                // initial_privileges.h
-  std::vector<std::string> catalogs;                  // the server's own tables with fixed numbers
-  std::vector<std::string> shared_catalogs;           // those that all databases have in common
+  std::vector<std::map<uint32_t, std::string>> rows;  // by kCompared, below first_unfixed
+  std::vector<std::set<std::string>> numberless;      // by kCompared: what has no fixed number
+  std::vector<std::set<std::string>> needed;          // by kCompared: of those, what the build numbered
+  std::map<uint32_t, ServersFunction> functions;      // of pg_proc's rows
+  std::set<uint32_t> btree_families;
+  std::string numbered;                      // digest_numbered()
+  std::map<std::string, std::string> views;  // "pg_catalog.pg_stats": how it is made
+  std::vector<std::string> privileges;       // initial_privileges.h
+  std::vector<std::string> catalogs;         // the server's own tables with fixed numbers
+  std::vector<std::string> shared_catalogs;  // those that all databases have in common
   ServersTables tables;
 };
 
@@ -165,7 +179,7 @@ namespace {
 
 // Everything that views of the server's own are made of and that initdb numbered, with these numbers, and the
 // views' trees, in one digest. Where it is the reference's, every tree is the reference's to the letter and
-// each of its numbers stands for the same: below 12000 they do anyway (compare_catalogs). Nothing is asked of
+// each of its numbers stands for the same: below 10000 they do anyway (compare_catalogs). Nothing is asked of
 // a view.
 std::string digest_numbered(int major) {
   return fmt::format(R"sql(
@@ -181,15 +195,15 @@ std::string digest_numbered(int major) {
         UNION ALL SELECT 'rule ' || ROW(ev_class, rulename, ev_type, ev_enabled, is_instead, ev_qual, ev_action)::text
           FROM pg_catalog.pg_rewrite WHERE oid < 16384 OR ev_class < 16384
         UNION ALL SELECT 'schema ' || ROW(oid, nspname)::text FROM pg_catalog.pg_namespace
-          WHERE oid BETWEEN 12000 AND 16383
+          WHERE oid BETWEEN 10000 AND 16383
         UNION ALL SELECT 'type ' || ROW(oid, typname, typnamespace, typtype, typrelid, typelem, typarray,
             typbasetype)::text
-          FROM pg_catalog.pg_type WHERE oid BETWEEN 12000 AND 16383
+          FROM pg_catalog.pg_type WHERE oid BETWEEN 10000 AND 16383
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.reltype = pg_type.oid AND c.relkind = 't')
         UNION ALL SELECT 'operator ' || ROW(oid, oprname, oprcode)::text FROM pg_catalog.pg_operator
-          WHERE oid BETWEEN 12000 AND 16383
+          WHERE oid BETWEEN 10000 AND 16383
         UNION ALL SELECT 'function ' || ROW(oid, proname, pronamespace, prolang, prokind, prorettype, proretset,
-            proargtypes, prosrc, proconfig{})::text FROM pg_catalog.pg_proc WHERE oid BETWEEN 12000 AND 16383
+            proargtypes, prosrc, proconfig{})::text FROM pg_catalog.pg_proc WHERE oid BETWEEN 10000 AND 16383
       ) p (part))sql",
                      major >= 14 ? ", prosqlbody" : "");
 }
@@ -224,7 +238,21 @@ Result<Names> names_of_functions(std::string_view printed) {
   return names;
 }
 
-// What a row that initdb numbered holds, less the numbers that it counted.
+// What a row with a fixed number holds, less what a function promises (minor_versions.h).
+std::string held_by(size_t catalog, const CatalogRow& row) {
+  if (catalog != kProc) return std::string(row.from(1));
+  const std::string_view promised = row.from(kVolatility);
+  const std::string_view rest = row.from(kParallel + 1);
+  std::string out(row.from(1));
+  out.erase(out.size() - promised.size(), promised.size() - rest.size());
+  return out;
+}
+
+Promises promises_of(const CatalogRow& row) {
+  return {.volatility = row.text(kVolatility), .parallel = row.text(kParallel)};
+}
+
+// What a row without a fixed number holds, less the numbers that initdb counted.
 std::string numberless(size_t catalog, const CatalogRow& row, const Names& names) {
   std::string out;
   auto add_number = [&](size_t field) { out += "\n" + without_count(row.number(field), names); };
@@ -243,6 +271,12 @@ std::string numberless(size_t catalog, const CatalogRow& row, const Names& names
     for (size_t field = 2; field < row.fields.size(); ++field) add_number(field);
   }
   return out;
+}
+
+// Whether a btree may keep equal entries once (nbtree.h, BTEQUALIMAGE_PROC, by btequalimage or
+// btvarstrequalimage). Minor versions of 13 to 15 withdrew it for intervals, and clusters of before have it.
+bool tells_equal_images(size_t catalog, const CatalogRow& row) {
+  return catalog == kAmproc && row.number(4) == 4 && (row.number(5) == 5051 || row.number(5) == 5050);
 }
 
 // What an index of a catalog says need not be what the catalog says: without them until they are made anew.
@@ -306,11 +340,17 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
   for (size_t i = 0; i < std::size(kCompared); ++i) {
     out.rows.emplace_back();
     out.numberless.emplace_back();
+    out.needed.emplace_back();
     YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
-      if (row.number(0) < kFirstUnfixed) {
-        out.rows[i][row.number(0)] = std::string(row.from(1));
+      const uint32_t number = row.number(0);
+      if (number < kCompared[i].first_unfixed) {
+        out.rows[i][number] = held_by(i, row);
+        if (i == kProc) out.functions[number] = {.name = row.text(3), .promises = promises_of(row)};
+        if (i == kOpfamily && row.number(1) == kBtree) out.btree_families.insert(number);
       } else if (!kCompared[i].fixed_only) {
-        out.numberless[i].insert(numberless(i, row, names));
+        std::string held = numberless(i, row, names);
+        if (number < kFirstUnfixed && !tells_equal_images(i, row)) out.needed[i].insert(held);
+        out.numberless[i].insert(std::move(held));
       }
       return {};
     }));
@@ -352,14 +392,16 @@ class Comparison {
     YTB_ASSIGN(names_, names_of_functions(printed));
     YTB_TRY(CatalogStreams(printed).next([&](const CatalogRow& row) -> Status {
       if (row.number(0) < kFirstOfUsers) servers_names_.insert(row.text(3));
+      if (row.number(1) == kPgCatalog) names_in_pg_catalog_.insert(row.text(3));
       return {};
     }));
     CatalogStreams streams(printed);
     for (size_t i = 0; i < std::size(kCompared); ++i) {
-      size_t fixed = 0;
+      std::set<uint32_t> fixed;
+      needed_ = reference_.needed[i];
       YTB_TRY(streams.next([&](const CatalogRow& row) -> Status {
-        if (row.number(0) < kFirstUnfixed) {
-          ++fixed;
+        if (row.number(0) < kCompared[i].first_unfixed) {
+          fixed.insert(row.number(0));
           if (i == kType) types_[row.number(0)] = row.text(1);
           compare(i, row);
         } else {
@@ -370,8 +412,11 @@ class Comparison {
       const auto is_coded_one = [this](uint32_t function) { return coded_.contains(function); };
       if (i == kProc && std::any_of(supports_.begin(), supports_.end(), is_coded_one))
         found("a support function of the planner is not in C");
-      if (fixed != reference_.rows[i].size())
-        found(fmt::format("{} has rows too many or too few", kCompared[i].catalog));
+      for (const auto& [number, held] : reference_.rows[i]) {
+        if (!fixed.contains(number)) miss(i, number);
+      }
+      if (!needed_.empty())
+        found(fmt::format("{} lacks {} of the server's own rows", kCompared[i].catalog, needed_.size()));
     }
     for (size_t i = 0; i < std::size(kHooks); ++i) {
       size_t count = 0;
@@ -412,8 +457,19 @@ class Comparison {
 
   void compare(size_t catalog, const CatalogRow& row) {
     auto known = reference_.rows[catalog].find(row.number(0));
-    if (known == reference_.rows[catalog].end() || known->second != row.from(1))
-      found(name_of(catalog, row) + " is not the server's own");
+    const bool same = known != reference_.rows[catalog].end() && known->second == held_by(catalog, row) &&
+                      (catalog != kProc ||
+                       promises_no_more(promises_of(row), reference_.functions.at(row.number(0)).promises));
+    if (!same) found(name_of(catalog, row) + " is not the server's own");
+  }
+
+  // A function that another minor version does not have yet is missed by nobody, unless what is called by its
+  // name would be another one.
+  void miss(size_t catalog, uint32_t number) {
+    if (catalog != kProc)
+      return found(fmt::format("row {} of {} is missing", number, kCompared[catalog].catalog));
+    const std::string& name = reference_.functions.at(number).name;
+    if (names_in_pg_catalog_.contains(name)) found(printable("function pg_catalog." + name) + " is missing");
   }
 
   // What has no fixed number.
@@ -421,8 +477,13 @@ class Comparison {
     if (kCompared[catalog].fixed_only) return;
     if (row.number(0) >= kFirstOfUsers) {
       judge_of_users(catalog, row);
-    } else if (!reference_.numberless[catalog].contains(numberless(catalog, row, names_))) {
-      found(name_of(catalog, row) + " is not the server's own");
+    } else {
+      const std::string held = numberless(catalog, row, names_);
+      needed_.erase(held);
+      const bool allowed =
+          reference_.numberless[catalog].contains(held) ||
+          (tells_equal_images(catalog, row) && reference_.btree_families.contains(row.number(1)));
+      if (!allowed) found(name_of(catalog, row) + " is not the server's own");
     }
     if (catalog == kProc && row.number(2) != kInternal && row.number(2) != kC) coded_.insert(row.number(0));
     if (catalog == kType) types_[row.number(0)] = row.text(1);
@@ -575,12 +636,14 @@ class Comparison {
   const CatalogReference& reference_;
   std::vector<std::string>& wrong_;
   Names names_;
-  std::set<uint32_t> coded_;             // functions in other languages than C
-  std::set<uint32_t> coded_operators_;   // of users
-  std::set<uint32_t> coded_families_;    // of users
-  std::set<uint32_t> beside_;            // functions of users in pg_catalog
-  std::set<std::string> servers_names_;  // of functions
-  std::set<uint32_t> supports_;          // that the planner asks about functions of users
+  std::set<uint32_t> coded_;                   // functions in other languages than C
+  std::set<uint32_t> coded_operators_;         // of users
+  std::set<uint32_t> coded_families_;          // of users
+  std::set<uint32_t> beside_;                  // functions of users in pg_catalog
+  std::set<std::string> servers_names_;        // of functions
+  std::set<std::string> names_in_pg_catalog_;  // of functions
+  std::set<std::string> needed_;               // of the catalog that is read: what was not seen yet
+  std::set<uint32_t> supports_;                // that the planner asks about functions of users
   std::map<uint32_t, std::string> types_;
   std::vector<std::string> reserved_;
 };
@@ -599,7 +662,9 @@ Error not_the_servers(const std::string& database, std::vector<std::string> wron
                              printable(database), listed(std::move(wrong))),
       .hint =
           "code in its place runs in every session, with the rights of whoever masks: undo it in "
-          "production (objects of your own belong into a schema of your own) and take a new snapshot"};
+          "production (objects of your own belong into a schema of your own) and take a new snapshot; where "
+          "nobody changed anything, the server programs here are older than production's: install the newest "
+          "of its major version"};
 }
 
 Error reserved_names(const std::string& database, const std::vector<std::string>& names) {
@@ -690,7 +755,7 @@ Result<std::shared_ptr<const Views>> views_made_anew(const ports::InstanceSpec& 
 }
 
 // All views are made as the reference's, for a definition's text does not show all that its tree may hold.
-// Those that differed are named, and what still differs is wrong.
+// Returns those that differed; what still differs is wrong.
 Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                                const std::string& database, const CatalogReference& reference,
                                                const StopFlag* stop) {
@@ -714,15 +779,13 @@ Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, 
   if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   std::vector<std::string> restored;
   for (const auto& [name, made] : before) {
-    if (made != reference.views.at(name) && made != right->at(name))
-      restored.push_back(fmt::format("{}: view {} was not the server's own; made anew", printable(database),
-                                     printable(name)));
+    if (made != reference.views.at(name) && made != right->at(name)) restored.push_back(name);
   }
   return restored;
 }
 
-// What no policy could judge, and the server's own views. The tables of information_schema are left to
-// fill_servers_tables().
+// What no policy could judge, and the server's own views: returns those made anew. The tables of
+// information_schema are left to fill_servers_tables().
 Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                              const std::string& database, const CatalogReference& reference,
                                              const StopFlag* stop) {
@@ -801,7 +864,7 @@ Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& 
                                                      const CatalogReference& reference,
                                                      const std::vector<std::string>& databases,
                                                      ports::Progress& progress, const StopFlag* stop) {
-  std::vector<std::string> restored;
+  std::map<std::string, std::vector<std::string>> restored;  // view: databases
   std::vector<std::string> due = reference.shared_catalogs;  // once, with the first database's own
   for (const std::string& database : databases) {
     progress.update({.stage = "views", .item = database});
@@ -809,10 +872,17 @@ Result<std::vector<std::string>> restore_servers_own(const ports::InstanceSpec& 
     for (std::string& catalog : due) catalog.insert(0, "REINDEX TABLE pg_catalog.");
     YTB_TRY(run_without_indexes(spec, bin_dir, database, std::move(due), stop));
     due.clear();
-    YTB_ASSIGN(std::vector<std::string> lines, restore_own(spec, bin_dir, database, reference, stop));
-    restored.insert(restored.end(), lines.begin(), lines.end());
+    YTB_ASSIGN(std::vector<std::string> views, restore_own(spec, bin_dir, database, reference, stop));
+    for (const std::string& view : views) restored[view].push_back(printable(database));
   }
-  return restored;
+  std::vector<std::string> lines;
+  for (auto& [view, where] : restored) {
+    lines.push_back(
+        fmt::format("view {} of {} was not as these programs make it (production's cluster is of another "
+                    "minor version, or somebody changed it); made anew",
+                    printable(view), listed(std::move(where))));
+  }
+  return lines;
 }
 
 }  // namespace ytb::postgres

@@ -8,7 +8,11 @@
 // whole catalogs, which calls those functions and nothing else. Views are compared by their trees and, where
 // one differs or initdb counted otherwise, as in another minor version, all made anew.
 //
-// Object numbers: below 12000 they are fixed for a major version (transam.h, FirstUnpinnedObjectId), from
+// Production's cluster may have been made by another minor version, which leaves its catalogs as they are for
+// good. Between those of 13 to 18 (minor_versions.h) that is: other numbers, other views, a function too
+// few, functions that promise less, and what says that a btree may share equal entries.
+//
+// Object numbers: below 10000 they are fixed for a major version (transam.h), below 12000 for a build, from
 // there to 16383 initdb counts.
 #pragma once
 
