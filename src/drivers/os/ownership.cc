@@ -85,8 +85,10 @@ bool is_group_of_others(gid_t gid, const Trusted& trusted) {
 
 Status check_owner(const std::string& path, const struct stat& found, const Trusted& trusted) {
   if (trusted.has(found.st_uid)) return {};
-  return open_to_others(path, fmt::format("belongs to uid {}", found.st_uid),
-                        fmt::format("chown {} {}", ::geteuid(), printable(path)));
+  std::string hint =
+      "run this as that user, name him under copies.local.run_as, or put it below a folder of your own";
+  if (S_ISREG(found.st_mode)) hint += fmt::format("; or chown {} {}", ::geteuid(), printable(path));
+  return open_to_others(path, fmt::format("belongs to uid {}", found.st_uid), std::move(hint));
 }
 
 // `above`: a folder on the way, in which a sticky bit keeps others from renaming what is not theirs.

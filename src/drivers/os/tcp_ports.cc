@@ -45,7 +45,7 @@ Result<uint16_t> find_free_port(uint16_t first, uint16_t last, const std::set<ui
   }
   return Error{.code = Code::kSpace,
                .message = fmt::format("no free port between {} and {}", first, last),
-               .hint = "widen copies.port_first and copies.port_last, or stop what listens there (ss -ltn)",
+               .hint = "widen copies.local.ports, or stop what listens there (ss -ltn)",
                .retry = Retry::kLater};
 }
 
