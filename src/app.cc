@@ -291,6 +291,18 @@ std::string settings_said(const ports::InstanceSpec& spec) {
   return said;
 }
 
+Status check_folder_of_copies(const Clock& clock, const config::ProductionConfig& production) {
+  constexpr int kAttemptsExpected = 99;  // the longest name that a copy will have
+  const std::string& directory = production.copies.directory;
+  YTB_TRY(os::check_writable(directory));
+  YTB_TRY(local::LocalHost::check_reach(directory, production.copies.run_as));
+  ports::InstanceSpec longest;
+  longest.root =
+      os::join_path(directory, model::copy_id(production.name, clock.now(), kAttemptsExpected).str());
+  longest.port = production.copies.port_last;
+  return postgres::check_socket_path(longest);
+}
+
 std::vector<cli::CheckLine> check_place(const Clock& clock, const config::ProductionConfig& production) {
   std::vector<cli::CheckLine> lines;
   postgres::PostgresInstance kind;
@@ -316,8 +328,7 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
     add(lines, "server settings", kind.validate(spec), settings_said(spec));
     add(lines, "isolation", kind.check_isolation(spec), describe(spec.isolation));
   }
-  add(lines, "folder of copies", os::check_writable(production.copies.directory),
-      production.copies.directory);
+  add(lines, "folder of copies", check_folder_of_copies(clock, production), production.copies.directory);
   add(lines, "user of copies", postgres::check_run_as(production.copies.run_as),
       production.copies.run_as.empty() ? std::string("ourselves") : production.copies.run_as);
   Result<uint16_t> port = os::find_free_port(production.copies.port_first, production.copies.port_last);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -64,6 +66,33 @@ TEST_F(U02, ServerSettingsThatTheServerRefuses) {
   expect_refused("invalid value for parameter \"TimeZone\": \"Mars\"");
   settings("settings: {work_mem: 12MB, auto_explain.log_min_duration: 1s}");
   expect_fine("2 of yours, taken by PostgreSQL");
+}
+
+// `directory` in place of the folder of copies.
+class U02Folder : public U02 {
+ protected:
+  void put_copies_into(const std::string& directory) {
+    std::ifstream file(scenario_.config_file());
+    std::string config((std::istreambuf_iterator<char>(file)), {});
+    const size_t at = config.find(scenario_.copies());
+    ASSERT_NE(at, std::string::npos);
+    config.replace(at, scenario_.copies().size(), directory);
+    std::ofstream(scenario_.config_file()) << config;
+  }
+};
+
+TEST_F(U02Folder, WhereTheSocketsPathIsTooLong) {
+  put_copies_into(scenario_.home() + "/" + std::string(80, 'c'));
+  expect_refused("; the system allows 107");
+}
+
+TEST_F(U02Folder, ThatTheServersUserCannotReach) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root runs copies as somebody else";
+  const std::string shut = scenario_.home() + "/shut";
+  ASSERT_EQ(::mkdir(shut.c_str(), 0700), 0);
+  put_copies_into(shut + "/copies");
+  expect_refused("cannot reach " + shut);
+  EXPECT_EQ(run_program({"ls", "-A", shut}).out, "") << "check made something";
 }
 
 TEST_F(U02, RootAsTheUserOfCopies) {

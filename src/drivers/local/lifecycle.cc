@@ -71,17 +71,21 @@ Status LocalHost::check_request(const ports::RestoreRequest& request) const {
   return {};
 }
 
+Status LocalHost::check_reach(const std::string& directory, const std::string& run_as) {
+  YTB_ASSIGN(os::User user, os::find_user(run_as));
+  if (os::is_ourselves(user)) return {};
+  std::string there = directory;  // what we make below it lets pass
+  while (!os::exists(there) && os::parent_of(there) != there) there = os::parent_of(there);
+  YTB_ASSIGN(bool passes, user_can(run_as, "-x", there));
+  if (passes) return {};
+  return Error{.code = Code::kConfig,
+               .message = fmt::format("the user {} cannot reach {}", user.name, printable(there)),
+               .hint = fmt::format("chmod o+x it and the folders above it: namei -m {}", printable(there))};
+}
+
 Status LocalHost::check_place() const {
   YTB_TRY(os::make_folders(options_.directory, kPassMode));
-  YTB_ASSIGN(os::User user, os::find_user(options_.run_as));
-  if (os::is_ourselves(user)) return {};
-  YTB_ASSIGN(bool passes, user_can(options_.run_as, "-x", options_.directory));
-  if (passes) return {};
-  return Error{
-      .code = Code::kConfig,
-      .message = fmt::format("the user {} cannot reach {}", user.name, printable(options_.directory)),
-      .hint =
-          fmt::format("chmod o+x it and the folders above it: namei -m {}", printable(options_.directory))};
+  return check_reach(options_.directory, options_.run_as);
 }
 
 Result<ports::SpaceEstimate> LocalHost::estimate(const model::Snapshot& snapshot) {

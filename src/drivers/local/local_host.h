@@ -52,6 +52,9 @@ class LocalHost final : public ports::CopyHost {
   // All must outlive this.
   LocalHost(LocalOptions options, ports::InstanceKind& kind, ports::SnapshotFiles& files, const Clock& clock);
 
+  // Whether copies below `directory`, which need not be there yet, can be reached by whom they run as.
+  static Status check_reach(const std::string& directory, const std::string& run_as);
+
   Result<std::vector<model::Copy>> list() override;
   Result<std::vector<model::Attempt>> attempts() override;
   Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot) override;

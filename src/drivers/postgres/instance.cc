@@ -113,15 +113,6 @@ Status set_mode(const std::string& path, mode_t mode) {
   return os::system_error("change the mode of", path, errno);
 }
 
-Status check_socket_path(const ports::InstanceSpec& spec) {
-  std::string path = fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port);
-  if (path.size() <= kSocketPathMax) return {};
-  return Error{.code = Code::kConfig,
-               .message = fmt::format("the socket path {} has {} bytes; the system allows {}", path,
-                                      path.size(), kSocketPathMax),
-               .hint = "choose a shorter copies.directory"};
-}
-
 // OID 10 is ours, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, and no
 // event trigger, hook or check of production's runs.
 // `verifier`: of the password that our own role has as long as the copy is closed.
@@ -610,6 +601,16 @@ Result<ports::InstanceState> PostgresInstance::state(const ports::InstanceSpec& 
   return ready ? ports::InstanceState::kReady : ports::InstanceState::kStarting;
 }
 
+Status check_socket_path(const ports::InstanceSpec& spec) {
+  std::string path = fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port);
+  if (path.size() <= kSocketPathMax) return {};
+  return Error{.code = Code::kConfig,
+               .message = fmt::format("the socket path {} has {} bytes; the system allows {}", path,
+                                      path.size(), kSocketPathMax),
+               .hint = fmt::format("choose a copies.local.directory that is {} bytes shorter",
+                                   path.size() - kSocketPathMax)};
+}
+
 Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {
   if (spec.isolation.kind == model::Isolation::Kind::kNone) return {};
   YTB_TRY(check_weak_version(spec));
@@ -618,14 +619,15 @@ Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {
   Status tried = try_isolation(spec);
   if (tried.ok() || tried.error().code != Code::kUnsupported) return tried;
   Error error = std::move(tried).error();
-  error.hint += std::string(error.hint.empty() ? "" : "; ") +
-                "or say in the config that copies run without a seal, and why: "
-                "copies: {local: {isolation: {none: \"the reason\"}}}";
   ports::InstanceSpec weak = spec;
   weak.isolation.kind = model::Isolation::Kind::kWeak;
-  if (spec.isolation.sealed() && check_weak_version(weak).ok() && try_isolation(weak).ok())
-    error.hint +=
-        "; {weak: \"the reason\"} in its place keeps them from other files and from every connection";
+  const bool has_weak = spec.isolation.sealed() && check_weak_version(weak).ok() && try_isolation(weak).ok();
+  error.hint += fmt::format(
+      "{}or say in the config that copies run without a seal, and why: copies: {{local: {{isolation: {}",
+      error.hint.empty() ? "" : "; ",
+      has_weak ? "{weak: \"the reason\"}}}, which keeps them from other files and from every connection; or "
+                 "{none: \"the reason\"} in its place, which keeps them from nothing"
+               : "{none: \"the reason\"}}}");
   return error;
 }
 

@@ -15,6 +15,9 @@ namespace ytb::postgres {
 // Whether servers can run as this user ("" is ourselves): PostgreSQL refuses root, and only root can switch.
 Status check_run_as(const std::string& run_as);
 
+// Whether the system takes the path of the server's socket, below spec.root.
+Status check_socket_path(const ports::InstanceSpec& spec);
+
 class PostgresInstance final : public ports::InstanceKind {
  public:
   Result<std::string> find_binaries(const ports::InstanceSpec& spec) override;
