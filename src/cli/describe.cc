@@ -84,11 +84,14 @@ std::string isolation_word(const model::Copy* copy) {
   return copy == nullptr || !copy->isolation ? std::string() : copy->isolation->name();
 }
 
+std::string isolation_said(const model::Copy* copy) {
+  if (copy == nullptr || !copy->isolation || copy->isolation->reason.empty()) return isolation_word(copy);
+  return fmt::format("{}, because: {}", copy->isolation->name(), printable(copy->isolation->reason));
+}
+
 std::string loose_isolation(const model::Copy* copy) {
-  if (copy == nullptr || !copy->isolation || copy->isolation->sealed()) return {};
-  const model::Isolation& isolation = *copy->isolation;
-  if (isolation.reason.empty()) return isolation.name();
-  return fmt::format("{}, because: {}", isolation.name(), printable(isolation.reason));
+  const bool loose = copy != nullptr && copy->isolation && !copy->isolation->sealed();
+  return loose ? isolation_said(copy) : std::string();
 }
 
 std::string how_to_connect(const model::Observed& observed) {

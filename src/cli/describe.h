@@ -21,7 +21,9 @@ std::vector<std::vector<std::string>> copy_rows(const Context& context,
                                                 const std::vector<model::Copy>& copies);
 // What this copy's server was started under: "sealed", "weak", "none"; "" of none, on AWS, or not known.
 std::string isolation_word(const model::Copy* copy);
-// The same with its reason; "" where it is sealed.
+// The same with its reason.
+std::string isolation_said(const model::Copy* copy);
+// "" where it is sealed.
 std::string loose_isolation(const model::Copy* copy);
 // How a person connects: "psql service=… " or what the alias store says; and what must be known of that.
 std::string how_to_connect(const model::Observed& observed);

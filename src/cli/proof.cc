@@ -115,6 +115,18 @@ void print_tables(const Context& context, const model::Evidence& evidence) {
   if (!rows.empty()) context.out() << "tables\n" << table(rows);
 }
 
+// In the proof's own words, how its copy was confined; "" where it was sealed, or the proof says nothing of
+// it.
+std::string isolation_in(const model::Proof& proof) {
+  for (const model::Check& check : proof.checks) {
+    if (check.name != model::kSealedCheck || check.outcome == model::Outcome::kPassed) continue;
+    const std::string_view detail = check.detail;
+    return std::string(detail.starts_with(model::kIsolationSaid) ? detail.substr(model::kIsolationSaid.size())
+                                                                 : detail);
+  }
+  return {};
+}
+
 void print_proof(const Context& context, const model::Proof& proof, const std::string& public_key) {
   const Output& output = context.output;
   TableTotals totals = totals_of(proof.evidence);
@@ -131,6 +143,7 @@ void print_proof(const Context& context, const model::Proof& proof, const std::s
                                      totals.masked, totals.emptied, totals.kept, with_commas(totals.values),
                                      with_commas(totals.changed))
                        : fmt::format("NONE, because: {}", printable(proof.masking_none))},
+       {"isolation", printable(isolation_in(proof))},
        {"policy", proof.policy_digest},
        {"key id", proof.key_id},
        {"public key", to_hex(public_key)}});
@@ -141,6 +154,11 @@ void print_proof(const Context& context, const model::Proof& proof, const std::s
                     output.dim(printable(check.detail))});
   }
   context.out() << table(rows);
+  const bool unknown = std::any_of(proof.checks.begin(), proof.checks.end(), [](const model::Check& check) {
+    return check.outcome == model::Outcome::kNotCheckable;
+  });
+  if (unknown)
+    context.out() << output.dim("– could not be checked: nothing is asserted, and the reason given") << "\n";
   if (!proof.evidence.defused.empty()) {
     context.out() << "switched off or taken away\n";
     for (const std::string& line : proof.evidence.defused) context.out() << "  " << printable(line) << "\n";
@@ -169,18 +187,6 @@ Status is_its_own(const Site& site, const model::Proof& proof, const model::Copy
   if (!there) return {};  // from the journal
   YTB_ASSIGN(std::string instance, site.drivers.host->instance_of(copy));
   if (proof.instance != instance) return other("the instance", proof.instance, instance);
-  return {};
-}
-
-// In the proof's own words, how its copy was confined; "" where it was sealed, or the proof says nothing of
-// it.
-std::string isolation_in(const model::Proof& proof) {
-  for (const model::Check& check : proof.checks) {
-    if (check.name != model::kSealedCheck || check.outcome == model::Outcome::kPassed) continue;
-    const std::string_view detail = check.detail;
-    return std::string(detail.starts_with(model::kIsolationSaid) ? detail.substr(model::kIsolationSaid.size())
-                                                                 : detail);
-  }
   return {};
 }
 

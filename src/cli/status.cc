@@ -219,7 +219,7 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
   context.out() << output.bold(site.production->name.str()) << "\n"
                 << facts({{"live", live == nullptr ? std::string("nothing") : live->id.str()},
                           {"data as of", data},
-                          {"isolation", loose_isolation(live)},
+                          {"isolation", isolation_said(live)},
                           {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});

@@ -37,6 +37,9 @@ TEST_F(U01, TheServersOwnIsShownAndAnotherIsAppliedByARefresh) {
   const std::string first = scenario_.live_copy();
   const std::string said = "none, because: synthetic data in a test";
   EXPECT_THAT(scenario_.ytb({"proof", "verify"}).out, HasSubstr("isolation  " + said));
+  const RunResult shown = scenario_.ytb({"proof", "show"});
+  EXPECT_THAT(shown.out, HasSubstr("isolation   " + said)) << "beside what passes";
+  EXPECT_THAT(shown.out, HasSubstr("– could not be checked"));
   EXPECT_THAT(scenario_.ytb({"proof", "verify", "--output", "json"}).out,
               HasSubstr("\"not_sealed\":\"" + said + "\""));
 

@@ -202,7 +202,8 @@ Result<std::string> look_at_confinement(pid_t pid, const Enclosure& enclosure) {
   YTB_TRY(check_network(pid));
   YTB_ASSIGN(Mounts mounts, check_mounts(pid, enclosure));
   return fmt::format(
-      "namespaces of its own ({}{}), no capability and no way to one, {} mounts of which it may write to {}",
+      "namespaces of its own ({}{}), no capability and no way to one, {} mounts of its own, all of them for "
+      "reading alone but {}",
       join(std::vector<std::string>(kNamespaces.begin(), kNamespaces.end()), ", "),
       running_as_root() ? "" : ", user", mounts.count, join(mounts.writable, ", "));
 }

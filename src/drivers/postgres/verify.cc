@@ -185,7 +185,7 @@ class VerifyRun {
       list_.open(
           "no_power_inside",
           "nobody but our own role, which cannot log in, is a superuser or reaches the server's files, "
-          "programs or replication; code of libraries in C is held by the host alone");
+          "programs or replication; what code of libraries in C does is held by the isolation alone");
       list_.open("catalog_statistics_gone",
                  "no statistics of the system's catalogs and no temporary table of production is left");
       list_.open("no_unnamed_files",
