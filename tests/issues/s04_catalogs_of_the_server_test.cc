@@ -205,6 +205,29 @@ TEST_F(S04Catalogs, AnIndexThatLeadsElsewhere) {
   EXPECT_EQ(scenario_.staging_value("SELECT 2325::regprocedure"), "pg_relation_size(regclass)");
 }
 
+// The comparison itself must not look anything up by an index of production's: COPY asks what sends a "char".
+TEST_F(S04Catalogs, AnIndexThatTheComparisonItselfWouldUse) {
+  plant(R"sql(CREATE TYPE public.decoy AS ENUM ('a');
+    CREATE FUNCTION public.evil(int) RETURNS bytea LANGUAGE plpgsql AS
+      $$BEGIN RAISE 'evil ran'; END$$;
+    UPDATE pg_type SET typsend = 'public.evil' WHERE typname = 'decoy';
+    UPDATE pg_type SET oid = 99999 WHERE oid = 18;
+    UPDATE pg_type SET oid = 18 WHERE typname = 'decoy';
+    UPDATE pg_index SET indislive = false, indisready = false, indisvalid = false
+      WHERE indexrelid = 'pg_type_oid_index'::regclass;
+    UPDATE pg_class SET relname = relname WHERE oid = 1247)sql");
+  plant(
+      R"sql(UPDATE pg_type SET oid = (SELECT enumtypid FROM pg_enum WHERE enumlabel = 'a') WHERE typname = 'decoy';
+    UPDATE pg_type SET oid = 18 WHERE oid = 99999;
+    UPDATE pg_index SET indislive = true, indisready = true, indisvalid = true
+      WHERE indexrelid = 'pg_type_oid_index'::regclass;
+    UPDATE pg_class SET relname = relname WHERE oid = 1247)sql");
+  scenario_.take_snapshot("monday");
+  const RunResult result = scenario_.ytb({"refresh"});
+  EXPECT_EQ(result.status, 8);
+  EXPECT_THAT(result.out + result.err, HasSubstr("do not fit, in database shop: type public.decoy"));
+}
+
 // The trees of views are as they were, and lead to other functions under the same numbers.
 TEST_F(S04Catalogs, TwoFunctionsThatChangedNumbers) {
   plant(R"sql(

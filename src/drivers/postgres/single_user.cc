@@ -103,36 +103,23 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
     // search_path: functions of production's in public would fit some calls better than the server's own.
     // exit_on_error: what fails is not passed over; log_line_prefix: by what SQLSTATE it is known.
     // "--": a name may begin with a dash.
-    os::Command command{
-        .argv = {program,
-                 "--single",
-                 "-j",
-                 "-D",
-                 spec.data(),
-                 "-c",
-                 "log_min_messages=log",
-                 "-c",
-                 "client_min_messages=error",
-                 "-c",
-                 "search_path=pg_catalog",
-                 "-c",
-                 "jit=off",
-                 "-c",
-                 "exit_on_error=on",
-                 "-c",
-                 "log_line_prefix=%e ",
-                 "-c",
-                 work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off",
-                 "--",
-                 database},
-        .run_as = spec.run_as,
-        .stdin_text = input,
-        .enclosure = &enclosure,
-        .timeout = kRecoveryMax,
-        .output_bytes_max = work.output_bytes_max,
-        .stop = stop,
-        .on_stderr = on_line,
-        .end_signal = 15};
+    std::vector<std::string> argv = {program, "--single", "-j", "-D", spec.data()};
+    for (const char* setting :
+         {"log_min_messages=log", "client_min_messages=error", "search_path=pg_catalog", "jit=off",
+          "exit_on_error=on", "log_line_prefix=%e ",
+          work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off",
+          work.ignore_catalog_indexes ? "ignore_system_indexes=on" : "ignore_system_indexes=off"})
+      argv.insert(argv.end(), {"-c", setting});
+    argv.insert(argv.end(), {"--", database});
+    os::Command command{.argv = std::move(argv),
+                        .run_as = spec.run_as,
+                        .stdin_text = input,
+                        .enclosure = &enclosure,
+                        .timeout = kRecoveryMax,
+                        .output_bytes_max = work.output_bytes_max,
+                        .stop = stop,
+                        .on_stderr = on_line,
+                        .end_signal = 15};
     auto finished = os::run(command);
     if (!finished.ok()) return std::move(finished).error();
     if (finished->truncated) {

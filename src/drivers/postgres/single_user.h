@@ -20,9 +20,9 @@ struct SingleUserWork {
   std::vector<std::string> statements = {};
   // A query of one count, named "ytb", that must be 0 at the end; "": the exit status says how it went.
   std::string expect_zero = "SELECT 0 AS ytb";
-  size_t output_bytes_max = 1 << 20;  // more is an error
-  bool change_catalogs = false;       // statements may change the definitions of the server's own relations
-  bool ignore_catalog_indexes = false;
+  size_t output_bytes_max = 1 << 20;    // more is an error
+  bool change_catalogs = false;         // statements may change the definitions of the server's own relations
+  bool ignore_catalog_indexes = false;  // nothing is looked up by them; each look reads a whole catalog
 };
 
 // Runs statements, one each, with search_path = pg_catalog. The server recovers first where it must. The
