@@ -70,6 +70,33 @@ TEST_F(S12, FilesThatNoCatalogNamesAreGone) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM users"), "100");
 }
 
+// A CREATE DATABASE that a crash cut off leaves a folder for good, with some of its files and no row, or with
+// the row of a transaction that never ended; a DROP DATABASE that was cut off leaves a row that nobody can
+// use.
+TEST_F(S12, FoldersOfDatabasesThatNobodyCanEnterAreNoObstacle) {
+  scenario_.production().run("postgres", "CREATE DATABASE dropping");
+  const std::string dropping =
+      scenario_.production().value("postgres", "SELECT oid FROM pg_database WHERE datname = 'dropping'");
+  scenario_.production().run("postgres",
+                             R"(UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'dropping';
+    SET allow_system_table_mods = on;
+    CREATE TEMP TABLE row AS SELECT * FROM pg_database WHERE datname = 'shop';
+    UPDATE row SET oid = 88888, datname = 'never';)"
+                             "BEGIN; INSERT INTO pg_database SELECT * FROM row; ROLLBACK");
+  scenario_.production().run("postgres", "CHECKPOINT");
+  const std::string folder =
+      scenario_.production().value("postgres", "SHOW data_directory") + "/base/" + dropping;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    if (file.path().filename() != "pg_filenode.map") std::filesystem::remove(file.path());
+  }
+  scenario_.take_snapshot("monday");
+  plant("base/77777/pg_filenode.map");
+  plant("base/88888/pg_filenode.map");
+  scenario_.refresh();
+  EXPECT_EQ(files_with_marker(), "");
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM users"), "100");
+}
+
 TEST_F(S12, NorIsWhatATransactionDuringTheBackupWrote) {
   std::unique_ptr<PGconn, decltype(&PQfinish)> session(
       PQconnectdb(scenario_.production().connection("shop").c_str()), PQfinish);

@@ -329,10 +329,10 @@ bool is_the_servers(uint32_t relation) { return relation != 0 && relation < kFir
 Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                         const StopFlag* stop) {
   CatalogReference out;
-  YTB_ASSIGN(std::vector<std::string> folders, database_folders(spec.data()));
+  YTB_ASSIGN(std::vector<DatabaseFolder> folders, database_folders(spec.data(), spec.engine_major));
   if (folders.empty())
     return Error{.code = Code::kInternal, .message = "initdb made no database", .hint = {}};
-  YTB_ASSIGN(out.pages, read_pages_of(folders.front(), spec.engine_major));
+  YTB_ASSIGN(out.pages, read_pages_of(spec.data(), folders.front().path, spec.engine_major));
   YTB_ASSIGN(std::string printed,
              run(spec, bin_dir, {.statements = copy_statements(spec.engine_major)}, stop));
   YTB_ASSIGN(Names names, names_of_functions(printed));
@@ -675,16 +675,22 @@ Error reserved_names(const std::string& database, const std::vector<std::string>
       .hint = "rename or drop them in production, and take a new snapshot"};
 }
 
-Status check_pages(const std::string& data, int major, const CatalogReference& reference) {
-  YTB_ASSIGN(std::vector<std::string> folders, database_folders(data));
-  for (const std::string& folder : folders) {
-    YTB_ASSIGN(FixedRows rows, read_pages_of(folder, major));
-    if (rows.types != reference.pages.types)
-      return not_the_servers(os::name_in(folder), {"a type of pg_type"});
-    if (rows.attributes != reference.pages.attributes)
-      return not_the_servers(os::name_in(folder), {"a column of a catalog"});
+// Returns the numbers of the databases whose pages were looked at.
+Result<std::set<std::string>> check_pages(const std::string& data, int major,
+                                          const CatalogReference& reference) {
+  std::set<std::string> checked;
+  YTB_ASSIGN(std::vector<DatabaseFolder> folders, database_folders(data, major));
+  for (const DatabaseFolder& folder : folders) {
+    Result<FixedRows> rows = read_pages_of(data, folder.path, major);
+    if (!rows.ok())
+      return std::move(rows).error().while_doing("reading catalogs of database " +
+                                                 printable(folder.database));
+    if (rows->types != reference.pages.types) return not_the_servers(folder.database, {"a type of pg_type"});
+    if (rows->attributes != reference.pages.attributes)
+      return not_the_servers(folder.database, {"a column of a catalog"});
+    checked.insert(os::name_in(folder.path));
   }
-  return {};
+  return checked;
 }
 
 Error not_judged(const std::string& database, std::vector<std::string> wrong) {
@@ -834,7 +840,7 @@ Result<std::shared_ptr<const CatalogReference>> catalog_reference(const ports::I
 Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spec, const std::string& bin_dir,
                                                   const CatalogReference& reference,
                                                   ports::Progress& progress, const StopFlag* stop) {
-  YTB_TRY(check_pages(spec.data(), spec.engine_major, reference));
+  YTB_ASSIGN(const std::set<std::string> checked, check_pages(spec.data(), spec.engine_major, reference));
   YTB_ASSIGN(
       std::string printed,
       run_without_indexes(
@@ -843,7 +849,14 @@ Result<std::vector<std::string>> compare_catalogs(const ports::InstanceSpec& spe
   std::vector<std::string> databases;
   YTB_TRY(CatalogStreams(printed).next([&](const CatalogRow& row) -> Status {
     constexpr auto kInvalid = static_cast<uint32_t>(-2);  // DROP DATABASE was cut off: nobody can connect
-    if (row.number(2) != kInvalid) databases.push_back(row.text(1));
+    if (row.number(2) == kInvalid) return {};
+    if (!checked.contains(std::to_string(row.number(0)))) {
+      return Error{
+          .code = Code::kCorrupt,
+          .message = fmt::format("the snapshot lacks the folder of database {}", printable(row.text(1))),
+          .hint = "drop that database in production, or restore it there, and take a new snapshot"};
+    }
+    databases.push_back(row.text(1));
     return {};
   }));
   for (const std::string& database : databases) {

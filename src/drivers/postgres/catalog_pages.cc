@@ -4,16 +4,20 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <functional>
+#include <map>
 #include <optional>
 
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
 #include "drivers/postgres/catalog_numbers.h"
 #include "drivers/postgres/heap_page.h"
+#include "drivers/postgres/log_segments.h"
 
 namespace ytb::postgres {
 namespace {
 
+constexpr uint32_t kPgDatabase = 1262;
 constexpr uint32_t kPgType = 1247;
 constexpr uint32_t kPgAttribute = 1249;
 
@@ -42,14 +46,36 @@ size_t type_bytes(int major) { return 84 + 4 * (major >= 14 ? 8 : 7); }
 constexpr size_t kTargetAt = 72;
 size_t attribute_bytes(int major) { return major >= 16 ? 76 : 80; }
 
-// The first `bytes` of every row that begins with a number below kFirstUnfixed.
-Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes) {
-  std::set<std::string> rows;
+// pg_xact of a stopped server (clog.c): two bits a transaction, 8 kB pages, 32 of them a file.
+class CommitLog {
+ public:
+  explicit CommitLog(const std::string& data) : folder_(os::join_path(data, "pg_xact")) {}
+
+  // False only where it surely was not: nobody is left who could still commit it.
+  [[nodiscard]] bool may_be_committed(uint32_t transaction) const {
+    constexpr uint32_t kFirstNormal = 3;
+    constexpr uint32_t kInFile = 4 * kLogSegmentBytesMax;
+    if (transaction < kFirstNormal) return true;
+    auto file = os::read_file(os::join_path(folder_, fmt::format("{:04X}", transaction / kInFile)),
+                              kLogSegmentBytesMax);
+    const size_t at = transaction % kInFile / 4;
+    if (!file.ok() || at >= file->size()) return true;
+    const unsigned state = static_cast<unsigned char>((*file)[at]) >> (transaction % 4 * 2) & 3U;
+    return state == 1 || state == 3;  // committed, or part of one that may be
+  }
+
+ private:
+  std::string folder_;
+};
+
+// The rows of a catalog that may be part of it, as stored, of at least `bytes` bytes.
+Status read_rows(const std::string& path, size_t bytes, const CommitLog& log,
+                 const std::function<void(std::string_view)>& on_row) {
   constexpr size_t kTupleHeaderAt = 22;     // t_hoff
   for (uint64_t segment = 0;; ++segment) {  // bounded by the files that are there
     const std::string name = segment == 0 ? path : fmt::format("{}.{}", path, segment);
     os::Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.valid() && errno == ENOENT && segment > 0) return rows;
+    if (!file.valid() && errno == ENOENT && segment > 0) return {};
     if (!file.valid()) return os::system_error("open", name, errno);
     std::string page(kPageBytes, '\0');
     for (uint64_t at = 0;; at += kPageBytes) {
@@ -61,38 +87,76 @@ Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes) 
         if (!tuple || tuple->size() <= kTupleHeaderAt) continue;
         const auto header = static_cast<unsigned char>((*tuple)[kTupleHeaderAt]);
         if (tuple->size() < header + bytes || view->seen(*tuple) == Seen::kDead) continue;
-        const std::string_view data = tuple->substr(header);
-        uint32_t number = 0;
-        std::memcpy(&number, data.data(), sizeof number);
-        if (number < kFirstUnfixed) rows.insert(std::string(data.substr(0, bytes)));
+        const std::optional<uint32_t> maker = view->undecided_maker(*tuple);
+        if (!maker || log.may_be_committed(*maker)) on_row(tuple->substr(header));
       }
     }
   }
 }
 
-Status add_databases_in(const std::string& folder, std::vector<std::string>& out) {
+uint32_t number_at(std::string_view row, size_t at) {
+  uint32_t number = 0;
+  std::memcpy(&number, row.data() + at, sizeof number);
+  return number;
+}
+
+// The first `bytes` of every row that begins with a number below kFirstUnfixed.
+Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes, const CommitLog& log) {
+  std::set<std::string> rows;
+  YTB_TRY(read_rows(path, bytes, log, [&](std::string_view row) {
+    if (number_at(row, 0) < kFirstUnfixed) rows.insert(std::string(row.substr(0, bytes)));
+  }));
+  return rows;
+}
+
+// pg_database.h: oid 4, datname 64, datdba 4, encoding 4, then up to 14 two names of 64; from 15 on what
+// provides the locale; flags; datconnlimit 4.
+size_t connection_limit_at(int major) { return major >= 15 ? 80 : 208; }
+
+// Numbers and names of databases that can be entered. One whose DROP was cut off has lost files.
+Result<std::map<std::string, std::string>> databases_in(const std::string& data, int major,
+                                                        const CommitLog& log) {
+  constexpr size_t kNameAt = 4;
+  constexpr size_t kNameBytes = 64;
+  constexpr auto kInvalid = static_cast<uint32_t>(-2);
+  std::map<std::string, std::string> found;
+  YTB_ASSIGN(std::string path, file_of(os::join_path(data, "global"), kPgDatabase));
+  const size_t limit_at = connection_limit_at(major);
+  YTB_TRY(read_rows(path, limit_at + 4, log, [&](std::string_view row) {
+    if (number_at(row, limit_at) == kInvalid) return;
+    const std::string_view name = row.substr(kNameAt, kNameBytes);
+    found[std::to_string(number_at(row, 0))] = name.substr(0, name.find('\0'));
+  }));
+  return found;
+}
+
+Status add_databases_in(const std::string& folder, const std::map<std::string, std::string>& known,
+                        std::vector<DatabaseFolder>& out) {
   constexpr size_t kEntriesMax = 1'000'000;
   YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(folder, kEntriesMax));
   for (const os::FileInfo& entry : entries) {
     const std::string inside = os::join_path(folder, entry.name);
-    if (os::exists(os::join_path(inside, "pg_filenode.map"))) out.push_back(inside);
+    auto found = known.find(entry.name);
+    if (found != known.end() && os::exists(os::join_path(inside, "pg_filenode.map")))
+      out.push_back({.path = inside, .database = found->second});
   }
   return {};
 }
 
 }  // namespace
 
-Result<FixedRows> read_pages_of(const std::string& folder, int major) {
+Result<FixedRows> read_pages_of(const std::string& data, const std::string& folder, int major) {
+  const CommitLog log(data);
   FixedRows out;
   YTB_ASSIGN(std::string types, file_of(folder, kPgType));
   YTB_ASSIGN(std::string attributes, file_of(folder, kPgAttribute));
-  YTB_ASSIGN(std::set<std::string> rows, read_fixed(types, type_bytes(major)));
+  YTB_ASSIGN(std::set<std::string> rows, read_fixed(types, type_bytes(major), log));
   for (const std::string& row : rows) {
     std::string ownerless = row;  // whose it is is production's to choose
     std::memset(ownerless.data() + 72, 0, 4);
     out.types.insert(std::move(ownerless));
   }
-  YTB_ASSIGN(rows, read_fixed(attributes, attribute_bytes(major)));
+  YTB_ASSIGN(rows, read_fixed(attributes, attribute_bytes(major), log));
   for (std::string row : rows) {
     if (major < 16) std::memset(row.data() + kTargetAt, 0, 4);  // production's to choose
     out.attributes.insert(std::move(row));
@@ -100,16 +164,18 @@ Result<FixedRows> read_pages_of(const std::string& folder, int major) {
   return out;
 }
 
-Result<std::vector<std::string>> database_folders(const std::string& data) {
-  std::vector<std::string> out;
-  YTB_TRY(add_databases_in(os::join_path(data, "base"), out));
+Result<std::vector<DatabaseFolder>> database_folders(const std::string& data, int major) {
+  std::vector<DatabaseFolder> out;
+  YTB_ASSIGN(auto known, databases_in(data, major, CommitLog(data)));
+  YTB_TRY(add_databases_in(os::join_path(data, "base"), known, out));
   const std::string spaces = os::join_path(data, "pg_tblspc");
   YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(spaces, 100'000));
   for (const os::FileInfo& entry : entries) {
     YTB_ASSIGN(std::string space, os::real_path(os::join_path(spaces, entry.name)));
     YTB_ASSIGN(std::vector<os::FileInfo> versions, os::list_folder(space, 1000));
     for (const os::FileInfo& version : versions) {
-      if (version.name.starts_with("PG_")) YTB_TRY(add_databases_in(os::join_path(space, version.name), out));
+      if (version.name.starts_with("PG_"))
+        YTB_TRY(add_databases_in(os::join_path(space, version.name), known, out));
     }
   }
   return out;

@@ -17,10 +17,16 @@ struct FixedRows {
   std::set<std::string> attributes;
 };
 
-// `folder`: of a database of a stopped server.
-Result<FixedRows> read_pages_of(const std::string& folder, int major);
+// `folder`: of a database of a stopped server, whose data folder is `data`.
+Result<FixedRows> read_pages_of(const std::string& data, const std::string& folder, int major);
 
-// Of every database in a data folder and its tablespaces (pg_tblspc/NUMBER/PG_15_…/DATABASE).
-Result<std::vector<std::string>> database_folders(const std::string& data);
+struct DatabaseFolder {
+  std::string path;
+  std::string database;  // its name
+};
+// Of every database that can be entered, in a data folder and its tablespaces
+// (pg_tblspc/NUMBER/PG_15_…/DATABASE). What a CREATE or DROP DATABASE that was cut off left is none: nobody
+// enters it, and it is removed with other files that no catalog names.
+Result<std::vector<DatabaseFolder>> database_folders(const std::string& data, int major);
 
 }  // namespace ytb::postgres

@@ -152,6 +152,12 @@ Seen PageView::seen(std::string_view tuple) const {
   return (mask & kXmaxCommitted) != 0 ? Seen::kDead : Seen::kUndecided;
 }
 
+std::optional<uint32_t> PageView::undecided_maker(std::string_view tuple) const {
+  const auto mask = get<uint16_t>(tuple, kInfomaskAt);
+  if (seen(tuple) != Seen::kUndecided || (mask & (kOfOldVersions | kXminCommitted)) != 0) return std::nullopt;
+  return get<uint32_t>(tuple, 0);
+}
+
 bool read_fields(std::string_view tuple, std::span<const Attribute> attributes,
                  std::vector<StoredField>& fields) {
   size_t count = get<uint16_t>(tuple, kInfomask2At) & kAttributesMask;

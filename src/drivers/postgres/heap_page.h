@@ -50,6 +50,9 @@ class PageView {
   // out of the page.
   [[nodiscard]] std::optional<std::string_view> tuple(size_t item) const;
   [[nodiscard]] Seen seen(std::string_view tuple) const;
+  // Where an undecided one's hint bits do not even say whether the transaction that made it was committed:
+  // which that was.
+  [[nodiscard]] std::optional<uint32_t> undecided_maker(std::string_view tuple) const;
 
  private:
   std::string_view bytes_;
