@@ -71,6 +71,7 @@ class Crash : public ::testing::Test {
     scenario_.accept();
     scenario_.take_snapshot("day0");
     scenario_.refresh();
+    letters_bytes_ = scenario_.staging_value("SELECT pg_relation_size('letters')");
   }
 
   // One day: production gains a row that tells the day, a snapshot is taken, a refresh dies at `at`, staging
@@ -81,8 +82,9 @@ class Crash : public ::testing::Test {
     std::string yesterday = scenario_.live_copy();
     RunResult killed = scenario_.crashing_ytb(at, {"refresh", "--wait-drain"});
     // How long an action takes is the machine's affair: where it had ended before its moment, an earlier one.
-    const bool timed = at.starts_with("inside:");
-    int64_t moment = timed ? std::stol(at.substr(at.rfind(':') + 1)) : 0;
+    const std::string last = at.substr(at.rfind(':') + 1);
+    const bool timed = last.find_first_not_of("0123456789") == std::string::npos;
+    int64_t moment = timed ? std::stol(last) : 0;
     while (timed && killed.status == 0 && moment > 1000) {
       moment /= 2;
       next_day();
@@ -114,6 +116,8 @@ class Crash : public ::testing::Test {
                 "200")
           << copy;
     }
+    EXPECT_EQ(scenario_.staging_value("SELECT pg_relation_size('letters')"), letters_bytes_)
+        << "rows that were computed lie twice";
     EXPECT_EQ(scenario_.staging_value(
                   "SELECT rolconnlimit::text || ' ' || rolcanlogin::text FROM pg_roles WHERE rolname = "
                   "'keeper'"),
@@ -154,6 +158,7 @@ class Crash : public ::testing::Test {
   Scenario scenario_;
   int rows_;
   int day_ = 0;
+  std::string letters_bytes_;
 };
 
 class CrashInside : public Crash {

@@ -40,7 +40,6 @@ std::string update_of(Connection& session, const SuspendedTable& table) {
 
 struct Computing {
   const SuspendedTable* table = nullptr;
-  bool any = false;     // rows were written
   bool moved = false;   // the last round was another than the one before
   std::string failure;  // why the last round failed
 };
@@ -61,7 +60,6 @@ Status compute_table(Connection& session, Computing& work, const OwnerOf& owner_
       if ((*owner)->last_state().empty()) return std::move(done).error();
       failure = reason_of((*owner)->last_state());
     } else if (done->affected() > 0) {
-      work.any = true;
       work.moved = true;
     }
   }
@@ -92,13 +90,12 @@ Status finish_table(Connection& session, const Computing& work, size_t rounds) {
     YTB_TRY(record_deed(session, fmt::format("note: computed column {}.{} is NULL: {}", printable(shown),
                                              printable(column.name), work.failure)));
   }
-  Status resumed = in_transaction(session, [&]() -> Status {
+  // While it is still recorded as suspended: whoever was cut off cannot know whether rows were written.
+  if (has_stored(table)) YTB_TRY(write_anew(session, table.oid));
+  return in_transaction(session, [&]() -> Status {
     if (has_stored(table)) YTB_TRY(resume_table(session, table.oid));
     return resume_columns(session, table.oid);
   });
-  YTB_TRY(std::move(resumed));
-  if (!work.any) return {};
-  return write_anew(session, table.oid);
 }
 
 }  // namespace
@@ -133,7 +130,7 @@ Status compute_columns(Connection& session, const OwnerOf& owner_of, const StopF
   size_t columns = 0;
   for (const SuspendedTable& table : tables) {
     columns += static_cast<size_t>(std::count_if(table.columns.begin(), table.columns.end(), is_stored));
-    works.push_back({.table = &table, .any = false, .moved = false, .failure = {}});
+    works.push_back({.table = &table, .moved = false, .failure = {}});
     if (has_stored(table)) YTB_TRY(suspend_table(session, table.oid));
   }
   // Two rounds that give the same; each column that is one too early for another takes one more.
