@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "drivers/postgres/progress_store.h"
+#include "drivers/postgres/residue.h"
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_work.h"
 
@@ -202,7 +203,7 @@ Result<Aftermath> forget_statistics(Connection& session, const std::vector<int64
   session.roll_back();
   YTB_TRY(std::move(done));
   for (const char* catalog : {"pg_statistic", "pg_statistic_ext_data"}) {
-    YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));
+    YTB_TRY(write_catalog_anew(session, catalog));
   }
   return plan_analysis(session, touched);
 }

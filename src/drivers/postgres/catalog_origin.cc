@@ -667,11 +667,11 @@ Error not_the_servers(const std::string& database, std::vector<std::string> wron
           "of its major version"};
 }
 
-Error reserved_names(const std::string& database, const std::vector<std::string>& names) {
+Error reserved_names(const std::string& database, std::vector<std::string> names) {
   return {
       .code = Code::kRefused,
       .message = fmt::format("production has names that are reserved for yesterdaytabase, in database {}: {}",
-                             printable(database), join(names, ", ")),
+                             printable(database), listed(std::move(names))),
       .hint = "rename or drop them in production, and take a new snapshot"};
 }
 

@@ -187,13 +187,12 @@ Status defuse_database(Connection& session) {
   YTB_TRY(drop_temporary_schemas(session));
   YTB_TRY(clear_dead_indexes(session));
   YTB_TRY(forget_catalog_statistics(session));
-  // Deleted secrets' bytes stay in a catalog's pages until it is written anew.
   std::vector<std::string> written = {"pg_user_mapping", "pg_foreign_server", "pg_foreign_data_wrapper",
                                       "pg_foreign_table"};
   // A large one, so only where there may be something.
   YTB_ASSIGN(std::string any, session.value("SELECT EXISTS (SELECT FROM pg_foreign_table)"));
   if (any == "t") written.emplace_back("pg_attribute");
-  for (const std::string& catalog : written) YTB_TRY(session.execute("VACUUM (FULL) " + catalog));
+  for (const std::string& catalog : written) YTB_TRY(write_catalog_anew(session, catalog));
   return {};
 }
 

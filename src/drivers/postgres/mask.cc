@@ -20,6 +20,7 @@
 #include "drivers/postgres/rds_mask.h"
 #include "drivers/postgres/rds_session.h"
 #include "drivers/postgres/rds_space.h"
+#include "drivers/postgres/residue.h"
 #include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/spool.h"
 #include "drivers/postgres/suspension.h"
@@ -85,7 +86,7 @@ class MaskRun {
     YTB_TRY(forbid_copying(session, omitted));
     if (!rds_) {
       for (const char* catalog : {"pg_authid", "pg_shdescription"}) {
-        YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));
+        YTB_TRY(write_catalog_anew(session, catalog));
       }
       YTB_TRY(discard_wal(session));
     }

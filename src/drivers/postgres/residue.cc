@@ -7,6 +7,16 @@
 
 namespace ytb::postgres {
 
+Status write_catalog_anew(Connection& session, std::string_view catalog) {
+  YTB_ASSIGN(std::string bytes,
+             session.value(fmt::format("SELECT pg_relation_size(oid) + CASE WHEN reltoastrelid <> 0 THEN "
+                                       "pg_relation_size(reltoastrelid) ELSE 0 END FROM pg_class WHERE oid = "
+                                       "'pg_catalog.{}'::regclass",
+                                       catalog)));
+  if (bytes == "0") return {};
+  return session.execute(fmt::format("VACUUM (FULL) pg_catalog.{}", catalog));
+}
+
 Status forget_catalog_statistics(Connection& session) {
   Status deleted = in_transaction(session, [&]() -> Status {
     YTB_TRY(session.execute(R"sql(
@@ -24,7 +34,7 @@ Status forget_catalog_statistics(Connection& session) {
   });
   YTB_TRY(std::move(deleted));
   for (const char* catalog : {"pg_statistic", "pg_statistic_ext_data"}) {
-    YTB_TRY(session.execute(fmt::format("VACUUM (FULL) {}", catalog)));
+    YTB_TRY(write_catalog_anew(session, catalog));
   }
   return {};
 }

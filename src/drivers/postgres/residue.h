@@ -3,12 +3,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "drivers/postgres/connection.h"
 
 namespace ytb::postgres {
+
+// What was deleted from a catalog stays in its pages, and in its TOAST table's, until it is written anew. One
+// that has no pages is left alone.
+Status write_catalog_anew(Connection& session, std::string_view catalog);
 
 // Statistics of the system's catalogs hold what stands in them: role verifiers, passwords of subscriptions
 // and user mappings, bytes of large objects. They are deleted with those of relations that are gone, and the

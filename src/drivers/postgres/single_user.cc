@@ -126,7 +126,9 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
       return Error{.code = Code::kUnsupported,
                    .message = fmt::format("the catalogs of database {} are larger than {}",
                                           printable(database), human_bytes(work.output_bytes_max)),
-                   .hint = {}};
+                   .hint =
+                       "it holds millions of relations, or somebody filled its catalogs: leave it out of "
+                       "the snapshot's server, or drop what is not needed there"};
     }
     const bool done =
         work.expect_zero.empty() || printed_values(finished->out, answer) == std::vector<std::string>{"0"};
