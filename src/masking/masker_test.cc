@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 
 #include <algorithm>
@@ -48,6 +49,24 @@ TEST(Hmac, Rfc4231) {
   };
   for (const Case& c : cases) {
     EXPECT_EQ(hex(Hmac(c.key).mac(c.message)), c.mac) << c.message;
+  }
+}
+
+// Around a block's end messages take another way.
+TEST(Hmac, OfEverySizeIsThatOfOpenSsl) {
+  const std::string key = "0123456789abcdef0123456789abcdef";
+  const Hmac hmac(key);
+  std::string message;
+  for (size_t size = 0; size <= 200; ++size) {
+    Digest expected{};
+    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+         reinterpret_cast<const unsigned char*>(message.data()), message.size(), expected.data(), nullptr);
+    EXPECT_EQ(hex(hmac.mac(message)), hex(expected)) << size;
+    const size_t zero = message.find('\0');
+    if (zero != std::string::npos) {
+      EXPECT_EQ(hex(hmac.mac(message.substr(0, zero), message.substr(zero + 1))), hex(expected)) << size;
+    }
+    message += static_cast<char>(size == 5 ? 0 : size * 7 + 1);
   }
 }
 
