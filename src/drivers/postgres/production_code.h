@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,5 +23,7 @@ struct CodedDefinitions {
 };
 // To be asked while nothing is suspended.
 Result<CodedDefinitions> coded_definitions(Connection& session);
+// What it asks, for the test of how the server goes about it.
+std::string coded_definitions_query(int major);
 
 }  // namespace ytb::postgres

@@ -6,14 +6,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "tests/postgres_cluster.h"
 
 namespace ytb::postgres {
 namespace {
 
+using ::testing::Contains;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+using testing::postgres_major;
 using testing::PostgresCluster;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 class ProductionCode : public ::testing::Test {
  protected:
@@ -70,6 +77,108 @@ TEST_F(ProductionCode, is_not_in_what_ordinary_schemas_compute) {
   EXPECT_THAT(coded.indexes, IsEmpty());
   EXPECT_THAT(coded.statistics, IsEmpty());
   EXPECT_THAT(coded.tables, IsEmpty());
+}
+
+// What the server does for each of many rows: asking a subquery that is not hashed, or walking the whole
+// inner side of a nested loop that no index, function or list bounds.
+std::vector<std::string> products_in(const std::vector<std::vector<std::string>>& plan) {
+  std::vector<std::string> found;
+  std::vector<std::pair<size_t, int>> loops;  // nested loops that we are in: indentation, children seen
+  for (const auto& row : plan) {
+    const std::string& line = row[0];
+    for (size_t at = line.find("SubPlan "); at != std::string::npos; at = line.find("SubPlan ", at + 1)) {
+      const bool heading = line.find_first_not_of(' ') == at;
+      if (!heading && (at < 7 || line.compare(at - 7, 7, "hashed ") != 0)) found.push_back(line);
+    }
+    const size_t arrow = line.find("->  ");
+    if (arrow == std::string::npos || line.find_first_not_of(' ') != arrow) continue;
+    while (!loops.empty() && arrow <= loops.back().first) loops.pop_back();
+    const std::string node = line.substr(arrow + 4);
+    if (!loops.empty() && arrow == loops.back().first + 6 && ++loops.back().second == 2 &&
+        !std::regex_search(node,
+                           std::regex("^(Function|Values|Index|Index Only|Bitmap Heap) Scan|^Memoize"))) {
+      found.push_back(line);
+    }
+    if (node.rfind("Nested Loop", 0) == 0) loops.emplace_back(arrow, 0);
+  }
+  return found;
+}
+
+TEST_F(ProductionCode, is_found_at_a_cost_that_is_no_product) {
+  cluster_->run("postgres", R"sql(
+    CREATE DOMAIN past AS date CHECK (VALUE <= CURRENT_DATE);
+    DO $do$ BEGIN FOR k IN 1..200 LOOP EXECUTE format($each$
+      CREATE FUNCTION f%1$s(a int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a; END $$;
+      CREATE TABLE t%1$s (id int PRIMARY KEY, a text, b int, d past,
+        g text GENERATED ALWAYS AS (lower(a)) STORED);
+      CREATE INDEX ON t%1$s (lower(a));
+      CREATE INDEX ON t%1$s (b) WHERE b > %1$s;
+      CREATE INDEX ON t%1$s (a, b)$each$, k); END LOOP; END $do$)sql");
+  const std::string explain = "SET search_path = pg_catalog, pg_temp; EXPLAIN (COSTS OFF) " +
+                              coded_definitions_query(postgres_major());
+  EXPECT_THAT(products_in(cluster_->rows("postgres", explain)), IsEmpty());
+  cluster_->run("postgres", "ANALYZE");
+  EXPECT_THAT(products_in(cluster_->rows("postgres", explain)), IsEmpty());
+}
+
+// As in a database that only has relations of ours.
+TEST_F(ProductionCode, is_nothing_in_a_database_without_relations) {
+  cluster_->run("postgres", R"sql(
+    CREATE FUNCTION say(a text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a; END $$;
+    CREATE SCHEMA yesterdaytabase_progress;
+    CREATE TABLE yesterdaytabase_progress.t (a text PRIMARY KEY, b oid))sql");
+  EXPECT_THAT(found().tables, IsEmpty());
+  cluster_->run("postgres", "CREATE INDEX ON yesterdaytabase_progress.t (say(a))");
+  EXPECT_THAT(found().indexes, SizeIs(1));
+  cluster_->run("postgres", R"sql(
+    DROP TABLE yesterdaytabase_progress.t;
+    CREATE DOMAIN told AS text CHECK (say(VALUE) <> '');
+    CREATE TABLE yesterdaytabase_progress.t (a text PRIMARY KEY, b told))sql");
+  EXPECT_THAT(found().tables, SizeIs(1));
+}
+
+// Whatever leads to it, each thing is found by itself.
+TEST_F(ProductionCode, is_found_in_each_place_that_leads_to_it) {
+  cluster_->run("postgres", R"sql(
+    CREATE FUNCTION same(a text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a; END $$;
+    CREATE FUNCTION less(a int, b int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a < b; END $$;
+    CREATE FUNCTION compare(a int, b int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a - b; END $$;
+    CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, PROCEDURE = less);
+    CREATE OPERATOR CLASS ints FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,
+      OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 compare(int, int);
+    CREATE TYPE span AS RANGE (subtype = int, subtype_opclass = ints);
+    CREATE DOMAIN inner_text AS text CHECK (same(VALUE) <> '');
+    CREATE DOMAIN outer_text AS inner_text;
+    CREATE TYPE pair AS (a int, b outer_text);
+    CREATE TABLE plain (a text, b int, g int GENERATED ALWAYS AS (b + 1) STORED);
+    CREATE INDEX expression ON plain (same(a));
+    CREATE INDEX operators ON plain (b ints);
+    CREATE INDEX predicate ON plain (a) WHERE b ### 3;
+    CREATE INDEX harmless ON plain (b) WHERE b > 3;
+    CREATE TABLE typed (a outer_text, b int, p pair[], g int GENERATED ALWAYS AS (b + 1) STORED);
+    CREATE INDEX of_typed ON typed ((b + 1));
+    CREATE INDEX over_code ON typed (a);
+    CREATE INDEX over_int ON typed (b);
+    CREATE STATISTICS both_columns ON a, b FROM typed;
+    CREATE TABLE rows_of_it (r typed);
+    CREATE TABLE spans (s span, EXCLUDE USING gist (s WITH &&));
+    CREATE TABLE generated (a text, g text GENERATED ALWAYS AS (same(a)) STORED))sql");
+  const CodedDefinitions coded = found();
+  auto names = [&](const std::vector<int64_t>& oids) {
+    std::vector<std::string> out;
+    for (int64_t oid : oids) {
+      out.push_back(cluster_->value("postgres", fmt::format("SELECT {}::regclass", oid)));
+    }
+    return out;
+  };
+  EXPECT_THAT(names(coded.indexes), UnorderedElementsAre("expression", "operators", "predicate", "of_typed",
+                                                         "over_code", "spans_s_excl"));
+  EXPECT_THAT(coded.statistics, SizeIs(1));
+  std::vector<int64_t> columns;
+  for (const auto& [relation, number] : coded.columns) columns.push_back(relation);
+  EXPECT_THAT(names(columns), UnorderedElementsAre("typed", "generated"));
+  EXPECT_THAT(names(coded.tables), IsSupersetOf({"plain", "typed", "pair", "rows_of_it", "spans"}));
+  EXPECT_THAT(names(coded.tables), Not(Contains("generated")));
 }
 
 // The function of this operator, in SQL, casts whatever it is given to text.
