@@ -46,6 +46,8 @@ namespace {
 // round
 //   (`listed`). A row type's columns are followed only to types that lead on (`passing`).
 // - Tables that are made alike have the same trees, each of which is read once (`trees`).
+//
+// In a tree what has a backslash before it belongs to a name, whatever it is (pg_strtok).
 constexpr std::string_view kCoded = R"sql(
     WITH RECURSIVE stored (kind, oid, number, tree) AS (
       SELECT 'd', contypid, 0, conbin::text FROM pg_catalog.pg_constraint
@@ -57,7 +59,8 @@ constexpr std::string_view kCoded = R"sql(
         WHERE t.tree IS NOT NULL AND i.indexrelid >= 16384
       @statistics),
     trees (id, kind, oid, owners, numbers, tree) AS MATERIALIZED (
-      SELECT row_number() OVER (), kind, min(oid), array_agg(oid), array_agg(number), tree
+      SELECT row_number() OVER (), kind, min(oid), array_agg(oid), array_agg(number),
+          CASE WHEN tree LIKE '%\\%' THEN regexp_replace(tree, '\\.', '_', 'g') ELSE tree END
         FROM (SELECT kind, oid, number, translate(tree, chr(9) || chr(10), '  ') COLLATE "C" AS tree FROM stored) s
         GROUP BY kind, CASE WHEN kind = 'd' THEN oid END, tree),
     constants (id, kind, oid, byte) AS MATERIALIZED (

@@ -181,6 +181,19 @@ TEST_F(ProductionCode, is_found_in_each_place_that_leads_to_it) {
   EXPECT_THAT(names(coded.tables), Not(Contains("generated")));
 }
 
+// A brace in a name has a backslash before it; one that has two is a brace again.
+TEST_F(ProductionCode, is_not_a_name_that_looks_like_a_node) {
+  cluster_->run("postgres", R"sql(
+    CREATE TABLE edited (c text, g text GENERATED ALWAYS AS (lower(c)) STORED);
+    CREATE TABLE kept (a text, g text GENERATED ALWAYS AS (upper(a)) STORED))sql");
+  EXPECT_THAT(found().columns, IsEmpty());
+  edit(R"sql(replace(adbin::text, ' :location ',
+    ' :\{FUNCEXPR\ :funcid\ x\{SUB\{\ 1\{RTE\(\{2x :location '))sql");
+  EXPECT_THAT(found().columns, IsEmpty());
+  edit(R"sql(replace(adbin::text, '{FUNCEXPR :funcid ', '\\{FUNCEXPR :label '))sql");
+  EXPECT_THAT(found().columns, SizeIs(1));
+}
+
 // The function of this operator, in SQL, casts whatever it is given to text.
 TEST_F(ProductionCode, is_called_by_an_operator_that_is_not_immutable) {
   cluster_->run("postgres", R"sql(
