@@ -16,12 +16,18 @@ constexpr std::string_view kOrphaned =
 }  // namespace
 
 Status remove_large_objects(Connection& session) {
-  for (;;) {  // ends: each round removes what it counts
-    YTB_ASSIGN(std::string removed,
-               session.value(fmt::format("SELECT count(lo_unlink(oid)) FROM (SELECT oid FROM "
-                                         "pg_largeobject_metadata LIMIT {}) AS few",
-                                         kUnlinkedAtOnce)));
-    if (removed == "0") break;
+  // By number, each round from where the last one ended: nothing is vacuumed between them, and whoever begins
+  // at the start walks over all that is dead again.
+  std::string last = "0";
+  for (;;) {  // ends: numbers grow
+    YTB_ASSIGN(
+        Rows removed,
+        session.query(fmt::format("SELECT count(lo_unlink(oid)), max(oid) FROM (SELECT oid FROM "
+                                  "pg_largeobject_metadata WHERE oid > $1::oid ORDER BY oid LIMIT {}) AS few",
+                                  kUnlinkedAtOnce),
+                      {last}));
+    if (removed.integer(0, 0) == 0) break;
+    last = removed.text(0, 1);
   }
   if (session.kind() == SessionKind::kMaster) return {};
   YTB_ASSIGN(std::string bytes, session.value("SELECT pg_relation_size('pg_largeobject')"));
