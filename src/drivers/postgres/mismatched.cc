@@ -20,7 +20,7 @@ constexpr std::string_view kStart = R"sql(
       SELECT oid, typbasetype FROM pg_catalog.pg_type WHERE typtype = 'd'
       UNION SELECT b.oid, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.base AND t.typtype = 'd'),
     shape AS (
-      SELECT t.oid, t.typtype, t.typlen, t.typbyval, t.typalign, t.typelem, t.typinput::oid AS input, EXISTS (SELECT FROM
+      SELECT t.oid, t.typtype, t.typlen, t.typbyval, t.typalign, t.typelem, t.typarray, t.typinput::oid AS input, EXISTS (SELECT FROM
           pg_catalog.pg_type e WHERE e.typarray = t.oid AND e.oid = t.typelem) OR t.oid IN (22, 30) AS is_array
         FROM pg_catalog.pg_type t),)sql";
 
@@ -38,7 +38,17 @@ constexpr std::string_view kOperators = R"sql(
 // Without a function a value's bytes are taken for another type's: harmless for what holds any bytes, or is
 // passed by value in the same length, or is read by the same function. What holds text of a form (json, xml)
 // is read as text.
+//
+// Of an extension's type only its source says what it holds. hll: hll.c, multiset_unpack() checks every value
+// that it reads. orafce: varchar.c, its types are varchar under another name. datasketches: common.c,
+// pg_sketch_in() takes any bytes; each value is read by the library's deserialize(), which is given the
+// length. rdkit: adapter.cpp, a qmol is kept as a mol is, a pickle, which MolPickler checks. Whoever declares
+// another type with these functions gains nothing that he had not by declaring them for bytea, text or the
+// type itself.
 constexpr std::string_view kCasts = R"sql(
+    held (library, input, sources, source_input) AS (VALUES ('hll', 'hll_in', '{17}'::oid[], NULL),
+      ('orafce', 'varchar2in', '{25, 1042, 1043}', NULL), ('orafce', 'nvarchar2in', '{25, 1042, 1043}', NULL),
+      ('datasketches', 'pg_sketch_in', '{17}', NULL), ('rdkit', 'qmol_in', '{}', 'mol_in')),
     casts AS (
       SELECT c.*, format('cast of %s to %s', c.castsource::regtype, c.casttarget::regtype) AS what
         FROM pg_catalog.pg_cast c WHERE c.oid >= 16384),
@@ -56,14 +66,19 @@ constexpr std::string_view kCasts = R"sql(
                   AND NOT s.is_array AND NOT t.is_array AND (si.prosrc = ti.prosrc
                     OR si.prolang = 12 AND si.prosrc IN ('textin', 'varcharin', 'bpcharin', 'json_in', 'xml_in')
                       AND ti.prosrc IN ('textin', 'varcharin', 'bpcharin'))
-                OR s.typlen = -1 AND t.oid IN (17, 25, 1042, 1043, 114, 142))), false)
+                OR s.typlen = -1 AND (t.oid IN (17, 25, 1042, 1043, 114, 142) OR ti.prolang = 13 AND t.typtype = 'b'
+                  AND EXISTS (SELECT FROM held h WHERE ti.prosrc = h.input
+                    AND (c.castsource = ANY (h.sources)
+                      OR si.prolang = 13 AND s.typtype = 'b' AND si.prosrc = h.source_input AND si.probin = ti.probin)
+                    AND ti.probin ~ ('(^|/)' || h.library || '(\.so)?$'))))), false)
           ELSE true END),
     need_casts AS (
       SELECT c.what, f.args[0] AS param, c.castsource AS actual FROM casts c JOIN fn f ON f.oid = c.castfunc
       UNION ALL SELECT c.what, c.casttarget, f.ret FROM casts c JOIN fn f ON f.oid = c.castfunc),)sql";
 
 // What an aggregate of type internal hands from one function to the next is known to them alone: all of the
-// server's must belong to one aggregate of the server's, all others to one library.
+// server's must belong to one aggregate of the server's, all others to one library. What fills polymorphic
+// parameters must be of one type, which the result has as well (parse_coerce.c): array_append into int4[].
 constexpr std::string_view kAggregates = R"sql(
     aggregates AS (
       SELECT a.*, p.proargtypes::oid[] AS args, p.pronargs AS n, p.prorettype AS ret,
@@ -91,18 +106,40 @@ constexpr std::string_view kAggregates = R"sql(
             WHERE s.aggfnoid = a.aggfnoid AND 2281 IN (s.takes, s.gives)))
       UNION ALL SELECT s.what FROM steps s LEFT JOIN fn f ON f.oid = s.fn WHERE f.oid IS NULL OR f.n < 1
         OR s.step = 'combine' AND f.n <> 2 OR s.step = 'serial' AND f.n <> 1 OR s.step = 'deserial' AND f.n <> 2),
-    need_aggregates AS (
-      SELECT s.what, f.args[0] AS param, s.takes AS actual FROM steps s JOIN fn f ON f.oid = s.fn
-      UNION ALL SELECT s.what, s.gives, f.ret FROM steps s JOIN fn f ON f.oid = s.fn
-      UNION ALL SELECT s.what, f.args[1], CASE s.step WHEN 'combine' THEN s.takes ELSE 2281 END
+    given (aggfnoid, role, what, i, param, actual) AS (
+      SELECT s.aggfnoid, s.role, s.what, 0, f.args[0], s.takes FROM steps s JOIN fn f ON f.oid = s.fn
+      UNION ALL SELECT s.aggfnoid, s.role, s.what, 1, f.args[1], CASE s.step WHEN 'combine' THEN s.takes ELSE 2281 END
         FROM steps s JOIN fn f ON f.oid = s.fn WHERE s.step IN ('combine', 'deserial')
-      UNION ALL SELECT s.what, f.args[i], a.args[CASE WHEN a.aggkind = 'n' OR s.step = 'final' THEN i - 1
-            ELSE a.n - (f.n - i) END]
+      UNION ALL SELECT s.aggfnoid, s.role, s.what, i, f.args[i], a.args[CASE WHEN a.aggkind = 'n' OR s.step = 'final'
+            THEN i - 1 ELSE a.n - (f.n - i) END]
         FROM steps s JOIN fn f ON f.oid = s.fn JOIN aggregates a ON a.aggfnoid = s.aggfnoid
-        CROSS JOIN LATERAL generate_series(1, f.n - 1) i WHERE s.step IN ('trans', 'final')),)sql";
+        CROSS JOIN LATERAL generate_series(1, f.n - 1) i WHERE s.step IN ('trans', 'final')),
+    filled AS (
+      SELECT g.aggfnoid, g.role, g.what, g.i, g.param, g.actual, g.param IN (5077, 5078, 5079, 5080, 4538) AS compatible,
+          g.param IN (2277, 5078) AS by_array,
+          CASE WHEN t.oid IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080, 4537, 4538) THEN 2283
+            WHEN g.param IN (2277, 5078) THEN t.typelem WHEN g.param IN (3831, 5080) THEN r.rngsubtype ELSE g.actual END AS element
+        FROM given g LEFT JOIN shape t ON t.oid = coalesce((SELECT b.base FROM base b JOIN shape u ON u.oid = b.base
+          AND u.typtype <> 'd' WHERE b.oid = g.actual), g.actual)
+        LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+        WHERE g.param IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080)),
+    need_aggregates AS (
+      SELECT what, param, actual FROM given
+      UNION ALL SELECT p.what, CASE WHEN p.first = 2283 AND p.element <> 2283 THEN 0 ELSE p.first END, p.element
+        FROM (SELECT *, first_value(element) OVER (PARTITION BY aggfnoid, role, compatible ORDER BY by_array DESC, i) AS first
+          FROM filled) p
+      UNION ALL SELECT s.what, s.gives, coalesce((
+          SELECT CASE WHEN p.param = f.ret THEN p.actual WHEN p.element = 2283 THEN f.ret
+              WHEN f.ret IN (2283, 2776, 5077, 5079) THEN p.element
+              WHEN f.ret IN (2277, 5078) THEN (SELECT nullif(e.typarray, 0) FROM shape e WHERE e.oid = p.element) END
+            FROM filled p WHERE p.aggfnoid = s.aggfnoid AND p.role = s.role
+              AND p.compatible = (f.ret IN (5077, 5078, 5079, 5080, 4538))
+            ORDER BY p.param = f.ret DESC, p.by_array DESC, p.i LIMIT 1), f.ret)
+        FROM steps s JOIN fn f ON f.oid = s.fn),)sql";
 
 // Members of operator families. What other access methods than btree and hash call belongs to them or to an
-// extension: the server's own functions only as the server itself uses them.
+// extension: the server's own functions only as the server itself uses them, for the types, kept as the type,
+// and with the operators that it uses them with: they take a query for what the operator's number says.
 constexpr std::string_view kMembers = R"sql(
     members AS (
       SELECT m.*, f.opfmethod, g.n, g.args, g.ret, g.proargtypes::text AS takes, g.lang,
@@ -129,10 +166,12 @@ constexpr std::string_view kMembers = R"sql(
       UNION ALL SELECT what, args[2], amprocrighttype FROM members WHERE opfmethod = 403 AND amprocnum = 3
       UNION ALL SELECT m.what, m.args[i], CASE WHEN t.is_array THEN t.typelem ELSE k.type END FROM members m
         CROSS JOIN LATERAL generate_series(0, m.n - 1) i
-        CROSS JOIN LATERAL (SELECT coalesce((SELECT nullif(c.opckeytype, 0) FROM pg_catalog.pg_opclass c
-          WHERE c.opcfamily = m.amprocfamily AND c.opcintype = m.amproclefttype LIMIT 1), m.amproclefttype)) AS k (type)
+        LEFT JOIN pg_catalog.pg_opclass c ON c.opcfamily = m.amprocfamily AND c.opcintype = m.amproclefttype
+        CROSS JOIN LATERAL (SELECT CASE WHEN m.opfmethod = 4000 OR coalesce(c.opckeytype, 0) = 0 THEN m.amproclefttype
+          ELSE c.opckeytype END) AS k (type)
         LEFT JOIN shape t ON t.oid = k.type
-        WHERE m.opfmethod NOT IN (403, 405) AND m.opfmethod < 16384 AND m.amproc::oid < 16384 AND NOT 2281 = ANY (m.args)
+        WHERE m.opfmethod NOT IN (403, 405, 3580) AND m.opfmethod < 16384 AND NOT 2281 = ANY (m.args)
+          AND (m.amproc::oid < 16384 OR (m.opfmethod, m.amprocnum) IN ((2742, 1), (4000, 6)))
       UNION ALL SELECT m.what, s.amproclefttype, m.amproclefttype FROM members m
         CROSS JOIN LATERAL (SELECT s.amproclefttype FROM pg_catalog.pg_amproc s
           JOIN pg_catalog.pg_opfamily sf ON sf.oid = s.amprocfamily
@@ -140,7 +179,11 @@ constexpr std::string_view kMembers = R"sql(
           WHERE s.oid < 16384 AND sf.opfmethod = m.opfmethod AND s.amprocnum = m.amprocnum AND s.amproc::oid = m.amproc::oid
           ORDER BY s.amproclefttype = m.amproclefttype DESC, s.amproclefttype = 2283 DESC,
             s.amproclefttype = CASE WHEN t.is_array THEN 2277 WHEN t.typtype = 'r' THEN 3831 END DESC NULLS LAST LIMIT 1) s
-        WHERE m.opfmethod NOT IN (403, 405) AND m.opfmethod < 16384 AND m.amproc::oid < 16384 AND 2281 = ANY (m.args)),
+        WHERE m.opfmethod NOT IN (403, 405, 3580) AND m.opfmethod < 16384 AND m.amproc::oid < 16384 AND 2281 = ANY (m.args)),
+    internals AS (
+      SELECT a.amprocfamily AS family, a.amproclefttype AS type, a.amprocnum AS num, a.amproc::oid AS fn, a.oid < 16384 AS own
+        FROM pg_catalog.pg_amproc a JOIN fn f ON f.oid = a.amproc
+        WHERE f.oid < 16384 AND f.lang = 12 AND 2281 = ANY (f.args) AND a.amproclefttype = a.amprocrighttype),
     operators_of AS (
       SELECT a.*, o.oprleft, o.oprright, o.oprresult,
           format('operator %s of an operator family', a.amopopr::regoperator) AS what
@@ -148,13 +191,68 @@ constexpr std::string_view kMembers = R"sql(
     bad_operators_of AS (
       SELECT a.what FROM operators_of a LEFT JOIN pg_catalog.pg_opfamily f ON f.oid = a.amopfamily
         WHERE a.oprresult IS NULL OR f.opfmethod IS DISTINCT FROM a.amopmethod
-          OR a.amoppurpose = 's' AND a.oprresult <> 16),
-    need_operators_of AS (
-      SELECT what, oprleft AS param, amoplefttype AS actual FROM operators_of
-      UNION ALL SELECT what, oprright, amoprighttype FROM operators_of),
+          OR (a.oprleft, a.oprright) IS DISTINCT FROM (a.amoplefttype, a.amoprighttype)
+          OR a.amoppurpose = 's' AND a.oprresult <> 16
+      UNION ALL SELECT a.what FROM operators_of a JOIN internals p ON p.family = a.amopfamily AND p.type = a.amoplefttype
+        AND CASE a.amopmethod WHEN 783 THEN p.num IN (1, 8) WHEN 2742 THEN p.num IN (3, 4, 6) WHEN 4000 THEN p.num IN (4, 5) END
+        WHERE NOT EXISTS (SELECT FROM internals q JOIN pg_catalog.pg_amop o ON o.amopfamily = q.family AND o.amoplefttype = q.type
+          WHERE q.own AND q.num = p.num AND q.fn = p.fn AND o.oid < 16384 AND o.amopmethod = a.amopmethod
+            AND o.amopstrategy = a.amopstrategy AND o.amoppurpose = a.amoppurpose
+            AND (o.amoplefttype = o.amoprighttype AND a.amoplefttype = a.amoprighttype OR o.amoprighttype = a.amoprighttype
+              AND (o.amoplefttype = a.amoplefttype OR o.amoprighttype NOT IN (2283, 2277, 2776, 3500, 3831, 4537))))),
     bad_classes AS (
       SELECT format('operator class %I', opcname) AS what FROM pg_catalog.pg_opclass
-        WHERE oid >= 16384 AND opcmethod IN (403, 405) AND opckeytype <> 0),)sql";
+        WHERE oid >= 16384 AND opcmethod IN (403, 405) AND opckeytype <> 0
+      UNION ALL SELECT format('operator class %I', c.opcname) FROM pg_catalog.pg_opclass c
+        JOIN internals p ON p.family = c.opcfamily AND p.type = c.opcintype LEFT JOIN shape t ON t.oid = c.opcintype
+        WHERE c.oid >= 16384 AND c.opcmethod IN (783, 2742, 4000) AND NOT EXISTS (
+          SELECT FROM internals q JOIN pg_catalog.pg_opclass k ON k.opcfamily = q.family AND k.opcintype = q.type
+          WHERE q.own AND q.num = p.num AND q.fn = p.fn AND k.oid < 16384 AND k.opcmethod = c.opcmethod
+            AND CASE WHEN k.opckeytype = 2283 THEN c.opckeytype = CASE WHEN t.is_array THEN t.typelem ELSE 2283 END
+              WHEN k.opckeytype IN (0, k.opcintype) THEN c.opckeytype IN (0, c.opcintype) ELSE c.opckeytype = k.opckeytype END)),)sql";
+
+// The server's functions for BRIN are of four kinds, each for values of any type: they copy a value as the
+// index's column says, and give it to the family's operators, which are found by that type, and to its
+// functions from 11 on (brin_minmax.c, brin_minmax_multi.c, brin_bloom.c, brin_inclusion.c). One kind's
+// functions do not know what another's keep. What is C and takes internal is an extension's (PostGIS:
+// …_inclusion_merge).
+constexpr std::string_view kBrin = R"sql(
+    brin AS (
+      SELECT a.oid, a.amprocfamily AS family, a.amproclefttype AS type, a.amprocrighttype AS other, a.amprocnum AS num,
+          f.n, f.args, f.ret, f.lang, f.oid AS fn,
+          CASE WHEN f.oid < 16384 AND f.lang = 12 THEN substring(f.src, '^brin_(minmax|minmax_multi|bloom|inclusion)_'
+            || (ARRAY['opcinfo', 'add_value', 'consistent', 'union', 'options'])[a.amprocnum] || '$') END AS kind,
+          format('function %s of operator family %s.%s', a.amproc::regprocedure, n.nspname, o.opfname) AS what
+        FROM pg_catalog.pg_amproc a JOIN pg_catalog.pg_opfamily o ON o.oid = a.amprocfamily AND o.opfmethod = 3580
+        LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.opfnamespace LEFT JOIN fn f ON f.oid = a.amproc),
+    kept AS (
+      SELECT b.*, g.kind AS of_kind, coalesce(nullif(c.opckeytype, 0), b.type) AS stored FROM brin b
+        LEFT JOIN brin g ON g.num = 1 AND (g.family, g.type, g.other) = (b.family, b.type, b.other)
+        LEFT JOIN pg_catalog.pg_opclass c ON c.opcfamily = b.family AND c.opcintype = b.type),
+    bad_brin AS (
+      SELECT what FROM kept WHERE oid >= 16384 AND CASE WHEN num < 11 THEN fn < 16384 AND kind IS DISTINCT FROM of_kind
+          OR fn < 16384 AND kind IS NULL
+        WHEN lang = 13 AND 2281 = ANY (args) THEN false
+        WHEN of_kind = 'bloom' THEN (n, ret) IS DISTINCT FROM (1, 23::oid)
+        WHEN of_kind = 'minmax_multi' THEN (n, ret) IS DISTINCT FROM (2, 701::oid)
+        WHEN of_kind = 'inclusion' THEN num < 15 AND (n IS DISTINCT FROM CASE num WHEN 14 THEN 1 ELSE 2 END
+          OR num > 11 AND ret <> 16)
+        WHEN of_kind IS NULL THEN fn < 16384 AND 2281 = ANY (args) ELSE false END
+      UNION ALL SELECT format('operator class %I', c.opcname) FROM pg_catalog.pg_opclass c
+        JOIN brin b ON b.family = c.opcfamily AND b.type = c.opcintype AND b.other = c.opcintype AND b.kind IS NOT NULL
+        LEFT JOIN shape t ON t.oid = coalesce(nullif(c.opckeytype, 0), c.opcintype)
+        WHERE c.oid >= 16384 AND (b.num = 2 AND c.opckeytype NOT IN (0, c.opcintype)
+          OR t.oid IS NULL OR t.typtype = 'p' AND (t.typlen <> -1 OR t.typbyval))
+      UNION ALL SELECT o.what FROM operators_of o JOIN brin b ON b.family = o.amopfamily AND b.type = o.amoplefttype
+        WHERE b.kind = 'bloom' AND o.amoprighttype <> o.amoplefttype),
+    need_brin AS (
+      SELECT k.what, k.args[i] AS param, CASE WHEN k.of_kind = 'bloom' OR k.num = 14 OR k.num = 13 AND i = 1 THEN k.type
+          ELSE k.stored END AS actual
+        FROM kept k CROSS JOIN LATERAL generate_series(0, k.n - 1) i
+        WHERE k.oid >= 16384 AND k.num >= 11 AND NOT (k.lang = 13 AND 2281 = ANY (k.args))
+          AND (k.of_kind IN ('bloom', 'minmax_multi', 'inclusion') OR k.of_kind IS NULL AND k.fn < 16384)
+      UNION ALL SELECT what, stored, ret FROM kept WHERE oid >= 16384 AND num = 11 AND of_kind = 'inclusion'
+        AND NOT (lang = 13 AND 2281 = ANY (args))),)sql";
 
 // What is compared by a class's functions has its type.
 constexpr std::string_view kUses = R"sql(
@@ -263,17 +361,19 @@ constexpr std::string_view kHandlers = R"sql(
         AND concat_ws(' ', nullif(f.proargtypes::text, ''), CASE WHEN h.takes LIKE '% *' THEN '*' ELSE f.ret::text END)
           IS DISTINCT FROM h.takes))sql";
 
-// A parameter of a polymorphic type takes what is of its kind, and what a domain is over.
+// A parameter of a polymorphic type takes what is of its kind, any composite (record, record[]) as well, and
+// what a domain is over.
 constexpr std::string_view kEnd = R"sql(
     SELECT encode(textsend(w.what), 'hex') AS ytb_mismatched FROM (
       SELECT DISTINCT n.what FROM (SELECT * FROM need_casts UNION ALL SELECT * FROM need_aggregates
-          UNION ALL SELECT * FROM need_members UNION ALL SELECT * FROM need_operators_of UNION ALL SELECT * FROM need_ranges
+          UNION ALL SELECT * FROM need_members UNION ALL SELECT * FROM need_brin UNION ALL SELECT * FROM need_ranges
           UNION ALL SELECT * FROM need_uses) n
         LEFT JOIN shape t ON t.oid = coalesce((SELECT b.base FROM base b JOIN shape u ON u.oid = b.base
           AND u.typtype <> 'd' WHERE b.oid = n.actual), n.actual)
         WHERE NOT coalesce(n.param = n.actual OR n.param = 2276
           OR n.param IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080, 4537, 4538)
             AND n.actual IN (2283, 5077, 2776, 5079, 2277, 5078, 3500, 3831, 5080, 4537, 4538)
+          OR n.param IN (2283, 5077, 2776, 5079) AND n.actual = 2249 OR n.param IN (2277, 5078) AND n.actual = 2287
           OR n.param IN (2283, 5077) AND t.typtype <> 'p'
           OR n.param IN (2776, 5079) AND t.typtype <> 'p' AND NOT t.is_array
           OR n.param IN (2277, 5078) AND t.is_array
@@ -284,7 +384,7 @@ constexpr std::string_view kEnd = R"sql(
             AND (c.castsource = n.actual OR c.castsource IN (SELECT b.base FROM base b WHERE b.oid = n.actual))), false)
       UNION SELECT what FROM bad_operators UNION SELECT what FROM bad_casts UNION SELECT what FROM bad_aggregates
       UNION SELECT what FROM bad_members UNION SELECT what FROM bad_operators_of UNION SELECT what FROM bad_classes
-      UNION SELECT what FROM bad_types
+      UNION SELECT what FROM bad_brin UNION SELECT what FROM bad_types
       UNION SELECT what FROM bad_ranges UNION SELECT what FROM bad_columns UNION SELECT what FROM bad_handlers
       UNION SELECT 'looked') w)sql";
 
@@ -299,10 +399,11 @@ constexpr std::string_view kUnaskedSince16 =
               AND coalesce(substring(e.entry, ':requiredPerms (\d+) '), '0') = '0')sql";
 // nodeRead() takes what the server would not write: other names of fields, spaces, digits. What is not
 // spelled like the server's would not be seen.
+// A brace within a name is written behind a backslash (outToken() of outfuncs.c), a backslash as two.
 constexpr std::string_view kSpelling =
-    R"sql((^|[^\\])\{(?![A-Z])|\{(OPEXPR|DISTINCTEXPR|NULLIFEXPR|SCALARARRAYOPEXPR)(?! :opno \d+ :opfuncid \d+ ))sql"
-    R"sql(|\{FUNCEXPR(?! :funcid \d+ :funcresulttype \d+ )|\{AGGREF(?! :aggfnoid \d+ :aggtype \d+ ))sql"
-    R"sql(|\{WINDOWFUNC(?! :winfnoid \d+ :wintype \d+ ))sql";
+    R"sql((^|[^\\])(\\\\)*\{((?![A-Z])|(OPEXPR|DISTINCTEXPR|NULLIFEXPR|SCALARARRAYOPEXPR)(?! :opno \d+ :opfuncid \d+ ))sql"
+    R"sql(|FUNCEXPR(?! :funcid \d+ :funcresulttype \d+ )|AGGREF(?! :aggfnoid \d+ :aggtype \d+ ))sql"
+    R"sql(|WINDOWFUNC(?! :winfnoid \d+ :wintype \d+ )))sql";
 constexpr int kLooks = 2;
 
 constexpr std::string_view kTreesSince14 = R"sql(
@@ -313,8 +414,9 @@ constexpr std::string_view kTreesSince15 = R"sql(
 
 // Stored trees, by what each node says of itself: an operator's function and result, a function's result, and
 // that whoever reads a table through a view is asked for his right, as the one he is. A node's arguments are
-// not followed. What parse analysis writes: parse_oper.c, parse_func.c, parse_relation.c; NULLIF has its
-// argument's type; OLD, NEW and EXCLUDED are asked for nothing.
+// not followed. What parse analysis writes: parse_oper.c, parse_func.c, parse_coerce.c, parse_relation.c;
+// NULLIF has its argument's type; a cast has its target's, also where its function gives another
+// (char(n)::varchar: text(bpchar)); OLD, NEW and EXCLUDED are asked for nothing.
 constexpr std::string_view kTrees = R"sql(
     WITH trees (what, relation, tree) AS (
       SELECT format('rule %I of %s', r.rulename, r.ev_class::regclass), r.ev_class, t.tree FROM pg_catalog.pg_rewrite r
@@ -336,9 +438,11 @@ constexpr std::string_view kTrees = R"sql(
     calls (what, wrong) AS (
       SELECT t.what, o.oid IS NULL OR o.oprcode::oid::text <> m[3] OR m[5] IS NOT NULL AND m[1] <> 'NULLIFEXPR'
           AND o.oprresult::text <> m[5] AND o.oprresult NOT IN (SELECT oid FROM polymorphic)
-        FROM trees t CROSS JOIN LATERAL regexp_matches(t.tree, '\{(\w+) :opno (\d+) :opfuncid (\d+)( :opresulttype (\d+))?', 'g') m
+        FROM trees t CROSS JOIN LATERAL regexp_matches(t.tree,
+          '(?:^|[^\\])(?:\\\\)*\{(\w+) :opno (\d+) :opfuncid (\d+)( :opresulttype (\d+))?', 'g') m
         LEFT JOIN pg_catalog.pg_operator o ON o.oid::text = m[2]
       UNION ALL SELECT t.what, p.oid IS NULL OR p.prorettype::text <> m[2] AND p.prorettype NOT IN (SELECT oid FROM polymorphic)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castfunc = p.oid AND c.casttarget::text = m[2])
         FROM trees t CROSS JOIN LATERAL regexp_matches(t.tree,
           ':(?:funcid|aggfnoid|winfnoid) (\d+) :(?:funcresulttype|aggtype|wintype) (\d+)', 'g') m
         LEFT JOIN pg_catalog.pg_proc p ON p.oid::text = m[1]
@@ -355,7 +459,7 @@ constexpr std::string_view kTrees = R"sql(
 std::vector<std::string> look_for_mismatched(int major) {
   std::string sql;
   for (std::string_view part :
-       {kStart, kOperators, kCasts, kAggregates, kMembers, kUses, kTypes, kHandlers, kEnd})
+       {kStart, kOperators, kCasts, kAggregates, kMembers, kBrin, kUses, kTypes, kHandlers, kEnd})
     sql += part;
   auto put = [](std::string& into, std::string_view mark, std::string_view text) {
     into.replace(into.find(mark), mark.size(), text);
