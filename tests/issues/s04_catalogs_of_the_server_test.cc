@@ -183,7 +183,7 @@ TEST_F(S04Catalogs, WhatATypeStandsFor) {
     CREATE DOMAIN public.word AS text DEFAULT public.said('x');
     UPDATE pg_type SET typdefaultbin = (SELECT typdefaultbin FROM pg_type WHERE typname = 'word'), typdefault = 'x'
       WHERE oid = 'text'::regtype)sql");
-  expect_refused("of pg_type is not the server's own");
+  expect_refused("a type of pg_type");
 }
 
 // An index of a catalog may lead elsewhere than the catalog says.
@@ -699,6 +699,78 @@ TEST_F(S04Catalogs, AMemberOfAnotherMethodThatBelongsToBtrees) {
   plant(R"sql(INSERT INTO pg_amproc SELECT 11998, oid, 'inet'::regtype, 'inet'::regtype, 4, 'btequalimage'
     FROM pg_opfamily WHERE opfname = 'network_ops' AND opfmethod = 783)sql");
   expect_refused("row 11998 of pg_amproc");
+}
+
+// Arrays, vectors and texts are what our statements cast.
+TEST_F(S04Catalogs, ACastOfAVector) {
+  plant(R"sql(CREATE FUNCTION public.say(oidvector) RETURNS text LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN array_to_string($1::oid[], ' '); END$$;
+    CREATE CAST (oidvector AS text) WITH FUNCTION public.say(oidvector))sql");
+  expect_refused("the cast of oidvector to text runs code");
+}
+
+TEST_F(S04Catalogs, ACastOfAnArray) {
+  plant(R"sql(CREATE FUNCTION public.say(text[]) RETURNS int8[] LANGUAGE plpgsql AS
+    $$BEGIN PERFORM public.leak(); RETURN '{}'; END$$;
+    CREATE CAST (text[] AS int8[]) WITH FUNCTION public.say(text[]))sql");
+  expect_refused("the cast of _text to _int8 runs code");
+}
+
+// What a function of the server's own is called with where a statement leaves something out.
+TEST_F(S04Catalogs, ADefaultOfAFunctionOfTheServersOwn) {
+  plant(
+      R"sql(CREATE FUNCTION public.evil() RETURNS bool LANGUAGE plpgsql AS $$BEGIN PERFORM public.leak(); RETURN false; END$$;
+    CREATE FUNCTION public.like_it(a int, b bool DEFAULT public.evil()) RETURNS int LANGUAGE sql AS 'SELECT 1';
+    UPDATE pg_proc SET proargdefaults = (SELECT proargdefaults FROM pg_proc WHERE proname = 'like_it')
+      WHERE proname = 'json_populate_recordset')sql");
+  expect_refused("function pg_catalog.json_populate_recordset");
+}
+
+// By the types of what comes out, and of what is handed over together, memory is read as something else.
+TEST_F(S04Catalogs, WhatComesOutOfAFunctionOfTheServersOwn) {
+  plant("UPDATE pg_proc SET proallargtypes = '{114,25,20}' WHERE proname = 'json_each_text'");
+  expect_refused("function pg_catalog.json_each_text");
+}
+
+TEST_F(S04Catalogs, WhatIsHandedToAFunctionOfTheServersOwnTogether) {
+  plant("UPDATE pg_proc SET provariadic = 20 WHERE proname = 'numeric_sum'");
+  expect_refused("function pg_catalog.numeric_sum");
+}
+
+TEST_F(S04Catalogs, HowATypeOfTheServersOwnIsAligned) {
+  plant("UPDATE pg_type SET typalign = 'd' WHERE typname = 'float4'");
+  expect_refused("a type of pg_type");
+}
+
+TEST_F(S04Catalogs, HowAnAggregateOfTheServersOwnBegins) {
+  plant("UPDATE pg_aggregate SET agginitval = '7' WHERE aggfnoid = 'pg_catalog.count()'::regprocedure");
+  expect_refused("of pg_aggregate is not the server's own");
+}
+
+// After a crash the server would put in its place what production left as its beginning.
+TEST_F(S04Catalogs, ACatalogThatIsNotLogged) {
+  plant("UPDATE pg_class SET relpersistence = 'u' WHERE oid = 1255");
+  expect_refused("row 1255 of pg_class");
+}
+
+// A table that no policy judges, under the number of what holds large values of a catalog.
+TEST_F(S04Catalogs, ATableInPlaceOfTheToastOfACatalog) {
+  plant(R"sql(UPDATE pg_class SET reltoastrelid = 0 WHERE reltoastrelid = 3598;
+    UPDATE pg_class SET relkind = 'r', relname = 'secret', relnamespace = 2200, relacl = '{=r/postgres}' WHERE oid = 3598;
+    INSERT INTO public.secret SELECT id, 0, convert_to(email, 'UTF8') FROM public.people)sql");
+  expect_refused("row 3598 of pg_class");
+}
+
+TEST_F(S04Catalogs, AColumnOfACatalogThatIsReadOtherwise) {
+  plant(
+      "UPDATE pg_attribute SET attalign = 'd' WHERE attrelid = 'pg_aggregate'::regclass AND attname = "
+      "'aggtransspace'");
+  expect_refused("a column of a catalog");
+}
+
+TEST_F(S04Catalogs, CAsALanguageForEverybody) {
+  plant("UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'c'");
+  expect_refused("language c is not the server's own");
 }
 
 }  // namespace

@@ -50,11 +50,13 @@ constexpr Compared kCompared[] = {
     {"pg_proc",
      "oid, pronamespace, prolang, proname, prosupport, prokind, prosecdef, provolatile, proparallel, "
      "prorettype, "
-     "proargtypes, prosrc, probin, proconfig",
+     "proargtypes, prosrc, probin, proconfig, pronargs, pronargdefaults, provariadic, proretset, "
+     "proisstrict, "
+     "proallargtypes, proargmodes, proargnames, protrftypes, proargdefaults",
      ", prosqlbody"},
     {"pg_operator",
      "oid, oprnamespace, oprcode, oprrest, oprjoin, oprname, oprkind, oprleft, oprright, oprresult, oprcom, "
-     "oprnegate"},
+     "oprnegate, oprcanmerge, oprcanhash"},
     {"pg_type",
      "oid, typname, typnamespace, typlen, typbyval, typtype, typrelid, typelem, typinput, typoutput, "
      "typreceive, "
@@ -71,9 +73,11 @@ constexpr Compared kCompared[] = {
     {"pg_am", "oid, amname, amhandler, amtype"},
     {"pg_aggregate",
      "aggfnoid, aggkind, aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, "
-     "aggminvtransfn, aggmfinalfn, aggsortop, aggtranstype, aggmtranstype"},
+     "aggminvtransfn, aggmfinalfn, aggsortop, aggtranstype, aggmtranstype, aggnumdirectargs, aggfinalextra, "
+     "aggmfinalextra, aggfinalmodify, aggmfinalmodify, aggtransspace, aggmtransspace, agginitval, "
+     "aggminitval"},
     {"pg_range", "rngtypid, rngsubtype, rngsubopc, rngcanonical, rngsubdiff"},
-    {"pg_language", "oid, lanname, lanplcallfoid, laninline, lanvalidator"},
+    {"pg_language", "oid, lanname, lanplcallfoid, laninline, lanvalidator, lanpltrusted"},
     {"pg_opfamily", "oid, opfmethod, opfname, opfnamespace"},
     {"pg_ts_parser", "oid, prsname, prsnamespace, prsstart, prstoken, prsend, prsheadline, prslextype"},
     {"pg_ts_template", "oid, tmplname, tmplnamespace, tmplinit, tmpllexize"},
@@ -84,9 +88,19 @@ constexpr Compared kCompared[] = {
      "indexrelid, indrelid, indnatts, indnkeyatts, indisunique, indisprimary, indisexclusion, indisvalid, "
      "indisready, indislive, indkey, indcollation, indclass, indoption",
      "", true},
-    {"pg_type", "oid, typdefault, typdefaultbin", "", true},
+    // What a relation of the server's own is, how it is kept, and what holds its large values.
+    {"pg_class",
+     "oid, relname, relnamespace, reloftype, relam, reltoastrelid, relisshared, relpersistence, relkind, "
+     "relnatts, relchecks, relrowsecurity, relforcerowsecurity, relispopulated, relispartition, relrewrite",
+     "", true},
+    {"pg_type",
+     "oid, typdefault, typdefaultbin, typcategory, typispreferred, typisdefined, typdelim, typarray, "
+     "typalign, "
+     "typstorage, typnotnull, typtypmod, typndims, typcollation",
+     "", true},
 };
-enum { kVolatility = 7, kParallel = 8 };  // of pg_proc's fields
+enum { kVolatility = 7, kParallel = 8, kDefaults = 23, kBody = 24 };  // of pg_proc's fields
+enum { kTrusted = 5 };                                                // of pg_language's
 enum {
   kProc = 0,
   kOperator = 1,
@@ -238,13 +252,17 @@ Result<Names> names_of_functions(std::string_view printed) {
   return names;
 }
 
-// What a row with a fixed number holds, less what a function promises (minor_versions.h).
+// What a row with a fixed number holds, less what a function promises (minor_versions.h), where the parts of
+// a default stood in a text, and whether production trusts a language less.
 std::string held_by(size_t catalog, const CatalogRow& row) {
-  if (catalog != kProc) return std::string(row.from(1));
-  const std::string_view promised = row.from(kVolatility);
-  const std::string_view rest = row.from(kParallel + 1);
-  std::string out(row.from(1));
-  out.erase(out.size() - promised.size(), promised.size() - rest.size());
+  if (catalog != kProc && catalog != kLanguage) return std::string(row.from(1));
+  std::string out;
+  for (size_t field = 1; field < row.fields.size(); ++field) {
+    if (catalog == kProc ? field == kVolatility || field == kParallel : field == kTrusted) continue;
+    const std::string held =
+        catalog == kProc && field == kDefaults ? tree_without_count(row.text(field), {}) : row.text(field);
+    out += fmt::format("{}{}:{}", row.fields[field] ? "" : "-", held.size(), held);
+  }
   return out;
 }
 
@@ -258,17 +276,20 @@ std::string numberless(size_t catalog, const CatalogRow& row, const Names& names
   auto add_number = [&](size_t field) { out += "\n" + without_count(row.number(field), names); };
   auto add_text = [&](size_t field) { out += "\n" + row.text(field); };
   if (catalog == kProc) {
-    for (size_t field : {1UL, 2UL, 4UL, 9UL}) add_number(field);
-    for (size_t field : {3UL, 5UL, 6UL, 7UL, 8UL, 11UL, 12UL, 13UL}) add_text(field);
-    out += "\n" + numbers_without_count(row.text(10), names);
-    if (row.fields.size() > 14) out += "\n" + tree_without_count(row.text(14), names);
+    for (size_t field : {1UL, 2UL, 4UL, 9UL, 16UL}) add_number(field);
+    for (size_t field : {3UL, 5UL, 6UL, 7UL, 8UL, 11UL, 12UL, 13UL, 14UL, 15UL, 17UL, 18UL, 20UL, 21UL})
+      add_text(field);
+    for (size_t field : {10UL, 19UL, 22UL}) out += "\n" + numbers_without_count(row.text(field), names);
+    for (size_t field = kDefaults; field < row.fields.size(); ++field)
+      out += "\n" + tree_without_count(row.text(field), names);
   } else if (catalog == kType) {
     out = name_without_count(row.text(1));
     for (size_t field : {3UL, 4UL, 5UL}) add_text(field);
     for (size_t field = 7; field < row.fields.size(); ++field) add_number(field);
   } else {
     out = row.text(1);
-    for (size_t field = 2; field < row.fields.size(); ++field) add_number(field);
+    const size_t end = catalog == kLanguage ? static_cast<size_t>(kTrusted) : row.fields.size();
+    for (size_t field = 2; field < end; ++field) add_number(field);
   }
   return out;
 }
@@ -460,7 +481,10 @@ class Comparison {
     const bool same = known != reference_.rows[catalog].end() && known->second == held_by(catalog, row) &&
                       (catalog != kProc ||
                        promises_no_more(promises_of(row), reference_.functions.at(row.number(0)).promises));
-    if (!same) found(name_of(catalog, row) + " is not the server's own");
+    // Whoever may use C or the server's own functions as a language has all of the server's power.
+    const bool opened = catalog == kLanguage && (row.number(0) == kInternal || row.number(0) == kC) &&
+                        row.number(kTrusted) != 0;
+    if (!same || opened) found(name_of(catalog, row) + " is not the server's own");
   }
 
   // A function that another minor version does not have yet is missed by nobody, unless what is called by its
@@ -520,7 +544,8 @@ class Comparison {
         if (is_coded(row, 2, 2)) found("access method " + printable(row.text(1)) + " is not in C");
         return;
       case kCast:
-        if (may_be_ours(row) && is_coded(row, 3, 3))
+        if (row.number(1) < kFirstOfUsers && row.number(2) < kFirstOfUsers && !nobody_says(row) &&
+            is_coded(row, 3, 3))
           found(fmt::format("the cast of {} to {} runs code", printable(types_[row.number(1)]),
                             printable(types_[row.number(2)])));
         return;
@@ -601,23 +626,19 @@ class Comparison {
     found(name_of(catalog, row) + " stands among the server's own");
   }
 
-  // A cast that a statement of ours could run: between two types that ours name, and either from or to a
-  // text, which the server casts without a row in pg_cast, or applied unasked, where it may tip the choice of
-  // an operator. Any other (bool to int8) no statement of ours says, for a fresh server has none.
-  static bool may_be_ours(const CatalogRow& row) {
-    // "char", name, text, varchar.
-    constexpr uint32_t kTexts[] = {18, 19, 25, 1043};
-    // Those, and bool, int8, int4, regproc, oid, tid, xid, aclitem, regclass; arrays of int2, text, oid and
-    // aclitem; regprocedure, regtype, regnamespace, regrole (pg_type.dat).
-    constexpr uint32_t kSaid[] = {16,   18,   19,   20,   23,   24,   25,   26,   27,   28,  1033,
-                                  1043, 2205, 1005, 1009, 1028, 1034, 2202, 2206, 4089, 4096};
-    auto among = [](const auto& types, uint32_t type) {
-      return std::find(std::begin(types), std::end(types), type) != std::end(types);
+  // Whether a fresh server has no way at all from one type to the other, so that no statement of ours says
+  // this cast, and none is resolved otherwise because of it: both are scalars of users' data and no texts, to
+  // and from which the server casts everything, and it has to be asked for. (Where the server has a cast of
+  // its own, its row is one of the server's.)
+  static bool nobody_says(const CatalogRow& row) {
+    // bool, bytea, int8, int2, int4, json, float4, float8, money, macaddr, inet, cidr, date, time, timestamp,
+    // timestamptz, interval, timetz, numeric, uuid, jsonb (pg_type.dat)
+    static constexpr uint32_t kScalars[] = {16,  17,   20,   21,   23,   114,  700,  701,  790,  829, 869,
+                                            650, 1082, 1083, 1114, 1184, 1186, 1266, 1700, 2950, 3802};
+    auto scalar = [](uint32_t type) {
+      return std::find(std::begin(kScalars), std::end(kScalars), type) != std::end(kScalars);
     };
-    const uint32_t source = row.number(1);
-    const uint32_t target = row.number(2);
-    return among(kSaid, source) && among(kSaid, target) &&
-           (among(kTexts, source) || among(kTexts, target) || row.text(4) == "i");
+    return scalar(row.number(1)) && scalar(row.number(2)) && row.text(4) != "i";
   }
 
   void judge_hook(size_t hook, const CatalogRow& row) {

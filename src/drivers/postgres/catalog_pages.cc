@@ -38,13 +38,29 @@ Result<std::string> file_of(const std::string& folder, uint32_t relation) {
       .code = Code::kCorrupt, .message = folder + " does not say where its catalogs lie", .hint = {}};
 }
 
+// What follows counts all that has a fixed place; grants, options and texts come after it.
 // pg_type.h: oid 4, typname 64, namespace 4, owner 4, len 2, six of one byte, then numbers: relid,
-// [subscript from 14 on,] elem, array, input, output, receive, send.
-size_t type_bytes(int major) { return 84 + 4 * (major >= 14 ? 8 : 7); }
+// [subscript from 14 on,] elem, array, input, output, receive, send, modin, modout, analyze; align, storage,
+// notnull and a byte between; basetype, typmod, ndims, collation.
+size_t type_bytes(int major) { return 84 + 4 * (major >= 14 ? 16 : 15); }
+constexpr size_t kOwnerAt = 72;
 
-// pg_attribute.h: relation 4, attname 64, type 4, [attstattarget 4, up to 15,] attlen 2, attnum 2.
-constexpr size_t kTargetAt = 72;
-size_t attribute_bytes(int major) { return major >= 16 ? 76 : 80; }
+// pg_attribute.h: relation 4, attname 64, type 4; up to 15 attstattarget 4, then attlen 2, attnum 2, attndims
+// 4, attcacheoff 4, atttypmod 4, eight to ten of one byte, attinhcount 4, attcollation 4; from 16 on attlen
+// 2, attnum 2, [attcacheoff 4 up to 17,] atttypmod 4, attndims 2, eleven of one byte, attinhcount 2,
+// [attstattarget 2 in 16 alone,] attcollation 4.
+size_t attribute_bytes(int major) {
+  if (major <= 15) return 112;
+  return major == 16 ? 108 : major == 17 ? 104 : 100;
+}
+// How many values of a column are counted: place and size.
+struct Target {
+  size_t at, size;
+};
+Target target_of(int major) {
+  if (major <= 15) return {.at = 72, .size = 4};
+  return {.at = 100, .size = major == 16 ? 2U : 0U};
+}
 
 // pg_xact of a stopped server (clog.c): two bits a transaction, 8 kB pages, 32 of them a file.
 class CommitLog {
@@ -68,6 +84,13 @@ class CommitLog {
   std::string folder_;
 };
 
+// What we pass over the server may read.
+Error not_understood(const std::string& file, uint64_t at) {
+  return {.code = Code::kCorrupt,
+          .message = fmt::format("{} is no page of a catalog at byte {}", file, at),
+          .hint = "production's catalogs are damaged, or were changed by hand: pg_amcheck there says more"};
+}
+
 // The rows of a catalog that may be part of it, as stored, of at least `bytes` bytes.
 Status read_rows(const std::string& path, size_t bytes, const CommitLog& log,
                  const std::function<void(std::string_view)>& on_row) {
@@ -82,11 +105,14 @@ Status read_rows(const std::string& path, size_t bytes, const CommitLog& log,
       YTB_ASSIGN(size_t have, os::read_at(file, page, at, name));
       if (have < kPageBytes) break;
       std::optional<PageView> view = PageView::open(page);
-      for (size_t item = 0; view && item < view->items(); ++item) {
+      if (!view) return not_understood(name, at);
+      for (size_t item = 0; item < view->items(); ++item) {
         auto tuple = view->tuple(item);
-        if (!tuple || tuple->size() <= kTupleHeaderAt) continue;
+        if (tuple && tuple->empty()) continue;  // a line pointer without a row
+        if (!tuple || tuple->size() <= kTupleHeaderAt) return not_understood(name, at);
         const auto header = static_cast<unsigned char>((*tuple)[kTupleHeaderAt]);
-        if (tuple->size() < header + bytes || view->seen(*tuple) == Seen::kDead) continue;
+        if (view->seen(*tuple) == Seen::kDead) continue;
+        if (tuple->size() < header + bytes) return not_understood(name, at);
         const std::optional<uint32_t> maker = view->undecided_maker(*tuple);
         if (!maker || log.may_be_committed(*maker)) on_row(tuple->substr(header));
       }
@@ -153,12 +179,13 @@ Result<FixedRows> read_pages_of(const std::string& data, const std::string& fold
   YTB_ASSIGN(std::set<std::string> rows, read_fixed(types, type_bytes(major), log));
   for (const std::string& row : rows) {
     std::string ownerless = row;  // whose it is is production's to choose
-    std::memset(ownerless.data() + 72, 0, 4);
+    std::memset(ownerless.data() + kOwnerAt, 0, 4);
     out.types.insert(std::move(ownerless));
   }
   YTB_ASSIGN(rows, read_fixed(attributes, attribute_bytes(major), log));
   for (std::string row : rows) {
-    if (major < 16) std::memset(row.data() + kTargetAt, 0, 4);  // production's to choose
+    const Target target = target_of(major);
+    if (target.size > 0) std::memset(row.data() + target.at, 0, target.size);  // production's to choose
     out.attributes.insert(std::move(row));
   }
   return out;
