@@ -97,6 +97,31 @@ TEST_F(S12, FoldersOfDatabasesThatNobodyCanEnterAreNoObstacle) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM users"), "100");
 }
 
+// What an unlogged table begins with after a crash: the server would put it in the masked table's place.
+TEST_F(S12, AnUnloggedTableBeginsWithNothing) {
+  scenario_.production().run("shop", fmt::format("CREATE UNLOGGED TABLE drafts (id int, email text);"
+                                                 "CREATE TABLE model (LIKE drafts);"
+                                                 "INSERT INTO model VALUES (1, '{}'); CHECKPOINT",
+                                                 kMarker));
+  auto path_of = [&](const char* table) {
+    return scenario_.production().value("postgres", "SHOW data_directory") + "/" +
+           scenario_.production().value("shop", fmt::format("SELECT pg_relation_filepath('{}')", table));
+  };
+  const std::string beginning = path_of("drafts") + "_init";
+  ASSERT_TRUE(std::filesystem::copy_file(path_of("model"), beginning,
+                                         std::filesystem::copy_options::overwrite_existing));
+  if (!server_user().empty()) run_program({"chown", server_user(), beginning});
+  scenario_.production().run("shop", "DROP TABLE model");
+  scenario_.write_policy(
+      "    public.users: {id: keep, email: email}\n    public.plans: keep\n"
+      "    public.drafts: {id: keep, email: email}\n");
+  scenario_.accept();
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_EQ(files_with_marker(), "");
+  EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM drafts"), "1");
+}
+
 TEST_F(S12, NorIsWhatATransactionDuringTheBackupWrote) {
   std::unique_ptr<PGconn, decltype(&PQfinish)> session(
       PQconnectdb(scenario_.production().connection("shop").c_str()), PQfinish);

@@ -1,6 +1,7 @@
 #include "drivers/postgres/stray_files.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -93,9 +94,10 @@ bool parse_relation_file(const std::string& name, RelationFile& file) {
 
 Status StrayFiles::know(Connection& session) {
   YTB_ASSIGN(Rows rows, session.query(R"sql(
-    SELECT pg_relation_filepath(oid), relpersistence = 'u' FROM pg_class
+    SELECT pg_relation_filepath(oid), relpersistence = 'u', relkind IN ('r', 'm', 't') FROM pg_class
     WHERE pg_relation_filenode(oid) IS NOT NULL AND relpersistence <> 't')sql"));
-  for (int row = 0; row < rows.count(); ++row) named_[rows.text(row, 0)] = rows.truth(row, 1);
+  for (int row = 0; row < rows.count(); ++row)
+    named_[rows.text(row, 0)] = {.unlogged = rows.truth(row, 1), .rows = rows.truth(row, 2)};
   YTB_ASSIGN(std::string oid,
              session.value("SELECT oid FROM pg_database WHERE datname = current_database()"));
   databases_.insert(oid);
@@ -104,7 +106,7 @@ Status StrayFiles::know(Connection& session) {
 
 bool StrayFiles::is_named(const std::string& path, const RelationFile& file) const {
   auto found = named_.find(path);
-  return found != named_.end() && (file.fork != "init" || found->second);
+  return found != named_.end() && (file.fork != "init" || found->second.unlogged);
 }
 
 // `folder`: relative, with the slash that ends it.
@@ -117,6 +119,10 @@ Status StrayFiles::look_into_database(const std::string& folder, std::vector<Fou
     const bool relation = entry.kind == os::FileKind::kFile && parse_relation_file(entry.name, file);
     if (relation && is_named(folder + file.node, file)) {
       forks[file.node + "_" + file.fork][file.segment] = &entry;
+      // heapam_relation_set_new_filenode: the server makes it empty, and copies it over the table at a
+      // restart.
+      if (file.fork == "init" && named_.at(folder + file.node).rows && entry.size_bytes > 0)
+        found.push_back({.path = folder + entry.name, .folder = false, .relation = true, .beginning = true});
       continue;
     }
     found.push_back({.path = folder + entry.name,
@@ -203,6 +209,10 @@ Result<std::string> StrayFiles::remove(Connection& session) {
   uint64_t others = 0;
   for (const Found& stray : found) {
     const std::string path = os::join_path(data_, stray.path);
+    if (stray.beginning) {
+      if (::truncate(path.c_str(), 0) != 0) return os::system_error("empty", path, errno);
+      continue;
+    }
     YTB_TRY(stray.folder ? os::remove_tree(path) : os::remove_file(path));
     ++(stray.folder ? folders : stray.relation ? relations : others);
   }

@@ -1,7 +1,8 @@
 // StrayFiles: files in the folders of databases that no catalog names. What a transaction that was under way
 // during the backup had written, the folder of a database whose creation never ended, segments beyond a
-// relation's end, segments of transaction logs that no transaction is in (log_segments.h): rows of
-// production's that no statement shows and no policy judges.
+// relation's end, segments of transaction logs that no transaction is in (log_segments.h), what an unlogged
+// table begins with after a crash, which is nothing: rows of production's that no statement shows and no
+// policy judges.
 //
 // The server must be ours, closed, on this host, and nothing may create or drop a relation between know() and
 // the end. One thread.
@@ -46,13 +47,18 @@ class StrayFiles {
     std::string path;  // relative to the data directory
     bool folder = false;
     bool relation = false;
+    bool beginning = false;  // an init fork that holds something: it stays, empty
   };
   Result<std::vector<Found>> look(Connection& session) const;
   Status look_into_database(const std::string& folder, std::vector<Found>& found) const;
   [[nodiscard]] bool is_named(const std::string& path, const RelationFile& file) const;
 
-  std::set<std::string> databases_;    // by oid
-  std::map<std::string, bool> named_;  // path without fork and segment → whether it is unlogged
+  std::set<std::string> databases_;  // by oid
+  struct Named {
+    bool unlogged = false;
+    bool rows = false;  // of a table, a view or TOAST
+  };
+  std::map<std::string, Named> named_;  // by path without fork and segment
   std::string data_;
   uint64_t segment_bytes_ = 0;
 };
