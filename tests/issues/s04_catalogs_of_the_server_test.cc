@@ -620,6 +620,58 @@ TEST_F(S04Aliases, OfOtherTypesReachNoMemory) {
             "0");
 }
 
+// What the parser and the executor go by besides: the columns that are given, what calls are gathered into an
+// array of, whether NULL is passed, the type of rows and ranges.
+TEST_F(S04Aliases, OfOtherColumnsOrCallsReachNoMemory) {
+  plant(R"sql(CREATE EXTENSION citext;
+    CREATE FUNCTION public.columns(json, OUT key text, OUT value bigint) RETURNS SETOF record LANGUAGE internal IMMUTABLE
+      STRICT PARALLEL SAFE AS 'json_each_text';
+    CREATE FUNCTION public.boxes(json, OUT key text, OUT value box) RETURNS SETOF record LANGUAGE internal IMMUTABLE
+      STRICT PARALLEL SAFE AS 'json_each_text';
+    CREATE FUNCTION public.bare(json) RETURNS SETOF record LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS
+      'json_each_text';
+    CREATE TYPE public.row AS (key text, value bigint);
+    CREATE FUNCTION public.rows(json) RETURNS SETOF public.row LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS
+      'json_each_text';
+    CREATE FUNCTION public.gather(internal) RETURNS numeric LANGUAGE internal IMMUTABLE PARALLEL SAFE AS 'numeric_sum';
+    UPDATE pg_proc SET provariadic = 20 WHERE proname = 'gather';
+    CREATE FUNCTION public.number(int8) RETURNS numeric LANGUAGE internal IMMUTABLE PARALLEL SAFE AS 'numeric_sum';
+    CREATE FUNCTION public.lax(text) RETURNS int4 LANGUAGE internal IMMUTABLE PARALLEL SAFE AS 'textlen';
+    CREATE FUNCTION public.more(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'upper';
+    UPDATE pg_proc SET proargtypes = '25 25', prorettype = 20 WHERE proname = 'more';
+    CREATE TYPE public.texts AS RANGE (subtype = text);
+    CREATE FUNCTION public.texts_up(public.texts) RETURNS public.texts LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE
+      AS 'int4range_canonical';
+    CREATE TYPE public.numbers AS RANGE (subtype = int8);
+    CREATE FUNCTION public.spread(int8, int8) RETURNS public.numbers LANGUAGE internal IMMUTABLE PARALLEL SAFE AS
+      'range_constructor2';
+    UPDATE pg_proc SET provariadic = 20 WHERE proname = 'spread';
+    CREATE FUNCTION public.fine(json, OUT name text, OUT said text) RETURNS SETOF record LANGUAGE internal IMMUTABLE
+      STRICT PARALLEL SAFE AS 'json_each_text';
+    CREATE FUNCTION public.low(citext) RETURNS citext LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'lower';
+    CREATE FUNCTION public.none() RETURNS float8 LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'dpi';
+    DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE prolang = 12 AND pronamespace = 2200 AND
+      proname IN ('columns', 'boxes', 'bare', 'rows', 'gather', 'number', 'lax', 'texts_up', 'spread', 'fine', 'low',
+        'none')
+      LOOP EXECUTE 'ALTER EXTENSION citext ADD FUNCTION ' || f; END LOOP; END $$;
+    INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype) SELECT
+      'pg_proc'::regclass, p.oid, 0, 'pg_extension'::regclass, e.oid, 0, 'e' FROM pg_proc p, pg_extension e WHERE
+      p.proname = 'more' AND p.pronamespace = 2200 AND e.extname = 'citext')sql");
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value(
+                "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc WHERE prolang = 12 "
+                "AND pronamespace = 2200 AND proname IN ('columns', 'boxes', 'bare', 'rows', "
+                "'gather', 'number', 'lax', 'more', 'texts_up', 'spread') AND prosrc <> "
+                "'language_handler_in'"),
+            "");
+  EXPECT_THAT(scenario_.staging_value(R"(SELECT value FROM public.columns('{"a": "hello"}'))"),
+              HasSubstr("<error"));
+  EXPECT_EQ(scenario_.staging_value(R"(SELECT name || said FROM public.fine('{"a": "hello"}'))"), "ahello");
+  EXPECT_EQ(scenario_.staging_value("SELECT public.low('ANN')"), "ann");
+  EXPECT_EQ(scenario_.staging_value("SELECT public.none() > 3"), "t");
+}
+
 TEST_F(S04Aliases, WhatRangesAndIsnNeedWorks) {
   plant(R"sql(CREATE EXTENSION isn; CREATE TYPE public.span AS RANGE (subtype = float8);
     ALTER TABLE public.people ADD COLUMN book isbn13, ADD COLUMN during public.span;
@@ -632,6 +684,10 @@ TEST_F(S04Aliases, WhatRangesAndIsnNeedWorks) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM public.people WHERE book = '978-0-393-04002-9' AND "
                                     "during && public.span(0, 1.5) AND during <> public.span(7, 8, '[]')"),
             "50");
+  if (postgres_major() < 14) return;  // no multiranges
+  EXPECT_EQ(scenario_.staging_value("SELECT public.span_multirange(public.span(0, 1), public.span(2, 3)) + "
+                                    "public.span_multirange(public.span(5, 6)) - public.span_multirange()"),
+            "{[0,1),[2,3),[5,6)}");
 }
 
 TEST_F(S04Aliases, WhatCitextNeedsWorks) {

@@ -43,22 +43,27 @@ constexpr std::string_view kSecretCatalogs =
 
 // Range types are made from their bounds by functions of the server's under names of theirs.
 constexpr std::string_view kConstructor =
-    R"sql(((p.prosrc IN ('range_constructor2', 'range_constructor3') AND EXISTS (
+    R"sql((((p.prosrc IN ('range_constructor2', 'range_constructor3') AND EXISTS (
             SELECT FROM pg_range r WHERE r.rngtypid = p.prorettype AND array_to_string(p.proargtypes::oid[], ' ') IN (
               format('%s %s', r.rngsubtype, r.rngsubtype), format('%s %s 25', r.rngsubtype, r.rngsubtype))
-              AND p.pronargs = right(p.prosrc, 1)::int))
+              AND p.pronargs = right(p.prosrc, 1)::int) AND p.provariadic = 0)
           OR (p.prosrc ~ '^multirange_constructor[012]$' AND EXISTS (SELECT FROM pg_type m WHERE m.oid =
             p.prorettype AND m.typtype = 'm') AND p.pronargs = least(right(p.prosrc, 1)::int, 1) AND NOT EXISTS (
             SELECT FROM unnest(p.proargtypes::oid[]) a (type) JOIN pg_type t ON t.oid = a.type LEFT JOIN pg_type e
-              ON e.oid = t.typelem WHERE coalesce(e.typtype, t.typtype) <> 'r'))))sql";
+              ON e.oid = t.typelem WHERE coalesce(e.typtype, t.typtype) <> 'r' OR p.provariadic <> t.typelem)))
+          AND cardinality(p.proargtypes::oid[]) = p.pronargs AND NOT p.proretset AND p.prosupport = 0 AND
+            coalesce(p.proallargtypes, p.proargtypes::oid[]) <@ p.proargtypes::oid[] AND
+            coalesce(array_to_string(p.proargmodes, ''), '') ~ '^[iv]*$'))sql";
 
 // Functions in C: only what an extension brought, from the server's own library folder. Support of types,
 // operators and indexes stays, without which tables could not be read. Not adminpack's, which guard
 // themselves by grants alone. Functions that are another name for one of the server's (LANGUAGE internal)
 // have neither its grants nor its mark of being volatile, whoever brought them: only those of what computes
 // from its arguments alone, and takes and gives what it believes to: a number that is taken for an address,
-// or the other way round, reads and writes the server's memory. A type may stand for the server's that it is
-// read like (citext) or, passed by value, as long as (isn).
+// or the other way round, reads and writes the server's memory. All that says so counts: the columns that it
+// gives, what a call is gathered into an array of, that it is not called with NULL, that its values are of
+// its own size. A base type may stand for the server's that it is read like (citext) or, passed by value, as
+// long as (isn); rows, ranges and what only the server has names for are read by their own type.
 constexpr std::string_view kForeignCode = R"sql(
   pg_proc p WHERE p.oid >= 16384 AND p.prolang IN (12, 13) AND p.prokind <> 'a' AND p.proname <> '@guard'
     AND p.prosrc <> '@refusing' AND coalesce(p.probin, '') <> '@library' AND (
@@ -69,10 +74,20 @@ constexpr std::string_view kForeignCode = R"sql(
             b.prokind = p.prokind AND (p.prosrc ~ '^(text|varchar|bpchar|name|json)(recv|send)$' OR
               b.provolatile = 'i' AND b.proparallel = 's' AND NOT EXISTS (SELECT FROM pg_init_privs i WHERE
               i.classoid = 'pg_proc'::regclass AND i.objoid = b.oid))
-            AND NOT EXISTS (SELECT FROM unnest(array_append(p.proargtypes::oid[], p.prorettype),
-                array_append(b.proargtypes::oid[], b.prorettype)) s (theirs, own)
-              WHERE s.theirs <> s.own AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_type o ON o.oid = s.own
-                WHERE t.oid = s.theirs AND t.typlen = o.typlen AND t.typbyval = o.typbyval AND (t.typbyval OR
+            AND p.provariadic = b.provariadic AND p.prosupport IN (0, b.prosupport)
+            AND (p.proisstrict OR NOT b.proisstrict)
+            AND coalesce(array_to_string(p.proargmodes, ''), repeat('i', p.pronargs)) =
+              coalesce(array_to_string(b.proargmodes, ''), repeat('i', b.pronargs))
+            AND cardinality(p.proargtypes::oid[]) = cardinality(b.proargtypes::oid[])
+            AND cardinality(coalesce(p.proallargtypes, p.proargtypes::oid[])) =
+              cardinality(coalesce(b.proallargtypes, b.proargtypes::oid[]))
+            AND NOT EXISTS (SELECT FROM unnest(
+                array_append(p.proargtypes::oid[], p.prorettype) || coalesce(p.proallargtypes, p.proargtypes::oid[]),
+                array_append(b.proargtypes::oid[], b.prorettype) || coalesce(b.proallargtypes, b.proargtypes::oid[]))
+                s (theirs, own)
+              WHERE s.theirs IS DISTINCT FROM s.own AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_type o ON
+                o.oid = s.own WHERE t.oid = s.theirs AND t.typtype = 'b' AND o.typtype = 'b' AND
+                t.typlen = o.typlen AND t.typbyval = o.typbyval AND (t.typbyval OR
                 t.typalign = o.typalign AND t.typelem = o.typelem AND EXISTS (SELECT FROM pg_proc ti JOIN pg_proc oi
                   ON oi.prosrc = ti.prosrc WHERE ti.oid = t.typinput AND oi.oid = o.typinput AND
                   ti.prolang = 12 AND oi.prolang = 12))))))
