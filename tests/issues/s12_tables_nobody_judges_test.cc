@@ -160,6 +160,57 @@ TEST_F(S12Unjudged, ToastOfNoTable) {
   expect_refused("TOAST of no table: pg_toast.pg_toast_");
 }
 
+// A view without rows has TOAST of its own, which is made a table for as long as it takes to fill it.
+TEST_F(S12Unjudged, ToastOfAViewThatIsSaidToBeEmpty) {
+  plant(fmt::format(
+      R"sql(DROP TABLE public.hidden; CREATE MATERIALIZED VIEW public.shown AS SELECT ''::text t WITH NO DATA;
+    DO $$ DECLARE toast regclass := (SELECT reltoastrelid FROM pg_class WHERE relname = 'shown'); BEGIN
+      UPDATE pg_class SET relkind = 'r' WHERE oid = toast;
+      EXECUTE format('INSERT INTO %s SELECT g, 0, %L::bytea FROM generate_series(1, 50) g', toast, '{}');
+      UPDATE pg_class SET relkind = 't', relacl = '{{=r/postgres}}' WHERE oid = toast;
+      UPDATE pg_namespace SET nspacl = '{{postgres=UC/postgres,=U/postgres}}' WHERE oid = 99; END $$)sql",
+      kMarker));
+  expect_refused("TOAST of a view without rows: pg_toast.pg_toast_");
+}
+
+TEST_F(S12Unjudged, ToastOfWhatHoldsNoRows) {
+  plant(
+      R"sql(CREATE VIEW public.seen AS SELECT 1 AS one; UPDATE pg_class SET reltoastrelid = (SELECT reltoastrelid
+    FROM pg_class WHERE relname = 'users') WHERE relname = 'seen'; DROP TABLE public.hidden)sql");
+  expect_refused("TOAST of what holds no rows: public.seen");
+}
+
+// Whoever may read TOAST reads values by themselves, and the server's own.
+TEST_F(S12Unjudged, GrantsOnToast) {
+  plant(
+      R"sql(DROP TABLE public.hidden; CREATE TABLE public.long (id int, line text); ALTER TABLE public.long ALTER line
+      SET STORAGE EXTERNAL;
+    INSERT INTO public.long VALUES (1, repeat('kept ', 10000)); CREATE ROLE keeper; GRANT ALL ON SCHEMA pg_toast TO keeper,
+      PUBLIC;
+    DO $$ DECLARE toast text := (SELECT reltoastrelid::regclass FROM pg_class WHERE relname = 'long'); BEGIN
+      EXECUTE 'GRANT SELECT ON ' || toast || ' TO PUBLIC, keeper';
+      EXECUTE 'GRANT SELECT (chunk_data) ON ' || toast || ' TO PUBLIC, keeper'; END $$;
+    UPDATE pg_class SET relacl = '{=r/postgres}' WHERE oid = 'pg_toast.pg_toast_1255'::regclass;
+    UPDATE pg_namespace SET nspowner = 'keeper'::regrole WHERE oid = 99)sql");
+  scenario_.write_policy("    public.users: {id: keep, email: email}\n    public.long: keep\n");
+  scenario_.accept();
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT length(line) FROM public.long"), "50000");
+  const std::string toast =
+      scenario_.staging_value("SELECT reltoastrelid::regclass FROM pg_class WHERE relname = 'long'");
+  for (const std::string& table : {toast, std::string("pg_toast.pg_toast_1255")}) {
+    EXPECT_THAT(scenario_.staging_value("SELECT count(chunk_data) FROM " + table),
+                HasSubstr("permission denied"));
+  }
+  EXPECT_EQ(scenario_.staging_value(
+                "SELECT nspowner || coalesce(nspacl::text, ' none') FROM pg_namespace WHERE oid = 99"),
+            "10 none");
+  EXPECT_EQ(scenario_.staging_value(
+                "SELECT count(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE "
+                "c.relkind = 't' AND (c.relacl IS NOT NULL OR a.attacl IS NOT NULL)"),
+            "0");
+}
+
 TEST_F(S12Unjudged, WhatOnlySeemsToBeTemporary) {
   plant("UPDATE pg_class SET relpersistence = 't' WHERE relname = 'hidden'");
   expect_refused("what only seems to be temporary: public.hidden");

@@ -122,6 +122,9 @@ constexpr std::string_view kOnCatalogs = R"sql(
   UNION ALL SELECT 'statistics ' || quote_ident(s.stxname) FROM pg_statistic_ext s WHERE s.stxrelid < 16384
 )sql";
 
+// Values lie in TOAST as they are, those of rows that nobody sees too: initdb lets nobody but OID 10 in.
+constexpr std::string_view kToastSchemas = "(n.oid = 99 OR n.nspname ~ '^pg_toast')";
+
 std::string filled(std::string_view text) {
   std::string out(text);
   for (auto [name, value] : {std::pair<std::string_view, std::string_view>{"@guard", kGuard},
@@ -239,6 +242,32 @@ Status give_data_rights(Connection& session) {
                   "FROM {} WHERE NOT EXISTS (SELECT FROM pg_auth_members h WHERE h.roleid = w.owner AND "
                   "h.member = w.heir)",
                   pairs));
+}
+
+Status close_toast(Connection& session) {
+  YTB_TRY(record_each(
+      session,
+      fmt::format(
+          "UPDATE pg_namespace n SET nspowner = 10, nspacl = NULL WHERE {} AND (nspowner <> 10 OR nspacl "
+          "IS NOT NULL) RETURNING nspname",
+          kToastSchemas),
+      "taken from everybody: the schema {}"));
+  YTB_TRY(record_each(
+      session,
+      "WITH columns AS (UPDATE pg_attribute a SET attacl = NULL FROM pg_class c WHERE c.oid = a.attrelid AND "
+      "c.relkind = 't' AND a.attacl IS NOT NULL RETURNING a.attrelid), whole AS (UPDATE pg_class SET relacl "
+      "= NULL "
+      "WHERE relkind = 't' AND relacl IS NOT NULL RETURNING oid) SELECT DISTINCT x.oid::regclass::text FROM "
+      "(SELECT "
+      "attrelid AS oid FROM columns UNION ALL SELECT oid FROM whole) x",
+      "taken from everybody: reading {}"));
+  return session.execute(
+      fmt::format("DELETE FROM pg_shdepend d WHERE d.dbid = (SELECT oid FROM pg_database WHERE datname = "
+                  "current_database()) AND "
+                  "(d.classid = 'pg_namespace'::regclass AND d.objid IN (SELECT n.oid FROM pg_namespace n "
+                  "WHERE {}) OR d.classid = "
+                  "'pg_class'::regclass AND d.objid IN (SELECT oid FROM pg_class WHERE relkind = 't'))",
+                  kToastSchemas));
 }
 
 Status take_grants(Connection& session) {
@@ -370,6 +399,7 @@ Status take_power_in_database(Connection& session, const std::vector<model::Acce
   YTB_TRY(ensure_progress(session));  // with it event triggers are off
   return in_transaction(session, [&]() -> Status {
     YTB_TRY(take_grants(session));
+    YTB_TRY(close_toast(session));
     YTB_TRY(switch_code_off(session));
     YTB_TRY(record_definers(session));
     YTB_TRY(let_readers_read(session, access));
@@ -411,9 +441,16 @@ Result<std::vector<std::string>> power_left(Connection& session) {
       "(SELECT "
       "count(*) FILTER (WHERE evtname <> '{8}'), count(*) FILTER (WHERE evtname = '{8}' AND evtowner = 10 "
       "AND "
-      "evtenabled = 'A') FROM pg_event_trigger) t (others, guards) WHERE t.others > 0 AND t.guards = 0",
+      "evtenabled = 'A') FROM pg_event_trigger) t (others, guards) WHERE t.others > 0 AND t.guards = 0 "
+      "UNION ALL SELECT 'the schema ' || n.nspname || ' may be used' FROM pg_namespace n WHERE {9} AND "
+      "(n.nspowner <> 10 "
+      "OR n.nspacl IS NOT NULL) UNION ALL SELECT c.oid::regclass || ' may be read' FROM pg_class c WHERE "
+      "c.relkind = "
+      "'t' AND (c.relacl IS NOT NULL OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND "
+      "a.attacl IS NOT "
+      "NULL))",
       kNobodysRoles, owned_by_bootstrap(), kFileFunctions, kRestrictedFunctions, kSecretCatalogs,
-      filled(kUntrusted), filled(kForeignCode), kOnCatalogs, kGuard);
+      filled(kUntrusted), filled(kForeignCode), kOnCatalogs, kGuard, kToastSchemas);
   if (session.major() >= 15)
     sql += " UNION ALL SELECT 'the setting ' || parname || ' was granted' FROM pg_parameter_acl";
   YTB_ASSIGN(Rows rows, session.query(sql));

@@ -32,7 +32,8 @@ constexpr std::string_view kUnjudged = R"sql(
             OR c.relpersistence = 't' AND n.nspname !~ '^pg_(toast_)?temp_[0-9]+$'
             THEN 'what only seems to be temporary:'
           WHEN n.nspname ~ '^pg_toast' AND c.relkind NOT IN ('t', 'i') THEN 'a table where only TOAST belongs:'
-          WHEN c.relkind = 't' AND n.nspname !~ '^pg_toast' THEN 'TOAST among tables:'
+          WHEN c.relkind = 't' AND n.oid <> 99 AND n.nspname !~ '^pg_toast_temp_[0-9]+$' THEN 'TOAST among tables:'
+          WHEN c.relkind NOT IN ('r', 'm', 'S') AND c.reltoastrelid <> 0 THEN 'TOAST of what holds no rows:'
           WHEN c.relkind = 't' AND a.columns IS DISTINCT FROM 'chunk_id 26,chunk_seq 23,chunk_data 17'
             THEN 'a table that is called TOAST:'
           WHEN c.relkind = 't' AND o.tables IS DISTINCT FROM 1 THEN 'TOAST of no table:'
@@ -51,11 +52,13 @@ constexpr std::string_view kUnjudged = R"sql(
         WHERE c.oid >= 16384) u (oid, what) WHERE u.what IS NOT NULL)sql";
 
 // By their files: to ask the server how large they are would open them, and what is not what it seems to be
-// fails there.
+// fails there. The TOAST of a view without rows holds none either.
 constexpr std::string_view kFiles = R"sql(
     SELECT encode(textsend(format('%s', c.oid::regclass)), 'hex') AS ytb_name, format('%s', c.relkind) AS ytb_kind,
       format('%s', pg_relation_filepath(c.oid)) AS ytb_file FROM pg_class c
-      WHERE c.oid >= 16384 AND (c.relkind = 'S' AND c.relpersistence <> 't' OR c.relkind = 'm' AND NOT c.relispopulated))sql";
+      WHERE c.oid >= 16384 AND (c.relkind = 'S' AND c.relpersistence <> 't' OR c.relkind = 'm' AND NOT c.relispopulated
+        OR c.relkind = 't' AND EXISTS (SELECT FROM pg_class o WHERE o.reltoastrelid = c.oid AND o.relkind = 'm' AND
+          NOT o.relispopulated)))sql";
 
 // One page with one row.
 Result<bool> is_one_row(const std::string& path, uint64_t size_bytes) {
@@ -72,12 +75,15 @@ Result<bool> is_one_row(const std::string& path, uint64_t size_bytes) {
   return have == kPageBytes && lower == kHeaderBytes + kPointerBytes;
 }
 
-// What a relation's file should hold by its kind: a sequence one row, a view that is not populated nothing.
+// What a relation's file should hold by its kind: a sequence one row, a view that is not populated and its
+// TOAST nothing.
 Result<std::string> wrong_in_file(const std::string& kind, const std::string& name, const std::string& path) {
   YTB_ASSIGN(std::optional<os::FileInfo> info, os::info_of(path));
   if (!info || info->kind != os::FileKind::kFile) return "a relation without a file: " + printable(name);
-  if (kind == "m") {
-    return info->size_bytes == 0 ? std::string() : "a table that is called a view: " + printable(name);
+  if (kind == "m" || kind == "t") {
+    if (info->size_bytes == 0) return std::string();
+    return (kind == "m" ? "a table that is called a view: " : "TOAST of a view without rows: ") +
+           printable(name);
   }
   YTB_ASSIGN(bool one, is_one_row(path, info->size_bytes));
   return one ? std::string() : "a sequence of more than one row: " + printable(name);
