@@ -65,7 +65,8 @@ TEST_F(NoNamespaces, ASealThatTheConfigAsksForIsRefusedBeforeAnythingIsRestored)
   RunResult checked = ytb(scenario.config_file(), {"check"});
   EXPECT_NE(checked.status, 0);
   EXPECT_THAT(checked.out, HasSubstr("✗  isolation"));
-  EXPECT_THAT(checked.out, HasSubstr("copies: {local: {isolation: {none: \"the reason\"}}}"));
+  EXPECT_THAT(checked.out, HasSubstr("copies: {local: {isolation: {"));  // weak first, where the host has it
+  EXPECT_THAT(checked.out, HasSubstr("{none: \"the reason\"}"));
   RunResult refused = ytb(scenario.config_file(), {"refresh"});
   EXPECT_NE(refused.status, 0);
   EXPECT_THAT(refused.err, HasSubstr("cannot make namespaces for postgres: Operation not permitted"));
