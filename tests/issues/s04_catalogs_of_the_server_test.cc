@@ -276,6 +276,18 @@ TEST_F(S04Catalogs, AFamilyThatPosesAsAHash) {
 }
 
 // A prepared transaction holds its locks on catalogs, too.
+// It used to hold the first start, and with it every refresh, for twelve hours.
+TEST_F(S04Catalogs, WhatAPreparedTransactionKeepsFromStarting) {
+  plant(
+      R"sql(CREATE ROLE r1; BEGIN; LOCK TABLE pg_catalog.pg_shseclabel IN ACCESS EXCLUSIVE MODE; ALTER ROLE r1 CREATEDB;
+    PREPARE TRANSACTION 'held')sql");
+  scenario_.take_snapshot("monday");
+  const RunResult result = scenario_.ytb({"refresh"});
+  EXPECT_EQ(result.status, 8) << result.out;
+  EXPECT_THAT(result.err, HasSubstr("a prepared transaction of production's holds a lock"));
+  EXPECT_EQ(scenario_.live_copy(), "");
+}
+
 TEST_F(S04Catalogs, WhatAPreparedTransactionHasLooked) {
   plant(R"sql(BEGIN; SELECT count(*) FROM pg_tables; SELECT count(*) FROM information_schema.columns;
     CREATE TABLE public.pending (a int); INSERT INTO public.leaks VALUES ('pending'); PREPARE TRANSACTION 'two phase')sql");

@@ -26,16 +26,24 @@ std::string tail(std::string_view text) {
 Error refused(const os::Finished& finished) {
   constexpr std::string_view kPrompt = "backend> ";
   constexpr std::string_view kFatal = " FATAL:  ";
+  constexpr std::string_view kLockNotAvailable = "55P03";
+  const size_t fatal = finished.err.rfind(kFatal);
+  const std::string state = fatal == std::string::npos || fatal < kStateBytes
+                                ? ""
+                                : finished.err.substr(fatal - kStateBytes, kStateBytes);
+  if (state == kLockNotAvailable) {  // nobody else is there to hold one
+    return {
+        .code = Code::kRefused,
+        .message =
+            "a prepared transaction of production's holds a lock without which its server does not start",
+        .hint = "pg_prepared_xacts in production names it: ROLLBACK PREPARED there, and take a new snapshot"};
+  }
   if (finished.out.find(kPrompt) == std::string::npos) {
     return {.code = Code::kExternal,
             .message = fmt::format("the server did not start in single-user mode (exit status {}): {}",
                                    finished.exit_status, tail(finished.err)),
             .hint = "the snapshot may lack WAL, or the server's version may not fit"};
   }
-  const size_t fatal = finished.err.rfind(kFatal);
-  const std::string state = fatal == std::string::npos || fatal < kStateBytes
-                                ? ""
-                                : finished.err.substr(fatal - kStateBytes, kStateBytes);
   return {.code = Code::kExternal,
           .message = state.empty() ? fmt::format("the server did not do all that it was told in single-user "
                                                  "mode (exit status {})",
@@ -106,7 +114,7 @@ Result<std::string> run_single_user(const ports::InstanceSpec& spec, const std::
     std::vector<std::string> argv = {program, "--single", "-j", "-D", spec.data()};
     for (const char* setting :
          {"log_min_messages=log", "client_min_messages=error", "search_path=pg_catalog", "jit=off",
-          "exit_on_error=on", "log_line_prefix=%e ",
+          "exit_on_error=on", "log_line_prefix=%e ", "lock_timeout=20s",
           work.change_catalogs ? "allow_system_table_mods=on" : "allow_system_table_mods=off",
           work.ignore_catalog_indexes ? "ignore_system_indexes=on" : "ignore_system_indexes=off"})
       argv.insert(argv.end(), {"-c", setting});
