@@ -183,7 +183,7 @@ TEST_F(S04Catalogs, WhatATypeStandsFor) {
     CREATE DOMAIN public.word AS text DEFAULT public.said('x');
     UPDATE pg_type SET typdefaultbin = (SELECT typdefaultbin FROM pg_type WHERE typname = 'word'), typdefault = 'x'
       WHERE oid = 'text'::regtype)sql");
-  expect_refused("a type of pg_type");
+  expect_refused("of pg_type is not the server's own");
 }
 
 // An index of a catalog may lead elsewhere than the catalog says.
