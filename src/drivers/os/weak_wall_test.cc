@@ -117,7 +117,7 @@ class WeakWall : public ::testing::Test {
   // A process of the probe's user, and a segment that it may attach.
   void begin_other() {
     const User user = *find_user(run_as_);
-    segment_ = ::shmget(kKey, 4096, IPC_CREAT | 0600);
+    segment_ = ::shmget(key_, 4096, IPC_CREAT | IPC_EXCL | 0600);
     ASSERT_GE(segment_, 0);
     shmid_ds about{};
     ASSERT_EQ(::shmctl(segment_, IPC_STAT, &about), 0);
@@ -139,7 +139,7 @@ class WeakWall : public ::testing::Test {
     begin_other();
     auto done = run({.argv = {kProbe, folder_ / "outside/file", folder_ / "outside",
                               folder_ / "outside/socket", abstract_, std::to_string(port_),
-                              std::to_string(other_), std::to_string(kKey), std::to_string(segment_)},
+                              std::to_string(other_), std::to_string(key_), std::to_string(segment_)},
                      .run_as = run_as_,
                      .enclosure = &enclosure_});
     EXPECT_TRUE(done.ok()) << to_string(done.error());
@@ -154,7 +154,7 @@ class WeakWall : public ::testing::Test {
     return names;
   }
 
-  static constexpr key_t kKey = 0x79746273;
+  const key_t key_ = 0x70000000 + ::getpid();  // tests run side by side, and each removes its own
   TemporaryFolder folder_;
   Enclosure enclosure_;
   std::string run_as_;
