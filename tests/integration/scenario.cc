@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <sstream>
 
 namespace ytb::testing {
 namespace {
@@ -267,8 +268,10 @@ std::vector<std::string> Scenario::processes() const {
     std::array<char, PATH_MAX> cwd{};
     if (!read_as_owner("/proc/" + name, "/cwd", cwd)) continue;
     if (!std::string_view(cwd.data()).starts_with(copies() + "/")) continue;
-    std::ifstream file("/proc/" + name + "/cmdline");
-    std::string command((std::istreambuf_iterator<char>(file)), {});
+    // Inserted, and so read under the stream's guard: of one that has just ended the read fails.
+    std::ostringstream read;
+    read << std::ifstream("/proc/" + name + "/cmdline").rdbuf();
+    std::string command = read.str();
     std::replace(command.begin(), command.end(), '\0', ' ');
     // A session's backend that is just ending has no command line any more.
     if (!command.empty()) found.push_back(fmt::format("{} {}", name, command));
