@@ -1,6 +1,6 @@
 // In what the catalogs of two clusters of one major version may differ because other minor versions made
-// them. initdb writes them once; a minor update replaces programs and leaves catalogs as they are. Tried with
-// all that npm's @embedded-postgres and Debian have of 13.6 to 18.6:
+// them. initdb writes them once; a minor update replaces programs and leaves catalogs as they are. Of 13
+// (from 13.6) to 18 the first and the last that npm's @embedded-postgres and Debian have were compared:
 //   what the build numbers (10000 to 11999) is counted otherwise from a row on that is there no more;
 //   views: pg_stats_ext and pg_stats_ext_exprs (CVE-2024-4317);
 //   13 to 15: btequalimage is no support function of btrees over intervals any more;
