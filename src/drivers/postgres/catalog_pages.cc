@@ -62,37 +62,46 @@ Target target_of(int major) {
   return {.at = 100, .size = major == 16 ? 2U : 0U};
 }
 
-// pg_xact of a stopped server (clog.c): two bits a transaction, 8 kB pages, 32 of them a file.
+// pg_xact of a stopped server (clog.c): two bits a transaction, 8 kB pages, 32 of them a file. Keeps the file
+// that was asked last: rows that one transaction made lie together.
 class CommitLog {
  public:
   explicit CommitLog(const std::string& data) : folder_(os::join_path(data, "pg_xact")) {}
 
   // False only where it surely was not: nobody is left who could still commit it.
-  [[nodiscard]] bool may_be_committed(uint32_t transaction) const {
+  [[nodiscard]] bool may_be_committed(uint32_t transaction) {
     constexpr uint32_t kFirstNormal = 3;
     constexpr uint32_t kInFile = 4 * kLogSegmentBytesMax;
     if (transaction < kFirstNormal) return true;
-    auto file = os::read_file(os::join_path(folder_, fmt::format("{:04X}", transaction / kInFile)),
-                              kLogSegmentBytesMax);
+    keep(transaction / kInFile);
     const size_t at = transaction % kInFile / 4;
-    if (!file.ok() || at >= file->size()) return true;
-    const unsigned state = static_cast<unsigned char>((*file)[at]) >> (transaction % 4 * 2) & 3U;
+    if (at >= bytes_.size()) return true;
+    const unsigned state = static_cast<unsigned char>(bytes_[at]) >> (transaction % 4 * 2) & 3U;
     return state == 1 || state == 3;  // committed, or part of one that may be
   }
 
  private:
+  void keep(uint32_t number) {
+    if (kept_ == number) return;
+    auto read = os::read_file(os::join_path(folder_, fmt::format("{:04X}", number)), kLogSegmentBytesMax);
+    bytes_ = read.ok() ? std::move(*read) : std::string();
+    kept_ = number;
+  }
+
   std::string folder_;
+  std::optional<uint32_t> kept_;
+  std::string bytes_;  // of that file; none where it cannot be read
 };
 
 // What we pass over the server may read.
 Error not_understood(const std::string& file, uint64_t at) {
   return {.code = Code::kCorrupt,
-          .message = fmt::format("{} is no page of a catalog at byte {}", file, at),
+          .message = fmt::format("what stands in {} at byte {} is not a page of a catalog", file, at),
           .hint = "production's catalogs are damaged, or were changed by hand: pg_amcheck there says more"};
 }
 
 // The rows of a catalog that may be part of it, as stored, of at least `bytes` bytes.
-Status read_rows(const std::string& path, size_t bytes, const CommitLog& log,
+Status read_rows(const std::string& path, size_t bytes, CommitLog& log,
                  const std::function<void(std::string_view)>& on_row) {
   constexpr size_t kTupleHeaderAt = 22;     // t_hoff
   for (uint64_t segment = 0;; ++segment) {  // bounded by the files that are there
@@ -127,7 +136,7 @@ uint32_t number_at(std::string_view row, size_t at) {
 }
 
 // The first `bytes` of every row that begins with a number below kFirstUnfixed.
-Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes, const CommitLog& log) {
+Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes, CommitLog& log) {
   std::set<std::string> rows;
   YTB_TRY(read_rows(path, bytes, log, [&](std::string_view row) {
     if (number_at(row, 0) < kFirstUnfixed) rows.insert(std::string(row.substr(0, bytes)));
@@ -140,8 +149,7 @@ Result<std::set<std::string>> read_fixed(const std::string& path, size_t bytes, 
 size_t connection_limit_at(int major) { return major >= 15 ? 80 : 208; }
 
 // Numbers and names of databases that can be entered. One whose DROP was cut off has lost files.
-Result<std::map<std::string, std::string>> databases_in(const std::string& data, int major,
-                                                        const CommitLog& log) {
+Result<std::map<std::string, std::string>> databases_in(const std::string& data, int major, CommitLog& log) {
   constexpr size_t kNameAt = 4;
   constexpr size_t kNameBytes = 64;
   constexpr auto kInvalid = static_cast<uint32_t>(-2);
@@ -172,7 +180,7 @@ Status add_databases_in(const std::string& folder, const std::map<std::string, s
 }  // namespace
 
 Result<FixedRows> read_pages_of(const std::string& data, const std::string& folder, int major) {
-  const CommitLog log(data);
+  CommitLog log(data);
   FixedRows out;
   YTB_ASSIGN(std::string types, file_of(folder, kPgType));
   YTB_ASSIGN(std::string attributes, file_of(folder, kPgAttribute));
@@ -193,7 +201,8 @@ Result<FixedRows> read_pages_of(const std::string& data, const std::string& fold
 
 Result<std::vector<DatabaseFolder>> database_folders(const std::string& data, int major) {
   std::vector<DatabaseFolder> out;
-  YTB_ASSIGN(auto known, databases_in(data, major, CommitLog(data)));
+  CommitLog log(data);
+  YTB_ASSIGN(auto known, databases_in(data, major, log));
   YTB_TRY(add_databases_in(os::join_path(data, "base"), known, out));
   const std::string spaces = os::join_path(data, "pg_tblspc");
   YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(spaces, 100'000));
