@@ -2,6 +2,7 @@
 // operator, cast, aggregate, type or handler whose function has other types lets whoever may use it read and
 // write the server's memory, and so become superuser in an open copy; a view that asks for no rights shows
 // what is shut.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,9 +20,18 @@ constexpr const char* kPeople =
     "CREATE TABLE people (id int PRIMARY KEY, email text); INSERT INTO people SELECT g, 'real' || g || "
     "'@person.test' FROM generate_series(1, 20) g; SET allow_system_table_mods = on; ";
 
+// A type of a library's, told by what reads it, and a cast that takes any text for one.
+std::string cast_of_text_into(const char* library, const char* input) {
+  return fmt::format(R"sql(CREATE TYPE held; CREATE FUNCTION held_in(cstring) RETURNS held LANGUAGE internal
+    IMMUTABLE STRICT AS 'byteain'; CREATE FUNCTION held_out(held) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS
+    'byteaout'; CREATE TYPE held (INPUT = held_in, OUTPUT = held_out, LIKE = bytea); CREATE CAST (text AS held)
+    WITHOUT FUNCTION; UPDATE pg_proc SET prolang = 13, probin = '{}', prosrc = '{}' WHERE proname = 'held_in')sql",
+                     library, input);
+}
+
 struct Forged {
   const char* name;
-  const char* sql;
+  std::string sql;
   const char* named;
   int since = 13;
   friend void PrintTo(const Forged& one, std::ostream* out) { *out << one.name; }
@@ -283,19 +293,9 @@ INSTANTIATE_TEST_SUITE_P(
                R"sql(CREATE AGGREGATE my_json(record) (SFUNC = json_agg_transfn, STYPE = internal,
           FINALFUNC = json_agg_finalfn); UPDATE pg_proc SET proargtypes = '2278' WHERE proname = 'my_json')sql",
                "aggregate public.my_json(void)"},
-        Forged{"ACastIntoWhatALibraryReads",
-               R"sql(CREATE TYPE held; CREATE FUNCTION held_in(cstring) RETURNS held LANGUAGE internal
-          IMMUTABLE STRICT AS 'byteain'; CREATE FUNCTION held_out(held) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS
-          'byteaout'; CREATE TYPE held (INPUT = held_in, OUTPUT = held_out, LIKE = bytea); CREATE CAST (text AS held)
-          WITHOUT FUNCTION; UPDATE pg_proc SET prolang = 13, probin = '$libdir/postgis-3', prosrc = 'LWGEOM_in'
-          WHERE proname = 'held_in')sql",
+        Forged{"ACastIntoWhatALibraryReads", cast_of_text_into("$libdir/postgis-3", "LWGEOM_in"),
                "cast of text to public.held"},
-        Forged{"ACastIntoALikeNamedLibrarys",
-               R"sql(CREATE TYPE held; CREATE FUNCTION held_in(cstring) RETURNS held LANGUAGE internal
-          IMMUTABLE STRICT AS 'byteain'; CREATE FUNCTION held_out(held) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS
-          'byteaout'; CREATE TYPE held (INPUT = held_in, OUTPUT = held_out, LIKE = bytea); CREATE CAST (text AS held)
-          WITHOUT FUNCTION; UPDATE pg_proc SET prolang = 13, probin = '$libdir/other_orafce', prosrc = 'varchar2in'
-          WHERE proname = 'held_in')sql",
+        Forged{"ACastIntoALikeNamedLibrarys", cast_of_text_into("$libdir/other_orafce", "varchar2in"),
                "cast of text to public.held"},
         Forged{
             "ANodeBehindTwoBackslashes",
