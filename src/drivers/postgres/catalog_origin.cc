@@ -99,8 +99,8 @@ constexpr Compared kCompared[] = {
      "typstorage, typnotnull, typtypmod, typndims, typcollation",
      "", true},
 };
-enum { kVolatility = 7, kParallel = 8, kDefaults = 23, kBody = 24 };  // of pg_proc's fields
-enum { kTrusted = 5 };                                                // of pg_language's
+enum { kVolatility = 7, kParallel = 8, kDefaults = 23 };  // of pg_proc's fields
+enum { kTrusted = 5 };                                    // of pg_language's
 enum {
   kProc = 0,
   kOperator = 1,
@@ -626,10 +626,10 @@ class Comparison {
     found(name_of(catalog, row) + " stands among the server's own");
   }
 
-  // Whether a fresh server has no way at all from one type to the other, so that no statement of ours says
-  // this cast, and none is resolved otherwise because of it: both are scalars of users' data and no texts, to
-  // and from which the server casts everything, and it has to be asked for. (Where the server has a cast of
-  // its own, its row is one of the server's.)
+  // Whether a fresh server cannot cast one type to the other: then no statement of ours contains this cast,
+  // and none is resolved otherwise because of it. So it is where both types are scalars of users' data, the
+  // cast has to be asked for, and neither is a text, to and from which the server casts everything. (Where
+  // the server has a cast of its own, its row is one of the server's.)
   static bool nobody_says(const CatalogRow& row) {
     // bool, bytea, int8, int2, int4, json, float4, float8, money, macaddr, inet, cidr, date, time, timestamp,
     // timestamptz, interval, timetz, numeric, uuid, jsonb (pg_type.dat)

@@ -3,7 +3,7 @@
 // (from 13.6) to 18 the first and the last that npm's @embedded-postgres and Debian have were compared:
 //   what the build numbers (10000 to 11999) is counted otherwise from a row on that is there no more;
 //   views: pg_stats_ext and pg_stats_ext_exprs (CVE-2024-4317);
-//   13 to 15: btequalimage is no support function of btrees over intervals any more;
+//   13 to 15: btrees over intervals lost their support function btequalimage;
 //   17: binary_upgrade_set_next_attribute_versions() came;
 //   18: json_strip_nulls() and jsonb_strip_nulls() became immutable.
 #pragma once

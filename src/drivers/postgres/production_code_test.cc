@@ -121,7 +121,7 @@ TEST_F(ProductionCode, is_found_at_a_cost_that_is_no_product) {
   EXPECT_THAT(products_in(cluster_->rows("postgres", explain)), IsEmpty());
 }
 
-// As in a database that only has relations of ours.
+// A database that has only relations of ours.
 TEST_F(ProductionCode, is_nothing_in_a_database_without_relations) {
   cluster_->run("postgres", R"sql(
     CREATE FUNCTION say(a text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN a; END $$;
