@@ -18,7 +18,7 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr uint64_t kRangePages = 256;  // 2 MB: what a thread holds of the table, twice
+constexpr uint64_t kRangePages = 64;  // 512 kB: what a thread holds of the table, twice
 constexpr size_t kInetHeaderBytes = 4;
 constexpr size_t kInetSentMax = kInetHeaderBytes + 16;
 
@@ -227,7 +227,10 @@ Status PageRewrite::write_new(std::string_view bytes, uint64_t first_page) {
       std::lock_guard lock(mutex_);  // the list may grow, its elements stay where they are
       file = &new_files_.at(first_page / kSegmentPages);
     }
-    YTB_TRY(os::write_at(*file, bytes.substr(0, size), in_segment * kPageBytes, new_path_));
+    {
+      std::lock_guard lock(writing_);
+      YTB_TRY(os::write_at(*file, bytes.substr(0, size), in_segment * kPageBytes, new_path_));
+    }
     bytes.remove_prefix(size);
     first_page += size / kPageBytes;
   }

@@ -119,7 +119,10 @@ class PageRewrite {
 
   std::atomic<size_t> next_range_{0};
   std::atomic<size_t> next_again_{0};  // the range of new pages that is read again next
-  std::mutex mutex_;                   // guards all below
+  // A file takes one write at a time: who has to wait for it sleeps here, where the kernel would have it
+  // spin.
+  std::mutex writing_;
+  std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::deque<os::Descriptor> new_files_;
   size_t turn_ = 0;  // the range whose pages come next
