@@ -7,12 +7,15 @@
 #include <ctime>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "masking/masker.h"
+#include "masking/originals.h"
 #include "masking/program.h"
 
 namespace {
@@ -188,6 +191,57 @@ void bench_stream(double seconds, Wire wire, bool masked) {
              per_second / row_bytes / 1e6, per_second / 1e6);
 }
 
+// Searching for ten million originals in values that are none of them: prose of lower-case words and whole
+// addresses, each many times a filter's cache.
+void bench_search(double seconds) {
+  constexpr uint64_t kOriginals = 10'000'000;
+  constexpr uint64_t kFilterMax = 1 << 30;
+  constexpr size_t kProseBytes = 4 << 20;
+  std::string key;
+  for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
+  Originals originals(ytb::Secret(std::move(key)), kOriginals, kFilterMax,
+                      [](std::span<const uint64_t>) { return ytb::Status(); });
+  OriginalsRecorder recorder(originals);
+  size_t next = 0;
+  const double recorded = rate(seconds, kValueCount, [&] {
+    for (size_t i = 0; i < kValueCount; ++i) {
+      YTB_CHECK(recorder.add_text(fmt::format("Person{}@company{}.test", next, next % 1000), 4).ok());
+      ++next;
+    }
+  });
+  fmt::print("{:<40} {:>12.0f} values\n", "originals remembered", recorded);
+  while (next < kOriginals) {
+    YTB_CHECK(recorder.add_text(fmt::format("Person{}@company{}.test", next, next % 1000), 4).ok());
+    ++next;
+  }
+  std::string prose;
+  uint64_t state = 1;
+  while (prose.size() < kProseBytes) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    size_t letters = 2 + (state >> 33) % 8;
+    for (uint64_t rest = state >> 20; letters > 0; --letters, rest /= 7) {
+      prose.push_back(static_cast<char>('a' + rest % 7 * 3));
+    }
+    prose.append((state >> 40) % 12 == 0 ? ". " : " ");
+  }
+  for (const auto& [depth, name] : {std::pair{SearchDepth::kWords, "prose searched, words"},
+                                    std::pair{SearchDepth::kPhrases, "prose searched, phrases"}}) {
+    SurvivorCandidates candidates;
+    OriginalsSearch search(originals, candidates);
+    const double per_second = rate(seconds, prose.size(), [&] { search.look(1, prose, depth); });
+    fmt::print("{:<40} {:>12.1f} MB\n", name, per_second / 1e6);
+  }
+  std::vector<std::string> values;
+  for (size_t i = 0; i < 64 * kValueCount; ++i)
+    values.push_back(fmt::format("Other{}@company{}.test", i, i % 1000));
+  SurvivorCandidates candidates;
+  OriginalsSearch search(originals, candidates);
+  const double whole = rate(seconds, values.size(), [&] {
+    for (const std::string& value : values) search.look(1, value, SearchDepth::kWhole);
+  });
+  fmt::print("{:<40} {:>12.0f} values\n", "whole values searched", whole);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -198,5 +252,6 @@ int main(int argc, char** argv) {
   for (Wire wire : {Wire::kBinary, Wire::kText}) {
     for (bool masked : {true, false}) bench_stream(seconds, wire, masked);
   }
+  bench_search(seconds);
   return 0;
 }

@@ -1,0 +1,58 @@
+// NormalText: the form in which originals are remembered and everything else is searched. Whatever a person
+// would call the same text has one form: letters in lower case and Unicode's form C, words apart by single
+// spaces, no punctuation around them. "Schmidt,  Anna" in a JSON string and "schmidt anna" are the same.
+//
+// A word is letters and digits of any script, with . - _ @ + between them: addresses, dates with dashes,
+// host names and versions are one word each. Everything else parts words; white space parts chunks, so that
+// a URL is several words and one chunk.
+//
+// Private to the masking room. One thread at a time; buffers are kept from text to text.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ytb::masking {
+
+class NormalText {
+ public:
+  // Any bytes: what is not UTF-8 is taken as it is.
+  void read(std::string_view text);
+
+  [[nodiscard]] std::string_view whole() const { return text_; }  // "" : there was no word
+  [[nodiscard]] size_t words() const { return words_.size(); }
+  // `count` words from the `first` on, as they stand in whole(): no copy.
+  [[nodiscard]] std::string_view phrase(size_t first, size_t count) const;
+  // How many words of a chunk begin with the `first` one; 1 where it is inside a chunk.
+  [[nodiscard]] size_t chunk_words(size_t first) const;
+
+  // Numbers as they are dialled and typed: groups of digits parted by at most three of ( ) . - / + and space.
+  static constexpr size_t kDigitsMin = 7;
+  static constexpr size_t kDigitsMax = 20;
+  // All digits of a text that is nothing but such groups; "" where it is something else or has fewer than
+  // kDigitsMin.
+  [[nodiscard]] std::string_view number() const { return number_; }
+  // Digits of neighbouring groups anywhere in the text, kDigitsMin to kDigitsMax together.
+  [[nodiscard]] const std::vector<std::string>& numbers() const { return numbers_; }
+  // Only read_numbers() fills numbers(): prose is searched for them, originals have one.
+  void read_numbers(std::string_view text);
+
+ private:
+  struct Word {
+    uint32_t begin;
+    uint32_t end;
+    bool opens_chunk;
+  };
+  void split(std::string_view text);
+  std::string
+      prepared_;  // of a text that is not all ASCII: normalised, folded, foreign punctuation as spaces
+  std::string text_;
+  std::vector<Word> words_;
+  std::string number_;
+  std::vector<std::string> numbers_;
+};
+
+}  // namespace ytb::masking

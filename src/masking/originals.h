@@ -1,0 +1,141 @@
+// Originals: what masking replaced, remembered so that everything else can be searched for it. A forgotten
+// column, a view that reads past the policy, a name in a comment: what nobody thought of shows as an original
+// that is still there.
+//
+// Remembered are keyed digests of normal forms (normal_form.h) and never a value: SipHash-2-4 under keys that
+// are random for each refresh and kept in memory only, so that whoever gets hold of the spool cannot even
+// test a guess. A filter in memory says what may be an original; the spool of digests, gone through once at
+// the end, says what is.
+//
+// Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), as libsodium has it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "masking/digest_filter.h"
+#include "masking/normal_form.h"
+
+namespace ytb::masking {
+
+// Where a digest goes to be kept: appends to the spool. Called by several threads.
+using DigestSink = std::function<Status(std::span<const uint64_t>)>;
+
+class Originals {
+ public:
+  static constexpr size_t kKeyBytes = 48;
+  // `key`: kKeyBytes random ones. `expected`: how many originals there will be at most, more or less.
+  Originals(const Secret& key, uint64_t expected, uint64_t filter_bytes_max, DigestSink sink);
+
+  [[nodiscard]] uint64_t memory_bytes() const { return filter_.memory_bytes(); }
+
+ private:
+  friend class OriginalsRecorder;
+  friend class OriginalsSearch;
+  // The same bytes mean something else as a text, as a number that is dialled, and as an integer of a kind.
+  enum Use { kText, kNumber, kInteger, kUses };
+  [[nodiscard]] uint64_t digest(Use use, std::string_view bytes) const;
+  [[nodiscard]] uint64_t digest_integer(uint32_t kind, int64_t value) const;
+
+  std::array<std::array<unsigned char, 16>, kUses> keys_{};
+  DigestFilter filter_;
+  DigestSink sink_;
+};
+
+// One thread's share of remembering. flush() must have succeeded before what was added is known to all.
+class OriginalsRecorder {
+ public:
+  explicit OriginalsRecorder(Originals& originals);
+  // A value in UTF-8. Shorter than `bytes_min` in its normal form, it is not remembered: a search for "ab"
+  // finds something everywhere.
+  Status add_text(std::string_view utf8, size_t bytes_min);
+  // What two columns of one row say together, in this order: "anna", "schmidt".
+  Status add_pair(std::string_view first, std::string_view second, size_t bytes_min);
+  // Found only where a whole value of a column of the same `kind` is looked at.
+  Status add_integer(uint32_t kind, int64_t value);
+  Status flush();
+  // Digests given to the sink: what the spool holds, but for what others added.
+  [[nodiscard]] uint64_t recorded() const { return recorded_; }
+
+ private:
+  Status add(uint64_t digest);
+  Originals& originals_;
+  NormalText text_;
+  std::string pair_;
+  std::vector<uint64_t> recent_;  // by digest: the same value often comes again at once
+  std::vector<uint64_t> pending_;
+  uint64_t recorded_ = 0;
+};
+
+enum class SearchDepth {
+  kWhole,   // values as they are
+  kWords,   // and every word, chunk and number in them
+  kPhrases  // and every two and three words that follow each other
+};
+
+// What may be an original, and where: bounded, so that a copy full of them cannot fill the memory.
+class SurvivorCandidates {
+ public:
+  static constexpr size_t kMax = 1'000'000;  // of digest and place; about 100 MB
+  explicit SurvivorCandidates(size_t max = kMax) : max_(max) {}
+  // False: there are too many, and what is confirmed is less than all.
+  [[nodiscard]] bool complete() const { return complete_; }
+  [[nodiscard]] size_t size() const { return found_.size(); }
+  // `digests`: any part of the spool. All of it must pass by.
+  void confirm(std::span<const uint64_t> digests);
+  // How often originals stand at each place.
+  [[nodiscard]] std::map<uint32_t, uint64_t> survivors() const;
+
+ private:
+  friend class OriginalsSearch;
+  void add(uint64_t digest, uint32_t place, uint64_t count);
+  struct Key {
+    uint64_t digest;
+    uint32_t place;
+    bool operator==(const Key&) const = default;
+  };
+  struct HashKey {
+    size_t operator()(const Key& key) const {
+      return key.digest ^ (uint64_t{key.place} * 0x9e3779b97f4a7c15);
+    }
+  };
+  const size_t max_;
+  std::mutex mutex_;
+  std::unordered_map<Key, uint64_t, HashKey> found_;
+  std::unordered_map<uint64_t, bool> confirmed_;  // every digest of found_
+  bool complete_ = true;
+};
+
+// One thread's share of searching. finish() must be called before the candidates are confirmed.
+class OriginalsSearch {
+ public:
+  OriginalsSearch(const Originals& originals, SurvivorCandidates& candidates);
+  // `place`: the caller's number of a column or an object.
+  void look(uint32_t place, std::string_view utf8, SearchDepth depth);
+  void look_integer(uint32_t place, uint32_t kind, int64_t value);
+  void finish();
+
+ private:
+  static constexpr size_t kBatch = 64;
+  static constexpr size_t kPhraseWords = 3;
+  void ask(uint32_t place, uint64_t digest);
+  void ask_batch();
+  const Originals& originals_;
+  SurvivorCandidates& candidates_;
+  NormalText text_;
+  std::array<std::pair<uint64_t, uint32_t>, kBatch> batch_{};
+  size_t waiting_ = 0;
+};
+
+}  // namespace ytb::masking
