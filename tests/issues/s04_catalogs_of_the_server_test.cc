@@ -211,8 +211,7 @@ TEST_F(S04Catalogs, AnIndexThatTheComparisonItselfWouldUse) {
     CREATE FUNCTION public.evil(int) RETURNS bytea LANGUAGE plpgsql AS
       $$BEGIN RAISE 'evil ran'; END$$;
     UPDATE pg_type SET typsend = 'public.evil' WHERE typname = 'decoy';
-    UPDATE pg_type SET oid = 99999 WHERE oid = 18;
-    UPDATE pg_type SET oid = 18 WHERE typname = 'decoy';
+    UPDATE pg_type SET oid = CASE oid WHEN 18 THEN 99999 ELSE 18 END WHERE oid = 18 OR typname = 'decoy';
     UPDATE pg_index SET indislive = false, indisready = false, indisvalid = false
       WHERE indexrelid = 'pg_type_oid_index'::regclass;
     UPDATE pg_class SET relname = relname WHERE oid = 1247)sql");
