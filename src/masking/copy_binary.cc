@@ -108,11 +108,13 @@ void BinaryRows::count_kept(RowCounts& counts) {
     ++counts.columns[column].values;
     ++counts.columns[column].unchanged;
     const char* begin = fields_[column]->data() - kLengthBytes;
-    if (run.data() == nullptr || run.data() + run.size() != begin) {
+    const size_t size = kLengthBytes + fields_[column]->size();
+    if (run.data() != nullptr && run.data() + run.size() == begin) {
+      run = std::string_view(run.data(), run.size() + size);
+    } else {
       kept_.append(run);
-      run = std::string_view(begin, 0);
+      run = std::string_view(begin, size);
     }
-    run = std::string_view(run.data(), run.size() + kLengthBytes + fields_[column]->size());
   }
   const bool one_run = kept_.empty();  // the common case: hashed where it lies
   if (!one_run) kept_.append(run);

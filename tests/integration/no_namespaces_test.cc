@@ -95,10 +95,10 @@ TEST_P(CopyWithoutASeal, IsMadeAndHealedAfterItsServerWasKilled) {
     EXPECT_THAT(shown.out, HasSubstr("isolation   " + said));
   EXPECT_THAT(scenario.proof(), HasSubstr("isolation: " + said));
   EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM users"), "1");
-  run_program({"sh", "-c",
-               "\"$0\" -XAtqc 'SET statement_timeout = 0' -c 'DO $x$ BEGIN LOOP END LOOP; END $x$' "
-               "-d \"$1\" >/dev/null 2>&1 & sleep 0.5",
-               postgres_bin_dir() + "/psql", scenario.staging("shop")});
+  const std::string busy =
+      R"("$0" -XAtqc 'SET statement_timeout = 0' -c 'DO $x$ BEGIN LOOP END LOOP; END $x$' -d "$1" >/dev/null 2>&1 &
+         sleep 0.5)";
+  run_program({"sh", "-c", busy, postgres_bin_dir() + "/psql", scenario.staging("shop")});
   auto servers = [&](std::string_view what) {
     std::vector<std::string> found;
     for (const std::string& process : scenario.processes()) {
