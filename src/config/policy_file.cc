@@ -43,6 +43,7 @@ class PolicyReader {
     }
     top.integer("version", kVersion, kVersion, kVersion);
     if (const YamlNode* settings = top.take("settings")) read_settings(*settings, policy);
+    if (const YamlNode* survivors = top.take("survivors")) read_survivors(*survivors, policy.survivors);
     const YamlNode* databases = top.take("databases");
     const bool tables = top.node().find("tables") != nullptr;
     if (databases != nullptr && tables) {
@@ -160,6 +161,48 @@ class PolicyReader {
         if (!policy.settings[*database].emplace(name.text, rule).second) {
           diagnostics_.add(name.mark, fmt::format("setting '{}' is here twice", printable(name.text)),
                            name.width());
+        }
+      }
+    }
+  }
+
+  // `survivors: prose`, or `survivors: {search: prose, allow: {shop: {public.words.word: "reason"}}}`
+  void read_survivors(const YamlNode& node, masking::SurvivorPolicy& survivors) {
+    if (node.kind != YamlNode::Kind::kMapping) return read_search(node, survivors);
+    MapReader reader(diagnostics_, node, "'survivors'");
+    if (const YamlNode* search = reader.take("search")) {
+      read_search(*search, survivors);
+    } else {
+      reader.complain("'survivors' has no 'search': whole, words or prose");
+    }
+    if (const YamlNode* allow = reader.take("allow")) read_allowed(*allow, survivors);
+    reader.finish();
+  }
+
+  void read_search(const YamlNode& node, masking::SurvivorPolicy& survivors) {
+    using Search = masking::SurvivorPolicy::Search;
+    for (const auto& [word, search] :
+         {std::pair{"none", Search::kNone}, std::pair{"whole", Search::kWhole},
+          std::pair{"words", Search::kWords}, std::pair{"prose", Search::kProse}}) {
+      if (!is_word(node, word)) continue;
+      survivors.search = search;
+      return;
+    }
+    diagnostics_.add(node.mark, "the search for survivors is none, whole, words or prose", node.width());
+  }
+
+  void read_allowed(const YamlNode& node, masking::SurvivorPolicy& survivors) {
+    MapReader reader(diagnostics_, node, "'allow'");
+    for (const auto& [key, places] : node.entries) {
+      std::optional<std::string> database = read_name(key);
+      if (!database) continue;
+      MapReader rules(diagnostics_, places, fmt::format("what is allowed in '{}'", printable(*database)));
+      for (const auto& [place, reason] : places.entries) {
+        if (reason.kind != YamlNode::Kind::kScalar || trim(reason.text).empty()) {
+          diagnostics_.add(reason.mark, "say in a sentence why originals may stand there", reason.width());
+        } else if (!survivors.allow[*database].emplace(place.text, reason.text).second) {
+          diagnostics_.add(place.mark, fmt::format("'{}' is here twice", printable(place.text)),
+                           place.width());
         }
       }
     }

@@ -131,6 +131,27 @@ TEST(PolicyFileTest, WhatIsWrongIsNamed) {
               HasSubstr("'large_objects' takes keep or none"));
 }
 
+TEST(PolicyFileTest, HowSurvivorsAreSearchedFor) {
+  using Search = masking::SurvivorPolicy::Search;
+  const auto survivors_of = [](const std::string& text) {
+    Result<Policy> policy = parse_policy("version: 1\ntables: {}\n" + text, "policy.yaml");
+    EXPECT_TRUE(policy.ok()) << to_string(policy.error());
+    return policy.ok() ? policy->survivors : masking::SurvivorPolicy();
+  };
+  EXPECT_EQ(survivors_of("").search, Search::kNone);
+  EXPECT_EQ(survivors_of("survivors: whole\n").search, Search::kWhole);
+  EXPECT_EQ(survivors_of("survivors: words\n").search, Search::kWords);
+  const masking::SurvivorPolicy all =
+      survivors_of("survivors: {search: prose, allow: {shop: {public.words.word: names are words}}}\n");
+  EXPECT_EQ(all.search, Search::kProse);
+  EXPECT_EQ(all.allow.at("shop").at("public.words.word"), "names are words");
+  const std::string head = "version: 1\ntables: {}\n";
+  EXPECT_THAT(error_of(head + "survivors: deep\n"), HasSubstr("none, whole, words or prose"));
+  EXPECT_THAT(error_of(head + "survivors: {allow: {shop: {}}}\n"), HasSubstr("'survivors' has no 'search'"));
+  EXPECT_THAT(error_of(head + "survivors: {search: prose, allow: {shop: {a.b.c: ''}}}\n"),
+              HasSubstr("say in a sentence why"));
+}
+
 TEST(PolicyFileTest, DeepJsonSpecsEndAtABound) {
   std::string text = "version: 1\ntables: {public.t: {c: ";
   for (int i = 0; i < 50; ++i) text += "{json: {a: ";

@@ -81,7 +81,7 @@ Status BinaryRows::mask(uint64_t row, std::string& out, RowCounts& counts) {
     copied = value.data() + value.size();
     const size_t length_at = out.size();
     out.append(kLengthBytes, '\0');
-    Applied applied = program_.mask_field(column, value, fields_, out, counts.columns[column]);
+    Applied applied = program_.mask_field(column, value, {fields_, originals_}, out, counts.columns[column]);
     if (applied == Applied::kInvalid) return program_.invalid_field(column, row);
     size_t size = out.size() - length_at - kLengthBytes;
     YTB_CHECK(size <= CopyMasker::kRowBytesMax);

@@ -18,10 +18,10 @@ Error corrupt_row(uint64_t row, std::string_view what) {
 }
 
 struct CopyMasker::Impl {
-  explicit Impl(const RowProgram& row_program)
+  Impl(const RowProgram& row_program, OriginalsRecorder* originals)
       : program(row_program),
-        binary(row_program),
-        text(row_program),
+        binary(row_program, originals),
+        text(row_program, originals),
         header_done(row_program.wire() == Wire::kText) {
     counts.columns.resize(row_program.column_count());
   }
@@ -85,7 +85,8 @@ Result<size_t> CopyMasker::Impl::take_rows(std::string_view data, std::string& o
   return at;
 }
 
-CopyMasker::CopyMasker(const RowProgram& program) : impl_(std::make_unique<Impl>(program)) {}
+CopyMasker::CopyMasker(const RowProgram& program, OriginalsRecorder* originals)
+    : impl_(std::make_unique<Impl>(program, originals)) {}
 CopyMasker::~CopyMasker() = default;
 CopyMasker::CopyMasker(CopyMasker&&) noexcept = default;
 

@@ -4,6 +4,7 @@
 #include "masking/big_endian.h"
 #include "masking/copy_rows.h"
 #include "masking/masking_testing.h"
+#include "masking/originals.h"
 #include "masking/program.h"
 
 namespace ytb::masking {
@@ -282,6 +283,58 @@ TEST(RowProgram, RunMasksOneRow) {
   sum.add(counts);
   sum.add(counts);
   EXPECT_EQ(sum.columns[1].changed, 2U);
+}
+
+// What is replaced is remembered, and only that: what is kept, blank or NULL is nobody's original.
+TEST_P(CopyMaskerTest, WhatIsReplacedIsRemembered) {
+  Column document = column_of(TypeClass::kJson, "json", "document");
+  Column gone = document;
+  gone.name = "gone";
+  MaskerSpec paths = spec_of("json");
+  paths.paths = {{"$.mail", spec_of("email")}, {"$.note", spec_of("null")}, {"$.plan", spec_of("keep")}};
+  const RowProgram program =
+      program_of({{column_of(TypeClass::kText, "text", "id"), spec_of("keep")},
+                  {column_of(TypeClass::kText, "text", "first"), spec_of("first_name")},
+                  {column_of(TypeClass::kText, "text", "last"), spec_of("last_name")},
+                  {column_of(TypeClass::kText, "text", "note"), spec_of("null")},
+                  {document, paths},
+                  {gone, spec_of("null")}},
+                 GetParam());
+  std::vector<uint64_t> spool;
+  std::string key;
+  for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
+  Originals originals(Secret(std::move(key)), 100, 1 << 20, [&](std::span<const uint64_t> digests) {
+    spool.insert(spool.end(), digests.begin(), digests.end());
+    return Status();
+  });
+  OriginalsRecorder recorder(originals);
+  CopyMasker masker(program, &recorder);
+  std::string out;
+  ASSERT_TRUE(
+      masker
+          .feed(stream_of(GetParam(),
+                          {{"kept one", "Grace", "Hopper", "a private note",
+                            R"({"mail": "g@x.test", "note": "said so", "plan": "gratis"})",
+                            R"({"key": "in\u0020there"})"},
+                           {std::nullopt, std::nullopt, "", std::nullopt, std::nullopt, std::nullopt}}),
+                out)
+          .ok());
+  ASSERT_TRUE(recorder.flush().ok());
+  const auto remembered = [&](std::string_view text) {
+    SurvivorCandidates candidates;
+    OriginalsSearch search(originals, candidates);
+    search.look(0, text, SearchDepth::kWhole);
+    search.finish();
+    candidates.confirm(spool);
+    return !candidates.survivors().empty();
+  };
+  for (const char* text : {"grace", "Hopper", "Grace Hopper", "Hopper, Grace", "a private note", "g@x.test",
+                           "said so", "in there"}) {
+    EXPECT_TRUE(remembered(text)) << text;
+  }
+  for (const char* text : {"kept one", "gratis", "mail", "note", "key", ""}) {
+    EXPECT_FALSE(remembered(text)) << text;
+  }
 }
 
 TEST_P(CopyMaskerTest, KeptFieldsReadAgainHaveTheSameSum) {

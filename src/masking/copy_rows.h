@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "masking/copy_text.h"
 #include "masking/program.h"
 
 namespace ytb::masking {
@@ -29,7 +30,8 @@ struct Scanned {
 // the row masked. Buffers are kept from row to row.
 class BinaryRows {
  public:
-  explicit BinaryRows(const RowProgram& program) : program_(program), fields_(program.column_count()) {}
+  BinaryRows(const RowProgram& program, OriginalsRecorder* originals)
+      : program_(program), originals_(originals), fields_(program.column_count()) {}
   static void append_header(std::string& out);
   static void append_trailer(std::string& out);
   // The header: signature, flags, extension.
@@ -40,6 +42,7 @@ class BinaryRows {
  private:
   void count_kept(RowCounts& counts);
   const RowProgram& program_;
+  OriginalsRecorder* originals_;
   std::string_view row_;
   std::string kept_;
   std::vector<std::optional<std::string_view>> fields_;
@@ -47,17 +50,16 @@ class BinaryRows {
 
 class TextRows {
  public:
-  explicit TextRows(const RowProgram& program) : program_(program), fields_(program.column_count()) {}
+  TextRows(const RowProgram& program, OriginalsRecorder* originals)
+      : program_(program), originals_(originals), row_(program.column_count()) {}
   // `searched`: so many bytes at the start hold no end of line.
   Result<Scanned> scan(std::string_view data, size_t searched, uint64_t row);
   Status mask(uint64_t row, std::string& out, RowCounts& counts);
 
  private:
-  std::string_view unescape(std::string_view raw);
   const RowProgram& program_;
-  std::vector<std::string_view> raw_;
-  std::vector<std::optional<std::string_view>> fields_;
-  std::string unescaped_;  // of all fields of the row that hold a backslash
+  OriginalsRecorder* originals_;
+  CopyTextRow row_;
   std::string masked_;
   std::string kept_;
 };

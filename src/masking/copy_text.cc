@@ -70,21 +70,21 @@ void append_escaped(std::string_view value, std::string& out) {
   out.append(value.substr(copied));
 }
 
-std::string_view TextRows::unescape(std::string_view raw) {
-  const size_t start = unescaped_.size();
+namespace {
+
+std::string_view unescape(std::string_view raw, std::string& unescaped) {
+  const size_t start = unescaped.size();
   size_t at = 0;
   while (at < raw.size()) {
     char c = raw[at++];
-    unescaped_.push_back(c == '\\' && at < raw.size() ? read_escape(raw, at) : c);
+    unescaped.push_back(c == '\\' && at < raw.size() ? read_escape(raw, at) : c);
   }
-  return std::string_view(unescaped_).substr(start);
+  return std::string_view(unescaped).substr(start);
 }
 
-Result<Scanned> TextRows::scan(std::string_view data, size_t searched, uint64_t row) {
-  size_t end = data.find('\n', searched);
-  if (end == std::string_view::npos) return Scanned{Scan::kMore, data.size() + 1};
-  std::string_view line = data.substr(0, end);
-  if (line == kEndOfData) return Scanned{Scan::kEnd, end + 1};
+}  // namespace
+
+Status CopyTextRow::read(std::string_view line, uint64_t row) {
   raw_.clear();
   unescaped_.clear();
   const bool escapes = line.find('\\') != std::string_view::npos;
@@ -108,29 +108,41 @@ Result<Scanned> TextRows::scan(std::string_view data, size_t searched, uint64_t 
       fields_[i].reset();
     } else {
       bool escaped = escapes && raw_[i].find('\\') != std::string_view::npos;
-      fields_[i] = escaped ? unescape(raw_[i]) : raw_[i];
+      fields_[i] = escaped ? unescape(raw_[i], unescaped_) : raw_[i];
     }
   }
+  return {};
+}
+
+Result<Scanned> TextRows::scan(std::string_view data, size_t searched, uint64_t row) {
+  size_t end = data.find('\n', searched);
+  if (end == std::string_view::npos) return Scanned{Scan::kMore, data.size() + 1};
+  std::string_view line = data.substr(0, end);
+  if (line == kEndOfData) return Scanned{Scan::kEnd, end + 1};
+  YTB_TRY(row_.read(line, row));
   return Scanned{Scan::kRow, end + 1};
 }
 
 Status TextRows::mask(uint64_t row, std::string& out, RowCounts& counts) {
+  const auto& fields = row_.fields();
+  const auto& raw = row_.raw();
   kept_.clear();
-  for (size_t column = 0; column < fields_.size(); ++column) {
+  for (size_t column = 0; column < fields.size(); ++column) {
     if (column > 0) out.push_back('\t');
-    if (program_.masker(column).is_keep()) kept_.append(raw_[column]).push_back('\t');
-    if (!fields_[column]) {
+    if (program_.masker(column).is_keep()) kept_.append(raw[column]).push_back('\t');
+    if (!fields[column]) {
       out.append(kNull);
       continue;
     }
     if (program_.masker(column).is_keep()) {
-      out.append(raw_[column]);
+      out.append(raw[column]);
       ++counts.columns[column].values;
       ++counts.columns[column].unchanged;
       continue;
     }
     masked_.clear();
-    Applied applied = program_.mask_field(column, *fields_[column], fields_, masked_, counts.columns[column]);
+    Applied applied =
+        program_.mask_field(column, *fields[column], {fields, originals_}, masked_, counts.columns[column]);
     if (applied == Applied::kInvalid) return program_.invalid_field(column, row);
     if (applied == Applied::kNull) {
       out.append(kNull);

@@ -27,8 +27,16 @@ enum class Uniqueness {
 // How a field's bytes are to be understood: PostgreSQL's binary send/receive format or its text format.
 enum class Wire { kBinary, kText };
 
+class OriginalsRecorder;
+
 // The fields of one row, in column order; null fields are nullopt. Views into the reader's buffer.
-using RowFields = std::span<const std::optional<std::string_view>>;
+struct RowFields : std::span<const std::optional<std::string_view>> {
+  using span::span;
+  RowFields(std::span<const std::optional<std::string_view>> fields, OriginalsRecorder* remember)
+      : span(fields), originals(remember) {}
+  // Where maskers say what they replace; null: nobody wants to know.
+  OriginalsRecorder* originals = nullptr;
+};
 
 // What became of one value.
 enum class Applied {

@@ -8,6 +8,7 @@
 #include "masking/address.h"
 #include "masking/build.h"
 #include "masking/draw.h"
+#include "masking/originals.h"
 #include "masking/value.h"
 
 namespace ytb::masking {
@@ -26,12 +27,13 @@ class HashUuid final : public Masker {
  public:
   HashUuid(Wire wire, const MaskingKey& key, std::string domain)
       : wire_(wire), key_(key), domain_(std::move(domain)) {}
-  Applied apply(std::string_view value, RowFields /*row*/, std::string& out) const override {
+  Applied apply(std::string_view value, RowFields row, std::string& out) const override {
     std::optional<std::string> bytes = read_uuid(wire_, value);
     if (!bytes) return Applied::kInvalid;
     thread_local std::string canonical;
     canonical.clear();
     append_uuid_text(*bytes, canonical);
+    if (row.originals != nullptr) row.originals->add_text(canonical);
     std::string masked;
     append_uuid_bytes(key_.pseudonym(domain_, canonical), masked);
     if (masked == *bytes) {  // one in 2^122
@@ -118,12 +120,13 @@ class Inet final : public Masker {
         domain_(std::move(domain)),
         version_(version) {}
 
-  Applied apply(std::string_view value, RowFields /*row*/, std::string& out) const override {
+  Applied apply(std::string_view value, RowFields row, std::string& out) const override {
     std::optional<Address> address = wire_ == Wire::kBinary ? parse_binary_inet(value) : parse_address(value);
     if (!address) return Applied::kInvalid;
     thread_local std::string canonical;
     canonical.clear();
     append_address(*address, canonical);
+    if (row.originals != nullptr) row.originals->add_text(canonical);
     const size_t canonical_size = canonical.size();
     Address like = *address;
     if (version_ != 0 && version_ != address->version) {

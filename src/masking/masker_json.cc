@@ -10,6 +10,7 @@
 #include "masking/build.h"
 #include "masking/json_path.h"
 #include "masking/json_text.h"
+#include "masking/originals.h"
 #include "masking/text_codec.h"
 #include "masking/value.h"
 
@@ -228,11 +229,6 @@ bool Pass::string_leaf(const Rule& rule) {
   if (end == kNone) return false;
   const size_t from = std::exchange(at_, end);
   if (rule.kind == Rule::Kind::kKeep) return true;
-  if (rule.kind == Rule::Kind::kNull) {
-    cut(from, end);
-    out_.append("null");
-    return true;
-  }
   thread_local std::string utf8;
   thread_local std::string said;
   thread_local std::string masked;
@@ -241,6 +237,12 @@ bool Pass::string_leaf(const Rule& rule) {
   masked.clear();
   if (!masker_.codec().append_utf8(text_.substr(from + 1, end - from - 2), utf8)) return false;
   append_unescaped_json(utf8, said);
+  if (rule.kind == Rule::Kind::kNull) {
+    if (row_.originals != nullptr) row_.originals->add_text(said);
+    cut(from, end);
+    out_.append("null");
+    return true;
+  }
   Applied applied = rule.text ? rule.text->apply(said, row_, masked) : Applied::kInvalid;
   if (applied == Applied::kInvalid) applied = masker_.rule(kUnjudged).text->apply(said, row_, masked);
   if (applied == Applied::kInvalid) return false;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "masking/json_text.h"
 
 namespace ytb::masking {
 namespace {
@@ -44,39 +45,42 @@ OriginalsRecorder::OriginalsRecorder(Originals& originals) : originals_(original
   pending_.reserve(kPendingMax);
 }
 
-Status OriginalsRecorder::add_text(std::string_view utf8, size_t bytes_min) {
+void OriginalsRecorder::add_text(std::string_view utf8, size_t bytes_min) {
   text_.read(utf8);
-  if (!text_.number().empty()) YTB_TRY(add(originals_.digest(Originals::kNumber, text_.number())));
-  if (text_.whole().empty() || text_.whole().size() < bytes_min) return {};
-  return add(originals_.digest(Originals::kText, text_.whole()));
+  if (!text_.number().empty()) add(originals_.digest(Originals::kNumber, text_.number()));
+  if (text_.whole().empty() || text_.whole().size() < bytes_min) return;
+  add(originals_.digest(Originals::kText, text_.whole()));
 }
 
-Status OriginalsRecorder::add_pair(std::string_view first, std::string_view second, size_t bytes_min) {
+void OriginalsRecorder::add_pair(std::string_view first, std::string_view second, size_t bytes_min) {
   pair_.assign(first);
   pair_.push_back(' ');
   pair_.append(second);
-  return add_text(pair_, bytes_min);
+  add_text(pair_, bytes_min);
 }
 
-Status OriginalsRecorder::add_integer(uint32_t kind, int64_t value) {
-  return add(originals_.digest_integer(kind, value));
+void OriginalsRecorder::add_integer(uint32_t kind, int64_t value) {
+  add(originals_.digest_integer(kind, value));
 }
 
-Status OriginalsRecorder::add(uint64_t digest) {
+void OriginalsRecorder::add(uint64_t digest) {
   uint64_t& recent = recent_[digest % kRecent];
-  if (recent == digest && digest != 0) return {};
+  if (recent == digest && digest != 0) return;
   recent = digest;
   originals_.filter_.add(digest);
   pending_.push_back(digest);
   ++recorded_;
-  return pending_.size() < kPendingMax ? Status() : flush();
+  if (pending_.size() >= kPendingMax) give();
+}
+
+void OriginalsRecorder::give() {
+  if (given_.ok()) given_ = originals_.sink_(pending_);
+  pending_.clear();
 }
 
 Status OriginalsRecorder::flush() {
-  if (pending_.empty()) return {};
-  Status kept = originals_.sink_(pending_);
-  pending_.clear();
-  return kept;
+  if (!pending_.empty()) give();
+  return given_;
 }
 
 // ----------------------------------------------------------------------------------------------- candidates
@@ -141,6 +145,16 @@ void OriginalsSearch::look(uint32_t place, std::string_view utf8, SearchDepth de
       ask(place, originals_.digest(Originals::kText, text_.phrase(first, chunk)));
     }
   }
+}
+
+void OriginalsSearch::look_json(uint32_t place, std::string_view utf8, SearchDepth depth) {
+  look(place, utf8, depth == SearchDepth::kWhole ? SearchDepth::kWords : depth);
+  for_each_json_string(utf8, MemberNames::kWith, [&](std::string_view inside) {
+    if (inside.find('\\') == std::string_view::npos && depth != SearchDepth::kWhole) return;
+    std::string said;
+    append_unescaped_json(inside, said);
+    look(place, said, depth);
+  });
 }
 
 void OriginalsSearch::look_integer(uint32_t place, uint32_t kind, int64_t value) {

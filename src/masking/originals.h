@@ -53,28 +53,32 @@ class Originals {
   DigestSink sink_;
 };
 
-// One thread's share of remembering. flush() must have succeeded before what was added is known to all.
+// One thread's share of remembering. What was added is known to all once flush() has succeeded; what failed
+// before is its error.
 class OriginalsRecorder {
  public:
+  static constexpr size_t kBytesMin = 4;
   explicit OriginalsRecorder(Originals& originals);
   // A value in UTF-8. Shorter than `bytes_min` in its normal form, it is not remembered: a search for "ab"
   // finds something everywhere.
-  Status add_text(std::string_view utf8, size_t bytes_min);
+  void add_text(std::string_view utf8, size_t bytes_min = kBytesMin);
   // What two columns of one row say together, in this order: "anna", "schmidt".
-  Status add_pair(std::string_view first, std::string_view second, size_t bytes_min);
+  void add_pair(std::string_view first, std::string_view second, size_t bytes_min = kBytesMin);
   // Found only where a whole value of a column of the same `kind` is looked at.
-  Status add_integer(uint32_t kind, int64_t value);
+  void add_integer(uint32_t kind, int64_t value);
   Status flush();
   // Digests given to the sink: what the spool holds, but for what others added.
   [[nodiscard]] uint64_t recorded() const { return recorded_; }
 
  private:
-  Status add(uint64_t digest);
+  void add(uint64_t digest);
+  void give();
   Originals& originals_;
   NormalText text_;
   std::string pair_;
   std::vector<uint64_t> recent_;  // by digest: the same value often comes again at once
   std::vector<uint64_t> pending_;
+  Status given_;
   uint64_t recorded_ = 0;
 };
 
@@ -123,6 +127,8 @@ class OriginalsSearch {
   OriginalsSearch(const Originals& originals, SurvivorCandidates& candidates);
   // `place`: the caller's number of a column or an object.
   void look(uint32_t place, std::string_view utf8, SearchDepth depth);
+  // A document: as text, and what its strings with escapes say.
+  void look_json(uint32_t place, std::string_view utf8, SearchDepth depth);
   void look_integer(uint32_t place, uint32_t kind, int64_t value);
   void finish();
 

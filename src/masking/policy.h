@@ -68,12 +68,21 @@ struct SettingRule {
   Where where;
 };
 
+// `survivors: prose`, or with `allow:`: how what is left of originals is searched for.
+struct SurvivorPolicy {
+  enum class Search { kNone, kWhole, kWords, kProse };
+  Search search = Search::kNone;
+  // By database, then by place as the proof names it ("public.words.word"): why originals may stand there.
+  std::map<std::string, std::map<std::string, std::string>> allow;
+};
+
 struct Policy {
   // By database name. `tables:` alone at the top level of the file, for a production with one database, is
   // kept under the name "" and resolved against the catalog by plan_masking().
   std::map<std::string, DatabasePolicy> databases;
   // By database ("*": every one), then by name or, ending in *, by pattern. Only whole names are kept.
   std::map<std::string, std::map<std::string, SettingRule>> settings;
+  SurvivorPolicy survivors;
   std::string file;    // where it came from, for messages
   std::string digest;  // SHA-256 of the file's bytes, hex
 };

@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "masking/json_text.h"
+#include "masking/originals.h"
+#include "masking/text_codec.h"
 
 namespace ytb::masking {
 
@@ -27,7 +30,15 @@ struct RowProgram::Impl {
   struct Step {
     std::unique_ptr<Masker> masker;
     bool blank_padded = false;
+    // Of what is forgotten unread, with `fixed` and `null`, and of names, whose halves are searched for
+    // together: the masker itself does not say what it replaces, or not all of it.
+    enum class Reads { kNothing, kText, kJson, kJsonb } reads = Reads::kNothing;
+    std::optional<TextCodec> utf8_of{};
+    std::optional<size_t> last_name{};  // the column of it, where this one is masked as a first name
+    void describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire);
   };
+  void pair_names(const TablePlan& plan);
+  void remember(const Step& step, std::string_view value, RowFields row) const;
   Wire wire = Wire::kBinary;
   QualifiedName table;
   std::vector<std::string> names;
@@ -41,6 +52,35 @@ RowProgram::RowProgram(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RowProgram::RowProgram(RowProgram&&) noexcept = default;
 RowProgram& RowProgram::operator=(RowProgram&&) noexcept = default;
 RowProgram::~RowProgram() = default;
+
+// What is to be read of a column to remember what is replaced in it.
+void RowProgram::Impl::Step::describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire) {
+  const bool forgets = column.masker.name == "fixed" || column.masker.name == "null";
+  const bool name = column.masker.name == "first_name" || column.masker.name == "last_name";
+  if (!forgets && !name) return;
+  Result<TextCodec> codec = TextCodec::make(encoding);
+  if (!codec.ok()) return;
+  utf8_of = std::move(codec).value();
+  if (!forgets) return;
+  if (column.column.type_class == TypeClass::kText) reads = Reads::kText;
+  if (column.column.type_class != TypeClass::kJson) return;
+  reads = column.column.base_type == "jsonb" && row_wire == Wire::kBinary ? Reads::kJsonb : Reads::kJson;
+}
+
+void RowProgram::Impl::pair_names(const TablePlan& plan) {
+  std::optional<size_t> first;
+  std::optional<size_t> last;
+  size_t position = 0;
+  for (const ColumnPlan& column : plan.columns) {
+    if (column.column.generated) continue;
+    if (column.column.type_class == TypeClass::kText) {
+      if (column.masker.name == "first_name" && !first) first = position;
+      if (column.masker.name == "last_name" && !last) last = position;
+    }
+    ++position;
+  }
+  if (first && last) steps[*first].last_name = last;
+}
 
 Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view encoding, Wire wire,
                                        const MaskingKey& key) {
@@ -61,8 +101,11 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
     if (!masker->is_keep()) impl->masked.push_back(impl->steps.size());
     impl->names.push_back(column.column.name);
     impl->read_as.push_back(column.column.read_as);
-    impl->steps.push_back({std::move(masker), column.column.blank_padded});
+    Impl::Step step{.masker = std::move(masker), .blank_padded = column.column.blank_padded};
+    step.describe(column, encoding, wire);
+    impl->steps.push_back(std::move(step));
   }
+  impl->pair_names(plan);
   return RowProgram(std::move(impl));
 }
 
@@ -99,9 +142,32 @@ std::string_view without_padding(std::string_view value) {
 
 }  // namespace
 
+void RowProgram::Impl::remember(const Step& step, std::string_view value, RowFields row) const {
+  if (!step.utf8_of) return;
+  thread_local std::string utf8;
+  utf8.clear();
+  if (step.reads == Step::Reads::kJsonb) value.remove_prefix(std::min<size_t>(1, value.size()));
+  if (!step.utf8_of->append_utf8(value, utf8)) return;
+  if (step.reads == Step::Reads::kText) row.originals->add_text(utf8);
+  if (step.reads == Step::Reads::kJson || step.reads == Step::Reads::kJsonb) {
+    for_each_json_string(utf8, MemberNames::kWithout, [&](std::string_view inside) {
+      std::string said;
+      append_unescaped_json(inside, said);
+      row.originals->add_text(said);
+    });
+  }
+  if (!step.last_name || !row[*step.last_name]) return;
+  thread_local std::string last;
+  last.clear();
+  if (!step.utf8_of->append_utf8(*row[*step.last_name], last)) return;
+  row.originals->add_pair(utf8, last);
+  row.originals->add_pair(last, utf8);
+}
+
 Applied RowProgram::mask_field(size_t column, std::string_view value, RowFields row, std::string& out,
                                ColumnCounts& counts) const {
   const Impl::Step& step = impl_->steps[column];
+  if (row.originals != nullptr) impl_->remember(step, value, row);
   const size_t start = out.size();
   Applied applied = step.masker->apply(value, row, out);
   switch (applied) {

@@ -55,7 +55,8 @@ class RowProgram {
   [[nodiscard]] size_t column_count() const;
   [[nodiscard]] const Masker& masker(size_t column) const;
 
-  // Masks one field of `row` that is not NULL: appends its replacement to `out` and counts it. kInvalid:
+  // Masks one field of `row` that is not NULL: appends its replacement to `out` and counts it; says to
+  // row.originals what it was. kInvalid:
   // nothing was appended or counted.
   Applied mask_field(size_t column, std::string_view value, RowFields row, std::string& out,
                      ColumnCounts& counts) const;
@@ -81,7 +82,8 @@ class RowProgram {
 // COPY writes them.
 class CopyMasker {
  public:
-  explicit CopyMasker(const RowProgram& program);
+  // `originals`: told what is replaced; null: nobody.
+  explicit CopyMasker(const RowProgram& program, OriginalsRecorder* originals = nullptr);
   ~CopyMasker();
   CopyMasker(CopyMasker&&) noexcept;
 

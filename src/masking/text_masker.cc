@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "masking/originals.h"
 
 namespace ytb::masking {
 namespace {
@@ -41,7 +42,14 @@ bool TextMasker::canonicalise(std::string_view value, std::string& out) const {
   return true;
 }
 
-Applied TextMasker::apply(std::string_view value, RowFields /*row*/, std::string& out) const {
+void TextMasker::remember(std::string_view value, RowFields row) const {
+  if (row.originals == nullptr) return;
+  thread_local std::string utf8;
+  utf8.clear();
+  if (options_.codec.append_utf8(value, utf8)) row.originals->add_text(utf8);
+}
+
+Applied TextMasker::apply(std::string_view value, RowFields row, std::string& out) const {
   thread_local std::string canonical;
   std::string_view bare = options_.blank_padded ? without_padding(value) : value;
   if (bare.empty()) {
@@ -50,6 +58,7 @@ Applied TextMasker::apply(std::string_view value, RowFields /*row*/, std::string
   }
   canonical.clear();
   if (!canonicalise(bare, canonical)) return Applied::kInvalid;
+  remember(bare, row);
   const size_t start = out.size();
   const size_t canonical_size = canonical.size();
   for (uint8_t derivation = 0; derivation < kDerivationsMax; ++derivation) {

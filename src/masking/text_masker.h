@@ -51,6 +51,7 @@ class TextMasker : public Masker {
 
  private:
   [[nodiscard]] bool canonicalise(std::string_view value, std::string& out) const;
+  void remember(std::string_view value, RowFields row) const;
   TextOptions options_;
 };
 

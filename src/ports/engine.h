@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "masking/catalog.h"
 #include "masking/hmac.h"
+#include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
 #include "model/access.h"
@@ -20,6 +21,13 @@
 
 namespace ytb::ports {
 
+// What is replaced is remembered, so that it can be searched for. A run that was killed took what it knew
+// along: where one has masked tables already, nothing is done and `too_late` is set with the error.
+struct Remembering {
+  masking::Originals& originals;
+  bool too_late = false;
+};
+
 struct MaskRequest {
   const masking::MaskingPlan& plan;
   const masking::MaskingKey& key;
@@ -28,6 +36,17 @@ struct MaskRequest {
   // Heaps from this size on may be masked by their pages; smaller ones and all that pages cannot do are
   // streamed.
   uint64_t pages_bytes_min = 4ULL << 20;
+  Remembering* remember = nullptr;
+};
+
+// Everything in a copy but the masked columns, searched for originals.
+struct SurvivorSearch {
+  const masking::Originals& originals;
+  masking::SearchDepth depth = masking::SearchDepth::kPhrases;
+  masking::SurvivorCandidates& candidates;
+  std::vector<std::string> places{};  // by the candidates' number: "shop public.notes.body"
+  uint64_t values = 0;
+  uint64_t bytes = 0;
 };
 
 struct VerifyRequest {
@@ -36,6 +55,7 @@ struct VerifyRequest {
   std::vector<model::SqlCheck> sql_checks;
   std::vector<model::AccessRole> access;
   std::string admin_role;
+  SurvivorSearch* survivors = nullptr;
 };
 
 struct WarmUpRequest {

@@ -35,6 +35,16 @@ std::vector<model::AccessRole> roles_of(const Inputs& inputs) {
   return roles;
 }
 
+bool searches(const Inputs& inputs) {
+  return inputs.policy.survivors.search != masking::SurvivorPolicy::Search::kNone;
+}
+
+masking::SearchDepth depth_of(const masking::SurvivorPolicy& survivors) {
+  using Search = masking::SurvivorPolicy::Search;
+  if (survivors.search == Search::kWhole) return masking::SearchDepth::kWhole;
+  return survivors.search == Search::kWords ? masking::SearchDepth::kWords : masking::SearchDepth::kPhrases;
+}
+
 }  // namespace
 
 Status Actor::act(const Action& action, const model::Observed& observed) {
@@ -127,7 +137,16 @@ Status Actor::mask(const OwnedCopy& copy) {
     YTB_ASSIGN(std::string spool, ports_.host.spool_directory(copy));
     ports::MaskRequest request{
         .plan = *plan, .key = *inputs_.key, .spool_directory = spool, .workers = inputs_.workers};
-    YTB_ASSIGN(evidence, ports_.engine.mask(target, request, progress_, stop_));
+    originals_.reset();
+    std::optional<ports::Remembering> remember;
+    if (searches(inputs_)) {
+      YTB_ASSIGN(originals_, OriginalsOfCopy::make(copy.id(), spool, *plan));
+      remember.emplace(ports::Remembering{.originals = originals_->originals()});
+      request.remember = &*remember;
+    }
+    Result<model::Evidence> masked = ports_.engine.mask(target, request, progress_, stop_);
+    if (remember && remember->too_late) return begin_again(copy);
+    YTB_ASSIGN(evidence, std::move(masked));
   } else {
     evidence.notes.push_back(fmt::format("nothing was masked: {}", inputs_.none_reason));
   }
@@ -135,6 +154,16 @@ Status Actor::mask(const OwnedCopy& copy) {
   YTB_TRY(add_evidence(copy, std::move(evidence)));
   YTB_TRY(warm_up(copy, target));
   return ports_.host.record_phase(copy, Phase::kMasked, {});
+}
+
+// It is nobody's fault, and another attempt does better: the failure is recorded as one to try again.
+Status Actor::begin_again(const OwnedCopy& copy) {
+  originals_.reset();
+  const std::string reason =
+      "the run that masked it has ended, and what it knew of the originals ended with it: it begins again";
+  YTB_TRY(ports_.host.record_failure(
+      copy, {.code = Code::kInterrupted, .message = reason, .hint = {}, .retry = Retry::kLater}));
+  return ports_.host.record_phase(copy, Phase::kFailed, reason);
 }
 
 // Before the door opens: afterwards nobody of us may work inside, and people would compete with it, while
@@ -163,7 +192,21 @@ Status Actor::prove(const OwnedCopy& copy) {
       .sql_checks = inputs_.sql_checks,
       .access = roles_of(inputs_),
       .admin_role = admin == target.parameters.end() ? std::string() : admin->second};
+  masking::SurvivorCandidates candidates;
+  std::optional<ports::SurvivorSearch> search;
+  if (planned != nullptr && searches(inputs_)) {
+    if (originals_ == nullptr || originals_->copy() != copy.id()) return begin_again(copy);
+    search.emplace(ports::SurvivorSearch{.originals = originals_->originals(),
+                                         .depth = depth_of(inputs_.policy.survivors),
+                                         .candidates = candidates});
+    request.survivors = &*search;
+  }
   YTB_ASSIGN(std::vector<model::Check> verified, ports_.engine.verify(target, request, progress_, stop_));
+  if (search) {
+    YTB_TRY(originals_->confirm(candidates));
+    verified.push_back(
+        no_original_survives(inputs_.policy.survivors, *planned, *search, originals_->recorded()));
+  }
   YTB_ASSIGN(std::vector<model::Check> seen_by_host, ports_.host.host_checks(copy));
 
   model::Proof proof;
@@ -189,9 +232,14 @@ Status Actor::prove(const OwnedCopy& copy) {
   YTB_ASSIGN(model::SealedProof sealed, model::seal(proof, settings_.signing_key));
   // History only: losing it is no reason to stop, and a proof that failed is worth reading, too.
   (void)ports_.journal.keep_proof(proof.production, proof.copy, sealed.text);
-  if (!proof.passing()) return to_error(proof);
+  if (!proof.passing()) {
+    originals_.reset();
+    return to_error(proof);
+  }
   YTB_TRY(ports_.host.store_proof(copy, sealed));
-  return ports_.host.record_phase(copy, Phase::kProven, {});
+  YTB_TRY(ports_.host.record_phase(copy, Phase::kProven, {}));
+  originals_.reset();
+  return {};
 }
 
 Status Actor::open(const OwnedCopy& copy) {

@@ -4,20 +4,29 @@
 // Every action is safe to repeat: what it records, it records last.
 #pragma once
 
+#include <memory>
+
 #include "base/result.h"
 #include "base/stop.h"
 #include "model/action.h"
 #include "model/observed.h"
 #include "model/owned.h"
+#include "refresh/originals_of_copy.h"
 #include "refresh/refresher.h"
 
 namespace ytb::refresh {
 
 class Actor {
  public:
-  Actor(const Ports& ports, const Settings& settings, const Inputs& inputs, ports::Progress& progress,
-        const StopFlag& stop)
-      : ports_(ports), settings_(settings), inputs_(inputs), progress_(progress), stop_(stop) {}
+  // `originals`: of the copy that this run masks, kept from action to action.
+  Actor(const Ports& ports, const Settings& settings, const Inputs& inputs,
+        std::unique_ptr<OriginalsOfCopy>& originals, ports::Progress& progress, const StopFlag& stop)
+      : ports_(ports),
+        settings_(settings),
+        inputs_(inputs),
+        originals_(originals),
+        progress_(progress),
+        stop_(stop) {}
 
   Status act(const model::Action& action, const model::Observed& observed);
 
@@ -26,6 +35,8 @@ class Actor {
   Status look_again(const model::Action& action, const model::Observed& observed);
   Status defuse(const model::OwnedCopy& copy);
   Status mask(const model::OwnedCopy& copy);
+  // The copy is given up: what is left of its originals can no longer be searched for.
+  Status begin_again(const model::OwnedCopy& copy);
   Status warm_up(const model::OwnedCopy& copy, const ports::SessionTarget& target);
   Status prove(const model::OwnedCopy& copy);
   Status open(const model::OwnedCopy& copy);
@@ -42,6 +53,7 @@ class Actor {
   const Ports& ports_;
   const Settings& settings_;
   const Inputs& inputs_;
+  std::unique_ptr<OriginalsOfCopy>& originals_;
   ports::Progress& progress_;
   const StopFlag& stop_;
 };

@@ -169,6 +169,94 @@ Check values_changed(const masking::MaskingPlan* plan, const Evidence& evidence)
   return check;
 }
 
+namespace {
+
+// Masked columns whose originals have no form that is searched for.
+uint64_t not_remembered(const masking::MaskingPlan& plan) {
+  using masking::TypeClass;
+  uint64_t columns = 0;
+  for (const masking::DatabasePlan& database : plan.databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      if (table.treatment != masking::Treatment::kMask) continue;
+      for (const masking::ColumnPlan& column : table.columns) {
+        const TypeClass type = column.column.type_class;
+        const bool forgotten = column.masker.name == "fixed" || column.masker.name == "null";
+        const bool known = type == TypeClass::kText || type == TypeClass::kJson ||
+                           (!forgotten && (type == TypeClass::kUuid || type == TypeClass::kInet ||
+                                           type == TypeClass::kArray));
+        if (column.masker.name != "keep" && !column.column.generated && !known) ++columns;
+      }
+    }
+  }
+  return columns;
+}
+
+std::string_view words_of(masking::SearchDepth depth) {
+  switch (depth) {
+    case masking::SearchDepth::kWhole:
+      return "as whole values; prose was left out";
+    case masking::SearchDepth::kWords:
+      return "as whole values and as single words";
+    case masking::SearchDepth::kPhrases:
+      break;
+  }
+  return "as whole values, and in prose as words and phrases of up to three words";
+}
+
+// The reason that the policy gives for originals at a place ("shop public.words.word"); null: none.
+const std::string* reason_for(const masking::SurvivorPolicy& policy, std::string_view place) {
+  for (const auto& [database, places] : policy.allow) {
+    const std::string prefix = printable(database) + " ";
+    if (!place.starts_with(prefix)) continue;
+    auto found = places.find(std::string(place.substr(prefix.size())));
+    if (found != places.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Check no_original_survives(const masking::SurvivorPolicy& policy, const masking::MaskingPlan& plan,
+                           const ports::SurvivorSearch& search, uint64_t recorded) {
+  Check check{
+      .name = "no_original_survives",
+      .asserts = "no original of a masked column stands anywhere else, but where the policy allows it",
+      .outcome = Outcome::kPassed,
+      .detail = {}};
+  std::vector<std::string> found;
+  std::vector<std::string> allowed;
+  for (const auto& [number, count] : search.candidates.survivors()) {
+    const std::string& place = search.places.at(number);
+    std::string told = fmt::format("{} ({} times)", place, with_commas(count));
+    const std::string* reason = reason_for(policy, place);
+    if (reason != nullptr) told += ": " + printable(*reason);
+    (reason != nullptr ? allowed : found).push_back(std::move(told));
+  }
+  std::string looked =
+      fmt::format("{} values in {} places searched for {} originals, {}", with_commas(search.values),
+                  with_commas(search.places.size()), with_commas(recorded), words_of(search.depth));
+  if (const uint64_t columns = not_remembered(plan); columns > 0) {
+    looked += fmt::format(
+        "; what {} masked columns of numbers, dates, bytes and other types held was not "
+        "searched for",
+        with_commas(columns));
+  }
+  if (!allowed.empty()) looked += "; allowed: " + some_of(allowed);
+  if (!search.candidates.complete()) {
+    check.outcome = Outcome::kFailed;
+    check.detail = "more originals are left than can be counted, among them in " + some_of(found);
+  } else if (!found.empty()) {
+    check.outcome = Outcome::kFailed;
+    check.detail = fmt::format(
+        "originals are left in {}: mask or empty what holds them; where it is a "
+        "coincidence, write the place and a reason under survivors: {{allow: …}} in "
+        "the policy",
+        some_of(found));
+  }
+  check.detail += (check.detail.empty() ? "" : "; ") + looked;
+  return check;
+}
+
 Error to_error(const model::Proof& proof) {
   std::vector<std::string> failed;
   for (const Check& check : proof.checks) {

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "masking/plan.h"
+#include "masking/policy.h"
 #include "model/proof.h"
+#include "ports/engine.h"
 
 namespace ytb::refresh {
 
@@ -20,6 +22,11 @@ model::Check evidence_complete(const masking::MaskingPlan* plan, const model::Ev
                                std::string_view inputs);
 // No value of a masker that promises to change it is its own original.
 model::Check values_changed(const masking::MaskingPlan* plan, const model::Evidence& evidence);
+
+// What the search found, its candidates confirmed. `recorded`: how many originals were remembered. Where the
+// policy allows originals they are counted.
+model::Check no_original_survives(const masking::SurvivorPolicy& policy, const masking::MaskingPlan& plan,
+                                  const ports::SurvivorSearch& search, uint64_t recorded);
 
 // kProof (Never), naming the checks that failed or did not run.
 Error to_error(const model::Proof& proof);

@@ -124,7 +124,7 @@ void Refresher::carry_out(const Action& action, const model::Observed& observed)
   Instant begun = ports_.clock.now();
   listener_.on_event({.kind = Event::Kind::kActionStarted, .at = begun, .action = &action});
   journal("action_started", action, action.reason, {});
-  Status status = Actor(ports_, settings_, inputs_, listener_, stop_).act(action, observed);
+  Status status = Actor(ports_, settings_, inputs_, originals_, listener_, stop_).act(action, observed);
   Instant ended = ports_.clock.now();
   last_elapsed_ = std::max(Duration::zero(), ended - begun);
   if (status.ok()) {

@@ -26,6 +26,7 @@
 #include "ports/notifier.h"
 #include "ports/progress.h"
 #include "ports/snapshot_source.h"
+#include "refresh/originals_of_copy.h"
 
 namespace ytb::refresh {
 
@@ -143,7 +144,8 @@ class Refresher {
   const StopFlag& stop_;
   DecideFunction decide_;
 
-  std::optional<Error> last_failure_;  // of the last action
+  std::unique_ptr<OriginalsOfCopy> originals_;  // of the copy that is being masked and proven
+  std::optional<Error> last_failure_;           // of the last action
   Duration last_elapsed_{};
   bool goal_reached_ = false;  // a new copy became live in this run: nothing more is begun
   int in_doubt_ = 0;           // actions in a row whose end is not known

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "decide/backoff.h"
@@ -328,8 +329,9 @@ class Simulation {
     if (!observed.copies.known()) observed.copies = world_.list();
     refresh::Ports its_ports = ports();
     world_.log("begin " + decision.action->id() + ": " + decision.action->reason);
-    Status status =
-        refresh::Actor(its_ports, settings, inputs, listener_, stop_).act(*decision.action, observed);
+    std::unique_ptr<refresh::OriginalsOfCopy> originals;
+    Status status = refresh::Actor(its_ports, settings, inputs, originals, listener_, stop_)
+                        .act(*decision.action, observed);
     if (!status.ok()) world_.log("failed: " + status.error().message);
     FakeCopy* copy = world_.find(decision.action->copy);
     if (!status.ok() && copy != nullptr && status.error().retry == Retry::kLater) {

@@ -1,6 +1,8 @@
 #include "drivers/os/descriptor.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,6 +37,18 @@ void Descriptor::reset() {
   // The descriptor is gone whatever close says (Linux), so there is nothing to repeat.
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
+}
+
+Result<Descriptor> unnamed_file(const std::string& folder) {
+  Descriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600));
+  if (file.valid()) return file;
+  if (errno != EOPNOTSUPP && errno != EISDIR) return system_error("make a file in", folder, errno);
+  // A file system that cannot: for a moment it has a name.
+  std::string name = folder + "/.unnamed-XXXXXX";
+  Descriptor named(::mkostemp(name.data(), O_CLOEXEC));
+  if (!named.valid()) return system_error("make a file in", folder, errno);
+  if (::unlink(name.c_str()) != 0) return system_error("remove", name, errno);
+  return named;
 }
 
 Result<size_t> read_at(const Descriptor& file, std::span<char> buffer, uint64_t offset,

@@ -36,6 +36,10 @@ class Descriptor {
   int fd_ = -1;
 };
 
+// A file that no name leads to, in `folder`, readable by its descriptor alone: it is gone with us, however we
+// end.
+Result<Descriptor> unnamed_file(const std::string& folder);
+
 // Reads from a place in a file until `buffer` is full or the file ends; how many bytes. `path`: for the
 // error.
 Result<size_t> read_at(const Descriptor& file, std::span<char> buffer, uint64_t offset,

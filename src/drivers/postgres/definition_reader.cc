@@ -52,15 +52,22 @@ constexpr std::string_view kDefinitions = R"sql(
 
 }  // namespace
 
-std::vector<masking::TellingDefinition> read_telling_definitions(Connection& session) {
-  auto rows = session.query(kDefinitions);
-  if (!rows.ok()) return {{.object = "whole of the definitions", .what = "what could not be read"}};
-  std::vector<masking::TellingDefinition> found;
-  for (int row = 0; row < rows->count(); ++row) {
-    const std::string_view what = masking::data_in_definition(rows->at(row, 1));
-    if (what.empty() || rows->is_null(row, 0)) continue;
-    found.push_back({.object = rows->text(row, 0), .what = std::string(what)});
+Status read_definitions(Connection& session,
+                        const std::function<void(std::string_view object, std::string_view text)>& take) {
+  YTB_ASSIGN(Rows rows, session.query(kDefinitions));
+  for (int row = 0; row < rows.count(); ++row) {
+    if (!rows.is_null(row, 0)) take(rows.at(row, 0), rows.at(row, 1));
   }
+  return {};
+}
+
+std::vector<masking::TellingDefinition> read_telling_definitions(Connection& session) {
+  std::vector<masking::TellingDefinition> found;
+  Status read = read_definitions(session, [&](std::string_view object, std::string_view text) {
+    const std::string_view what = masking::data_in_definition(text);
+    if (!what.empty()) found.push_back({.object = std::string(object), .what = std::string(what)});
+  });
+  if (!read.ok()) return {{.object = "whole of the definitions", .what = "what could not be read"}};
   return found;
 }
 

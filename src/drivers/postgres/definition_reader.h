@@ -1,7 +1,8 @@
-// Reads every definition of a database that may hold literals, and keeps of each only whether a detector
-// finds something in it. No text leaves this function.
+// Reads every definition of a database that may hold literals.
 #pragma once
 
+#include <functional>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -13,6 +14,10 @@ namespace ytb::postgres {
 // Definitions of the system's own objects and of extensions are left out. A definition that the server cannot
 // print (a broken view) does not end the reading of a catalog: then one entry says that they could not be
 // read.
+// Of each only whether a detector finds something in it: no text leaves this function.
 std::vector<masking::TellingDefinition> read_telling_definitions(Connection& session);
+// Gives `take` each object ("comment on table public.users") and its text.
+Status read_definitions(Connection& session,
+                        const std::function<void(std::string_view object, std::string_view text)>& take);
 
 }  // namespace ytb::postgres

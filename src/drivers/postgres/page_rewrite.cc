@@ -90,6 +90,9 @@ struct PageRewrite::Row {
   std::string tuple;
   std::string kept;
   std::string buffer;  // pages as read
+  std::optional<masking::OriginalsRecorder> recorder;
+
+  [[nodiscard]] masking::RowFields fields() { return {sent, recorder ? &*recorder : nullptr}; }
 
   // The sent form of a column. False: it is stored in a way that only the server can read.
   bool send(const PageColumn& column, size_t position) {
@@ -122,8 +125,9 @@ struct PageRewrite::Row {
   }
 };
 
-PageRewrite::PageRewrite(const masking::RowProgram& program, PagesFit fit, const StopFlag& stop)
-    : program_(program), fit_(std::move(fit)), stop_(stop) {
+PageRewrite::PageRewrite(const masking::RowProgram& program, PagesFit fit, masking::Originals* originals,
+                         const StopFlag& stop)
+    : program_(program), fit_(std::move(fit)), originals_(originals), stop_(stop) {
   for (const PageColumn& column : fit_.columns) attributes_.push_back(column.attribute);
   counts_.columns.resize(program_.column_count());
 }
@@ -259,7 +263,7 @@ Status PageRewrite::mask_column(size_t column, Row& row, masking::RowCounts& cou
   if (!row.sent[streamed]) return {};
   row.masked.clear();
   masking::Applied applied =
-      program_.mask_field(streamed, *row.sent[streamed], row.sent, row.masked, counts.columns[streamed]);
+      program_.mask_field(streamed, *row.sent[streamed], row.fields(), row.masked, counts.columns[streamed]);
   if (applied == masking::Applied::kInvalid) return program_.invalid_field(streamed, counts.rows + 1);
   std::string& stored = row.replacements[column];
   stored.clear();
@@ -362,7 +366,9 @@ void PageRewrite::work(const std::function<void(uint64_t)>& bytes_done) {
     ++working_;
   }
   Row row(fit_.columns.size(), program_.column_count());
+  if (originals_ != nullptr) row.recorder.emplace(*originals_);
   Status status = write_all(row, bytes_done);
+  if (status.ok() && row.recorder) status = row.recorder->flush();
   if (status.ok()) status = read_all_again(row);
   if (!status.ok()) fail(std::move(status).error());
   std::lock_guard lock(mutex_);

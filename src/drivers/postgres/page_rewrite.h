@@ -26,6 +26,7 @@
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/heap_page.h"
 #include "drivers/postgres/table_work.h"
+#include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/program.h"
 
@@ -63,8 +64,9 @@ Result<std::optional<PagesFit>> fit_for_pages(Connection& session, const masking
 
 class PageRewrite {
  public:
-  // `stop` must outlive it.
-  PageRewrite(const masking::RowProgram& program, PagesFit fit, const StopFlag& stop);
+  // `stop` and `originals`, which may be null, must outlive it.
+  PageRewrite(const masking::RowProgram& program, PagesFit fit, masking::Originals* originals,
+              const StopFlag& stop);
 
   // The table is locked and not yet truncated: counts its rows (which settles most hint bits), has the server
   // write what it holds in memory, and finds the files. Errors as work().
@@ -106,6 +108,7 @@ class PageRewrite {
   const masking::RowProgram& program_;
   PagesFit fit_;
   std::vector<Attribute> attributes_;
+  masking::Originals* originals_;
   const StopFlag& stop_;
   masking::QualifiedName name_;
   bool checksums_ = false;

@@ -27,6 +27,14 @@ constexpr int kReadLast = 1;
 constexpr uint64_t kSortMemoryMin = 64ULL << 20;
 constexpr uint64_t kSortMemoryMax = 1ULL << 30;
 
+Error too_late(ports::Remembering& remember) {
+  remember.too_late = true;
+  return {
+      .code = Code::kUnsupported,
+      .message = "a run that has ended masked some tables, and took along what it knew of their originals",
+      .hint = "the copy is restored once more"};
+}
+
 }  // namespace
 
 Result<TableJob*> TableJobs::add(Connection& session, const masking::DatabasePlan& database,
@@ -39,6 +47,7 @@ Result<TableJob*> TableJobs::add(Connection& session, const masking::DatabasePla
   job.treatment = database.omitted ? "omitted" : plan.treatment == Treatment::kEmpty ? "emptied" : "masked";
   if (job.treatment == "masked") YTB_TRY(compile(session, job));
   if (auto found = done.find(job.facts.oid); found != done.end()) {
+    if (job.treatment == "masked" && request_.remember != nullptr) return too_late(*request_.remember);
     const TableProgress& progress = found->second;
     if (job.keeps && progress.kept.found.empty()) {
       YTB_TRY(add_compares(session, job, progress.indexes));
@@ -168,7 +177,7 @@ void TableJobs::begin(TableJob& job) {
 Status TableJobs::rewrite_once(Connection& session, TableJob& job, PageRewrite::Unfit& unfit) {
   const masking::QualifiedName& name = job.plan->table.name;
   auto bytes = std::make_shared<std::atomic<uint64_t>>(0);
-  auto pages = std::make_shared<PageRewrite>(*job.program, *job.pages, stop_);
+  auto pages = std::make_shared<PageRewrite>(*job.program, *job.pages, originals(), stop_);
   auto tell_bytes = [this, bytes](uint64_t more) {
     *bytes += more;
     bytes_done_ += more;
@@ -223,7 +232,7 @@ Status TableJobs::rewrite(Connection& session, TableJob& job) {
 Status TableJobs::read(Connection& session, TableJob& job, size_t range) {
   begin(job);
   YTB_ASSIGN(SpoolWriter spool, SpoolWriter::create(job.spools[range]));
-  auto counts = read_range(session, job.plan->table.name, job.ranges[range], *job.program,
+  auto counts = read_range(session, job.plan->table.name, job.ranges[range], *job.program, originals(),
                            [&](std::string_view bytes) -> Status {
                              bytes_done_ += bytes.size();
                              return spool.write(bytes);

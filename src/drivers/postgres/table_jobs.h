@@ -92,6 +92,9 @@ class TableJobs {
   Status read(Connection& session, TableJob& job, size_t range);
   Status load(Connection& session, TableJob& job);
   Status compare(Connection& session, TableJob& job, PageRange range, const std::vector<int64_t>& indexes);
+  [[nodiscard]] masking::Originals* originals() const {
+    return request_.remember == nullptr ? nullptr : &request_.remember->originals;
+  }
   static std::string outcome_of(const TableJob& job, uint64_t rows_before, uint64_t rows_after);
 
   const ports::MaskRequest& request_;

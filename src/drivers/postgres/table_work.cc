@@ -89,6 +89,7 @@ std::vector<PageRange> ranges_of(const TableFacts& facts, int major) {
 
 Result<masking::RowCounts> read_range(Connection& session, const masking::QualifiedName& name,
                                       PageRange range, const masking::RowProgram& program,
+                                      masking::Originals* originals,
                                       const std::function<Status(std::string_view)>& sink) {
   std::string where;
   if (range.first != 0 || range.last != 0) where = fmt::format(" WHERE ctid >= '({},0)'::tid", range.first);
@@ -97,7 +98,9 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
   std::string sql =
       fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT {})", reading_list(session, program),
                   session.qualified(name.schema, name.name), where, format_of(program.wire()));
-  masking::CopyMasker masker(program);
+  std::optional<masking::OriginalsRecorder> recorder;
+  if (originals != nullptr) recorder.emplace(*originals);
+  masking::CopyMasker masker(program, recorder ? &*recorder : nullptr);
   std::string out;
   out.reserve(kSinkBytes * 2);
   Status copied = session.copy_out(sql, [&](std::string_view bytes) -> Status {
@@ -110,6 +113,7 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
   if (!copied.ok()) return std::move(copied).error();
   YTB_TRY(session.use_utf8());
   YTB_TRY(masker.finish());
+  if (recorder) YTB_TRY(recorder->flush());
   if (!out.empty()) YTB_TRY(sink(out));
   return masker.counts();
 }
@@ -117,7 +121,7 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
 Result<masking::KeptRows> read_kept(Connection& session, const masking::QualifiedName& name, PageRange range,
                                     const masking::RowProgram& kept) {
   YTB_ASSIGN(masking::RowCounts counts,
-             read_range(session, name, range, kept, [](std::string_view) -> Status { return {}; }));
+             read_range(session, name, range, kept, nullptr, [](std::string_view) -> Status { return {}; }));
   return counts.kept;
 }
 

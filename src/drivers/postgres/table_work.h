@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/progress_store.h"
+#include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/program.h"
 #include "model/proof.h"
@@ -39,9 +40,11 @@ struct PageRange {
 // Ranges of about kRangeBytes each; a single one before 14, where each would be a full scan.
 std::vector<PageRange> ranges_of(const TableFacts& facts, int major);
 
-// Streams a range through the program into `sink`: masked rows without header and trailer.
+// Streams a range through the program into `sink`: masked rows without header and trailer. `originals`: what
+// was replaced is remembered there; null: nowhere.
 Result<masking::RowCounts> read_range(Connection& session, const masking::QualifiedName& name,
                                       PageRange range, const masking::RowProgram& program,
+                                      masking::Originals* originals,
                                       const std::function<Status(std::string_view)>& sink);
 
 // The checksum of kept rows in what lies in a range now (`kept`: RowProgram::compile_kept).

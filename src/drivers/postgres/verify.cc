@@ -26,6 +26,7 @@
 #include "drivers/postgres/role_settings.h"
 #include "drivers/postgres/server_power.h"
 #include "drivers/postgres/stray_files.h"
+#include "drivers/postgres/survivors.h"
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
 #include "drivers/postgres/unjudged.h"
@@ -209,6 +210,9 @@ class VerifyRun {
     list_.open("statistics_rebuilt",
                "no statistics of masked tables, their indexes and ancestors predate the masking");
     list_.open("omitted_databases_empty", "databases that the policy omits hold no row");
+    if (request_.survivors != nullptr) {
+      list_.open("originals_searched", "every column that is not masked, and every definition, was searched");
+    }
     list_.open("large_objects_judged",
                "no large object is left that the policy does not keep, and no bytes that none names");
     if (rds_) return;  // the rest was asked while masking, or cannot be
@@ -340,7 +344,15 @@ class VerifyRun {
       if (plan.database.name != name) continue;
       list_.add("large_objects_judged", large_objects_left(session, keeps_large_objects(plan)), name);
       if (plan.omitted) list_.add("omitted_databases_empty", rows_left(session), name);
+      if (request_.survivors != nullptr) search(session, plan);
     }
+  }
+
+  void search(Connection& session, const masking::DatabasePlan& plan) {
+    Status searched = search_database(session, plan, *request_.survivors, progress_, stop_);
+    list_.add("originals_searched",
+              searched.ok() ? Wrong(std::vector<std::string>{}) : Wrong(std::move(searched).error()),
+              plan.database.name);
   }
 
   // What the catalog alone says.

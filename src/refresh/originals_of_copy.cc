@@ -1,0 +1,77 @@
+#include "refresh/originals_of_copy.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/secret.h"
+
+namespace ytb::refresh {
+namespace {
+
+constexpr uint64_t kFilterBytesMax = 1ULL << 30;
+constexpr uint64_t kRowBytesGuess = 64;  // of a table whose rows were never counted
+
+// At most about so many cells are masked.
+uint64_t expected_of(const masking::MaskingPlan& plan) {
+  uint64_t expected = 0;
+  for (const masking::DatabasePlan& database : plan.databases) {
+    for (const masking::TablePlan& table : database.tables) {
+      if (table.treatment != masking::Treatment::kMask) continue;
+      const uint64_t guess = table.table.size_bytes / kRowBytesGuess;
+      const uint64_t rows =
+          table.table.rows_estimate < 0 ? guess : static_cast<uint64_t>(table.table.rows_estimate);
+      const auto masked =
+          std::count_if(table.columns.begin(), table.columns.end(),
+                        [](const masking::ColumnPlan& column) { return column.masker.name != "keep"; });
+      expected += rows * static_cast<uint64_t>(masked);
+    }
+  }
+  return expected;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OriginalsOfCopy>> OriginalsOfCopy::make(const model::CopyId& copy,
+                                                               const std::string& folder,
+                                                               const masking::MaskingPlan& plan) {
+  YTB_ASSIGN(os::Descriptor spool, os::unnamed_file(folder));
+  return std::unique_ptr<OriginalsOfCopy>(
+      new OriginalsOfCopy(copy, std::move(spool), folder, expected_of(plan)));
+}
+
+OriginalsOfCopy::OriginalsOfCopy(model::CopyId copy, os::Descriptor spool, std::string folder,
+                                 uint64_t expected)
+    : copy_(std::move(copy)),
+      spool_(std::move(spool)),
+      folder_(std::move(folder)),
+      originals_(random_key(masking::Originals::kKeyBytes), expected, kFilterBytesMax,
+                 [this](std::span<const uint64_t> digests) { return keep(digests); }) {}
+
+Status OriginalsOfCopy::keep(std::span<const uint64_t> digests) {
+  std::lock_guard lock(mutex_);
+  const std::string_view bytes(reinterpret_cast<const char*>(digests.data()), digests.size_bytes());
+  YTB_TRY(os::write_at(spool_, bytes, bytes_, folder_));
+  bytes_ += bytes.size();
+  return {};
+}
+
+uint64_t OriginalsOfCopy::recorded() const {
+  std::lock_guard lock(mutex_);
+  return bytes_ / sizeof(uint64_t);
+}
+
+Status OriginalsOfCopy::confirm(masking::SurvivorCandidates& candidates) {
+  if (candidates.size() == 0) return {};
+  std::array<uint64_t, 32 * 1024> digests{};
+  for (uint64_t at = 0; at < bytes_;) {
+    const std::span<char> buffer(reinterpret_cast<char*>(digests.data()), sizeof(digests));
+    YTB_ASSIGN(size_t have, os::read_at(spool_, buffer, at, folder_));
+    if (have == 0) break;
+    candidates.confirm(std::span(digests).first(have / sizeof(uint64_t)));
+    at += have;
+  }
+  return {};
+}
+
+}  // namespace ytb::refresh
