@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kFilterBytesMax = 1ULL << 30;
 constexpr uint64_t kRowBytesGuess = 64;  // of a table whose rows were never counted
+constexpr uint64_t kGuessSlack = 8;
 
 // At most about so many cells are masked.
 uint64_t expected_of(const masking::MaskingPlan& plan) {
@@ -19,8 +20,11 @@ uint64_t expected_of(const masking::MaskingPlan& plan) {
     for (const masking::TablePlan& table : database.tables) {
       if (table.treatment != masking::Treatment::kMask) continue;
       const uint64_t guess = table.table.size_bytes / kRowBytesGuess;
+      // An estimate may be from before most rows came: the size is not.
       const uint64_t rows =
-          table.table.rows_estimate < 0 ? guess : static_cast<uint64_t>(table.table.rows_estimate);
+          table.table.rows_estimate < 0
+              ? guess
+              : std::max(static_cast<uint64_t>(table.table.rows_estimate), guess / kGuessSlack);
       const auto masked =
           std::count_if(table.columns.begin(), table.columns.end(),
                         [](const masking::ColumnPlan& column) { return column.masker.name != "keep"; });
