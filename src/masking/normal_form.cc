@@ -74,6 +74,7 @@ constexpr std::string_view kApart = " ().-/+";
 }  // namespace
 
 void NormalText::read(std::string_view text) {
+  text = text.substr(0, kTextMax);
   number_.clear();
   if (is_ascii(text)) {
     split(text);
@@ -142,24 +143,15 @@ size_t NormalText::chunk_words(size_t first) const {
   return end - first;
 }
 
-void NormalText::read_numbers(std::string_view text) {
-  numbers_.clear();
+void NormalText::for_each_number(std::string_view text,
+                                 const std::function<void(std::string_view digits)>& take) {
+  // The groups before the present one that may still belong to a number with it: each has a digit at least.
   struct Group {
     size_t begin, end;
   };
-  std::vector<Group> run;
-  const auto close = [&] {
-    std::string digits;
-    for (size_t first = 0; first < run.size(); ++first) {
-      digits.clear();
-      for (size_t last = first; last < run.size(); ++last) {
-        digits.append(text.substr(run[last].begin, run[last].end - run[last].begin));
-        if (digits.size() > kDigitsMax) break;
-        if (digits.size() >= kDigitsMin) numbers_.push_back(digits);
-      }
-    }
-    run.clear();
-  };
+  std::array<Group, kDigitsMax> run{};
+  size_t groups = 0;
+  std::string digits;
   size_t at = 0;
   while (at < text.size()) {
     if (!is_digit(text[at])) {
@@ -168,14 +160,31 @@ void NormalText::read_numbers(std::string_view text) {
     }
     size_t end = at + 1;
     while (end < text.size() && is_digit(text[end])) ++end;
-    const size_t apart = run.empty() ? 0 : at - run.back().end;
-    bool near = apart <= kApartMax;
-    for (size_t i = at - apart; near && i < at; ++i) near = kApart.find(text[i]) != std::string_view::npos;
-    if (!near) close();
-    run.push_back({at, end});
+    if (groups > 0) {
+      const size_t from = run[groups - 1].end;
+      const std::string_view between = text.substr(from, at - from);
+      const bool near =
+          between.size() <= kApartMax && between.find_first_not_of(kApart) == std::string_view::npos;
+      if (!near) groups = 0;
+    }
+    if (groups == run.size()) {
+      std::copy(run.begin() + 1, run.end(), run.begin());
+      --groups;
+    }
+    run[groups++] = {at, end};
+    // All numbers that end with this group.
+    size_t length = 0;
+    for (size_t first = groups; first-- > 0;) {
+      length += run[first].end - run[first].begin;
+      if (length > kDigitsMax) break;
+      if (length < kDigitsMin) continue;
+      digits.clear();
+      for (size_t i = first; i < groups; ++i)
+        digits.append(text.substr(run[i].begin, run[i].end - run[i].begin));
+      take(digits);
+    }
     at = end;
   }
-  close();
 }
 
 }  // namespace ytb::masking

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,9 @@ namespace ytb::masking {
 
 class NormalText {
  public:
-  // Any bytes: what is not UTF-8 is taken as it is.
+  // Any bytes: what is not UTF-8 is taken as it is. Of a longer text its beginning: memory is a few times
+  // that.
+  static constexpr size_t kTextMax = 1 << 20;
   void read(std::string_view text);
 
   [[nodiscard]] std::string_view whole() const { return text_; }  // "" : there was no word
@@ -35,10 +38,9 @@ class NormalText {
   // All digits of a text that is nothing but such groups; "" where it is something else or has fewer than
   // kDigitsMin.
   [[nodiscard]] std::string_view number() const { return number_; }
-  // Digits of neighbouring groups anywhere in the text, kDigitsMin to kDigitsMax together.
-  [[nodiscard]] const std::vector<std::string>& numbers() const { return numbers_; }
-  // Only read_numbers() fills numbers(): prose is searched for them, originals have one.
-  void read_numbers(std::string_view text);
+  // Digits of neighbouring groups anywhere in a text, kDigitsMin to kDigitsMax together: one after the other.
+  static void for_each_number(std::string_view text,
+                              const std::function<void(std::string_view digits)>& take);
 
  private:
   struct Word {
@@ -52,7 +54,6 @@ class NormalText {
   std::string text_;
   std::vector<Word> words_;
   std::string number_;
-  std::vector<std::string> numbers_;
 };
 
 }  // namespace ytb::masking

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 namespace ytb::masking {
 namespace {
@@ -61,18 +62,35 @@ TEST(NormalText, ANumberIsItsDigits) {
   EXPECT_EQ(text.number(), "");
 }
 
+std::vector<std::string> numbers_in(std::string_view text) {
+  std::vector<std::string> found;
+  NormalText::for_each_number(text, [&](std::string_view digits) { found.emplace_back(digits); });
+  return found;
+}
+
 TEST(NormalText, NumbersInProseAreFoundBetweenOthers) {
-  NormalText text;
-  text.read_numbers("order 5 +49 30 1234567, or 030/1234567 (ext 12)");
-  const auto& found = text.numbers();
+  const std::vector<std::string> found = numbers_in("order 5 +49 30 1234567, or 030/1234567 (ext 12)");
   const auto holds = [&](std::string_view number) {
     return std::count(found.begin(), found.end(), number) > 0;
   };
   EXPECT_TRUE(holds("49301234567"));
   EXPECT_TRUE(holds("0301234567"));
   EXPECT_FALSE(holds("493012345670301234567"));  // a comma parts them
-  text.read_numbers("1 2 3 4 5 6");
-  EXPECT_TRUE(text.numbers().empty());
+  EXPECT_TRUE(numbers_in("1 2 3 4 5 6").empty());
+}
+
+// However many digits stand in a row, there are at most fourteen numbers for each group of them.
+TEST(NormalText, ManyGroupsOfDigitsCostLittle) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "1 ";
+  EXPECT_EQ(numbers_in(text).size(), 14U * 1000 - 6 * 14 - 13 * 14 / 2);
+  EXPECT_TRUE(numbers_in(std::string(100'000, '7')).empty());
+}
+
+TEST(NormalText, OfALongTextItsBeginningIsRead) {
+  NormalText text;
+  text.read(std::string(3 * NormalText::kTextMax, 'a'));
+  EXPECT_EQ(text.whole().size(), NormalText::kTextMax);
 }
 
 }  // namespace

@@ -123,6 +123,15 @@ OriginalsSearch::OriginalsSearch(const Originals& originals, SurvivorCandidates&
     : originals_(originals), candidates_(candidates) {}
 
 void OriginalsSearch::look(uint32_t place, std::string_view utf8, SearchDepth depth) {
+  constexpr size_t kPiece = NormalText::kTextMax;
+  look_at_piece(place, utf8.substr(0, kPiece), depth);
+  if (depth == SearchDepth::kWhole) return;
+  for (size_t end = kPiece; end < utf8.size(); end += kPiece - kOverlapBytes) {
+    look_at_piece(place, utf8.substr(end - kOverlapBytes, kPiece), depth);
+  }
+}
+
+void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth) {
   text_.read(utf8);
   const size_t words = text_.words();
   if (!text_.number().empty()) ask(place, originals_.digest(Originals::kNumber, text_.number()));
@@ -130,9 +139,8 @@ void OriginalsSearch::look(uint32_t place, std::string_view utf8, SearchDepth de
   ask(place, originals_.digest(Originals::kText, text_.whole()));
   if (depth == SearchDepth::kWhole) return;
   if (text_.number().empty()) {
-    text_.read_numbers(utf8);
-    for (const std::string& number : text_.numbers())
-      ask(place, originals_.digest(Originals::kNumber, number));
+    NormalText::for_each_number(
+        utf8, [&](std::string_view number) { ask(place, originals_.digest(Originals::kNumber, number)); });
   }
   const size_t longest = depth == SearchDepth::kPhrases ? kPhraseWords : 1;
   for (size_t first = 0; first < words; ++first) {

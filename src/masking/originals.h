@@ -135,6 +135,8 @@ class OriginalsSearch {
  private:
   static constexpr size_t kBatch = 64;
   static constexpr size_t kPhraseWords = 3;
+  static constexpr size_t kOverlapBytes = 512;  // of two pieces of a long text: phrases across are in one
+  void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth);
   void ask(uint32_t place, uint64_t digest);
   void ask_batch();
   const Originals& originals_;

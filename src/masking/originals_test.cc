@@ -70,6 +70,18 @@ TEST_F(OriginalsTest, LongerOnesAreFoundWholeAndAsChunks) {
   EXPECT_EQ(found("HTTPS://x.test/people/anna/photo/1"), 1U);
 }
 
+TEST_F(OriginalsTest, TextsOfManyMegabytesAreSearchedInPieces) {
+  add("anna.schmidt@mail.example");
+  add("Anna Schmidt");
+  for (const size_t before : {size_t{3'000'000}, NormalText::kTextMax - 5, NormalText::kTextMax}) {
+    std::string text(before, 'x');
+    text.back() = ' ';
+    text += "Anna Schmidt anna.schmidt@mail.example ";
+    text.append(1'500'000, 'y');
+    EXPECT_GE(found(text), 2U) << before;
+  }
+}
+
 TEST_F(OriginalsTest, NumbersAreFoundHoweverTheyAreTyped) {
   add("+49 (30) 123 45 67");
   EXPECT_EQ(found("49301234567"), 1U);
