@@ -71,7 +71,11 @@ Status OriginalsOfCopy::confirm(masking::SurvivorCandidates& candidates) {
   for (uint64_t at = 0; at < bytes_;) {
     const std::span<char> buffer(reinterpret_cast<char*>(digests.data()), sizeof(digests));
     YTB_ASSIGN(size_t have, os::read_at(spool_, buffer, at, folder_));
-    if (have == 0) break;
+    if (have == 0) {
+      return Error{.code = Code::kCorrupt,
+                   .message = "the spool of originals in " + folder_ + " is shorter than what was written",
+                   .hint = "the disk or its file system may be failing: see its messages"};
+    }
     candidates.confirm(std::span(digests).first(have / sizeof(uint64_t)));
     at += have;
   }

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -27,16 +28,18 @@ struct SearchedRelation {
   std::vector<SearchedColumn> columns;
 };
 
-// The columns whose values are pseudonyms: what masking gave them is not looked at.
-bool is_masked(const masking::DatabasePlan& plan, const masking::QualifiedName& table,
-               std::string_view column) {
-  for (const masking::TablePlan& each : plan.tables) {
-    if (each.table.name != table || each.treatment != masking::Treatment::kMask) continue;
-    return std::any_of(each.columns.begin(), each.columns.end(), [&](const masking::ColumnPlan& known) {
-      return known.column.name == column && known.masker.name != "keep" && !known.column.generated;
-    });
+// Names of columns whose values are pseudonyms, with their tables': what masking gave them is not looked at.
+using ColumnName = std::pair<masking::QualifiedName, std::string>;
+std::set<ColumnName> masked_columns(const masking::DatabasePlan& plan) {
+  std::set<ColumnName> masked;
+  for (const masking::TablePlan& table : plan.tables) {
+    if (table.treatment != masking::Treatment::kMask) continue;
+    for (const masking::ColumnPlan& known : table.columns) {
+      if (known.masker.name != "keep" && !known.column.generated)
+        masked.emplace(table.table.name, known.column.name);
+    }
   }
-  return false;
+  return masked;
 }
 
 uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what) {
@@ -56,11 +59,12 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', $1)
     ORDER BY n.nspname, c.relname, a.attnum)sql",
                                       {std::string(kProgressSchema)}));
+  const std::set<ColumnName> masked = masked_columns(plan);
   std::vector<SearchedRelation> relations;
   for (int row = 0; row < rows.count(); ++row) {
     const masking::QualifiedName name{.schema = rows.text(row, 0), .name = rows.text(row, 1)};
     const std::string column = rows.text(row, 2);
-    if (is_masked(plan, name, column)) continue;
+    if (masked.contains({name, column})) continue;
     if (relations.empty() || relations.back().name != name)
       relations.push_back({.name = name, .columns = {}});
     relations.back().columns.push_back(
