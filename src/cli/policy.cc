@@ -393,7 +393,7 @@ void print_preview(const Context& context, const masking::TablePlan& table,
     for (size_t c = 0; c < table.columns.size(); ++c) {
       const masking::ColumnPlan& column = table.columns[c];
       std::vector<std::string> line{printable(column.column.name), column.masker.name, cell(masked[i][c])};
-      if (show_originals && column.masker.name != "keep") {
+      if (show_originals && column.masked()) {
         line.push_back(context.output.dim("was " + cell(originals[i][c])));
       }
       lines.push_back(std::move(line));

@@ -260,6 +260,18 @@ std::string words_of(std::string_view name) {
   return words;
 }
 
+std::string kind_of(std::string_view name) {
+  std::string words = words_of(name);
+  if (words == "id") return {};
+  for (const Rule& rule : kPersonalRules) {
+    const std::string_view phrase = find_phrase(words, rule.phrases);
+    // What is hashed, and what is moved by noise, is of many kinds.
+    if (!phrase.empty())
+      return std::string(rule.masker == "hash" || rule.masker == "number_noise" ? phrase : rule.masker);
+  }
+  return words;
+}
+
 bool masker_serves(std::string_view masker, const Column& column) {
   for (const MaskerInfo& info : known_maskers()) {
     if (info.name != masker) continue;

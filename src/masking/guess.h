@@ -23,6 +23,10 @@ std::string words_of(std::string_view name);
 Guess guess_column(const Table& table, const Column& column);
 // Whether `masker` is known and serves the column's type.
 bool masker_serves(std::string_view masker, const Column& column);
+// What a column is about, by its name: what columns of numbers and dates must have in common for a value of
+// one to be an original of another. "dob" and "birth_date" are one kind, "annual_salary" and "salary" are,
+// "pin" and "iban" are not; where the name speaks of no person, its words are the kind. "id" is none ("").
+std::string kind_of(std::string_view name);
 // "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What
 // cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
 std::string policy_line(const Table& table, const Column& column);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "masking/array_text.h"
 #include "masking/big_endian.h"
 #include "masking/build.h"
 
@@ -55,54 +56,25 @@ class TextArray final : public Masker {
     return replaced ? Applied::kReplaced : Applied::kBlank;
   }
 
-  // array_out(): {a,"b \"c\"",NULL}, nested, perhaps with bounds before it: [0:1]={a,b}.
   Applied apply_text(std::string_view value, RowFields row, std::string& out) const {
-    thread_local std::string element;
+    thread_local std::string text;
+    ArrayElement element;
     bool replaced = false;
-    size_t at = value.find('{');
-    if (at == std::string_view::npos) return Applied::kInvalid;
-    out.append(value.substr(0, at));
-    while (at < value.size()) {
-      const char c = value[at];
-      if (c == '{' || c == '}' || c == ',') {
-        out.push_back(c);
-        ++at;
+    while (take_array_element(value, element, text)) {
+      out.append(element.between);
+      if (element.null) {
+        out.append(text);
         continue;
       }
-      const bool quoted = c == '"';
-      element.clear();
-      if (!(quoted ? take_quoted(value, at, element) : take_plain(value, at, element)))
-        return Applied::kInvalid;
-      if (!quoted && element == "NULL") {
-        out.append(element);
-        continue;
-      }
-      Applied applied = append_quoted(element, row, out);
+      Applied applied = append_quoted(text, row, out);
       if (applied == Applied::kInvalid) return applied;
       replaced = replaced || applied == Applied::kReplaced;
     }
+    if (!value.empty() || element.between.empty()) return Applied::kInvalid;
+    out.append(element.between);
     return replaced ? Applied::kReplaced : Applied::kBlank;
   }
 
-  static bool take_quoted(std::string_view value, size_t& at, std::string& element) {
-    for (++at; at < value.size(); ++at) {
-      if (value[at] == '"') {
-        ++at;
-        return true;
-      }
-      if (value[at] == '\\' && ++at == value.size()) return false;
-      element.push_back(value[at]);
-    }
-    return false;
-  }
-  static bool take_plain(std::string_view value, size_t& at, std::string& element) {
-    while (at < value.size() && value[at] != ',' && value[at] != '}' && value[at] != '{' &&
-           value[at] != '"') {
-      if (value[at] == '\\' && ++at == value.size()) return false;
-      element.push_back(value[at++]);
-    }
-    return at < value.size();
-  }
   Applied append_quoted(std::string_view element, RowFields row, std::string& out) const {
     thread_local std::string masked;
     masked.clear();

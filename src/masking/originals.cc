@@ -1,23 +1,67 @@
 #include "masking/originals.h"
 
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
+#include "masking/array_text.h"
+#include "masking/build.h"
+#include "masking/guess.h"
 #include "masking/json_text.h"
+#include "masking/text_codec.h"
+#include "masking/value.h"
 
 namespace ytb::masking {
 namespace {
 
 constexpr size_t kRecent = 4096;  // a power of two
 constexpr size_t kPendingMax = 8192;
+// A whole number of so many digits is one that people write down and dial: in shorter ones too many columns
+// agree by accident.
+constexpr size_t kLongDigitsMin = 9;
+
+// No name holds a zero byte.
+std::string_view scalar_of_kind(std::string_view kind, std::string_view canonical, std::string& buffer) {
+  buffer.assign(kind);
+  buffer.push_back('\0');
+  buffer.append(canonical);
+  return buffer;
+}
+
+std::string_view digits_of(std::string_view canonical) {
+  if (canonical.starts_with('-')) canonical.remove_prefix(1);
+  return canonical;
+}
+
+bool is_long_number(std::string_view canonical) {
+  const std::string_view digits = digits_of(canonical);
+  return digits.size() >= kLongDigitsMin && digits.size() <= NormalText::kDigitsMax &&
+         digits.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Text as somebody typed it.
+// Or of nothing that would tell a name or an address from an identifier.
+bool is_all_letters(std::string_view word) {
+  return std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  });
+}
+
+// Whether there may be more words in it than a phrase has.
+bool is_longer_than_phrases(std::string_view text) {
+  return std::count(text.begin(), text.end(), ' ') >= OriginalsSearch::kPhraseWords;
+}
+
+bool is_text(std::string_view bytes) { return text_prefix(bytes) == bytes.size(); }
 
 }  // namespace
 
-Originals::Originals(const Secret& key, uint64_t expected, uint64_t filter_bytes_max, DigestSink sink)
-    : filter_(expected, filter_bytes_max), sink_(std::move(sink)) {
+Originals::Originals(const Secret& key, uint64_t expected, uint64_t filter_bytes_max, DigestSink sink,
+                     NeedleSamples* needles)
+    : filter_(expected, filter_bytes_max), sink_(std::move(sink)), needles_(needles) {
   static_assert(kKeyBytes == sizeof(keys_));
   static_assert(crypto_shorthash_siphash24_KEYBYTES == 16 && crypto_shorthash_siphash24_BYTES == 8);
   YTB_CHECK(key.reveal().size() == kKeyBytes);
@@ -32,24 +76,45 @@ uint64_t Originals::digest(Use use, std::string_view bytes) const {
   return digest;
 }
 
-uint64_t Originals::digest_integer(uint32_t kind, int64_t value) const {
-  std::array<char, sizeof(kind) + sizeof(value)> bytes{};
-  std::memcpy(bytes.data(), &kind, sizeof(kind));
-  std::memcpy(bytes.data() + sizeof(kind), &value, sizeof(value));
-  return digest(kInteger, {bytes.data(), bytes.size()});
-}
-
 // ----------------------------------------------------------------------------------------------- recording
 
-OriginalsRecorder::OriginalsRecorder(Originals& originals) : originals_(originals), recent_(kRecent) {
+OriginalsRecorder::OriginalsRecorder(Originals& originals, std::string table)
+    : originals_(originals), table_(std::move(table)), recent_(kRecent) {
   pending_.reserve(kPendingMax);
+}
+
+void OriginalsRecorder::at_column(std::optional<size_t> column) {
+  at_ = nullptr;
+  if (originals_.needles_ == nullptr || !column) return;
+  if (sampled_.size() <= *column) sampled_.resize(*column + 1);
+  at_ = &sampled_[*column];
+  if (at_->column == nullptr)
+    at_->column = &originals_.needles_->column(fmt::format("{}.{}", table_, *column));
 }
 
 void OriginalsRecorder::add_text(std::string_view utf8, size_t bytes_min) {
   text_.read(utf8);
-  if (!text_.number().empty()) add(originals_.digest(Originals::kNumber, text_.number()));
+  uint64_t number = 0;
+  if (!text_.number().empty()) {
+    number = originals_.digest(Originals::kNumber, text_.number());
+    add(number);
+  }
   if (text_.whole().empty() || text_.whole().size() < bytes_min) return;
-  add(originals_.digest(Originals::kText, text_.whole()));
+  const uint64_t digest = originals_.digest(Originals::kText, text_.whole());
+  if (add(digest)) sample(digest, number, utf8);
+}
+
+void OriginalsRecorder::add_needle(std::string_view stored) {
+  if (at_ != nullptr) sample(originals_.digest(Originals::kBytes, stored), 0, stored);
+}
+
+void OriginalsRecorder::sample(uint64_t digest, uint64_t number_digest, std::string_view stored) {
+  if (at_ == nullptr || stored.size() < NeedleSamples::kBytesMin || !at_->column->wants(digest)) return;
+  constexpr size_t kTogether = 64;
+  at_->values.push_back({.digest = digest,
+                         .number_digest = number_digest,
+                         .bytes = std::string(stored.substr(0, NeedleSamples::kBytesMax))});
+  if (at_->values.size() >= kTogether) originals_.needles_->add(*at_->column, at_->values);
 }
 
 void OriginalsRecorder::add_pair(std::string_view first, std::string_view second, size_t bytes_min) {
@@ -59,18 +124,27 @@ void OriginalsRecorder::add_pair(std::string_view first, std::string_view second
   add_text(pair_, bytes_min);
 }
 
-void OriginalsRecorder::add_integer(uint32_t kind, int64_t value) {
-  add(originals_.digest_integer(kind, value));
+void OriginalsRecorder::add_scalar(std::string_view kind, std::string_view canonical) {
+  if (!kind.empty()) add(originals_.digest(Originals::kScalar, scalar_of_kind(kind, canonical, pair_)));
+  if (is_long_number(canonical)) add(originals_.digest(Originals::kNumber, digits_of(canonical)));
 }
 
-void OriginalsRecorder::add(uint64_t digest) {
+void OriginalsRecorder::add_bytes(std::string_view bytes) {
+  if (bytes.size() < kBytesMin) return;
+  const uint64_t digest = originals_.digest(Originals::kBytes, bytes);
+  if (add(digest)) sample(digest, 0, bytes);
+  if (is_text(bytes)) add_text(bytes);
+}
+
+bool OriginalsRecorder::add(uint64_t digest) {
   uint64_t& recent = recent_[digest % kRecent];
-  if (recent == digest && digest != 0) return;
+  if (recent == digest && digest != 0) return false;
   recent = digest;
   originals_.filter_.add(digest);
   pending_.push_back(digest);
   ++recorded_;
   if (pending_.size() >= kPendingMax) give();
+  return true;
 }
 
 void OriginalsRecorder::give() {
@@ -80,7 +154,24 @@ void OriginalsRecorder::give() {
 
 Status OriginalsRecorder::flush() {
   if (!pending_.empty()) give();
+  for (Sampled& column : sampled_) {
+    if (!column.values.empty()) originals_.needles_->add(*column.column, column.values);
+  }
   return given_;
+}
+
+ColumnLook look_of(std::string_view base_type, bool array, std::string_view name) {
+  using Form = ColumnLook::Form;
+  Column column;
+  column.base_type = base_type;
+  const ValueType type = value_type_of(column);
+  if (is_scalar(type)) return {.form = Form::kScalar, .array = array, .type = type, .kind = kind_of(name)};
+  const bool json = type == ValueType::kJson || type == ValueType::kJsonb;
+  const Form form = json                        ? Form::kJson
+                    : type == ValueType::kBytea ? Form::kBytes
+                    : type == ValueType::kBool  ? Form::kNothing
+                                                : Form::kText;
+  return {.form = form, .array = array};
 }
 
 // ----------------------------------------------------------------------------------------------- candidates
@@ -131,20 +222,21 @@ void OriginalsSearch::look(uint32_t place, std::string_view utf8, SearchDepth de
   }
 }
 
-void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth) {
+void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words which) {
   text_.read(utf8);
   const size_t words = text_.words();
   if (!text_.number().empty()) ask(place, originals_.digest(Originals::kNumber, text_.number()));
   if (words == 0) return;
-  ask(place, originals_.digest(Originals::kText, text_.whole()));
+  if (which == Words::kAll || words > 1) ask(place, originals_.digest(Originals::kText, text_.whole()));
   if (depth == SearchDepth::kWhole) return;
   if (text_.number().empty()) {
     NormalText::for_each_number(
         utf8, [&](std::string_view number) { ask(place, originals_.digest(Originals::kNumber, number)); });
   }
-  const size_t longest = depth == SearchDepth::kPhrases ? kPhraseWords : 1;
+  const size_t longest = depth == SearchDepth::kPhrases ? size_t{kPhraseWords} : 1;
   for (size_t first = 0; first < words; ++first) {
-    for (size_t count = 1; count <= std::min(longest, words - first); ++count) {
+    const bool skipped = which == Words::kNoneOfLetters && is_all_letters(text_.phrase(first, 1));
+    for (size_t count = skipped ? 2 : 1; count <= std::min(longest, words - first); ++count) {
       if (count == words) break;  // the whole was asked for
       ask(place, originals_.digest(Originals::kText, text_.phrase(first, count)));
     }
@@ -158,15 +250,68 @@ void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, Searc
 void OriginalsSearch::look_json(uint32_t place, std::string_view utf8, SearchDepth depth) {
   look(place, utf8, depth == SearchDepth::kWhole ? SearchDepth::kWords : depth);
   for_each_json_string(utf8, MemberNames::kWith, [&](std::string_view inside) {
-    if (inside.find('\\') == std::string_view::npos && depth != SearchDepth::kWhole) return;
-    std::string said;
-    append_unescaped_json(inside, said);
-    look(place, said, depth);
+    const bool escaped = inside.find('\\') != std::string_view::npos;
+    // The document's own words and phrases were asked for.
+    if (!escaped && depth != SearchDepth::kWhole && !is_longer_than_phrases(inside)) return;
+    said_.clear();
+    append_unescaped_json(inside, said_);
+    look(place, said_, escaped ? depth : SearchDepth::kWhole);
   });
 }
 
-void OriginalsSearch::look_integer(uint32_t place, uint32_t kind, int64_t value) {
-  ask(place, originals_.digest_integer(kind, value));
+void OriginalsSearch::look(uint32_t place, const ColumnLook& column, std::string_view value,
+                           SearchDepth depth) {
+  if (!column.array) return look_element(place, column, value, depth);
+  ArrayElement element;
+  std::string_view rest = value;
+  while (take_array_element(rest, element, element_)) {
+    if (!element.null) look_element(place, column, element_, depth);
+  }
+  if (!rest.empty()) look(place, value, depth);  // it is no array that we can read
+}
+
+void OriginalsSearch::look_element(uint32_t place, const ColumnLook& column, std::string_view value,
+                                   SearchDepth depth) {
+  switch (column.form) {
+    case ColumnLook::Form::kText:
+      return look(place, value, depth);
+    case ColumnLook::Form::kJson:
+      return look_json(place, value, depth);
+    case ColumnLook::Form::kBytes:
+      bytes_.clear();
+      if (!read_hex_bytes(value, bytes_)) bytes_.assign(value);
+      return look_bytes(place, bytes_, depth);
+    case ColumnLook::Form::kScalar:
+      return look_scalar(place, column, value);
+    case ColumnLook::Form::kNothing:
+      return;
+  }
+}
+
+void OriginalsSearch::look_code(uint32_t place, std::string_view code, CodeOf language, SearchDepth depth) {
+  part_code(
+      code, language, [&](std::string_view literal) { look(place, literal, depth); }, around_);
+  if (depth != SearchDepth::kWhole) look_at_piece(place, around_, depth, Words::kNoneOfLetters);
+}
+
+void OriginalsSearch::look_scalar(uint32_t place, const ColumnLook& column, std::string_view value) {
+  bytes_.clear();
+  if (!append_canonical_scalar(column.type, Wire::kText, value, bytes_)) return;
+  if (!column.kind.empty()) {
+    ask(place, originals_.digest(Originals::kScalar, scalar_of_kind(column.kind, bytes_, put_together_)));
+  }
+  if (is_long_number(bytes_)) ask(place, originals_.digest(Originals::kNumber, digits_of(bytes_)));
+}
+
+void OriginalsSearch::look_bytes(uint32_t place, std::string_view bytes, SearchDepth depth) {
+  ask(place, originals_.digest(Originals::kBytes, bytes));
+  if (is_text(bytes)) return look(place, bytes, depth);
+  if (depth == SearchDepth::kWhole) return;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t run = text_prefix(bytes.substr(at));
+    if (run >= kTextInBytesMin) look(place, bytes.substr(at, run), depth);
+    at += run + 1;  // what ended it: a control character, or no UTF-8
+  }
 }
 
 // Asked together, a little later: by then the memory that each needs has come.

@@ -16,7 +16,9 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -24,33 +26,40 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "masking/code_text.h"
 #include "masking/digest_filter.h"
+#include "masking/needles.h"
 #include "masking/normal_form.h"
 
 namespace ytb::masking {
+
+enum class ValueType;  // build.h
 
 // Where a digest goes to be kept: appends to the spool. Called by several threads.
 using DigestSink = std::function<Status(std::span<const uint64_t>)>;
 
 class Originals {
  public:
-  static constexpr size_t kKeyBytes = 48;
+  static constexpr size_t kKeyBytes = 64;
   // `key`: kKeyBytes random ones. `expected`: how many originals there will be at most, more or less.
-  Originals(const Secret& key, uint64_t expected, uint64_t filter_bytes_max, DigestSink sink);
+  // `needles`: where some of the originals themselves are kept; null: nowhere. It must outlive this.
+  Originals(const Secret& key, uint64_t expected, uint64_t filter_bytes_max, DigestSink sink,
+            NeedleSamples* needles = nullptr);
 
   [[nodiscard]] uint64_t memory_bytes() const { return filter_.memory_bytes(); }
 
  private:
   friend class OriginalsRecorder;
   friend class OriginalsSearch;
-  // The same bytes mean something else as a text, as a number that is dialled, and as an integer of a kind.
-  enum Use { kText, kNumber, kInteger, kUses };
+  // The same bytes mean something else as a text, as a number that is dialled, as a number or date of a kind,
+  // and as bytes.
+  enum Use { kText, kNumber, kScalar, kBytes, kUses };
   [[nodiscard]] uint64_t digest(Use use, std::string_view bytes) const;
-  [[nodiscard]] uint64_t digest_integer(uint32_t kind, int64_t value) const;
 
   std::array<std::array<unsigned char, 16>, kUses> keys_{};
   DigestFilter filter_;
   DigestSink sink_;
+  NeedleSamples* needles_;
 };
 
 // One thread's share of remembering. What was added is known to all once flush() has succeeded; what failed
@@ -58,24 +67,42 @@ class Originals {
 class OriginalsRecorder {
  public:
   static constexpr size_t kBytesMin = 4;
-  explicit OriginalsRecorder(Originals& originals);
+  // `table`: names the samples of its columns.
+  explicit OriginalsRecorder(Originals& originals, std::string table = {});
+  // What is added from now on is of this column, by its position; nullopt: of one that no sample is taken of.
+  void at_column(std::optional<size_t> column);
+  // A needle alone, by how the server stores it: "" or too short, it is none.
+  void add_needle(std::string_view stored);
   // A value in UTF-8. Shorter than `bytes_min` in its normal form, it is not remembered: a search for "ab"
   // finds something everywhere.
   void add_text(std::string_view utf8, size_t bytes_min = kBytesMin);
   // What two columns of one row say together, in this order: "anna", "schmidt".
   void add_pair(std::string_view first, std::string_view second, size_t bytes_min = kBytesMin);
-  // Found only where a whole value of a column of the same `kind` is looked at.
-  void add_integer(uint32_t kind, int64_t value);
+  // A number, date or time, by its canonical text (append_canonical_scalar): found where a whole value of a
+  // column of the same `kind` (kind_of) is looked at. One that is whole and long enough to be dialled is
+  // found wherever it is written, too.
+  void add_scalar(std::string_view kind, std::string_view canonical);
+  // Found as whole bytes; where they are a text, as that.
+  void add_bytes(std::string_view bytes);
   Status flush();
   // Digests given to the sink: what the spool holds, but for what others added.
   [[nodiscard]] uint64_t recorded() const { return recorded_; }
 
  private:
-  void add(uint64_t digest);
+  // True: it was not there a moment ago.
+  bool add(uint64_t digest);
+  void sample(uint64_t digest, uint64_t number_digest, std::string_view stored);
   void give();
+  struct Sampled {
+    NeedleSamples::Column* column = nullptr;
+    std::vector<NeedleSamples::Kept> values;
+  };
   Originals& originals_;
+  const std::string table_;
+  std::vector<Sampled> sampled_;  // by column
+  Sampled* at_ = nullptr;
   NormalText text_;
-  std::string pair_;
+  std::string pair_;              // and what else is put together
   std::vector<uint64_t> recent_;  // by digest: the same value often comes again at once
   std::vector<uint64_t> pending_;
   Status given_;
@@ -88,6 +115,24 @@ enum class SearchDepth {
   kPhrases  // and every two and three words that follow each other
 };
 
+// How the values of a column are to be looked at.
+struct ColumnLook {
+  enum class Form {
+    kText,    // prose, or anything whose text may hold some
+    kJson,    // a document
+    kBytes,   // bytea
+    kScalar,  // a number, date or time
+    kNothing  // says nothing of anybody: a boolean
+  };
+  Form form = Form::kText;
+  bool array = false;  // of such
+  ValueType type{};    // of scalars
+  std::string kind{};  // of scalars
+};
+// `base_type`: what pg_catalog calls the type ("int4") beneath domains and, with `array`, of the elements;
+// "" where another schema's it is. `name`: the column's.
+ColumnLook look_of(std::string_view base_type, bool array, std::string_view name);
+
 // What may be an original, and where: bounded, so that a copy full of them cannot fill the memory.
 class SurvivorCandidates {
  public:
@@ -96,6 +141,8 @@ class SurvivorCandidates {
   // False: there are too many, and what is confirmed is less than all.
   [[nodiscard]] bool complete() const { return complete_; }
   [[nodiscard]] size_t size() const { return found_.size(); }
+  // Whether a digest is among them, confirmed or not.
+  [[nodiscard]] bool holds(uint64_t digest) const { return confirmed_.contains(digest); }
   // `digests`: any part of the spool. All of it must pass by.
   void confirm(std::span<const uint64_t> digests);
   // How often originals stand at each place.
@@ -124,24 +171,39 @@ class SurvivorCandidates {
 // One thread's share of searching. finish() must be called before the candidates are confirmed.
 class OriginalsSearch {
  public:
+  static constexpr int kPhraseWords = 3;
   OriginalsSearch(const Originals& originals, SurvivorCandidates& candidates);
   // `place`: the caller's number of a column or an object.
   void look(uint32_t place, std::string_view utf8, SearchDepth depth);
+  // A value as COPY's text format has it, without that format's escapes.
+  void look(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
   // A document: as text, and what its strings with escapes say.
   void look_json(uint32_t place, std::string_view utf8, SearchDepth depth);
-  void look_integer(uint32_t place, uint32_t kind, int64_t value);
+  // A definition: its literals and comments as prose; around them no single word that is nothing but letters,
+  // for those are names and keywords.
+  void look_code(uint32_t place, std::string_view code, CodeOf language, SearchDepth depth);
+  // Any bytes: as a whole, and what of them is text.
+  void look_bytes(uint32_t place, std::string_view bytes, SearchDepth depth);
   void finish();
 
  private:
   static constexpr size_t kBatch = 64;
-  static constexpr size_t kPhraseWords = 3;
   static constexpr size_t kOverlapBytes = 512;  // of two pieces of a long text: phrases across are in one
-  void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth);
+  static constexpr size_t kTextInBytesMin = 8;  // shorter runs of letters stand in any picture
+  void look_scalar(uint32_t place, const ColumnLook& column, std::string_view value);
+  enum class Words { kAll, kNoneOfLetters };
+  void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words words = Words::kAll);
+  void look_element(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
   void ask(uint32_t place, uint64_t digest);
   void ask_batch();
   const Originals& originals_;
   SurvivorCandidates& candidates_;
   NormalText text_;
+  std::string put_together_;
+  std::string bytes_;
+  std::string element_;
+  std::string said_;
+  std::string around_;
   std::array<std::pair<uint64_t, uint32_t>, kBatch> batch_{};
   size_t waiting_ = 0;
 };

@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <thread>
 
+#include "masking/guess.h"
 namespace ytb::masking {
 namespace {
 
 constexpr size_t kBytesMin = 4;
+constexpr SearchDepth kDepth = SearchDepth::kPhrases;
 constexpr uint64_t kFilterMax = 64 << 20;
 
 Secret key(char first = 'k') {
@@ -21,16 +24,22 @@ Secret key(char first = 'k') {
 
 class OriginalsTest : public ::testing::Test {
  protected:
-  // How often originals stand in `text`.
-  uint64_t found(std::string_view text, SearchDepth depth = SearchDepth::kPhrases) {
+  // How often originals are found by `look`, which looks at place 1.
+  uint64_t found_by(const std::function<void(OriginalsSearch&)>& look) {
     EXPECT_TRUE(recorder.flush().ok());
     SurvivorCandidates candidates;
     OriginalsSearch search(originals, candidates);
-    search.look(7, text, depth);
+    look(search);
     search.finish();
     candidates.confirm(spool);
     auto survivors = candidates.survivors();
-    return survivors.empty() ? 0 : survivors.at(7);
+    return survivors.empty() ? 0 : survivors.at(1);
+  }
+  uint64_t found(std::string_view text, SearchDepth depth = kDepth) {
+    return found_by([&](OriginalsSearch& search) { search.look(1, text, depth); });
+  }
+  uint64_t found(std::string_view value, const ColumnLook& column) {
+    return found_by([&](OriginalsSearch& search) { search.look(1, column, value, kDepth); });
   }
   void add(std::string_view text) { recorder.add_text(text, kBytesMin); }
 
@@ -104,18 +113,71 @@ TEST_F(OriginalsTest, ShortOnesAreNotRemembered) {
   EXPECT_EQ(recorder.recorded(), 0U);
 }
 
-TEST_F(OriginalsTest, IntegersAreFoundInColumnsOfTheirKindOnly) {
-  recorder.add_integer(3, 4711);
-  EXPECT_TRUE(recorder.flush().ok());
-  SurvivorCandidates candidates;
-  OriginalsSearch search(originals, candidates);
-  search.look_integer(1, 3, 4711);
-  search.look_integer(2, 4, 4711);
-  search.look_integer(3, 3, 4712);
-  search.look(4, "4711", SearchDepth::kPhrases);
-  search.finish();
-  candidates.confirm(spool);
-  EXPECT_EQ(candidates.survivors(), (std::map<uint32_t, uint64_t>{{1, 1}}));
+TEST_F(OriginalsTest, NumbersAndDatesAreFoundInColumnsOfTheirKindOnly) {
+  recorder.add_scalar(kind_of("annual_salary"), "4711");
+  recorder.add_scalar(kind_of("dob"), "1980-02-03");
+  EXPECT_EQ(found("4711", look_of("int4", false, "salary")), 1U);
+  EXPECT_EQ(found("4711.00", look_of("numeric", false, "old_salary")), 1U);
+  EXPECT_EQ(found("4711", look_of("float8", false, "salary")), 1U);
+  EXPECT_EQ(found("{4710,NULL,4711}", look_of("int8", true, "salary")), 1U);
+  EXPECT_EQ(found("4712", look_of("int4", false, "salary")), 0U);
+  EXPECT_EQ(found("4711", look_of("int4", false, "order_number")), 0U);
+  EXPECT_EQ(found("about 4711 of them"), 0U);
+  EXPECT_EQ(found("1980-02-03", look_of("date", false, "birth_date")), 1U);
+  EXPECT_EQ(found("1980-02-03 00:00:00+00", look_of("timestamptz", false, "born_at")), 1U);
+  EXPECT_EQ(found("1980-02-03", look_of("date", false, "ordered_on")), 0U);
+}
+
+TEST_F(OriginalsTest, LongNumbersAreFoundAnywhere) {
+  recorder.add_scalar(kind_of("ssn"), "123456789");
+  recorder.add_scalar(kind_of("id"), "4711");
+  EXPECT_EQ(found("SSN 123-45-6789"), 1U);
+  EXPECT_EQ(found("123456789", look_of("int8", false, "x")), 1U);
+  EXPECT_EQ(found("4711", look_of("int8", false, "id")), 0U);
+}
+
+TEST_F(OriginalsTest, ElementsOfArraysAreLookedAtOneByOne) {
+  add("12 Main Street, Springfield");
+  EXPECT_EQ(found(R"({x,"12 Main Street, Springfield"})", look_of("text", true, "lines")), 1U);
+  EXPECT_EQ(found(R"({"a": ["12 Main Street, Springfield"]})", look_of("jsonb", false, "doc")), 1U);
+}
+
+TEST_F(OriginalsTest, TextInBytesIsFound) {
+  add("anna.schmidt@mail.example");
+  const std::string picture("\x00\xff\xd8mailto:anna.schmidt@mail.example\x01\xfe", 36);
+  std::string hex = "\\x";
+  for (char c : picture) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  EXPECT_EQ(found(hex, look_of("bytea", false, "file")), 1U);
+}
+
+TEST_F(OriginalsTest, BytesAreFoundAsAWhole) {
+  const std::string fingerprint("\x00\x01\xfe\xffxyz", 7);
+  recorder.add_bytes(fingerprint);
+  EXPECT_EQ(found("\\x0001feff78797a", look_of("bytea", false, "print")), 1U);
+  EXPECT_EQ(found("\\x0001feff78797b", look_of("bytea", false, "print")), 0U);
+}
+
+// Names of columns and keywords are no people, literals and comments may be.
+TEST_F(OriginalsTest, WordsOfCodeAreLookedAtInItsLiterals) {
+  add("Price");
+  add("Anna");
+  add("anna.schmidt@mail.example");
+  recorder.add_pair("Anna", "Schmidt");
+  auto in_code = [&](std::string_view code, CodeOf language = CodeOf::kSql) {
+    return found_by([&](OriginalsSearch& search) { search.look_code(1, code, language, kDepth); });
+  };
+  EXPECT_EQ(in_code("SELECT price, \"Anna\" FROM anna.price"), 0U);
+  EXPECT_EQ(in_code("SELECT 1 WHERE name = 'Anna'"), 1U);
+  EXPECT_EQ(in_code("SELECT 1 -- ask anna"), 1U);
+  EXPECT_EQ(in_code("SELECT 1 /* ask\nanna */ + price"), 1U);
+  EXPECT_EQ(in_code("SELECT $q$Anna$q$"), 1U);
+  EXPECT_EQ(in_code("SELECT 'it''s Anna''s'"), 1U);
+  EXPECT_EQ(in_code("SELECT E'it\\'s Anna'"), 1U);
+  EXPECT_EQ(in_code("to(anna.schmidt@mail.example)"), 1U);
+  EXPECT_EQ(in_code("call(anna, schmidt)"), 1U);
+  EXPECT_EQ(in_code("return \"Anna\"  # Price", CodeOf::kOther), 2U);
+  EXPECT_EQ(in_code("'"), 0U);
+  EXPECT_EQ(in_code("$"), 0U);
 }
 
 TEST_F(OriginalsTest, OneValueAgainAndAgainIsRecordedOnce) {

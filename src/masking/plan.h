@@ -59,6 +59,8 @@ struct ColumnPlan {
   Column column;
   MaskerSpec masker;      // "keep" for kept ones
   std::string judged_by;  // "policy.yaml:12", "lock"
+  // By the policy: in a table that is masked, its values are pseudonyms.
+  [[nodiscard]] bool masked() const { return masker.name != "keep"; }
 };
 
 struct TablePlan {

@@ -5,9 +5,14 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "masking/address.h"
+#include "masking/build.h"
+#include "masking/draw.h"
+#include "masking/guess.h"
 #include "masking/json_text.h"
 #include "masking/originals.h"
 #include "masking/text_codec.h"
+#include "masking/value.h"
 
 namespace ytb::masking {
 
@@ -30,9 +35,13 @@ struct RowProgram::Impl {
   struct Step {
     std::unique_ptr<Masker> masker;
     bool blank_padded = false;
-    // Of what is forgotten unread, with `fixed` and `null`, and of names, whose halves are searched for
-    // together: the masker itself does not say what it replaces, or not all of it.
-    enum class Reads { kNothing, kText, kJson, kJsonb } reads = Reads::kNothing;
+    // What the masker itself does not say: of what is forgotten unread, with `fixed` and `null`; of numbers,
+    // dates and bytes; of names, whose halves are searched for together.
+    enum class Reads { kNothing, kText, kJson, kJsonb, kUuid, kInet, kBytes, kScalar };
+    Reads reads = Reads::kNothing;
+    ValueType type = ValueType::kOther;
+    std::string kind{};    // of kScalar
+    bool sampled = false;  // its originals may be searched for as bytes
     std::optional<TextCodec> utf8_of{};
     std::optional<size_t> last_name{};  // the column of it, where this one is masked as a first name
     void describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire);
@@ -53,18 +62,65 @@ RowProgram::RowProgram(RowProgram&&) noexcept = default;
 RowProgram& RowProgram::operator=(RowProgram&&) noexcept = default;
 RowProgram::~RowProgram() = default;
 
+namespace {
+
+bool forgets_unread(const ColumnPlan& column) {
+  return column.masker.name == "fixed" || column.masker.name == "null";
+}
+
+// Not where a pseudonym may well be somebody's original (four figures, a postcode), nor where a part of the
+// original stays (scrub). What is put together of words may be told from originals by them (needles.cc).
+bool is_sampled(const ColumnPlan& column, const Masker& masker) {
+  constexpr std::string_view kOfWords[] = {"first_name", "last_name",      "person_name", "city",
+                                           "company",    "street_address", "phone",       "null"};
+  return masker.uniqueness() != Uniqueness::kNone ||
+         std::find(std::begin(kOfWords), std::end(kOfWords), column.masker.name) != std::end(kOfWords);
+}
+
+}  // namespace
+
+bool remembers_originals(const ColumnPlan& column) {
+  switch (value_type_of(column.column)) {
+    case ValueType::kText:
+    case ValueType::kJson:
+    case ValueType::kJsonb:
+    case ValueType::kUuid:
+    case ValueType::kInet:
+    case ValueType::kCidr:
+    case ValueType::kBytea:
+      return column.masked();
+    case ValueType::kTextArray:
+      return column.masked() && !forgets_unread(column);
+    default:
+      return column.masked() && is_scalar(value_type_of(column.column));
+  }
+}
+
 // What is to be read of a column to remember what is replaced in it.
 void RowProgram::Impl::Step::describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire) {
-  const bool forgets = column.masker.name == "fixed" || column.masker.name == "null";
+  if (!remembers_originals(column)) return;
+  type = value_type_of(column.column);
+  if (is_scalar(type)) {
+    reads = Reads::kScalar;
+    kind = kind_of(column.column.name);
+    return;
+  }
+  if (type == ValueType::kBytea) {
+    reads = Reads::kBytes;
+    return;
+  }
   const bool name = column.masker.name == "first_name" || column.masker.name == "last_name";
-  if (!forgets && !name) return;
+  if (type == ValueType::kUuid) reads = Reads::kUuid;  // it has two forms, and the masker says one
+  if (!forgets_unread(column) && !name) return;        // the masker says it
+  if (type == ValueType::kInet || type == ValueType::kCidr) reads = Reads::kInet;
+  if (reads != Reads::kNothing) return;
   Result<TextCodec> codec = TextCodec::make(encoding);
   if (!codec.ok()) return;
   utf8_of = std::move(codec).value();
-  if (!forgets) return;
-  if (column.column.type_class == TypeClass::kText) reads = Reads::kText;
-  if (column.column.type_class != TypeClass::kJson) return;
-  reads = column.column.base_type == "jsonb" && row_wire == Wire::kBinary ? Reads::kJsonb : Reads::kJson;
+  if (!forgets_unread(column)) return;
+  if (type == ValueType::kText) reads = Reads::kText;
+  if (type == ValueType::kJson) reads = Reads::kJson;
+  if (type == ValueType::kJsonb) reads = row_wire == Wire::kBinary ? Reads::kJsonb : Reads::kJson;
 }
 
 void RowProgram::Impl::pair_names(const TablePlan& plan) {
@@ -103,6 +159,7 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
     impl->read_as.push_back(column.column.read_as);
     Impl::Step step{.masker = std::move(masker), .blank_padded = column.column.blank_padded};
     step.describe(column, encoding, wire);
+    step.sampled = is_sampled(column, *step.masker);
     impl->steps.push_back(std::move(step));
   }
   impl->pair_names(plan);
@@ -126,6 +183,7 @@ Result<RowProgram> RowProgram::compile_kept(const TablePlan& plan, std::string_v
 }
 
 Wire RowProgram::wire() const { return impl_->wire; }
+std::string RowProgram::table() const { return to_string(impl_->table); }
 const std::vector<std::string>& RowProgram::column_names() const { return impl_->names; }
 const std::vector<std::string>& RowProgram::columns_read_as() const { return impl_->read_as; }
 size_t RowProgram::column_count() const { return impl_->names.size(); }
@@ -142,15 +200,44 @@ std::string_view without_padding(std::string_view value) {
 
 }  // namespace
 
+// What is no value of its type is not remembered: whoever masks it next refuses it, or forgets it unread.
 void RowProgram::Impl::remember(const Step& step, std::string_view value, RowFields row) const {
+  thread_local std::string read;
+  read.clear();
+  switch (step.reads) {
+    case Step::Reads::kScalar:
+      if (append_canonical_scalar(step.type, wire, value, read)) row.originals->add_scalar(step.kind, read);
+      return;
+    case Step::Reads::kBytes:
+      if (wire == Wire::kBinary) row.originals->add_bytes(value);
+      if (wire == Wire::kText && read_hex_bytes(value, read)) row.originals->add_bytes(read);
+      return;
+    case Step::Reads::kUuid:
+      if (std::optional<std::string> bytes = read_uuid(wire, value)) {
+        append_uuid_text(*bytes, read);
+        row.originals->add_text(read);
+        row.originals->add_needle(*bytes);
+      }
+      return;
+    case Step::Reads::kInet: {
+      std::optional<Address> address =
+          wire == Wire::kBinary ? parse_binary_inet(value) : parse_address(value);
+      if (!address) return;
+      append_address(*address, read);
+      return row.originals->add_text(read);
+    }
+    case Step::Reads::kNothing:
+    case Step::Reads::kText:
+    case Step::Reads::kJson:
+    case Step::Reads::kJsonb:
+      break;
+  }
   if (!step.utf8_of) return;
-  thread_local std::string utf8;
-  utf8.clear();
   if (step.reads == Step::Reads::kJsonb) value.remove_prefix(std::min<size_t>(1, value.size()));
-  if (!step.utf8_of->append_utf8(value, utf8)) return;
-  if (step.reads == Step::Reads::kText) row.originals->add_text(utf8);
+  if (!step.utf8_of->append_utf8(value, read)) return;
+  if (step.reads == Step::Reads::kText) row.originals->add_text(read);
   if (step.reads == Step::Reads::kJson || step.reads == Step::Reads::kJsonb) {
-    for_each_json_string(utf8, MemberNames::kWithout, [&](std::string_view inside) {
+    for_each_json_string(read, MemberNames::kWithout, [&](std::string_view inside) {
       std::string said;
       append_unescaped_json(inside, said);
       row.originals->add_text(said);
@@ -160,14 +247,17 @@ void RowProgram::Impl::remember(const Step& step, std::string_view value, RowFie
   thread_local std::string last;
   last.clear();
   if (!step.utf8_of->append_utf8(*row[*step.last_name], last)) return;
-  row.originals->add_pair(utf8, last);
-  row.originals->add_pair(last, utf8);
+  row.originals->add_pair(read, last);
+  row.originals->add_pair(last, read);
 }
 
 Applied RowProgram::mask_field(size_t column, std::string_view value, RowFields row, std::string& out,
                                ColumnCounts& counts) const {
   const Impl::Step& step = impl_->steps[column];
-  if (row.originals != nullptr) impl_->remember(step, value, row);
+  if (row.originals != nullptr && !step.masker->is_keep()) {
+    row.originals->at_column(step.sampled ? std::optional(column) : std::nullopt);
+    impl_->remember(step, value, row);
+  }
   const size_t start = out.size();
   Applied applied = step.masker->apply(value, row, out);
   switch (applied) {

@@ -35,6 +35,10 @@ struct RowCounts {
   void add(const RowCounts& other);
 };
 
+// Whether what is replaced in a column can be remembered, and searched for: not of enums, booleans, money and
+// what is no text, number, date, address, uuid, bytes or JSON, nor of arrays that are forgotten unread.
+bool remembers_originals(const ColumnPlan& column);
+
 class RowProgram {
  public:
   // Compiles the maskers of the columns that are streamed: all of `plan.columns` but generated ones, in
@@ -50,14 +54,14 @@ class RowProgram {
   ~RowProgram();
 
   [[nodiscard]] Wire wire() const;
+  [[nodiscard]] std::string table() const;  // "public.users"
   [[nodiscard]] const std::vector<std::string>& column_names() const;
   [[nodiscard]] const std::vector<std::string>& columns_read_as() const;  // Column::read_as
   [[nodiscard]] size_t column_count() const;
   [[nodiscard]] const Masker& masker(size_t column) const;
 
   // Masks one field of `row` that is not NULL: appends its replacement to `out` and counts it; says to
-  // row.originals what it was. kInvalid:
-  // nothing was appended or counted.
+  // row.originals what it was. kInvalid: nothing was appended or counted.
   Applied mask_field(size_t column, std::string_view value, RowFields row, std::string& out,
                      ColumnCounts& counts) const;
   // The error to return for kInvalid; never holds the value. Rows count from 1.

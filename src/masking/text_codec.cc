@@ -50,17 +50,23 @@ void append_codepoint(utf8proc_int32_t codepoint, std::string& out) {
   out.append(reinterpret_cast<const char*>(buffer), static_cast<size_t>(size));
 }
 
-bool valid_utf8(std::string_view text) {
-  const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  auto left = static_cast<utf8proc_ssize_t>(text.size());
-  while (left > 0) {
+// Bytes at the beginning that are UTF-8 of characters that `admits` lets pass.
+template <typename Admits>
+size_t utf8_prefix(std::string_view text, Admits admits) {
+  const auto* begin = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  size_t at = 0;
+  while (at < text.size()) {
     utf8proc_int32_t codepoint = 0;
-    utf8proc_ssize_t size = utf8proc_iterate(at, left, &codepoint);
-    if (size <= 0) return false;
-    at += size;
-    left -= size;
+    utf8proc_ssize_t size =
+        utf8proc_iterate(begin + at, static_cast<utf8proc_ssize_t>(text.size() - at), &codepoint);
+    if (size <= 0 || !admits(codepoint)) break;
+    at += static_cast<size_t>(size);
   }
-  return true;
+  return at;
+}
+
+bool valid_utf8(std::string_view text) {
+  return utf8_prefix(text, [](utf8proc_int32_t) { return true; }) == text.size();
 }
 
 bool append_nfc(std::string_view utf8, std::string& out) {
@@ -100,6 +106,13 @@ bool is_ascii(std::string_view text) {
     if (static_cast<unsigned char>(*at) > kAsciiMax) return false;
   }
   return true;
+}
+
+size_t text_prefix(std::string_view bytes) {
+  return utf8_prefix(bytes, [](utf8proc_int32_t codepoint) {
+    return (codepoint >= ' ' && codepoint != 0x7f) || codepoint == '\t' || codepoint == '\n' ||
+           codepoint == '\r';
+  });
 }
 
 void fold_case(std::string& utf8, size_t from) {

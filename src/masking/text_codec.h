@@ -36,6 +36,8 @@ class TextCodec {
 };
 
 bool is_ascii(std::string_view text);
+// How many of the first bytes are text as somebody typed it: UTF-8 without control characters.
+size_t text_prefix(std::string_view bytes);
 // Lower case of every letter, in place, as lower() gives it (a letter at a time, no expansion). `utf8` that
 // is not valid from some byte on is left from there.
 void fold_case(std::string& utf8, size_t from = 0);

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "base/text.h"
 #include "masking/big_endian.h"
+#include "masking/calendar.h"
 #include "masking/decimal.h"
 #include "masking/draw.h"
 
@@ -100,6 +103,127 @@ bool read_hex_bytes(std::string_view text, std::string& bytes) {
   return true;
 }
 
+namespace {
+
+constexpr int64_t kMicrosecondsPerSecond = 1'000'000;
+constexpr int64_t kMicrosecondsPerDay = 86'400 * kMicrosecondsPerSecond;
+
+template <typename Float, typename Bits>
+bool append_float(Wire wire, std::string_view value, std::string& out) {
+  Float number = 0;
+  if (wire == Wire::kBinary) {
+    if (value.size() != sizeof(Bits)) return false;
+    if constexpr (sizeof(Bits) == 4) {
+      number = std::bit_cast<Float>(read_be32(value.data()));
+    } else {
+      number = std::bit_cast<Float>(read_be64(value.data()));
+    }
+  } else {
+    auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (failed != std::errc() || end != value.data() + value.size()) return false;
+  }
+  if (!std::isfinite(number)) return false;
+  std::array<char, 64> shortest{};
+  auto end = std::to_chars(shortest.data(), shortest.data() + shortest.size(), number).ptr;
+  thread_local Decimal decimal;
+  if (parse_decimal({shortest.data(), end}, decimal) != DecimalKind::kNumber) return false;
+  append_canonical(decimal, out);
+  return true;
+}
+
+// " 12:30:00.50+00" to "T12:30:00.5", " 00:00:00" to nothing.
+void append_time_text(std::string_view rest, std::string& out) {
+  if (rest.ends_with("+00")) rest.remove_suffix(3);
+  if (rest.find('.') != std::string_view::npos) {
+    rest = rest.substr(0, rest.find_last_not_of('0') + 1);
+    if (rest.ends_with('.')) rest.remove_suffix(1);
+  }
+  if (rest.size() <= 1 || rest.substr(1) == "00:00:00") return;
+  out.push_back('T');
+  out.append(rest.substr(1));
+}
+
+bool append_moment(ValueType type, Wire wire, std::string_view value, std::string& out) {
+  if (wire == Wire::kText) {
+    const std::optional<DateText> date = parse_date_text(value);
+    if (!date) return false;
+    append_date_text(date->day, {}, out);
+    append_time_text(date->rest, out);
+    return true;
+  }
+  if (type == ValueType::kDate) {
+    if (value.size() != 4) return false;
+    const auto day = static_cast<int32_t>(read_be32(value.data()));
+    if (day == std::numeric_limits<int32_t>::min() || day == std::numeric_limits<int32_t>::max())
+      return false;
+    append_date_text(day, {}, out);
+    return true;
+  }
+  if (value.size() != 8) return false;
+  const auto time = static_cast<int64_t>(read_be64(value.data()));
+  if (time == std::numeric_limits<int64_t>::min() || time == std::numeric_limits<int64_t>::max())
+    return false;
+  int64_t day = time / kMicrosecondsPerDay;
+  int64_t left = time % kMicrosecondsPerDay;
+  if (left < 0) {
+    --day;
+    left += kMicrosecondsPerDay;
+  }
+  append_date_text(day, {}, out);
+  const int64_t seconds = left / kMicrosecondsPerSecond;
+  append_time_text(fmt::format(" {:02}:{:02}:{:02}.{:06}", seconds / 3600, seconds / 60 % 60, seconds % 60,
+                               left % kMicrosecondsPerSecond),
+                   out);
+  return true;
+}
+
+}  // namespace
+
+bool is_scalar(ValueType type) {
+  switch (type) {
+    case ValueType::kInt2:
+    case ValueType::kInt4:
+    case ValueType::kInt8:
+    case ValueType::kNumeric:
+    case ValueType::kFloat4:
+    case ValueType::kFloat8:
+    case ValueType::kDate:
+    case ValueType::kTimestamp:
+    case ValueType::kTimestamptz:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool append_canonical_scalar(ValueType type, Wire wire, std::string_view value, std::string& out) {
+  switch (type) {
+    case ValueType::kInt2:
+    case ValueType::kInt4:
+    case ValueType::kInt8: {
+      std::optional<int64_t> number = read_integer(type, wire, value);
+      if (number) append_integer(type, Wire::kText, *number, out);
+      return number.has_value();
+    }
+    case ValueType::kNumeric: {
+      thread_local Decimal number;
+      auto kind = wire == Wire::kBinary ? parse_binary_numeric(value, number) : parse_decimal(value, number);
+      if (kind == DecimalKind::kNumber) append_canonical(number, out);
+      return kind == DecimalKind::kNumber;
+    }
+    case ValueType::kFloat4:
+      return append_float<float, uint32_t>(wire, value, out);
+    case ValueType::kFloat8:
+      return append_float<double, uint64_t>(wire, value, out);
+    case ValueType::kDate:
+    case ValueType::kTimestamp:
+    case ValueType::kTimestamptz:
+      return append_moment(type, wire, value, out);
+    default:
+      return false;
+  }
+}
+
 Result<std::optional<RowKey>> RowKey::make(const Build& build) {
   std::optional<std::string_view> by = build.param("by");
   if (!by) return std::optional<RowKey>();
@@ -138,17 +262,9 @@ bool RowKey::append(RowFields row, std::string& out) const {
   switch (type_) {
     case ValueType::kInt2:
     case ValueType::kInt4:
-    case ValueType::kInt8: {
-      std::optional<int64_t> number = read_integer(type_, wire_, value);
-      if (number) append_integer(type_, Wire::kText, *number, out);
-      return number.has_value();
-    }
-    case ValueType::kNumeric: {
-      thread_local Decimal number;
-      auto kind = wire_ == Wire::kBinary ? parse_binary_numeric(value, number) : parse_decimal(value, number);
-      if (kind == DecimalKind::kNumber) append_canonical(number, out);
-      return kind == DecimalKind::kNumber;
-    }
+    case ValueType::kInt8:
+    case ValueType::kNumeric:
+      return append_canonical_scalar(type_, wire_, value, out);
     case ValueType::kUuid: {
       std::optional<std::string> bytes = read_uuid(wire_, value);
       if (bytes) append_uuid_text(*bytes, out);

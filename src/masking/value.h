@@ -13,6 +13,12 @@
 
 namespace ytb::masking {
 
+// Appends what a number, date or time is whatever its type: 5, 5.0 and 5.00 are the same, and so are a day
+// and its midnight (UTC). False: it is none of them, or no number (NaN, an infinity), and nothing was
+// appended. In Wire::kText as our sessions have it: ISO dates, UTC.
+bool append_canonical_scalar(ValueType type, Wire wire, std::string_view value, std::string& out);
+bool is_scalar(ValueType type);  // what append_canonical_scalar() can read
+
 // Reads a smallint, integer or bigint. nullopt: not one.
 std::optional<int64_t> read_integer(ValueType type, Wire wire, std::string_view value);
 void append_integer(ValueType type, Wire wire, int64_t number, std::string& out);

@@ -44,9 +44,14 @@ struct SurvivorSearch {
   const masking::Originals& originals;
   masking::SearchDepth depth = masking::SearchDepth::kPhrases;
   masking::SurvivorCandidates& candidates;
+  int workers = 2;  // threads that look
+  const masking::NeedleSamples& samples;
   std::vector<std::string> places{};  // by the candidates' number: "shop public.notes.body"
   uint64_t values = 0;
   uint64_t bytes = 0;
+  size_t needles = 0;                          // samples that files were searched for
+  std::map<std::string, uint64_t> in_files{};  // needles by place: "shop files of public.notes"
+  uint64_t file_bytes = 0;
 };
 
 struct VerifyRequest {

@@ -198,7 +198,9 @@ Status Actor::prove(const OwnedCopy& copy) {
     if (originals_ == nullptr || originals_->copy() != copy.id()) return begin_again(copy);
     search.emplace(ports::SurvivorSearch{.originals = originals_->originals(),
                                          .depth = depth_of(inputs_.policy.survivors),
-                                         .candidates = candidates});
+                                         .candidates = candidates,
+                                         .workers = inputs_.workers,
+                                         .samples = originals_->samples()});
     request.survivors = &*search;
   }
   YTB_ASSIGN(std::vector<model::Check> verified, ports_.engine.verify(target, request, progress_, stop_));
@@ -206,6 +208,7 @@ Status Actor::prove(const OwnedCopy& copy) {
     YTB_TRY(originals_->confirm(candidates));
     verified.push_back(
         no_original_survives(inputs_.policy.survivors, *planned, *search, originals_->recorded()));
+    verified.push_back(no_original_in_files(inputs_.policy.survivors, *search));
   }
   YTB_ASSIGN(std::vector<model::Check> seen_by_host, ports_.host.host_checks(copy));
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "masking/program.h"
 
 namespace ytb::refresh {
 namespace {
@@ -13,9 +14,17 @@ constexpr uint64_t kFilterBytesMax = 1ULL << 30;
 constexpr uint64_t kRowBytesGuess = 64;  // of a table whose rows were never counted
 constexpr uint64_t kGuessSlack = 8;
 
+constexpr uint64_t kNeedlesMax = 20'000;   // of all columns, but
+constexpr uint64_t kNeedlesOfColumn = 50;  // of each
+
+struct Expected {
+  uint64_t originals = 0;
+  uint64_t columns = 0;
+};
+
 // At most about so many cells are masked.
-uint64_t expected_of(const masking::MaskingPlan& plan) {
-  uint64_t expected = 0;
+Expected expected_of(const masking::MaskingPlan& plan) {
+  Expected expected;
   for (const masking::DatabasePlan& database : plan.databases) {
     for (const masking::TablePlan& table : database.tables) {
       if (table.treatment != masking::Treatment::kMask) continue;
@@ -25,10 +34,10 @@ uint64_t expected_of(const masking::MaskingPlan& plan) {
           table.table.rows_estimate < 0
               ? guess
               : std::max(static_cast<uint64_t>(table.table.rows_estimate), guess / kGuessSlack);
-      const auto masked =
-          std::count_if(table.columns.begin(), table.columns.end(),
-                        [](const masking::ColumnPlan& column) { return column.masker.name != "keep"; });
-      expected += rows * static_cast<uint64_t>(masked);
+      const auto columns = static_cast<uint64_t>(
+          std::count_if(table.columns.begin(), table.columns.end(), masking::remembers_originals));
+      expected.originals += rows * columns;
+      expected.columns += columns;
     }
   }
   return expected;
@@ -40,17 +49,20 @@ Result<std::unique_ptr<OriginalsOfCopy>> OriginalsOfCopy::make(const model::Copy
                                                                const std::string& folder,
                                                                const masking::MaskingPlan& plan) {
   YTB_ASSIGN(os::Descriptor spool, os::unnamed_file(folder));
+  const Expected expected = expected_of(plan);
   return std::unique_ptr<OriginalsOfCopy>(
-      new OriginalsOfCopy(copy, std::move(spool), folder, expected_of(plan)));
+      new OriginalsOfCopy(copy, std::move(spool), folder, expected.originals, expected.columns));
 }
 
 OriginalsOfCopy::OriginalsOfCopy(model::CopyId copy, os::Descriptor spool, std::string folder,
-                                 uint64_t expected)
+                                 uint64_t expected, uint64_t columns)
     : copy_(std::move(copy)),
       spool_(std::move(spool)),
       folder_(std::move(folder)),
-      originals_(random_key(masking::Originals::kKeyBytes), expected, kFilterBytesMax,
-                 [this](std::span<const uint64_t> digests) { return keep(digests); }) {}
+      samples_(std::max(kNeedlesMax / std::max<uint64_t>(columns, 1), kNeedlesOfColumn)),
+      originals_(
+          random_key(masking::Originals::kKeyBytes), expected, kFilterBytesMax,
+          [this](std::span<const uint64_t> digests) { return keep(digests); }, &samples_) {}
 
 Status OriginalsOfCopy::keep(std::span<const uint64_t> digests) {
   std::lock_guard lock(mutex_);

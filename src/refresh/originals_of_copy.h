@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "drivers/os/descriptor.h"
+#include "masking/needles.h"
 #include "masking/originals.h"
 #include "masking/plan.h"
 #include "model/ids.h"
@@ -24,12 +25,15 @@ class OriginalsOfCopy {
 
   [[nodiscard]] const model::CopyId& copy() const { return copy_; }
   [[nodiscard]] masking::Originals& originals() { return originals_; }
+  // A sample of the values themselves, to be searched for in files.
+  [[nodiscard]] const masking::NeedleSamples& samples() const { return samples_; }
   // Lets the whole spool pass by the candidates.
   Status confirm(masking::SurvivorCandidates& candidates);
   [[nodiscard]] uint64_t recorded() const;
 
  private:
-  OriginalsOfCopy(model::CopyId copy, os::Descriptor spool, std::string folder, uint64_t expected);
+  OriginalsOfCopy(model::CopyId copy, os::Descriptor spool, std::string folder, uint64_t expected,
+                  uint64_t columns);
   Status keep(std::span<const uint64_t> digests);
 
   model::CopyId copy_;
@@ -37,6 +41,7 @@ class OriginalsOfCopy {
   std::string folder_;
   mutable std::mutex mutex_;
   uint64_t bytes_ = 0;
+  masking::NeedleSamples samples_;
   masking::Originals originals_;
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "masking/program.h"
 
 namespace ytb::refresh {
 
@@ -29,11 +30,11 @@ std::string name_of_table(const TableEvidence& table) {
   return printable(fmt::format("{} {}.{}", table.database, table.schema, table.table));
 }
 
-std::string some_of(const std::vector<std::string>& names) {
+std::string some_of(const std::vector<std::string>& names, size_t named_max = kNamedMax) {
   std::vector<std::string> shown(names.begin(),
-                                 names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kNamedMax)));
+                                 names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), named_max)));
   std::string text = join(shown, ", ");
-  if (names.size() > kNamedMax) text += fmt::format(" and {} more", names.size() - kNamedMax);
+  if (names.size() > named_max) text += fmt::format(" and {} more", names.size() - named_max);
   return text;
 }
 
@@ -88,9 +89,8 @@ Check columns_judged(const masking::MaskingPlan* plan, std::string_view none_rea
       ++tables;
       columns += table.columns.size();
       if (table.treatment != masking::Treatment::kMask) continue;
-      masked += static_cast<uint64_t>(
-          std::count_if(table.columns.begin(), table.columns.end(),
-                        [](const auto& column) { return column.masker.name != "keep"; }));
+      masked += static_cast<uint64_t>(std::count_if(table.columns.begin(), table.columns.end(),
+                                                    [](const auto& column) { return column.masked(); }));
     }
   }
   check.outcome = Outcome::kPassed;
@@ -173,19 +173,14 @@ namespace {
 
 // Masked columns whose originals have no form that is searched for.
 uint64_t not_remembered(const masking::MaskingPlan& plan) {
-  using masking::TypeClass;
   uint64_t columns = 0;
   for (const masking::DatabasePlan& database : plan.databases) {
     for (const masking::TablePlan& table : database.tables) {
       if (table.treatment != masking::Treatment::kMask) continue;
-      for (const masking::ColumnPlan& column : table.columns) {
-        const TypeClass type = column.column.type_class;
-        const bool forgotten = column.masker.name == "fixed" || column.masker.name == "null";
-        const bool known = type == TypeClass::kText || type == TypeClass::kJson ||
-                           (!forgotten && (type == TypeClass::kUuid || type == TypeClass::kInet ||
-                                           type == TypeClass::kArray));
-        if (column.masker.name != "keep" && !column.column.generated && !known) ++columns;
-      }
+      columns += static_cast<uint64_t>(
+          std::count_if(table.columns.begin(), table.columns.end(), [](const masking::ColumnPlan& column) {
+            return column.masked() && !masking::remembers_originals(column);
+          }));
     }
   }
   return columns;
@@ -216,6 +211,31 @@ const std::string* reason_for(const masking::SurvivorPolicy& policy, std::string
 
 }  // namespace
 
+namespace {
+
+// What was found where, told apart by whether the policy allows it.
+struct Places {
+  std::vector<std::string> found;
+  std::vector<std::string> allowed;
+  void add(const masking::SurvivorPolicy& policy, const std::string& place, uint64_t count) {
+    std::string told = fmt::format("{} ({} times)", place, with_commas(count));
+    const std::string* reason = reason_for(policy, place);
+    if (reason != nullptr) told += ": " + printable(*reason);
+    (reason != nullptr ? allowed : found).push_back(std::move(told));
+  }
+  // Every one: each needs somebody to settle it.
+  [[nodiscard]] std::string all_found() const {
+    constexpr size_t kToldMax = 100;
+    return some_of(found, kToldMax);
+  }
+};
+
+constexpr std::string_view kSettle =
+    "mask or empty what holds them; where it is a coincidence, write the place and a reason under "
+    "survivors: {allow: …} in the policy";
+
+}  // namespace
+
 Check no_original_survives(const masking::SurvivorPolicy& policy, const masking::MaskingPlan& plan,
                            const ports::SurvivorSearch& search, uint64_t recorded) {
   Check check{
@@ -223,37 +243,46 @@ Check no_original_survives(const masking::SurvivorPolicy& policy, const masking:
       .asserts = "no original of a masked column stands anywhere else, but where the policy allows it",
       .outcome = Outcome::kPassed,
       .detail = {}};
-  std::vector<std::string> found;
-  std::vector<std::string> allowed;
-  for (const auto& [number, count] : search.candidates.survivors()) {
-    const std::string& place = search.places.at(number);
-    std::string told = fmt::format("{} ({} times)", place, with_commas(count));
-    const std::string* reason = reason_for(policy, place);
-    if (reason != nullptr) told += ": " + printable(*reason);
-    (reason != nullptr ? allowed : found).push_back(std::move(told));
-  }
+  Places places;
+  for (const auto& [number, count] : search.candidates.survivors())
+    places.add(policy, search.places.at(number), count);
   std::string looked =
       fmt::format("{} values in {} places searched for {} originals, {}", with_commas(search.values),
                   with_commas(search.places.size()), with_commas(recorded), words_of(search.depth));
   if (const uint64_t columns = not_remembered(plan); columns > 0) {
     looked += fmt::format(
-        "; what {} masked columns of numbers, dates, bytes and other types held was not "
+        "; what {} masked columns of enums, booleans, money, forgotten arrays and other types held was not "
         "searched for",
         with_commas(columns));
   }
-  if (!allowed.empty()) looked += "; allowed: " + some_of(allowed);
+  if (!places.allowed.empty()) looked += "; allowed: " + some_of(places.allowed);
   if (!search.candidates.complete()) {
     check.outcome = Outcome::kFailed;
-    check.detail = "more originals are left than can be counted, among them in " + some_of(found);
-  } else if (!found.empty()) {
+    check.detail = "more originals are left than can be counted, among them in " + places.all_found();
+  } else if (!places.found.empty()) {
     check.outcome = Outcome::kFailed;
-    check.detail = fmt::format(
-        "originals are left in {}: mask or empty what holds them; where it is a "
-        "coincidence, write the place and a reason under survivors: {{allow: …}} in "
-        "the policy",
-        some_of(found));
+    check.detail = fmt::format("originals are left in {}: {}", places.all_found(), kSettle);
   }
   check.detail += (check.detail.empty() ? "" : "; ") + looked;
+  return check;
+}
+
+Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  Check check{.name = "no_original_in_files",
+              .asserts =
+                  "no sampled original of a masked column is left in the bytes of the copy's files, "
+                  "but where the policy allows it",
+              .outcome = Outcome::kPassed,
+              .detail = {}};
+  Places places;
+  for (const auto& [place, count] : search.in_files) places.add(policy, place, count);
+  if (!places.found.empty()) {
+    check.outcome = Outcome::kFailed;
+    check.detail = fmt::format("originals are left in {}: {}; ", places.all_found(), kSettle);
+  }
+  check.detail += fmt::format("{} of files searched for {} sampled originals; not in what is compressed",
+                              human_bytes(search.file_bytes), with_commas(search.needles));
+  if (!places.allowed.empty()) check.detail += "; allowed: " + some_of(places.allowed);
   return check;
 }
 

@@ -27,6 +27,8 @@ model::Check values_changed(const masking::MaskingPlan* plan, const model::Evide
 // policy allows originals they are counted.
 model::Check no_original_survives(const masking::SurvivorPolicy& policy, const masking::MaskingPlan& plan,
                                   const ports::SurvivorSearch& search, uint64_t recorded);
+// The same of what the files were searched for.
+model::Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
 
 // kProof (Never), naming the checks that failed or did not run.
 Error to_error(const model::Proof& proof);

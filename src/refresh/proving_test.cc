@@ -32,12 +32,13 @@ class SurvivorsCheck : public ::testing::Test {
     for (int i = 0; i < times; ++i) search.look(0, "grace@person.test", masking::SearchDepth::kWhole);
     search.finish();
     candidates.confirm(spool);
-    ports::SurvivorSearch looked{.originals = originals, .candidates = candidates};
+    ports::SurvivorSearch looked{.originals = originals, .candidates = candidates, .samples = samples};
     looked.places = {place};
     looked.values = 1000;
     return no_original_survives(policy, plan, looked, 1);
   }
 
+  masking::NeedleSamples samples{1};
   size_t max = masking::SurvivorCandidates::kMax;
   masking::SurvivorPolicy policy;
   masking::MaskingPlan plan;

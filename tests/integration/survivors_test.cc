@@ -38,7 +38,10 @@ class Survivors : public ::testing::Test {
   void SetUp() override { scenario_.production().run("shop", kTables); }
   void plant(std::string_view sql) { scenario_.production().run("shop", sql); }
   RunResult refresh(std::string_view survivors = "survivors: prose\n") {
-    scenario_.write_policy(kPolicy, survivors);
+    return refresh_with(kPolicy, survivors);
+  }
+  RunResult refresh_with(std::string_view policy, std::string_view survivors = "survivors: prose\n") {
+    scenario_.write_policy(policy, survivors);
     scenario_.accept();
     scenario_.take_snapshot(fmt::format("day{}", ++day_));
     return scenario_.ytb({"refresh"});
@@ -109,6 +112,103 @@ TEST_F(Survivors, OnesInAMaterializedView) {
   plant(fmt::format("CREATE MATERIALIZED VIEW report AS SELECT '{}'::text AS owner, count(*) FROM notes",
                     kOriginal));
   expect_found("shop public.report.owner");
+}
+
+// One of each, in one copy: every place is named, and no other.
+TEST_F(Survivors, EveryPlaceIsNamed) {
+  plant(R"sql(
+    ALTER TABLE users ADD salary numeric(12, 2), ADD born date, ADD ssn bigint, ADD print bytea, ADD street text;
+    UPDATE users SET salary = 51000.5 + id, born = date '1970-03-01' + id, ssn = 700000000 + id,
+      print = sha256(id::text::bytea), street = 'Oak Road ' || id || ', Old Town, upstairs';
+    CREATE TABLE kept (id int PRIMARY KEY, old_salary float8, birth_date timestamptz, called text, print bytea,
+      file bytea, lines text[], doc jsonb, tagged xml, range daterange, told text, born_days date[]);
+    INSERT INTO kept SELECT g, g, timestamptz '1950-01-01 00:00Z', 'x', '\xabcd', '\x00ff', ARRAY['x'], '{}', '<a/>',
+      NULL, 'nothing to see', ARRAY[date '1950-01-01'] FROM generate_series(1, 100) g;
+    UPDATE kept SET old_salary = 51077.5 WHERE id = 3;
+    UPDATE kept SET birth_date = timestamptz '1970-03-01 00:00Z' + interval '77 days' WHERE id = 4;
+    UPDATE kept SET called = 'SSN 700-000-077' WHERE id = 5;
+    UPDATE kept SET print = sha256('77') WHERE id = 6;
+    UPDATE kept SET file = '\x00010203'::bytea || 'grace.h77@person.test'::bytea || '\xfffe'::bytea WHERE id = 7;
+    UPDATE kept SET lines = ARRAY['x', 'Oak Road 77, Old Town, upstairs'] WHERE id = 8;
+    UPDATE kept SET doc = '{"at": "Oak Road 78, Old Town, upstairs"}' WHERE id = 9;
+    UPDATE kept SET tagged = '<person mail="grace.h79@person.test"/>' WHERE id = 10;
+    UPDATE kept SET told = 'it was grace.h80@person.test' WHERE id = 11;
+    UPDATE kept SET born_days = ARRAY[date '1970-03-01' + 81] WHERE id = 12;
+    CREATE TABLE checked (id int CHECK (id <> length('grace.h83@person.test')), word text DEFAULT 'grace.h84@person.test');
+    CREATE INDEX checked_few ON checked (word) WHERE word <> 'grace.h85@person.test';
+    CREATE VIEW seen AS SELECT 'grace.h86@person.test'::text AS mail;
+    CREATE TYPE who AS ENUM ('grace.h87@person.test', 'b');
+    COMMENT ON TABLE checked IS 'made by grace.h88@person.test';
+    CREATE FUNCTION noted() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; /* Gracel */ END $$;
+    CREATE TABLE parts (who text) PARTITION BY LIST (who);
+    CREATE TABLE parts_a PARTITION OF parts FOR VALUES IN ('grace.h90@person.test');
+    SELECT lo_from_bytea(0, convert_to('dear grace.h91@person.test, ' || repeat('x', 5000), 'UTF8'));
+    CREATE TABLE price (gracem text, grace int);
+    CREATE VIEW prices AS SELECT gracem, grace FROM price)sql");
+  scenario_.production().run("shop", "ALTER DATABASE shop SET \"app.owner\" = 'grace.h92@person.test'");
+  std::string policy = kPolicy;
+  const std::string_view of_users = "    public.users:\n";
+  policy.insert(of_users.size(), R"(      salary: {number_noise: {percent: 10}}
+      born: {date_shift: {days: 30}}
+      ssn: hash
+      print: hash
+      street: street_address
+)");
+  policy += R"(    public.kept: keep
+    public.checked: keep
+    public.parts: keep
+    public.price: keep
+  large_objects: keep
+)";
+  const RunResult result = refresh_with(policy, "survivors: prose\nsettings: {shop: {app.owner: keep}}\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  for (const char* place : {"public.kept.old_salary (1",
+                            "public.kept.birth_date (1",
+                            "public.kept.called (1",
+                            "public.kept.print (1",
+                            "public.kept.file (1",
+                            "public.kept.lines (1",
+                            "public.kept.doc (1",
+                            "public.kept.tagged (1",
+                            "public.kept.told (1",
+                            "public.kept.born_days (1",
+                            "constraint checked_id_check on table public.checked",
+                            "default value for column word of table public.checked",
+                            "index public.checked_few",
+                            "view public.seen",
+                            "labels of type public.who",
+                            "comment on table public.checked",
+                            "function public.noted()",
+                            "bounds of table public.parts_a",
+                            "large objects (1",
+                            "settings of the database"}) {
+    EXPECT_THAT(said, HasSubstr(std::string("shop ") + place));
+  }
+  EXPECT_THAT(said, Not(HasSubstr("price")));
+  EXPECT_THAT(said, Not(HasSubstr("person.test")));
+}
+
+// What no statement shows: a deleted row of a kept table, and an updated one's old index entry.
+TEST_F(Survivors, DeletedRowsAreFoundInFiles) {
+  plant(R"sql(
+    ALTER TABLE notes SET (autovacuum_enabled = off);
+    CREATE TABLE codes (code text PRIMARY KEY) WITH (autovacuum_enabled = off);
+    INSERT INTO codes VALUES ('grace.h78@person.test'), ('x');
+    UPDATE codes SET code = 'y' WHERE code <> 'x';
+    INSERT INTO notes VALUES (20001, 'ask grace.h77@person.test, please');
+    DELETE FROM notes WHERE id = 20001)sql");
+  const RunResult result =
+      refresh_with(std::string(kPolicy) + "    public.codes: keep\n", "survivors: prose\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  EXPECT_THAT(said, Not(HasSubstr("no_original_survives failed")));
+  EXPECT_THAT(said, HasSubstr("no_original_in_files failed"));
+  for (const char* place : {"shop files of public.notes (1", "shop files of public.codes (1",
+                            "shop files of index public.codes_pkey (1"}) {
+    EXPECT_THAT(said, HasSubstr(place));
+  }
+  EXPECT_THAT(said, Not(HasSubstr("person.test")));
 }
 
 TEST_F(Survivors, WholeLeavesProseOut) {

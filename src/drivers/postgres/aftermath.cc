@@ -142,7 +142,7 @@ Status raise_sequences(Connection& session, const masking::DatabasePlan& plan) {
   for (const masking::TablePlan& table : plan.tables) {
     if (table.treatment != masking::Treatment::kMask) continue;
     for (const masking::ColumnPlan& column : table.columns) {
-      if (column.masker.name == "keep" || column.column.type_class != masking::TypeClass::kInteger) continue;
+      if (!column.masked() || column.column.type_class != masking::TypeClass::kInteger) continue;
       YTB_ASSIGN(std::vector<std::string> sequences,
                  sequences_of(session, table.table.name, column.column.name));
       if (sequences.empty()) continue;

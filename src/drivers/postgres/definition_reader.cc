@@ -1,71 +1,102 @@
 #include "drivers/postgres/definition_reader.h"
 
+#include <fmt/format.h>
+
 #include "masking/definitions.h"
 
 namespace ytb::postgres {
 namespace {
 
-// One text each; what extensions brought is theirs.
+// One text each; what extensions brought is theirs. {}: what only later versions have.
 constexpr std::string_view kDefinitions = R"sql(
   WITH extension_members AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
-  texts (classid, objid, objsubid, part, text) AS (
-    SELECT 'pg_attrdef'::regclass, oid, 0, '', pg_get_expr(adbin, adrelid) FROM pg_attrdef
+  texts (classid, objid, objsubid, part, kind, text) AS (
+    SELECT 'pg_attrdef'::regclass, oid, 0, '', 's', pg_get_expr(adbin, adrelid) FROM pg_attrdef
     UNION ALL
-    SELECT 'pg_constraint'::regclass, oid, 0, '', pg_get_constraintdef(oid) FROM pg_constraint
+    SELECT 'pg_constraint'::regclass, oid, 0, '', 's', pg_get_constraintdef(oid) FROM pg_constraint
     WHERE contype IN ('c', 'x')
     UNION ALL
-    SELECT 'pg_type'::regclass, enumtypid, 0, 'labels of ', string_agg(quote_literal(enumlabel), ' ')
+    SELECT 'pg_type'::regclass, enumtypid, 0, 'labels of ', 's', string_agg(quote_literal(enumlabel), ' ')
     FROM pg_enum GROUP BY enumtypid
     UNION ALL
-    SELECT 'pg_type'::regclass, oid, 0, 'default of ', typdefault FROM pg_type WHERE typdefault IS NOT NULL
+    SELECT 'pg_type'::regclass, oid, 0, 'default of ', 'p', typdefault FROM pg_type WHERE typdefault IS NOT NULL
     UNION ALL
-    SELECT 'pg_proc'::regclass, p.oid, 0, '', concat_ws(' ', p.prosrc, array_to_string(p.proconfig, ' '),
+    SELECT 'pg_proc'::regclass, p.oid, 0, '', CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN 's' ELSE 'o' END,
+           concat_ws(' ', p.prosrc, array_to_string(p.proconfig, ' '),
            CASE WHEN p.prokind <> 'a' THEN pg_get_function_arguments(p.oid) END)
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname NOT IN ('c', 'internal')
     UNION ALL
-    SELECT 'pg_class'::regclass, oid, 0, '', pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')
+    SELECT 'pg_class'::regclass, oid, 0, '', 's', pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')
     UNION ALL
-    SELECT 'pg_class'::regclass, oid, 0, 'bounds of ', pg_get_expr(relpartbound, oid) FROM pg_class
+    SELECT 'pg_class'::regclass, oid, 0, 'bounds of ', 's', pg_get_expr(relpartbound, oid) FROM pg_class
     WHERE relpartbound IS NOT NULL
     UNION ALL
-    SELECT 'pg_class'::regclass, indexrelid, 0, '', pg_get_indexdef(indexrelid) FROM pg_index
+    SELECT 'pg_class'::regclass, indexrelid, 0, '', 's', pg_get_indexdef(indexrelid) FROM pg_index
     WHERE indpred IS NOT NULL OR indexprs IS NOT NULL
     UNION ALL
-    SELECT 'pg_policy'::regclass, oid, 0, '',
+    SELECT 'pg_policy'::regclass, oid, 0, '', 's',
            concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) FROM pg_policy
     UNION ALL
-    SELECT 'pg_trigger'::regclass, oid, 0, '', pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    SELECT 'pg_trigger'::regclass, oid, 0, '', 's', pg_get_triggerdef(oid) FROM pg_trigger
+    WHERE NOT tgisinternal
     UNION ALL
-    SELECT 'pg_rewrite'::regclass, oid, 0, '', pg_get_ruledef(oid) FROM pg_rewrite WHERE rulename <> '_RETURN'
+    SELECT 'pg_rewrite'::regclass, oid, 0, '', 's', pg_get_ruledef(oid) FROM pg_rewrite
+    WHERE rulename <> '_RETURN'
     UNION ALL
-    SELECT classoid, objoid, objsubid, 'comment on ', description FROM pg_description
+    SELECT 'pg_statistic_ext'::regclass, oid, 0, '', 's', pg_get_statisticsobjdef(oid) FROM pg_statistic_ext
+    UNION ALL
+    SELECT 'pg_foreign_server'::regclass, oid, 0, 'options of ', 'p', array_to_string(srvoptions, ' ')
+    FROM pg_foreign_server
+    UNION ALL
+    SELECT 'pg_class'::regclass, ftrelid, 0, 'options of ', 'p', array_to_string(ftoptions, ' ')
+    FROM pg_foreign_table
+    UNION ALL
+    SELECT 'pg_class'::regclass, attrelid, attnum, 'options of ', 'p', array_to_string(attfdwoptions, ' ')
+    FROM pg_attribute WHERE attfdwoptions IS NOT NULL
+    UNION ALL
+    SELECT classoid, objoid, objsubid, 'label of ', 'p', label FROM pg_seclabel
+    UNION ALL
+    SELECT classoid, objoid, objsubid, 'comment on ', 'p', description FROM pg_description{}
   )
-  SELECT part || pg_describe_object(t.classid, t.objid, t.objsubid), text
+  SELECT part || pg_describe_object(t.classid, t.objid, t.objsubid), text, kind
   FROM texts t
   WHERE t.objid >= 16384 AND text IS NOT NULL
     AND NOT EXISTS (SELECT FROM extension_members e WHERE e.classid = t.classid AND e.objid = t.objid)
   UNION ALL
-  SELECT 'comment on ' || pg_describe_object(classoid, objoid, 0), description FROM pg_shdescription
+  SELECT part || pg_describe_object(classoid, objoid, 0), text, 'p'
+  FROM (SELECT 'comment on ', classoid, objoid, description FROM pg_shdescription
+        UNION ALL
+        SELECT 'label of ', classoid, objoid, label FROM pg_shseclabel) shared (part, classoid, objoid, text)
   WHERE objoid >= 16384 AND (classoid <> 'pg_database'::regclass
                              OR objoid = (SELECT oid FROM pg_database WHERE datname = current_database()))
   ORDER BY 1)sql";
+constexpr int kFilteredPublications = 15;
+constexpr std::string_view kPublicationFilters = R"sql(
+    UNION ALL
+    SELECT 'pg_publication_rel'::regclass, oid, 0, '', 's', pg_get_expr(prqual, prrelid) FROM pg_publication_rel)sql";
 
 }  // namespace
 
-Status read_definitions(Connection& session,
-                        const std::function<void(std::string_view object, std::string_view text)>& take) {
-  YTB_ASSIGN(Rows rows, session.query(kDefinitions));
+Status read_definitions(Connection& session, const std::function<void(const Definition&)>& take) {
+  const bool filtered = session.major() >= kFilteredPublications;
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(kDefinitions, filtered ? kPublicationFilters : "")));
   for (int row = 0; row < rows.count(); ++row) {
-    if (!rows.is_null(row, 0)) take(rows.at(row, 0), rows.at(row, 1));
+    if (rows.is_null(row, 0)) continue;
+    const std::string_view kind = rows.at(row, 2);
+    take({.object = rows.at(row, 0),
+          .text = rows.at(row, 1),
+          .is = kind == "p"   ? Definition::Text::kProse
+                : kind == "s" ? Definition::Text::kSql
+                              : Definition::Text::kOtherLanguage});
   }
   return {};
 }
 
 std::vector<masking::TellingDefinition> read_telling_definitions(Connection& session) {
   std::vector<masking::TellingDefinition> found;
-  Status read = read_definitions(session, [&](std::string_view object, std::string_view text) {
-    const std::string_view what = masking::data_in_definition(text);
-    if (!what.empty()) found.push_back({.object = std::string(object), .what = std::string(what)});
+  Status read = read_definitions(session, [&](const Definition& definition) {
+    const std::string_view what = masking::data_in_definition(definition.text);
+    if (!what.empty()) found.push_back({.object = std::string(definition.object), .what = std::string(what)});
   });
   if (!read.ok()) return {{.object = "whole of the definitions", .what = "what could not be read"}};
   return found;

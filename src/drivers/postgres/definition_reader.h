@@ -16,8 +16,14 @@ namespace ytb::postgres {
 // read.
 // Of each only whether a detector finds something in it: no text leaves this function.
 std::vector<masking::TellingDefinition> read_telling_definitions(Connection& session);
-// Gives `take` each object ("comment on table public.users") and its text.
-Status read_definitions(Connection& session,
-                        const std::function<void(std::string_view object, std::string_view text)>& take);
+
+struct Definition {
+  // Comments, labels, options and raw defaults are prose; the rest is SQL, and bodies are in their language.
+  enum class Text { kProse, kSql, kOtherLanguage };
+  std::string_view object;  // "comment on table public.users"
+  std::string_view text;
+  Text is = Text::kSql;
+};
+Status read_definitions(Connection& session, const std::function<void(const Definition&)>& take);
 
 }  // namespace ytb::postgres

@@ -318,7 +318,7 @@ Result<std::vector<ConstrainedTable>> constrained_tables(Connection& session,
     if (table.treatment == masking::Treatment::kEmpty) continue;
     std::vector<int> numbers;
     for (const masking::ColumnPlan& column : table.columns) {
-      if (column.masker.name != "keep" || column.column.generated) numbers.push_back(column.column.number);
+      if (column.masked() || column.column.generated) numbers.push_back(column.column.number);
     }
     if (numbers.empty()) continue;
     YTB_ASSIGN(

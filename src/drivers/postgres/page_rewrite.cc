@@ -366,7 +366,7 @@ void PageRewrite::work(const std::function<void(uint64_t)>& bytes_done) {
     ++working_;
   }
   Row row(fit_.columns.size(), program_.column_count());
-  if (originals_ != nullptr) row.recorder.emplace(*originals_);
+  if (originals_ != nullptr) row.recorder.emplace(*originals_, program_.table());
   Status status = write_all(row, bytes_done);
   if (status.ok() && row.recorder) status = row.recorder->flush();
   if (status.ok()) status = read_all_again(row);

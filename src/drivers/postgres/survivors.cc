@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,15 +23,126 @@
 namespace ytb::postgres {
 namespace {
 
+using masking::ColumnLook;
+
 struct SearchedColumn {
   std::string name;
-  bool json = false;
+  ColumnLook look;
   uint32_t place = 0;
 };
 
 struct SearchedRelation {
   masking::QualifiedName name;
   std::vector<SearchedColumn> columns;
+};
+
+uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what) {
+  search.places.push_back(fmt::format("{} {}", printable(database), printable(what)));
+  return static_cast<uint32_t>(search.places.size() - 1);
+}
+
+// Lookers: threads that take rows of COPY's text format apart and look at their values, while the caller
+// reads on. A row may be large: what waits and is looked at together is bounded by its bytes.
+class Lookers {
+ public:
+  struct Batch {
+    const SearchedRelation* relation = nullptr;  // outlives the lookers
+    std::string lines;                           // whole ones
+    uint64_t rows_before = 0;
+  };
+  explicit Lookers(ports::SurvivorSearch& search) : search_(search) {
+    const int threads = std::clamp(search.workers, 1, kThreadsMax);
+    threads_.reserve(static_cast<size_t>(threads));
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  }
+  ~Lookers() { end(); }
+  Lookers(const Lookers&) = delete;
+  Lookers& operator=(const Lookers&) = delete;
+
+  // Waits until there is room. The error of a looker: give no more.
+  Status give(Batch batch) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return taken_bytes_ == 0 || taken_bytes_ + batch.lines.size() <= kBytesMax; });
+    if (!failed_.ok()) return failed_;
+    taken_bytes_ += batch.lines.size();
+    waiting_.push_back(std::move(batch));
+    changed_.notify_all();
+    return {};
+  }
+  Status finish() {
+    end();
+    search_.values += values_;
+    search_.bytes += bytes_;
+    return failed_;
+  }
+
+ private:
+  static constexpr int kThreadsMax = 64;
+  static constexpr size_t kBytesMax = 16UL << 20;
+
+  void end() {
+    {
+      std::lock_guard lock(mutex_);
+      ended_ = true;
+      changed_.notify_all();
+    }
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  void work() {
+    masking::OriginalsSearch looking(search_.originals, search_.candidates);
+    uint64_t values = 0;
+    uint64_t bytes = 0;
+    while (std::optional<Batch> batch = next()) {
+      bytes += batch->lines.size();
+      Status looked = look_at(*batch, looking, values);
+      std::lock_guard lock(mutex_);
+      if (!looked.ok() && failed_.ok()) failed_ = std::move(looked);
+      taken_bytes_ -= batch->lines.size();
+      changed_.notify_all();
+    }
+    looking.finish();
+    std::lock_guard lock(mutex_);
+    values_ += values;
+    bytes_ += bytes;
+  }
+  std::optional<Batch> next() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ || !waiting_.empty(); });
+    if (waiting_.empty()) return std::nullopt;
+    Batch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    return batch;
+  }
+  Status look_at(const Batch& batch, masking::OriginalsSearch& looking, uint64_t& values) const {
+    const std::vector<SearchedColumn>& columns = batch.relation->columns;
+    masking::CopyTextRow row(columns.size());
+    uint64_t number = batch.rows_before;
+    std::string_view rest = batch.lines;
+    while (!rest.empty()) {
+      const size_t end = std::min(rest.find('\n'), rest.size());
+      YTB_TRY(row.read(rest.substr(0, end), ++number));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      for (size_t i = 0; i < columns.size(); ++i) {
+        const std::optional<std::string_view>& value = row.fields()[i];
+        if (!value) continue;
+        ++values;
+        looking.look(columns[i].place, columns[i].look, *value, search_.depth);
+      }
+    }
+    return {};
+  }
+
+  ports::SurvivorSearch& search_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Batch> waiting_;
+  size_t taken_bytes_ = 0;  // waiting and looked at
+  bool ended_ = false;
+  Status failed_;
+  uint64_t values_ = 0;
+  uint64_t bytes_ = 0;
+  std::vector<std::thread> threads_;
 };
 
 // Names of columns whose values are pseudonyms, with their tables': what masking gave them is not looked at.
@@ -35,31 +152,41 @@ std::set<ColumnName> masked_columns(const masking::DatabasePlan& plan) {
   for (const masking::TablePlan& table : plan.tables) {
     if (table.treatment != masking::Treatment::kMask) continue;
     for (const masking::ColumnPlan& known : table.columns) {
-      if (known.masker.name != "keep" && !known.column.generated)
-        masked.emplace(table.table.name, known.column.name);
+      if (known.masked()) masked.emplace(table.table.name, known.column.name);
     }
   }
   return masked;
 }
 
-uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what) {
-  search.places.push_back(fmt::format("{} {}", printable(database), printable(what)));
-  return static_cast<uint32_t>(search.places.size() - 1);
-}
-
-Result<std::vector<SearchedRelation>> relations_of(Connection& session, const masking::DatabasePlan& plan,
-                                                   ports::SurvivorSearch& search) {
-  YTB_ASSIGN(Rows rows, session.query(R"sql(
-    SELECT n.nspname, c.relname, a.attname, t.typname IN ('json', 'jsonb') AND t.typnamespace = 11
+// Beneath domains and arrays a type is what pg_catalog calls it. A domain over itself, which nobody can make
+// and a hand may write, ends here, too.
+constexpr std::string_view kRelations = R"sql(
+    WITH RECURSIVE beneath (oid, type, is_array) AS (
+      SELECT DISTINCT atttypid, atttypid, false FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+      UNION
+      SELECT b.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, b.is_array OR t.typtype <> 'd'
+      FROM beneath b JOIN pg_type t ON t.oid = b.type
+      WHERE t.typtype = 'd' OR (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
+    ), bases (oid, name, is_array) AS (
+      SELECT b.oid, min(t.typname), bool_or(b.is_array)
+      FROM beneath b JOIN pg_type t ON t.oid = b.type
+      WHERE t.typnamespace = 11 AND t.typtype <> 'd'
+        AND NOT (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
+      GROUP BY b.oid
+    )
+    SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false)
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      JOIN pg_type t ON t.oid = a.atttypid
+      LEFT JOIN bases ON bases.oid = a.atttypid
     WHERE (c.relkind = 'r' OR (c.relkind = 'm' AND c.relispopulated)) AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', $1)
-    ORDER BY n.nspname, c.relname, a.attnum)sql",
-                                      {std::string(kProgressSchema)}));
+    ORDER BY n.nspname, c.relname, a.attnum)sql";
+
+Result<std::vector<SearchedRelation>> relations_of(Connection& session, const masking::DatabasePlan& plan,
+                                                   ports::SurvivorSearch& search) {
   const std::set<ColumnName> masked = masked_columns(plan);
+  YTB_ASSIGN(Rows rows, session.query(kRelations, {std::string(kProgressSchema)}));
   std::vector<SearchedRelation> relations;
   for (int row = 0; row < rows.count(); ++row) {
     const masking::QualifiedName name{.schema = rows.text(row, 0), .name = rows.text(row, 1)};
@@ -69,61 +196,124 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
       relations.push_back({.name = name, .columns = {}});
     relations.back().columns.push_back(
         {.name = column,
-         .json = rows.truth(row, 3),
+         .look = masking::look_of(rows.at(row, 3), rows.truth(row, 4), column),
          .place = add_place(search, plan.database.name, masking::to_string(name, column))});
   }
   return relations;
 }
 
-Status search_relation(Connection& session, const SearchedRelation& relation,
-                       masking::OriginalsSearch& looking, ports::SurvivorSearch& search,
+Status search_relation(Connection& session, const SearchedRelation& relation, Lookers& lookers,
                        const StopFlag& stop) {
-  constexpr uint64_t kRowsBetweenStops = 10'000;
+  constexpr size_t kBatchBytes = 256UL << 10;
   std::string columns;
   for (const SearchedColumn& column : relation.columns) {
     columns += (columns.empty() ? "" : ", ") + session.identifier(column.name);
   }
-  masking::CopyTextRow row(relation.columns.size());
   uint64_t rows = 0;
-  return session.copy_out(fmt::format("COPY (SELECT {} FROM ONLY {}) TO STDOUT", columns,
-                                      session.qualified(relation.name.schema, relation.name.name)),
-                          [&](std::string_view line) -> Status {
-                            if (++rows % kRowsBetweenStops == 0) YTB_TRY(stop.check());
-                            search.bytes += line.size();
-                            if (line.ends_with('\n')) line.remove_suffix(1);
-                            YTB_TRY(row.read(line, rows));
-                            for (size_t i = 0; i < relation.columns.size(); ++i) {
-                              if (!row.fields()[i]) continue;
-                              ++search.values;
-                              const SearchedColumn& column = relation.columns[i];
-                              if (column.json) {
-                                looking.look_json(column.place, *row.fields()[i], search.depth);
-                              } else {
-                                looking.look(column.place, *row.fields()[i], search.depth);
-                              }
-                            }
-                            return {};
-                          });
+  Lookers::Batch batch{.relation = &relation, .lines = {}};
+  auto give = [&]() -> Status {
+    YTB_TRY(stop.check());
+    return lookers.give(std::exchange(batch, {.relation = &relation, .lines = {}, .rows_before = rows}));
+  };
+  auto take_row = [&](std::string_view line) -> Status {
+    batch.lines.append(line);
+    if (!line.ends_with('\n')) batch.lines.push_back('\n');
+    ++rows;
+    return batch.lines.size() < kBatchBytes ? Status() : give();
+  };
+  YTB_TRY(session.copy_out(fmt::format("COPY (SELECT {} FROM ONLY {}) TO STDOUT", columns,
+                                       session.qualified(relation.name.schema, relation.name.name)),
+                           take_row));
+  return batch.lines.empty() ? Status() : give();
+}
+
+// One place for all of them: their numbers say nothing to anybody.
+Status search_large_objects(Connection& session, const masking::DatabasePlan& plan,
+                            ports::SurvivorSearch& search, const StopFlag& stop) {
+  YTB_ASSIGN(std::string any, session.value("SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject)"));
+  if (any != "t") return {};
+  constexpr size_t kPieceBytes = 16UL << 20;  // of a larger object
+  constexpr size_t kOverlapBytes = 512;       // what a longer object's pieces share
+  const uint32_t place = add_place(search, plan.database.name, "large objects");
+  masking::OriginalsSearch looking(search.originals, search.candidates);
+  const ColumnLook as_bytes = masking::look_of("bytea", false, "");
+  masking::CopyTextRow row(2);
+  std::string object;
+  std::string content = "\\x";
+  uint64_t pages = 0;
+  auto look = [&](size_t keep) {
+    if (content.size() > 2) looking.look(place, as_bytes, content, search.depth);
+    content.erase(2, content.size() - 2 - std::min(keep, content.size() - 2));
+  };
+  auto take_page = [&](std::string_view line) -> Status {
+    YTB_TRY(stop.check());
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    YTB_TRY(row.read(line, ++pages));
+    const std::string_view number = row.fields()[0].value_or("");
+    std::string_view data = row.fields()[1].value_or("");
+    if (number != object) {
+      look(0);
+      object = number;
+      ++search.values;
+    } else if (content.size() > 2 * kPieceBytes) {
+      look(2 * kOverlapBytes);
+    }
+    if (data.starts_with("\\x")) data.remove_prefix(2);
+    content.append(data);
+    search.bytes += data.size() / 2;
+    return {};
+  };
+  YTB_TRY(session.copy_out(
+      "COPY (SELECT loid, data FROM pg_catalog.pg_largeobject ORDER BY loid, pageno) TO STDOUT", take_page));
+  look(0);
+  looking.finish();
+  return {};
 }
 
 }  // namespace
 
-Status search_database(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
-                       ports::Progress& progress, const StopFlag& stop) {
+Status search_values(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
+                     ports::Progress& progress, const StopFlag& stop) {
   const std::string& database = plan.database.name;
   YTB_ASSIGN(std::vector<SearchedRelation> relations, relations_of(session, plan, search));
-  masking::OriginalsSearch looking(search.originals, search.candidates);
+  Lookers lookers(search);
   for (const SearchedRelation& relation : relations) {
     YTB_TRY(stop.check());
     progress.update({.stage = "search", .item = fmt::format("{} {}", database, to_string(relation.name))});
-    YTB_TRY(search_relation(session, relation, looking, search, stop));
+    YTB_TRY(search_relation(session, relation, lookers, stop));
   }
-  // The words of a definition are keywords and names, too: what is found in one is worth a look all the same.
-  YTB_TRY(read_definitions(session, [&](std::string_view object, std::string_view text) {
+  YTB_TRY(lookers.finish());
+  return search_large_objects(session, plan, search, stop);
+}
+
+Status search_definitions(Connection& session, const masking::DatabasePlan& plan,
+                          ports::SurvivorSearch& search) {
+  const std::string& database = plan.database.name;
+  masking::OriginalsSearch looking(search.originals, search.candidates);
+  YTB_TRY(read_definitions(session, [&](const Definition& definition) {
     ++search.values;
-    search.bytes += text.size();
-    looking.look(add_place(search, database, object), text, search.depth);
+    search.bytes += definition.text.size();
+    const uint32_t place = add_place(search, database, definition.object);
+    if (definition.is == Definition::Text::kProse) {
+      looking.look(place, definition.text, search.depth);
+    } else {
+      const bool sql = definition.is == Definition::Text::kSql;
+      looking.look_code(place, definition.text, sql ? masking::CodeOf::kSql : masking::CodeOf::kOther,
+                        search.depth);
+    }
   }));
+  // Of this database, of roles in it, and of roles anywhere.
+  YTB_ASSIGN(Rows settings, session.query(R"sql(
+    SELECT concat('settings of ', coalesce('role ' || r.rolname, 'the database')), set.line
+    FROM pg_catalog.pg_db_role_setting s
+      LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+      LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+      CROSS JOIN LATERAL unnest(s.setconfig) AS set (line)
+    WHERE s.setdatabase = 0 OR d.datname = pg_catalog.current_database())sql"));
+  for (int row = 0; row < settings.count(); ++row) {
+    ++search.values;
+    looking.look(add_place(search, database, settings.at(row, 0)), settings.at(row, 1), search.depth);
+  }
   looking.finish();
   return {};
 }

@@ -1,5 +1,7 @@
 // Searches a database of a copy for originals: every column that is not masked, of tables and populated
-// materialized views, and every definition. Only local copies, whose superuser may read everything.
+// materialized views; large objects; every definition and setting. Names of objects are not looked at;
+// statistics need not be, for all of them were made anew from what is here (aftermath.h). Only local copies,
+// whose superuser may read everything.
 #pragma once
 
 #include "base/result.h"
@@ -11,8 +13,11 @@
 namespace ytb::postgres {
 
 // In a transaction in which production's code is out of sight (suspension_for_reading). What a type writes
-// out is read, and no cast asked for: that could be production's.
-Status search_database(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
-                       ports::Progress& progress, const StopFlag& stop);
+// out is read, and no cast asked for: that could be production's. Looked at by search.workers threads.
+Status search_values(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
+                     ports::Progress& progress, const StopFlag& stop);
+// Where nothing is out of sight.
+Status search_definitions(Connection& session, const masking::DatabasePlan& plan,
+                          ports::SurvivorSearch& search);
 
 }  // namespace ytb::postgres

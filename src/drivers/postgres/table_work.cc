@@ -99,7 +99,7 @@ Result<masking::RowCounts> read_range(Connection& session, const masking::Qualif
       fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT (FORMAT {})", reading_list(session, program),
                   session.qualified(name.schema, name.name), where, format_of(program.wire()));
   std::optional<masking::OriginalsRecorder> recorder;
-  if (originals != nullptr) recorder.emplace(*originals);
+  if (originals != nullptr) recorder.emplace(*originals, program.table());
   masking::CopyMasker masker(program, recorder ? &*recorder : nullptr);
   std::string out;
   out.reserve(kSinkBytes * 2);

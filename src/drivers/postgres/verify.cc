@@ -14,6 +14,7 @@
 #include "drivers/postgres/copy_session.h"
 #include "drivers/postgres/dead_rows.h"
 #include "drivers/postgres/defuse.h"
+#include "drivers/postgres/file_search.h"
 #include "drivers/postgres/large_objects.h"
 #include "drivers/postgres/owner_session.h"
 #include "drivers/postgres/progress_store.h"
@@ -160,6 +161,7 @@ class VerifyRun {
       list_.add("settings_judged", settings_left(session, *request_.plan), "server");
     }
     if (request_.plan != nullptr && !rds_) list_.add("wal_discarded", old_wal(session), "server");
+    if (request_.survivors != nullptr) list_.add("files_searched", search_files(session), "server");
     YTB_TRY(close_again(session));
     list_.add("databases_closed", doors_of_databases(session), "server");
     if (rds_) {
@@ -211,7 +213,10 @@ class VerifyRun {
                "no statistics of masked tables, their indexes and ancestors predate the masking");
     list_.open("omitted_databases_empty", "databases that the policy omits hold no row");
     if (request_.survivors != nullptr) {
-      list_.open("originals_searched", "every column that is not masked, and every definition, was searched");
+      list_.open("originals_searched",
+                 "every column that is not masked, every large object, definition and setting was "
+                 "searched");
+      list_.open("files_searched", "the bytes of every file of the data directory were searched");
     }
     list_.open("large_objects_judged",
                "no large object is left that the policy does not keep, and no bytes that none names");
@@ -226,6 +231,7 @@ class VerifyRun {
     if (request_.plan != nullptr) {
       check_catalog_of(session, name);
       YTB_TRY(check_rows_of(session, name));
+      search_definitions_of(session, name);
       YTB_TRY(check_progress(session, name));
     }
     Status removed = remove_progress(session);
@@ -239,6 +245,7 @@ class VerifyRun {
     list_.add("nothing_armed", still_armed(session), name);
     list_.add("catalog_statistics_gone", catalog_statistics_left(session), name);
     list_.add("every_relation_judged", unjudged_left(session), name);
+    if (request_.survivors != nullptr) YTB_TRY(files_.know(session, name));
     YTB_TRY(note_dead_rows(session, name));
     return stray_.know(session);
   }
@@ -282,6 +289,22 @@ class VerifyRun {
       if (younger == "t") last_load_ = load;
     }
     return {};
+  }
+
+  // What statements show was searched, and is told by where it stands; files are searched for the rest.
+  Wrong search_files(Connection& session) {
+    ports::SurvivorSearch& search = *request_.survivors;
+    YTB_TRY(session.execute("CHECKPOINT"));
+    YTB_ASSIGN(std::string folder, data_folder(session));
+    const masking::NeedleSearch needles(search.samples.those([&](const masking::NeedleSamples::Kept& kept) {
+      return !search.candidates.holds(kept.digest) && !search.candidates.holds(kept.number_digest);
+    }));
+    const bool whole = search.depth == masking::SearchDepth::kWhole;
+    YTB_TRY(files_.search(folder, needles, whole, search.workers, progress_, stop_));
+    search.needles = needles.size();
+    search.in_files = files_.found();
+    search.file_bytes = files_.bytes();
+    return std::vector<std::string>{};
   }
 
   // When nothing creates or drops a relation any more.
@@ -344,12 +367,21 @@ class VerifyRun {
       if (plan.database.name != name) continue;
       list_.add("large_objects_judged", large_objects_left(session, keeps_large_objects(plan)), name);
       if (plan.omitted) list_.add("omitted_databases_empty", rows_left(session), name);
-      if (request_.survivors != nullptr) search(session, plan);
+      if (request_.survivors != nullptr) search_rows_of(session, plan);
     }
   }
 
-  void search(Connection& session, const masking::DatabasePlan& plan) {
-    Status searched = search_database(session, plan, *request_.survivors, progress_, stop_);
+  void search_rows_of(Connection& session, const masking::DatabasePlan& plan) {
+    add_searched(search_values(session, plan, *request_.survivors, progress_, stop_), plan);
+  }
+  void search_definitions_of(Connection& session, const std::string& name) {
+    if (request_.survivors == nullptr) return;
+    for (const masking::DatabasePlan& plan : request_.plan->databases) {
+      if (plan.database.name == name)
+        add_searched(search_definitions(session, plan, *request_.survivors), plan);
+    }
+  }
+  void add_searched(Status searched, const masking::DatabasePlan& plan) {
     list_.add("originals_searched",
               searched.ok() ? Wrong(std::vector<std::string>{}) : Wrong(std::move(searched).error()),
               plan.database.name);
@@ -413,6 +445,7 @@ class VerifyRun {
   std::string last_load_;  // transaction of the table that was loaded last
   Checklist list_;
   StrayFiles stray_;
+  FileSearch files_;
 };
 
 }  // namespace

@@ -1,0 +1,122 @@
+#include "masking/needles.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+#include "masking/words.h"
+
+namespace ytb::masking {
+namespace {
+
+using Looking = NeedleSearch::Looking;
+
+uint64_t found(const std::vector<std::string>& needles, std::string_view bytes,
+               Looking looking = Looking::kAll) {
+  return NeedleSearch(needles).count(bytes, 0, bytes.size(), looking);
+}
+
+TEST(NeedleSearch, FindsFieldsAndWholeWords) {
+  EXPECT_EQ(found({"Walker"}, "Walkers"), 0U);
+  EXPECT_EQ(found({"Walker"}, "Skywalker Walker, Walker"), 2U);
+  EXPECT_EQ(found({"Walker"}, "Walker"), 1U);
+  EXPECT_EQ(found({"Walker"}, "Walke"), 0U);
+  EXPECT_EQ(found({}, "Walker"), 0U);
+  const std::string as_field("\x0fWalkers", 8);  // (6 + 1) * 2 + 1, and the next field begins with an s
+  EXPECT_EQ(found({"Walker"}, as_field), 1U);
+  const std::string in_toast("x\x28\0\0\0Walkers", 12);  // (6 + 4) * 4
+  EXPECT_EQ(found({"Walker"}, in_toast), 1U);
+}
+
+TEST(NeedleSearch, LooksAtFieldsOrAtWhatTells) {
+  const std::string mail = "anna@mail.example";
+  EXPECT_EQ(found({mail}, "to " + mail + ".", Looking::kFields), 0U);
+  EXPECT_EQ(found({mail}, static_cast<char>((mail.size() + 1) * 2 + 1) + mail + "x", Looking::kFields), 1U);
+  EXPECT_EQ(found({mail, "Walker"}, "Walker <" + mail + ">", Looking::kTelling), 1U);
+  EXPECT_EQ(found({"4930 123456"}, "+4930 123456", Looking::kTelling), 1U);
+  EXPECT_EQ(found({mail}, "susanna@mail.example"), 0U);
+}
+
+TEST(NeedleSearch, FindsBytesWhereverTheyAre) {
+  const std::string uuid("\x9a\x01zz\xff\x10\x20\x30\x40\x50\x60\x70\x01\x02\x03\x04", 16);
+  for (Looking looking : {Looking::kFields, Looking::kTelling, Looking::kAll})
+    EXPECT_EQ(found({uuid}, "x" + uuid + "x", looking), 1U);
+}
+
+TEST(NeedleSearch, CountsEachInOnePieceOnly) {
+  std::vector<std::string> needles;
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) {
+    needles.push_back(fmt::format("https://same.example/{}", i * 7919));
+    bytes += fmt::format("{}\t{} ", i, needles.back());
+  }
+  const NeedleSearch search(needles);
+  EXPECT_EQ(search.size(), needles.size());
+  const uint64_t whole = search.count(bytes, 0, bytes.size(), Looking::kAll);
+  EXPECT_GE(whole, needles.size());
+  for (size_t piece : {1, 7, 64, 1000}) {
+    uint64_t sum = 0;
+    for (size_t at = 0; at < bytes.size(); at += piece) {
+      const size_t from = at - std::min(at, NeedleSearch::kAround);
+      const std::string_view around =
+          std::string_view(bytes).substr(from, at - from + piece + NeedleSearch::kAround);
+      sum += search.count(around, at - from, std::min(at - from + piece, around.size()), Looking::kAll);
+    }
+    EXPECT_EQ(sum, whole) << piece;
+  }
+}
+
+TEST(NeedleSearch, ThoseThatAreAllAlikeCostNoMoreThanOthers) {
+  std::vector<std::string> needles;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string needle;
+    for (int bit = 0; bit < 16; ++bit) needle += (i >> bit & 1) != 0 ? 'a' : 'b';
+    needles.push_back(needle);
+  }
+  EXPECT_LE(NeedleSearch(needles).size(), 32U << 6);
+}
+
+TEST(NeedleSamples, KeepsTheSameOnesHoweverTheyCome) {
+  auto sample = [](int threads) {
+    NeedleSamples samples(10);
+    std::vector<std::thread> running;
+    for (int thread = 0; thread < threads; ++thread) {
+      running.emplace_back([&samples, thread, threads] {
+        std::vector<NeedleSamples::Kept> values;
+        for (int i = thread; i < 10'000; i += threads)
+          values.push_back({static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15ULL, 0, fmt::format("value {}", i)});
+        NeedleSamples::Column& column = samples.column("a");
+        samples.add(column, values);
+        EXPECT_TRUE(values.empty());
+      });
+    }
+    for (std::thread& thread : running) thread.join();
+    std::vector<NeedleSamples::Kept> other{{1, 0, "other one"}, {2, 0, "other two"}};
+    samples.add(samples.column("b"), other);
+    return samples.those([](const NeedleSamples::Kept&) { return true; });
+  };
+  const std::vector<std::string> one = sample(1);
+  EXPECT_EQ(one.size(), 12U);
+  EXPECT_EQ(sample(4), one);
+}
+
+// A name that masking gives to somebody is in every copy.
+TEST(NeedleSamples, PseudonymsAreNoNeedles) {
+  NeedleSamples samples(10);
+  std::vector<NeedleSamples::Kept> values;
+  uint64_t digest = 0;
+  for (std::string_view name : first_names()) values.push_back({++digest, 0, std::string(name)});
+  samples.add(samples.column("a"), values);
+  values.push_back({++digest, 0, "+1-201-555-0143"});
+  values.push_back(
+      {++digest, 0, fmt::format("12 {}{} {}", place_heads()[0], place_tails()[0], street_kinds()[0])});
+  values.push_back({++digest, 0, fmt::format("{} Overbeck", first_names()[0])});
+  samples.add(samples.column("b"), values);
+  EXPECT_EQ(samples.those([](const NeedleSamples::Kept&) { return true; }),
+            std::vector<std::string>{fmt::format("{} Overbeck", first_names()[0])});
+}
+
+}  // namespace
+}  // namespace ytb::masking
