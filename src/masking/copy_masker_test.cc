@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "masking/big_endian.h"
+#include "masking/calendar.h"
 #include "masking/copy_rows.h"
+#include "masking/decimal.h"
 #include "masking/masking_testing.h"
 #include "masking/originals.h"
 #include "masking/program.h"
@@ -335,6 +337,75 @@ TEST_P(CopyMaskerTest, WhatIsReplacedIsRemembered) {
   for (const char* text : {"kept one", "gratis", "mail", "note", "key", ""}) {
     EXPECT_FALSE(remembered(text)) << text;
   }
+}
+
+// The same of what a masker does not read as a text, or does not read at all.
+TEST_P(CopyMaskerTest, NumbersDatesAndBytesThatAreReplacedAreRemembered) {
+  const bool binary = GetParam() == Wire::kBinary;
+  MaskerSpec shift = spec_of("date_shift");
+  shift.params["days"] = "30";
+  const RowProgram program =
+      program_of({{column_of(TypeClass::kInteger, "int4", "pin"), spec_of("hash")},
+                  {column_of(TypeClass::kNumber, "numeric", "salary"), spec_of("number_noise")},
+                  {column_of(TypeClass::kDate, "date", "born"), shift},
+                  {column_of(TypeClass::kTimestamp, "timestamptz", "died_on"), shift},
+                  {column_of(TypeClass::kBytes, "bytea", "print"), spec_of("null")},
+                  {column_of(TypeClass::kUuid, "uuid", "device"), spec_of("null")},
+                  {column_of(TypeClass::kInteger, "int8", "ssn"), spec_of("null")}},
+                 GetParam());
+  const std::string fingerprint("\x00\xfe\x01\xff", 4);
+  std::string number;
+  Decimal salary;
+  ASSERT_EQ(parse_decimal("51000.50", salary), DecimalKind::kNumber);
+  append_binary_numeric(salary, number);
+  std::string day;
+  append_be32(static_cast<uint32_t>(days_from_civil({1980, 2, 3})), day);
+  std::string midnight;
+  append_be64(static_cast<uint64_t>(days_from_civil({1999, 12, 31}) * 86'400'000'000), midnight);
+  std::string pin;
+  append_be32(4711, pin);
+  std::string ssn;
+  append_be64(123'456'789, ssn);
+  const std::string uuid("\x12\x34\x56\x78\x9a\xbc\xde\xf0\x12\x34\x56\x78\x9a\xbc\xde\xf0", 16);
+  const std::string uuid_text = "12345678-9abc-def0-1234-56789abcdef0";
+  const Row row = binary ? Row{pin, number, day, midnight, fingerprint, uuid, ssn}
+                         : Row{"4711",        "51000.50", "1980-02-03", "1999-12-31 00:00:00+00",
+                               "\\x00fe01ff", uuid_text,  "123456789"};
+  std::vector<uint64_t> spool;
+  std::string key;
+  for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
+  NeedleSamples samples(10);
+  Originals originals(
+      Secret(std::move(key)), 100, 1 << 20,
+      [&](std::span<const uint64_t> digests) {
+        spool.insert(spool.end(), digests.begin(), digests.end());
+        return Status();
+      },
+      &samples);
+  OriginalsRecorder recorder(originals, program.table());
+  CopyMasker masker(program, &recorder);
+  std::string out;
+  ASSERT_TRUE(masker.feed(stream_of(GetParam(), {row}), out).ok());
+  ASSERT_TRUE(recorder.flush().ok());
+  const auto remembered = [&](std::string_view type, std::string_view name, std::string_view value) {
+    SurvivorCandidates candidates;
+    OriginalsSearch search(originals, candidates);
+    search.look(0, look_of(type, false, name), value, SearchDepth::kWhole);
+    search.finish();
+    candidates.confirm(spool);
+    return !candidates.survivors().empty();
+  };
+  EXPECT_TRUE(remembered("int2", "old_pin", "4711"));
+  EXPECT_TRUE(remembered("float8", "salary", "51000.5"));
+  EXPECT_TRUE(remembered("timestamp", "birthday", "1980-02-03 00:00:00"));
+  EXPECT_TRUE(remembered("date", "death", "1999-12-31"));
+  EXPECT_TRUE(remembered("bytea", "any", "\\x00fe01ff"));
+  EXPECT_TRUE(remembered("uuid", "any", uuid_text));
+  EXPECT_TRUE(remembered("text", "any", "123-45-6789"));
+  EXPECT_FALSE(remembered("int4", "orders", "4711"));
+  EXPECT_FALSE(remembered("date", "ordered_on", "1980-02-03"));
+  const std::vector<std::string> needles = samples.those([](const NeedleSamples::Kept&) { return true; });
+  EXPECT_EQ(needles, (std::vector<std::string>{uuid, uuid_text}));
 }
 
 TEST_P(CopyMaskerTest, KeptFieldsReadAgainHaveTheSameSum) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "masking/normal_form.h"
 #include "masking/text_codec.h"
 #include "masking/words.h"
 
@@ -32,6 +33,16 @@ bool tells(std::string_view needle) {
 }
 
 bool is_word_byte(char c) { return is_letter(c) || is_digit(c); }
+
+// Whether what a word stands before, or behind, belongs to it: as words are in a normal form.
+bool word_goes_on(std::string_view side, bool at_its_end) {
+  for (size_t i = 0; i < side.size(); ++i) {
+    const char c = at_its_end ? side[side.size() - 1 - i] : side[i];
+    if (is_word_byte(c)) return true;
+    if (NormalText::kInnerBytes.find(c) == std::string_view::npos) return false;
+  }
+  return false;
+}
 
 // Every word that a masker takes from a list or puts together of two.
 const std::set<std::string, std::less<>>& pseudonym_words() {
@@ -152,9 +163,8 @@ bool NeedleSearch::stands(const Needle& needle, std::string_view bytes, size_t b
   if (begin >= sizeof header) std::memcpy(&header, bytes.data() + begin - sizeof header, sizeof header);
   if (header == (size + sizeof header) << 2) return true;
   if (looking == Looking::kFields) return false;
-  const size_t end = begin + size;
-  return (begin == 0 || !is_word_byte(bytes[begin - 1])) &&
-         (end >= bytes.size() || size == NeedleSamples::kBytesMax || !is_word_byte(bytes[end]));
+  return !word_goes_on(bytes.substr(0, begin), true) &&
+         (size == NeedleSamples::kBytesMax || !word_goes_on(bytes.substr(begin + size), false));
 }
 
 uint64_t NeedleSearch::count(std::string_view bytes, size_t from, size_t to, Looking looking) const {

@@ -23,6 +23,9 @@ TEST(NeedleSearch, FindsFieldsAndWholeWords) {
   EXPECT_EQ(found({"Walker"}, "Skywalker Walker, Walker"), 2U);
   EXPECT_EQ(found({"Walker"}, "Walker"), 1U);
   EXPECT_EQ(found({"Walker"}, "Walke"), 0U);
+  EXPECT_EQ(found({"Walker"}, "Walker-Smith"), 0U);
+  EXPECT_EQ(found({"Walker"}, "Smith-.Walker"), 0U);
+  EXPECT_EQ(found({"Walker"}, "Mr. Walker."), 1U);
   EXPECT_EQ(found({}, "Walker"), 0U);
   const std::string as_field("\x0fWalkers", 8);  // (6 + 1) * 2 + 1, and the next field begins with an s
   EXPECT_EQ(found({"Walker"}, as_field), 1U);

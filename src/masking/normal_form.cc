@@ -15,8 +15,6 @@ enum class Kind : uint8_t {
   kSpace,
 };
 
-constexpr std::string_view kInnerBytes = ".-_@+";
-
 constexpr std::array<Kind, 256> kinds() {
   std::array<Kind, 256> table{};
   for (size_t byte = 0; byte < table.size(); ++byte) {
@@ -24,10 +22,10 @@ constexpr std::array<Kind, 256> kinds() {
     const bool letter =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || byte >= 0x80;
     const bool space = byte <= ' ' || byte == 0x7f;
-    table[byte] = letter                                          ? Kind::kLetter
-                  : space                                         ? Kind::kSpace
-                  : kInnerBytes.find(c) != std::string_view::npos ? Kind::kInner
-                                                                  : Kind::kBreak;
+    table[byte] = letter                                                      ? Kind::kLetter
+                  : space                                                     ? Kind::kSpace
+                  : NormalText::kInnerBytes.find(c) != std::string_view::npos ? Kind::kInner
+                                                                              : Kind::kBreak;
   }
   return table;
 }

@@ -61,7 +61,17 @@ TEST(Pagila, RefreshWithAFullPolicyLeavesNobody) {
                  "CREATE MATERIALIZED VIEW customer_mails AS SELECT customer_id, lower(email) AS mail, "
                  "first_name || ' ' || last_name AS name FROM customer; ANALYZE");
   std::ifstream policy(std::string(YTB_SOURCE_DIR) + "/tests/integration/pagila_policy.yaml");
-  scenario.write_policy(std::string(std::istreambuf_iterator<char>(policy), {}));
+  scenario.write_policy(std::string(std::istreambuf_iterator<char>(policy), {}), R"(survivors:
+  search: prose
+  allow:
+    pagila:
+      public.city.city: districts and actors are called as cities are
+      public.country.country: so are countries
+      public.film.title: titles are made of words that are names, too
+      public.film.description: so are descriptions
+      public.film.fulltext: both
+      public.film.meta: both
+)");
   scenario.accept();
   scenario.take_snapshot("monday");
   scenario.refresh();
