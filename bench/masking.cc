@@ -208,12 +208,14 @@ void bench_files(double seconds, const std::string& prose) {
     rows.append(std::string_view("\x0b\0\x02\x09\x18\0", 6));
     rows.append(fmt::format("\x1bOther{:07}\x0dplan {}", i % 10'000'000, i % 10));
   }
-  for (const auto& [text, name] :
-       {std::pair{&rows, "files searched, rows"}, std::pair{&prose, "files searched, prose"}}) {
-    const std::string& bytes = *text;
-    const double per_second = rate(
-        seconds, bytes.size(), [&] { needles.count(bytes, 0, bytes.size(), NeedleSearch::Looking::kAll); });
-    fmt::print("{:<40} {:>12.1f} MB\n", name, per_second / 1e6);
+  for (const bool in_rows : {true, false}) {
+    const std::string& bytes = in_rows ? rows : prose;
+    uint64_t found = 0;
+    const double per_second = rate(seconds, bytes.size(), [&] {
+      found += needles.count(bytes, 0, bytes.size(), NeedleSearch::Looking::kAll);
+    });
+    fmt::print("{:<40} {:>12.1f} MB{}\n", in_rows ? "files searched, rows" : "files searched, prose",
+               per_second / 1e6, found == 0 ? "" : " (and something found)");
   }
 }
 

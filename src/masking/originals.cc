@@ -36,6 +36,12 @@ std::string_view digits_of(std::string_view canonical) {
   return canonical;
 }
 
+// As many digits as stand in any text.
+bool is_short_number(std::string_view text) {
+  return !text.empty() && text.size() < NormalText::kDigitsMin &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 bool is_long_number(std::string_view canonical) {
   const std::string_view digits = digits_of(canonical);
   return digits.size() >= kLongDigitsMin && digits.size() <= NormalText::kDigitsMax &&
@@ -83,17 +89,19 @@ OriginalsRecorder::OriginalsRecorder(Originals& originals, std::string table)
   pending_.reserve(kPendingMax);
 }
 
-void OriginalsRecorder::at_column(std::optional<size_t> column) {
+void OriginalsRecorder::at_column(std::string_view kind, std::optional<size_t> sampled) {
+  kind_ = kind;
   at_ = nullptr;
-  if (originals_.needles_ == nullptr || !column) return;
-  if (sampled_.size() <= *column) sampled_.resize(*column + 1);
-  at_ = &sampled_[*column];
+  if (originals_.needles_ == nullptr || !sampled) return;
+  if (sampled_.size() <= *sampled) sampled_.resize(*sampled + 1);
+  at_ = &sampled_[*sampled];
   if (at_->column == nullptr)
-    at_->column = &originals_.needles_->column(fmt::format("{}.{}", table_, *column));
+    at_->column = &originals_.needles_->column(fmt::format("{}.{}", table_, *sampled));
 }
 
 void OriginalsRecorder::add_text(std::string_view utf8, size_t bytes_min) {
   text_.read(utf8);
+  if (is_short_number(text_.whole())) return add_scalar(kind_, text_.whole());
   uint64_t number = 0;
   if (!text_.number().empty()) {
     number = originals_.digest(Originals::kNumber, text_.number());
@@ -171,7 +179,7 @@ ColumnLook look_of(std::string_view base_type, bool array, std::string_view name
                     : type == ValueType::kBytea ? Form::kBytes
                     : type == ValueType::kBool  ? Form::kNothing
                                                 : Form::kText;
-  return {.form = form, .array = array};
+  return {.form = form, .array = array, .kind = kind_of(name)};
 }
 
 // ----------------------------------------------------------------------------------------------- candidates
@@ -274,6 +282,7 @@ void OriginalsSearch::look_element(uint32_t place, const ColumnLook& column, std
                                    SearchDepth depth) {
   switch (column.form) {
     case ColumnLook::Form::kText:
+      if (is_short_number(value)) return ask_scalar(place, column.kind, value);
       return look(place, value, depth);
     case ColumnLook::Form::kJson:
       return look_json(place, value, depth);
@@ -297,10 +306,13 @@ void OriginalsSearch::look_code(uint32_t place, std::string_view code, CodeOf la
 void OriginalsSearch::look_scalar(uint32_t place, const ColumnLook& column, std::string_view value) {
   bytes_.clear();
   if (!append_canonical_scalar(column.type, Wire::kText, value, bytes_)) return;
-  if (!column.kind.empty()) {
-    ask(place, originals_.digest(Originals::kScalar, scalar_of_kind(column.kind, bytes_, put_together_)));
-  }
+  ask_scalar(place, column.kind, bytes_);
   if (is_long_number(bytes_)) ask(place, originals_.digest(Originals::kNumber, digits_of(bytes_)));
+}
+
+void OriginalsSearch::ask_scalar(uint32_t place, std::string_view kind, std::string_view canonical) {
+  if (kind.empty()) return;
+  ask(place, originals_.digest(Originals::kScalar, scalar_of_kind(kind, canonical, put_together_)));
 }
 
 void OriginalsSearch::look_bytes(uint32_t place, std::string_view bytes, SearchDepth depth) {

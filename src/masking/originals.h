@@ -69,12 +69,13 @@ class OriginalsRecorder {
   static constexpr size_t kBytesMin = 4;
   // `table`: names the samples of its columns.
   explicit OriginalsRecorder(Originals& originals, std::string table = {});
-  // What is added from now on is of this column, by its position; nullopt: of one that no sample is taken of.
-  void at_column(std::optional<size_t> column);
+  // What is added from now on is of this column: its kind (kind_of), which must outlive that, and its
+  // position; nullopt: no sample is taken of it.
+  void at_column(std::string_view kind, std::optional<size_t> sampled);
   // A needle alone, by how the server stores it: "" or too short, it is none.
   void add_needle(std::string_view stored);
   // A value in UTF-8. Shorter than `bytes_min` in its normal form, it is not remembered: a search for "ab"
-  // finds something everywhere.
+  // finds something everywhere. So would one for a postcode: a few digits are a number of the column's kind.
   void add_text(std::string_view utf8, size_t bytes_min = kBytesMin);
   // What two columns of one row say together, in this order: "anna", "schmidt".
   void add_pair(std::string_view first, std::string_view second, size_t bytes_min = kBytesMin);
@@ -101,6 +102,7 @@ class OriginalsRecorder {
   const std::string table_;
   std::vector<Sampled> sampled_;  // by column
   Sampled* at_ = nullptr;
+  std::string_view kind_;
   NormalText text_;
   std::string pair_;              // and what else is put together
   std::vector<uint64_t> recent_;  // by digest: the same value often comes again at once
@@ -127,7 +129,7 @@ struct ColumnLook {
   Form form = Form::kText;
   bool array = false;  // of such
   ValueType type{};    // of scalars
-  std::string kind{};  // of scalars
+  std::string kind{};  // of scalars, and of texts that are a few digits
 };
 // `base_type`: what pg_catalog calls the type ("int4") beneath domains and, with `array`, of the elements;
 // "" where another schema's it is. `name`: the column's.
@@ -191,6 +193,7 @@ class OriginalsSearch {
   static constexpr size_t kOverlapBytes = 512;  // of two pieces of a long text: phrases across are in one
   static constexpr size_t kTextInBytesMin = 8;  // shorter runs of letters stand in any picture
   void look_scalar(uint32_t place, const ColumnLook& column, std::string_view value);
+  void ask_scalar(uint32_t place, std::string_view kind, std::string_view canonical);
   enum class Words { kAll, kNoneOfLetters };
   void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words words = Words::kAll);
   void look_element(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);

@@ -128,6 +128,19 @@ TEST_F(OriginalsTest, NumbersAndDatesAreFoundInColumnsOfTheirKindOnly) {
   EXPECT_EQ(found("1980-02-03", look_of("date", false, "ordered_on")), 0U);
 }
 
+// A postcode is a number of orders, too.
+TEST_F(OriginalsTest, AFewDigitsAreFoundInColumnsOfTheirKindOnly) {
+  const std::string kind = kind_of("zip");
+  recorder.at_column(kind, std::nullopt);
+  add("12345");
+  add("SW1A 1AA");
+  EXPECT_EQ(found("order 12345 is late"), 0U);
+  EXPECT_EQ(found("12345", look_of("text", false, "number")), 0U);
+  EXPECT_EQ(found("12345", look_of("text", false, "postal_code")), 1U);
+  EXPECT_EQ(found("12345", look_of("int4", false, "postcode")), 1U);
+  EXPECT_EQ(found("in SW1A 1AA"), 1U);
+}
+
 TEST_F(OriginalsTest, LongNumbersAreFoundAnywhere) {
   recorder.add_scalar(kind_of("ssn"), "123456789");
   recorder.add_scalar(kind_of("id"), "4711");

@@ -40,7 +40,7 @@ struct RowProgram::Impl {
     enum class Reads { kNothing, kText, kJson, kJsonb, kUuid, kInet, kBytes, kScalar };
     Reads reads = Reads::kNothing;
     ValueType type = ValueType::kOther;
-    std::string kind{};    // of kScalar
+    std::string kind{};
     bool sampled = false;  // its originals may be searched for as bytes
     std::optional<TextCodec> utf8_of{};
     std::optional<size_t> last_name{};  // the column of it, where this one is masked as a first name
@@ -100,9 +100,9 @@ bool remembers_originals(const ColumnPlan& column) {
 void RowProgram::Impl::Step::describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire) {
   if (!remembers_originals(column)) return;
   type = value_type_of(column.column);
+  kind = kind_of(column.column.name);
   if (is_scalar(type)) {
     reads = Reads::kScalar;
-    kind = kind_of(column.column.name);
     return;
   }
   if (type == ValueType::kBytea) {
@@ -255,7 +255,7 @@ Applied RowProgram::mask_field(size_t column, std::string_view value, RowFields 
                                ColumnCounts& counts) const {
   const Impl::Step& step = impl_->steps[column];
   if (row.originals != nullptr && !step.masker->is_keep()) {
-    row.originals->at_column(step.sampled ? std::optional(column) : std::nullopt);
+    row.originals->at_column(step.kind, step.sampled ? std::optional(column) : std::nullopt);
     impl_->remember(step, value, row);
   }
   const size_t start = out.size();

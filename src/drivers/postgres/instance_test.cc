@@ -361,6 +361,8 @@ TEST_F(Instance, a_second_start_and_a_single_user_run_against_a_live_copy_are_re
   fs::rename(spec_.data() + "/postmaster.pid", spec_.root + "/pid");
   EXPECT_EQ(run_single_user(spec_, spec_.bin_dir, {}, nullptr, nullptr).error().code, Code::kBusy);
   fs::rename(spec_.root + "/pid", spec_.data() + "/postmaster.pid");
+  if (const std::string lacks = testing::why_no_seal(); !lacks.empty())
+    GTEST_SKIP() << lacks << ": what no seal ends with its server, the next start ends";
   // As after a reboot: the record is another boot's, and the lock is held all the same.
   std::ifstream in(spec_.root + "/seal.json");
   const std::string record((std::istreambuf_iterator<char>(in)), {});
@@ -420,6 +422,7 @@ TEST_F(Instance, what_production_planted_is_not_taken_for_the_answer) {
 // Whoever owns the server's programs would be root otherwise.
 TEST_F(Instance, programs_beside_the_server_run_as_its_user) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be too mighty";
+  if (const std::string lacks = testing::why_no_seal(); !lacks.empty()) GTEST_SKIP() << lacks;
   const testing::RunResult share =
       testing::run_program({testing::postgres_bin_dir() + "/pg_config", "--sharedir"});
   if (!fs::exists(std::string(trim(share.out)) + "/postgres.bki"))
