@@ -152,7 +152,11 @@ Status run_policy_propose(Context& context) {
     existing = std::move(files.policy);
   }
   std::vector<masking::Proposal> proposals = masking::propose(found.catalog, samples);
-  std::string text = masking::to_policy_yaml(found.catalog, proposals, existing ? &*existing : nullptr);
+  // Copies on AWS are not searched.
+  const auto search = config::is_aws(*site.production) ? masking::SurvivorPolicy::Search::kNone
+                                                       : masking::SurvivorPolicy::Search::kProse;
+  std::string text =
+      masking::to_policy_yaml(found.catalog, proposals, existing ? &*existing : nullptr, search);
   // Read back as every other command will: what is decided already counts as it is written.
   YTB_ASSIGN(const masking::Policy proposed, config::parse_policy(text, file.value_or("the proposal")));
   const size_t undecided = masking::count_undecided(proposed);

@@ -231,5 +231,34 @@ TEST(ProposeTest, PagilaIsProposedSensibly) {
   }
 }
 
+// A first policy asks for the search where there is one; what a person decided about it stays.
+TEST(ProposeTest, SearchesForOriginals) {
+  Catalog catalog = catalog_of("CREATE TABLE users (id int PRIMARY KEY, email text);");
+  auto survivors = [&](const masking::Policy* existing, masking::SurvivorPolicy::Search search) {
+    Result<Policy> read = parse_policy(to_policy_yaml(catalog, propose(catalog, {}), existing, search), "p");
+    EXPECT_TRUE(read.ok()) << to_string(read.error());
+    return read->survivors;
+  };
+  using Search = masking::SurvivorPolicy::Search;
+  EXPECT_EQ(survivors(nullptr, Search::kProse).search, Search::kProse);
+  EXPECT_EQ(survivors(nullptr, Search::kNone).search, Search::kNone);
+  Result<Policy> existing = parse_policy(R"(version: 1
+survivors:
+  search: words
+  allow:
+    "odd: name":
+      public.words.word: "words, and: \"names\""
+      files of public.words: the same
+tables:
+  public.users: keep
+)",
+                                         "policy.yaml");
+  ASSERT_TRUE(existing.ok()) << to_string(existing.error());
+  EXPECT_EQ(survivors(&*existing, Search::kProse).search, Search::kWords);
+  EXPECT_EQ(survivors(&*existing, Search::kProse).allow, existing->survivors.allow);
+  existing->survivors = {};
+  EXPECT_EQ(survivors(&*existing, Search::kProse).search, Search::kNone);
+}
+
 }  // namespace
 }  // namespace ytb::config

@@ -23,8 +23,9 @@ using ColumnKey = std::pair<std::string, std::pair<QualifiedName, std::string>>;
 
 class PolicyWriter {
  public:
-  PolicyWriter(const Catalog& catalog, const std::vector<Proposal>& proposals, const Policy* existing)
-      : catalog_(catalog), existing_(existing) {
+  PolicyWriter(const Catalog& catalog, const std::vector<Proposal>& proposals, const Policy* existing,
+               SurvivorPolicy survivors)
+      : catalog_(catalog), existing_(existing), survivors_(std::move(survivors)) {
     for (const Proposal& proposal : proposals) {
       proposals_[{proposal.database, {proposal.table, proposal.column}}] = &proposal;
     }
@@ -39,6 +40,7 @@ class PolicyWriter {
         "the\n"
         "# maskers.\n"
         "version: 1\n";
+    write_survivors();
     write_settings();
     if (const Database* only = single_database()) {
       write_database(*only, policy_of(*only), "");
@@ -66,6 +68,25 @@ class PolicyWriter {
   [[nodiscard]] const DatabasePolicy* policy_of(const Database& database) const {
     auto found = resolved_.find(&database);
     return found == resolved_.end() ? nullptr : found->second;
+  }
+
+  void write_survivors() {
+    using Search = SurvivorPolicy::Search;
+    if (survivors_.search == Search::kNone) return;
+    const std::string_view search = survivors_.search == Search::kWhole   ? "whole"
+                                    : survivors_.search == Search::kWords ? "words"
+                                                                          : "prose";
+    if (survivors_.allow.empty()) {
+      text_ += fmt::format("survivors: {}   # what is kept is searched for every original; none: it is not\n",
+                           search);
+      return;
+    }
+    text_ += fmt::format("survivors:\n  search: {}\n  allow:\n", search);
+    for (const auto& [database, places] : survivors_.allow) {
+      text_ += fmt::format("    {}:\n", yaml_key(database));
+      for (const auto& [place, reason] : places)
+        text_ += fmt::format("      {}: {}\n", yaml_scalar(place), yaml_scalar(reason));
+    }
   }
 
   // What is judged already, and what nobody has judged: a secret, until a person says otherwise.
@@ -218,6 +239,7 @@ class PolicyWriter {
 
   const Catalog& catalog_;
   const Policy* existing_;
+  const SurvivorPolicy survivors_;
   DatabasePolicies resolved_;
   std::map<ColumnKey, const Proposal*> proposals_;
   std::string text_;
@@ -226,8 +248,11 @@ class PolicyWriter {
 }  // namespace
 
 std::string to_policy_yaml(const Catalog& catalog, const std::vector<Proposal>& proposals,
-                           const Policy* existing) {
-  return PolicyWriter(catalog, proposals, existing).write();
+                           const Policy* existing, SurvivorPolicy::Search search) {
+  SurvivorPolicy survivors;
+  survivors.search = search;
+  if (existing != nullptr) survivors = existing->survivors;
+  return PolicyWriter(catalog, proposals, existing, std::move(survivors)).write();
 }
 
 }  // namespace ytb::masking

@@ -209,6 +209,8 @@ Status Actor::prove(const OwnedCopy& copy) {
     verified.push_back(
         no_original_survives(inputs_.policy.survivors, *planned, *search, originals_->recorded()));
     verified.push_back(no_original_in_files(inputs_.policy.survivors, *search));
+  } else if (planned != nullptr) {
+    verified.push_back(originals_not_searched());
   }
   YTB_ASSIGN(std::vector<model::Check> seen_by_host, ports_.host.host_checks(copy));
 

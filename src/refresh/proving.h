@@ -29,6 +29,8 @@ model::Check no_original_survives(const masking::SurvivorPolicy& policy, const m
                                   const ports::SurvivorSearch& search, uint64_t recorded);
 // The same of what the files were searched for.
 model::Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
+// In place of both where the policy does not ask for the search.
+model::Check originals_not_searched();
 
 // kProof (Never), naming the checks that failed or did not run.
 Error to_error(const model::Proof& proof);

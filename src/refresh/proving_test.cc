@@ -61,6 +61,29 @@ TEST_F(SurvivorsCheck, WhatIsAllowedIsCountedWithItsReason) {
   EXPECT_EQ(found_at("other public.notes.body", 1).outcome, model::Outcome::kFailed);
 }
 
+TEST_F(SurvivorsCheck, FilesAreToldApartFromValues) {
+  masking::SurvivorCandidates candidates;
+  masking::Originals originals(Secret(std::string(masking::Originals::kKeyBytes, 'k')), 10, 1 << 20,
+                               [](std::span<const uint64_t>) { return Status(); });
+  ports::SurvivorSearch looked{.originals = originals, .candidates = candidates, .samples = samples};
+  looked.needles = 20'000;
+  EXPECT_EQ(no_original_in_files(policy, looked).outcome, model::Outcome::kPassed);
+  EXPECT_THAT(no_original_in_files(policy, looked).detail, HasSubstr("for 20,000 sampled originals"));
+  looked.in_files = {{"shop files of public.notes", 2}, {"server files of pg_wal", 1}};
+  EXPECT_EQ(no_original_in_files(policy, looked).outcome, model::Outcome::kFailed);
+  EXPECT_THAT(no_original_in_files(policy, looked).detail, HasSubstr("shop files of public.notes (2 times)"));
+  policy.allow["shop"]["files of public.notes"] = "a demonstration";
+  EXPECT_EQ(no_original_in_files(policy, looked).outcome, model::Outcome::kFailed);
+  policy.allow["server"]["files of pg_wal"] = "of it";
+  EXPECT_EQ(no_original_in_files(policy, looked).outcome, model::Outcome::kPassed);
+  EXPECT_THAT(no_original_in_files(policy, looked).detail, HasSubstr("a demonstration"));
+}
+
+TEST_F(SurvivorsCheck, WhereNobodyAsksTheProofSaysSo) {
+  EXPECT_EQ(originals_not_searched().outcome, model::Outcome::kNotCheckable);
+  EXPECT_THAT(originals_not_searched().detail, HasSubstr("was not searched"));
+}
+
 TEST_F(SurvivorsCheck, MoreThanCanBeCountedFailsWhateverIsAllowed) {
   policy.allow["shop"]["public.notes.body"] = "our own account";
   max = 0;

@@ -143,9 +143,44 @@ TEST_F(Survivors, EveryPlaceIsNamed) {
     CREATE TABLE parts (who text) PARTITION BY LIST (who);
     CREATE TABLE parts_a PARTITION OF parts FOR VALUES IN ('grace.h90@person.test');
     SELECT lo_from_bytea(0, convert_to('dear grace.h91@person.test, ' || repeat('x', 5000), 'UTF8'));
+    CREATE TYPE pair AS (mail text, n int);
+    CREATE DOMAIN address AS varchar(60);
+    CREATE TABLE more (id int PRIMARY KEY, together pair, dom address, c char(60), n name, v tsvector, many address[],
+      docs jsonb[], key jsonb, base text, made text GENERATED ALWAYS AS (replace(base, '#', '@')) STORED,
+      called numeric(20), large text, times tstzrange, raw json, "odd "".name" text);
+    INSERT INTO more (id, together, dom, c, n, v, many, docs, key, base, called, large, times, raw, "odd "".name")
+      SELECT g, ROW('x', 1)::pair, 'x', 'x', 'x', 'x', '{x}', '{}', '{}', 'x', 1, 'x', NULL, '{}', 'x'
+      FROM generate_series(1, 50) g;
+    UPDATE more SET together = ROW('grace.h101@person.test', 2)::pair WHERE id = 1;
+    UPDATE more SET dom = 'GRACE.H102@PERSON.TEST' WHERE id = 2;
+    UPDATE more SET c = 'grace.h103@person.test' WHERE id = 3;
+    UPDATE more SET n = 'grace.h104@person.test' WHERE id = 4;
+    UPDATE more SET v = to_tsvector('simple', 'by grace.h105@person.test') WHERE id = 5;
+    UPDATE more SET many = '{x,"a, grace.h106@person.test"}' WHERE id = 6;
+    UPDATE more SET docs = ARRAY['{"a": {"b": "grace.h107@person.test"}}']::jsonb[] WHERE id = 7;
+    UPDATE more SET key = '{"grace.h108@person.test": true}' WHERE id = 8;
+    UPDATE more SET base = 'grace.h109#person.test' WHERE id = 9;
+    UPDATE more SET called = 49305500110 WHERE id = 10;
+    UPDATE more SET large = repeat('word ', 300000) || 'grace.h111@person.test' WHERE id = 11;
+    UPDATE more SET raw = '{"a": "gr\u0061ce.h113@person.test"}' WHERE id = 13;
+    UPDATE more SET "odd "".name" = 'mailto:grace.h114@person.test?subject=x' WHERE id = 14;
+    CREATE MATERIALIZED VIEW shown AS SELECT id, told FROM kept;
+    CREATE RULE ruled AS ON DELETE TO more WHERE old.base = 'grace.h115@person.test' DO INSTEAD NOTHING;
+    CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER fired BEFORE INSERT ON more FOR EACH ROW EXECUTE FUNCTION fire('grace.h116@person.test');
+    CREATE POLICY seen_by ON more USING (base <> 'grace.h117@person.test');
+    CREATE FUNCTION with_default(who text DEFAULT 'grace.h118@person.test') RETURNS int LANGUAGE sql AS 'SELECT 1';
+    CREATE FUNCTION with_setting() RETURNS int LANGUAGE sql SET app.who = 'grace.h119@person.test' AS 'SELECT 1';
+    COMMENT ON COLUMN more.base IS 'as +49 (30) 55 00120 said';
+    COMMENT ON DATABASE shop IS 'of Graceq Hopper120';
+    CREATE ROLE operator;
+    COMMENT ON ROLE operator IS 'grace.h121@person.test';
+    CREATE DOMAIN checked_text AS text CHECK (VALUE <> 'grace.h122@person.test') DEFAULT 'grace.h123@person.test';
+    CREATE INDEX more_of ON more ((base || 'grace.h124@person.test'));
     CREATE TABLE price (gracem text, grace int);
     CREATE VIEW prices AS SELECT gracem, grace FROM price)sql");
   scenario_.production().run("shop", "ALTER DATABASE shop SET \"app.owner\" = 'grace.h92@person.test'");
+  scenario_.production().run("shop", "ALTER ROLE operator SET \"app.owner\" = 'grace.h125@person.test'");
   std::string policy = kPolicy;
   const std::string_view of_users = "    public.users:\n";
   policy.insert(of_users.size(), R"(      salary: {number_noise: {percent: 10}}
@@ -158,9 +193,10 @@ TEST_F(Survivors, EveryPlaceIsNamed) {
     public.checked: keep
     public.parts: keep
     public.price: keep
+    public.more: keep
   large_objects: keep
 )";
-  const RunResult result = refresh_with(policy, "survivors: prose\nsettings: {shop: {app.owner: keep}}\n");
+  const RunResult result = refresh_with(policy, "survivors: prose\nsettings: {\"*\": {app.owner: keep}}\n");
   const std::string said = result.out + result.err;
   EXPECT_EQ(result.status, kFailedProof) << said;
   for (const char* place : {"public.kept.old_salary (1",
@@ -182,11 +218,42 @@ TEST_F(Survivors, EveryPlaceIsNamed) {
                             "function public.noted()",
                             "bounds of table public.parts_a",
                             "large objects (1",
-                            "settings of the database"}) {
+                            "settings of the database",
+                            "public.more.together (1",
+                            "public.more.dom (1",
+                            "public.more.c (1",
+                            "public.more.n (1",
+                            "public.more.v (1",
+                            "public.more.many (1",
+                            "public.more.docs (1",
+                            "public.more.key (1",
+                            "public.more.made (1",
+                            "public.more.called (1",
+                            "public.more.large (1",
+                            "public.more.raw (1",
+                            "public.more.\"odd \"\".name\" (1",
+                            "public.shown.told (1",
+                            "rule ruled on table public.more",
+                            "trigger fired on table public.more",
+                            "policy seen_by on table public.more",
+                            "function public.with_default(text)",
+                            "function public.with_setting()",
+                            "comment on column base of table public.more",
+                            "comment on database shop",
+                            "constraint checked_text_check (1",
+                            "default of type public.checked_text",
+                            "index public.more_of"}) {
     EXPECT_THAT(said, HasSubstr(std::string("shop ") + place));
   }
+  EXPECT_THAT(said, HasSubstr("server comment on role operator (1"));
+  EXPECT_THAT(said, HasSubstr("server settings of role operator (1"));
   EXPECT_THAT(said, Not(HasSubstr("price")));
   EXPECT_THAT(said, Not(HasSubstr("person.test")));
+  // Nothing else would have found one of them.
+  const RunResult unsearched =
+      refresh_with(policy, "survivors: none\nsettings: {\"*\": {app.owner: keep}}\n");
+  EXPECT_EQ(unsearched.status, 0) << unsearched.out << unsearched.err;
+  EXPECT_THAT(scenario_.proof(), HasSubstr("was not searched"));
 }
 
 // What no statement shows: a deleted row of a kept table, and an updated one's old index entry.

@@ -200,7 +200,8 @@ void judge_families(Filter& filter) {
   for (long number : {SYS_socket, SYS_socketpair}) {
     filter.of(number, [&] {
       filter.load_argument(0);
-      for (uint32_t family : {AF_UNIX, AF_INET, AF_INET6}) filter.end_if_equal(family, kAllow);
+      for (int family : {AF_UNIX, AF_INET, AF_INET6})
+        filter.end_if_equal(static_cast<uint32_t>(family), kAllow);
       filter.end(answer(EPERM));
     });
   }

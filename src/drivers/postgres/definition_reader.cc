@@ -63,7 +63,8 @@ constexpr std::string_view kDefinitions = R"sql(
   WHERE t.objid >= 16384 AND text IS NOT NULL
     AND NOT EXISTS (SELECT FROM extension_members e WHERE e.classid = t.classid AND e.objid = t.objid)
   UNION ALL
-  SELECT part || pg_describe_object(classoid, objoid, 0), text, 'p'
+  SELECT part || pg_describe_object(classoid, objoid, 0), text,
+    CASE WHEN classoid = 'pg_database'::regclass THEN 'p' ELSE 'r' END
   FROM (SELECT 'comment on ', classoid, objoid, description FROM pg_shdescription
         UNION ALL
         SELECT 'label of ', classoid, objoid, label FROM pg_shseclabel) shared (part, classoid, objoid, text)
@@ -85,9 +86,10 @@ Status read_definitions(Connection& session, const std::function<void(const Defi
     const std::string_view kind = rows.at(row, 2);
     take({.object = rows.at(row, 0),
           .text = rows.at(row, 1),
-          .is = kind == "p"   ? Definition::Text::kProse
-                : kind == "s" ? Definition::Text::kSql
-                              : Definition::Text::kOtherLanguage});
+          .is = kind == "p" || kind == "r" ? Definition::Text::kProse
+                : kind == "s"              ? Definition::Text::kSql
+                                           : Definition::Text::kOtherLanguage,
+          .of_server = kind == "r"});
   }
   return {};
 }

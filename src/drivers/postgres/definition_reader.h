@@ -23,6 +23,7 @@ struct Definition {
   std::string_view object;  // "comment on table public.users"
   std::string_view text;
   Text is = Text::kSql;
+  bool of_server = false;  // of a role or tablespace: the same in every database
 };
 Status read_definitions(Connection& session, const std::function<void(const Definition&)>& take);
 

@@ -286,14 +286,18 @@ Status search_values(Connection& session, const masking::DatabasePlan& plan, por
   return search_large_objects(session, plan, search, stop);
 }
 
-Status search_definitions(Connection& session, const masking::DatabasePlan& plan,
+Status search_definitions(Connection& session, const masking::DatabasePlan& plan, bool servers_too,
                           ports::SurvivorSearch& search) {
   const std::string& database = plan.database.name;
+  auto place_of = [&](bool of_server, std::string_view what) {
+    return add_place(search, of_server ? std::string_view("server") : std::string_view(database), what);
+  };
   masking::OriginalsSearch looking(search.originals, search.candidates);
   YTB_TRY(read_definitions(session, [&](const Definition& definition) {
+    if (definition.of_server && !servers_too) return;
     ++search.values;
     search.bytes += definition.text.size();
-    const uint32_t place = add_place(search, database, definition.object);
+    const uint32_t place = place_of(definition.of_server, definition.object);
     if (definition.is == Definition::Text::kProse) {
       looking.look(place, definition.text, search.depth);
     } else {
@@ -302,17 +306,18 @@ Status search_definitions(Connection& session, const masking::DatabasePlan& plan
                         search.depth);
     }
   }));
-  // Of this database, of roles in it, and of roles anywhere.
   YTB_ASSIGN(Rows settings, session.query(R"sql(
-    SELECT concat('settings of ', coalesce('role ' || r.rolname, 'the database')), set.line
+    SELECT concat('settings of ', coalesce('role ' || r.rolname, 'the database')), set.line, s.setdatabase = 0
     FROM pg_catalog.pg_db_role_setting s
       LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
       LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
       CROSS JOIN LATERAL unnest(s.setconfig) AS set (line)
     WHERE s.setdatabase = 0 OR d.datname = pg_catalog.current_database())sql"));
   for (int row = 0; row < settings.count(); ++row) {
+    const bool of_server = settings.truth(row, 2);
+    if (of_server && !servers_too) continue;
     ++search.values;
-    looking.look(add_place(search, database, settings.at(row, 0)), settings.at(row, 1), search.depth);
+    looking.look(place_of(of_server, settings.at(row, 0)), settings.at(row, 1), search.depth);
   }
   looking.finish();
   return {};

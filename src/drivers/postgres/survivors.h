@@ -16,8 +16,8 @@ namespace ytb::postgres {
 // out is read, and no cast asked for: that could be production's. Looked at by search.workers threads.
 Status search_values(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
                      ports::Progress& progress, const StopFlag& stop);
-// Where nothing is out of sight.
-Status search_definitions(Connection& session, const masking::DatabasePlan& plan,
+// Where nothing is out of sight. `servers_too`: those of roles and tablespaces, which every database shows.
+Status search_definitions(Connection& session, const masking::DatabasePlan& plan, bool servers_too,
                           ports::SurvivorSearch& search);
 
 }  // namespace ytb::postgres

@@ -377,8 +377,9 @@ class VerifyRun {
   void search_definitions_of(Connection& session, const std::string& name) {
     if (request_.survivors == nullptr) return;
     for (const masking::DatabasePlan& plan : request_.plan->databases) {
-      if (plan.database.name == name)
-        add_searched(search_definitions(session, plan, *request_.survivors), plan);
+      if (plan.database.name != name) continue;
+      add_searched(search_definitions(session, plan, !servers_searched_, *request_.survivors), plan);
+      servers_searched_ = true;
     }
   }
   void add_searched(Status searched, const masking::DatabasePlan& plan) {
@@ -446,6 +447,7 @@ class VerifyRun {
   Checklist list_;
   StrayFiles stray_;
   FileSearch files_;
+  bool servers_searched_ = false;
 };
 
 }  // namespace
