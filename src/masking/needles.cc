@@ -169,18 +169,39 @@ bool NeedleSearch::stands(const Needle& needle, std::string_view bytes, size_t b
 
 uint64_t NeedleSearch::count(std::string_view bytes, size_t from, size_t to, Looking looking) const {
   uint64_t found = 0;
-  if (needles_.empty()) return 0;
-  for (size_t at = from; at < to && at + kWindow <= bytes.size();) {
+  if (needles_.empty() || bytes.size() < kWindow) return 0;
+  to = std::min(to, bytes.size() - kWindow + 1);
+  auto step = [&](size_t& at) {
     const uint32_t hash = hash_of(bytes.data() + at + kWindow - kBlock, kTableBits);
     if (const uint8_t shift = shifts_[hash]; shift > 0) {
       at += shift;
-      continue;
+      return;
     }
     for (uint32_t i = first_of_hash_[hash]; i < first_of_hash_[hash + 1]; ++i) {
       const Needle& needle = needles_[i];
       if (at >= needle.window && stands(needle, bytes, at - needle.window, looking)) ++found;
     }
     ++at;
+  };
+  // Each step waits for the one before it: several windows at once make use of that time.
+  constexpr size_t kLanes = 4;
+  const size_t share = to > from ? (to - from) / kLanes : 0;
+  std::array<size_t, kLanes> at{};
+  std::array<size_t, kLanes> end{};
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    at[lane] = from + lane * share;
+    end[lane] = lane + 1 == kLanes ? to : at[lane] + share;
+  }
+  auto all_go_on = [&] {
+    bool go_on = true;
+    for (size_t lane = 0; lane < kLanes; ++lane) go_on = go_on && at[lane] < end[lane];
+    return go_on;
+  };
+  while (all_go_on()) {
+    for (size_t& each : at) step(each);
+  }
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    while (at[lane] < end[lane]) step(at[lane]);
   }
   return found;
 }

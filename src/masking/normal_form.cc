@@ -71,18 +71,18 @@ constexpr std::string_view kApart = " ().-/+";
 
 }  // namespace
 
-void NormalText::read(std::string_view text) {
+void NormalText::read(std::string_view text, size_t whole_max) {
   text = text.substr(0, kTextMax);
   number_.clear();
   if (is_ascii(text)) {
-    split(text);
+    split(text, whole_max);
   } else {
     static const TextCodec kUtf8;
     prepared_.clear();
     if (!kUtf8.append_canonical(text, prepared_)) prepared_.assign(text);
     fold_case(prepared_);
     part_foreign(prepared_);
-    split(prepared_);
+    split(prepared_, whole_max);
   }
   bool only = !text.empty() && text.size() <= 4 * kDigitsMax;
   for (size_t i = 0; only && i < text.size(); ++i)
@@ -94,12 +94,12 @@ void NormalText::read(std::string_view text) {
   if (number_.size() < kDigitsMin || number_.size() > kDigitsMax) number_.clear();
 }
 
-void NormalText::split(std::string_view text) {
+void NormalText::split(std::string_view text, size_t whole_max) {
   text_.clear();
   words_.clear();
   bool chunk = true;
   size_t at = 0;
-  while (at < text.size()) {
+  while (at < text.size() && text_.size() <= whole_max) {
     const Kind kind = kind_of(text[at]);
     if (kind != Kind::kLetter) {
       if (kind == Kind::kSpace) chunk = true;

@@ -24,7 +24,8 @@ class NormalText {
   // Any bytes: what is not UTF-8 is taken as it is. Of a longer text its beginning: memory is a few times
   // that.
   static constexpr size_t kTextMax = 1 << 20;
-  void read(std::string_view text);
+  // `whole_max`: who is interested in whole() alone, and in none that is longer, gets the beginning of such.
+  void read(std::string_view text, size_t whole_max = kTextMax);
 
   [[nodiscard]] std::string_view whole() const { return text_; }  // "" : there was no word
   [[nodiscard]] size_t words() const { return words_.size(); }
@@ -49,7 +50,7 @@ class NormalText {
     uint32_t end;
     bool opens_chunk;
   };
-  void split(std::string_view text);
+  void split(std::string_view text, size_t whole_max);
   std::string
       prepared_;  // of a text that is not all ASCII: normalised, folded, foreign punctuation as spaces
   std::string text_;

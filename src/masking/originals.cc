@@ -108,6 +108,9 @@ void OriginalsRecorder::add_text(std::string_view utf8, size_t bytes_min) {
     add(number);
   }
   if (text_.whole().empty() || text_.whole().size() < bytes_min) return;
+  const size_t size = text_.whole().size();
+  for (size_t longest = originals_.longest_.load(std::memory_order_relaxed); longest < size;)
+    originals_.longest_.compare_exchange_weak(longest, size);
   const uint64_t digest = originals_.digest(Originals::kText, text_.whole());
   if (add(digest)) sample(digest, number, utf8);
 }
@@ -231,32 +234,34 @@ void OriginalsSearch::look(uint32_t place, std::string_view utf8, SearchDepth de
 }
 
 void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words which) {
-  text_.read(utf8);
+  const size_t longest = originals_.longest_.load(std::memory_order_relaxed);
+  text_.read(utf8, depth == SearchDepth::kWhole ? longest : NormalText::kTextMax);
   const size_t words = text_.words();
   if (!text_.number().empty()) ask(place, originals_.digest(Originals::kNumber, text_.number()));
   if (words == 0) return;
-  if (which == Words::kAll || words > 1) ask(place, originals_.digest(Originals::kText, text_.whole()));
+  const bool told = which == Words::kAll || words > 1;
+  if (told && text_.whole().size() <= longest) ask(place, originals_.digest(Originals::kText, text_.whole()));
   if (depth == SearchDepth::kWhole) return;
   if (text_.number().empty()) {
     NormalText::for_each_number(
         utf8, [&](std::string_view number) { ask(place, originals_.digest(Originals::kNumber, number)); });
   }
-  const size_t longest = depth == SearchDepth::kPhrases ? size_t{kPhraseWords} : 1;
+  const size_t phrase_max = depth == SearchDepth::kPhrases ? size_t{kPhraseWords} : 1;
   for (size_t first = 0; first < words; ++first) {
     const bool skipped = which == Words::kNoneOfLetters && is_all_letters(text_.phrase(first, 1));
-    for (size_t count = skipped ? 2 : 1; count <= std::min(longest, words - first); ++count) {
+    for (size_t count = skipped ? 2 : 1; count <= std::min(phrase_max, words - first); ++count) {
       if (count == words) break;  // the whole was asked for
       ask(place, originals_.digest(Originals::kText, text_.phrase(first, count)));
     }
     const size_t chunk = text_.chunk_words(first);
-    if (chunk > longest && chunk < words) {
+    if (chunk > phrase_max && chunk < words) {
       ask(place, originals_.digest(Originals::kText, text_.phrase(first, chunk)));
     }
   }
 }
 
 void OriginalsSearch::look_json(uint32_t place, std::string_view utf8, SearchDepth depth) {
-  look(place, utf8, depth == SearchDepth::kWhole ? SearchDepth::kWords : depth);
+  if (depth != SearchDepth::kWhole) look(place, utf8, depth);
   for_each_json_string(utf8, MemberNames::kWith, [&](std::string_view inside) {
     const bool escaped = inside.find('\\') != std::string_view::npos;
     // The document's own words and phrases were asked for.

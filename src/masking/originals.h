@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -60,6 +61,7 @@ class Originals {
   DigestFilter filter_;
   DigestSink sink_;
   NeedleSamples* needles_;
+  std::atomic<size_t> longest_{0};  // bytes of a text that is remembered
 };
 
 // One thread's share of remembering. What was added is known to all once flush() has succeeded; what failed
