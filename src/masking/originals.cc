@@ -182,7 +182,8 @@ ColumnLook look_of(std::string_view base_type, bool array, std::string_view name
                     : type == ValueType::kBytea ? Form::kBytes
                     : type == ValueType::kBool  ? Form::kNothing
                                                 : Form::kText;
-  return {.form = form, .array = array, .kind = kind_of(name)};
+  const bool text = base_type == "text" || base_type == "varchar" || base_type == "bpchar";
+  return {.form = form, .array = array, .text = text && !array, .kind = kind_of(name)};
 }
 
 // ----------------------------------------------------------------------------------------------- candidates

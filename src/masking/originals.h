@@ -48,6 +48,13 @@ class Originals {
             NeedleSamples* needles = nullptr);
 
   [[nodiscard]] uint64_t memory_bytes() const { return filter_.memory_bytes(); }
+  // Bytes, beyond which no text is one of them, however many blanks and marks it has: to leave it unread
+  // where whole values are looked at.
+  [[nodiscard]] size_t text_bytes_max() const {
+    constexpr size_t kBlanksAndMarks = 256;
+    constexpr size_t kTimes = 4;
+    return longest_.load(std::memory_order_relaxed) * kTimes + kBlanksAndMarks;
+  }
 
  private:
   friend class OriginalsRecorder;
@@ -130,6 +137,7 @@ struct ColumnLook {
   };
   Form form = Form::kText;
   bool array = false;  // of such
+  bool text = false;   // a type of text itself: not one that is only written as such
   ValueType type{};    // of scalars
   std::string kind{};  // of scalars, and of texts that are a few digits
 };

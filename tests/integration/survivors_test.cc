@@ -279,10 +279,22 @@ TEST_F(Survivors, DeletedRowsAreFoundInFiles) {
 }
 
 TEST_F(Survivors, WholeLeavesProseOut) {
-  plant(fmt::format("UPDATE notes SET body = 'write to {} today' WHERE id = 17000", kOriginal));
+  plant(
+      fmt::format("UPDATE notes SET body = 'write to {} today' WHERE id = 17000; "
+                  "UPDATE notes SET body = repeat('{} ', 1000) WHERE id = 17001",
+                  kOriginal, kOriginal));
   const RunResult result = refresh("survivors: whole\n");
   ASSERT_EQ(result.status, 0) << result.out << result.err;
   EXPECT_THAT(scenario_.proof(), HasSubstr("prose was left out"));
+  plant(
+      fmt::format("ALTER TABLE notes ALTER body TYPE varchar(90000); "
+                  "UPDATE notes SET body = '  \"{}\"  ' WHERE id = 17002",
+                  kOriginal));
+  scenario_.accept();
+  scenario_.take_snapshot("another");
+  const RunResult found = scenario_.ytb({"refresh"});
+  EXPECT_EQ(found.status, kFailedProof) << found.out << found.err;
+  EXPECT_THAT(found.out + found.err, HasSubstr("shop public.notes.body (1 times)"));
 }
 
 TEST_F(Survivors, WhatIsAllowedIsCounted) {

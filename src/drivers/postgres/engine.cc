@@ -107,8 +107,8 @@ std::string as_text(const std::string& column) {
 // constant in production's expressions, which must not happen with our power in a copy that is raw.
 Result<std::string> beginning_of_looks(Connection& session) {
   if (session.kind() != SessionKind::kCopy) return std::string("BEGIN READ ONLY");
-  YTB_ASSIGN(std::string suspension, suspension_for_reading(session));
-  return "BEGIN;" + suspension;
+  YTB_ASSIGN(ReadingSuspension suspension, suspension_for_reading(session));
+  return "BEGIN;" + suspension.statements;
 }
 
 Status begin_look(Connection& session, const std::string& beginning) {

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/definition_reader.h"
+#include "drivers/postgres/worker_pool.h"
 #include "masking/copy_text.h"
 #include "masking/names.h"
 #include "masking/originals.h"
@@ -33,6 +34,8 @@ struct SearchedColumn {
 
 struct SearchedRelation {
   masking::QualifiedName name;
+  int64_t oid = 0;
+  int64_t pages = 0;
   std::vector<SearchedColumn> columns;
 };
 
@@ -174,7 +177,8 @@ constexpr std::string_view kRelations = R"sql(
         AND NOT (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
       GROUP BY b.oid
     )
-    SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false)
+    SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false), c.oid,
+      pg_relation_size(c.oid) / current_setting('block_size')::int
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -193,7 +197,8 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
     const std::string column = rows.text(row, 2);
     if (masked.contains({name, column})) continue;
     if (relations.empty() || relations.back().name != name)
-      relations.push_back({.name = name, .columns = {}});
+      relations.push_back(
+          {.name = name, .oid = rows.integer(row, 5), .pages = rows.integer(row, 6), .columns = {}});
     relations.back().columns.push_back(
         {.name = column,
          .look = masking::look_of(rows.at(row, 3), rows.truth(row, 4), column),
@@ -202,12 +207,19 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
   return relations;
 }
 
-Status search_relation(Connection& session, const SearchedRelation& relation, Lookers& lookers,
-                       const StopFlag& stop) {
+// `where`: of the statement, "" for all rows.
+Status search_relation(Connection& session, const SearchedRelation& relation, const std::string& where,
+                       const ports::SurvivorSearch& search, Lookers& lookers, const StopFlag& stop) {
+  const bool whole = search.depth == masking::SearchDepth::kWhole;
+  const size_t text_max = search.originals.text_bytes_max();
   constexpr size_t kBatchBytes = 256UL << 10;
   std::string columns;
   for (const SearchedColumn& column : relation.columns) {
-    columns += (columns.empty() ? "" : ", ") + session.identifier(column.name);
+    const std::string name = session.identifier(column.name);
+    columns += columns.empty() ? "" : ", ";
+    columns += whole && column.look.text
+                   ? fmt::format("CASE WHEN pg_catalog.octet_length({0}) <= {1} THEN {0} END", name, text_max)
+                   : name;
   }
   uint64_t rows = 0;
   Lookers::Batch batch{.relation = &relation, .lines = {}};
@@ -221,10 +233,26 @@ Status search_relation(Connection& session, const SearchedRelation& relation, Lo
     ++rows;
     return batch.lines.size() < kBatchBytes ? Status() : give();
   };
-  YTB_TRY(session.copy_out(fmt::format("COPY (SELECT {} FROM ONLY {}) TO STDOUT", columns,
-                                       session.qualified(relation.name.schema, relation.name.name)),
+  YTB_TRY(session.copy_out(fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", columns,
+                                       session.qualified(relation.name.schema, relation.name.name), where),
                            take_row));
   return batch.lines.empty() ? Status() : give();
+}
+
+// Ranges of a relation's pages, as conditions. Before 14 a condition on ctid reads the whole of it.
+std::vector<std::string> ranges_of(const SearchedRelation& relation, int major) {
+  constexpr int64_t kRangePages = 8192;
+  constexpr int kRangeScans = 14;
+  std::vector<std::string> ranges;
+  for (int64_t first = 0; major >= kRangeScans && first + kRangePages < relation.pages;
+       first += kRangePages) {
+    ranges.push_back(
+        fmt::format(" WHERE ctid >= '({},0)'::pg_catalog.tid AND ctid < '({},0)'::pg_catalog.tid", first,
+                    first + kRangePages));
+  }
+  const auto read = static_cast<int64_t>(ranges.size()) * kRangePages;
+  ranges.push_back(read == 0 ? std::string() : fmt::format(" WHERE ctid >= '({},0)'::pg_catalog.tid", read));
+  return ranges;
 }
 
 // One place for all of them: their numbers say nothing to anybody.
@@ -272,15 +300,26 @@ Status search_large_objects(Connection& session, const masking::DatabasePlan& pl
 
 }  // namespace
 
-Status search_values(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
-                     ports::Progress& progress, const StopFlag& stop) {
+Status search_values(const ports::SessionTarget& target, Connection& session,
+                     const masking::DatabasePlan& plan, const std::set<int64_t>& coded,
+                     ports::SurvivorSearch& search, ports::Progress& progress, const StopFlag& stop) {
   const std::string& database = plan.database.name;
   YTB_ASSIGN(std::vector<SearchedRelation> relations, relations_of(session, plan, search));
   Lookers lookers(search);
+  WorkerPool pool(target, search.workers, stop);
   for (const SearchedRelation& relation : relations) {
-    YTB_TRY(stop.check());
+    if (coded.contains(relation.oid)) continue;
+    for (std::string& where : ranges_of(relation, session.major())) {
+      pool.add(0, {database, [&, where = std::move(where)](Connection& reader) {
+                     return search_relation(reader, relation, where, search, lookers, stop);
+                   }});
+    }
+  }
+  YTB_TRY(pool.run([&] { progress.update({.stage = "search", .item = database}); }));
+  for (const SearchedRelation& relation : relations) {
+    if (!coded.contains(relation.oid)) continue;
     progress.update({.stage = "search", .item = fmt::format("{} {}", database, to_string(relation.name))});
-    YTB_TRY(search_relation(session, relation, lookers, stop));
+    YTB_TRY(search_relation(session, relation, "", search, lookers, stop));
   }
   YTB_TRY(lookers.finish());
   return search_large_objects(session, plan, search, stop);

@@ -4,6 +4,9 @@
 // whose superuser may read everything.
 #pragma once
 
+#include <cstdint>
+#include <set>
+
 #include "base/result.h"
 #include "base/stop.h"
 #include "drivers/postgres/connection.h"
@@ -12,10 +15,14 @@
 
 namespace ytb::postgres {
 
-// In a transaction in which production's code is out of sight (suspension_for_reading). What a type writes
-// out is read, and no cast asked for: that could be production's. Looked at by search.workers threads.
-Status search_values(Connection& session, const masking::DatabasePlan& plan, ports::SurvivorSearch& search,
-                     ports::Progress& progress, const StopFlag& stop);
+// What a type writes out is read, and no cast asked for: that could be production's. `session` is in a
+// transaction in which production's code is out of sight (suspension_for_reading), and reads the relations
+// that have some (`coded`: of its ReadingSuspension). Planning a query of any other evaluates nothing of
+// production's: those are read by sessions of their own, search.workers at once, and looked at by as many
+// threads.
+Status search_values(const ports::SessionTarget& target, Connection& session,
+                     const masking::DatabasePlan& plan, const std::set<int64_t>& coded,
+                     ports::SurvivorSearch& search, ports::Progress& progress, const StopFlag& stop);
 // Where nothing is out of sight. `servers_too`: those of roles and tablespaces, which every database shows.
 Status search_definitions(Connection& session, const masking::DatabasePlan& plan, bool servers_too,
                           ports::SurvivorSearch& search);

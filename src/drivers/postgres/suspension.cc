@@ -263,12 +263,21 @@ Wrong still_suspended(Connection& session) {
   return first_column(rows);
 }
 
-Result<std::string> suspension_for_reading(Connection& session) {
+Result<ReadingSuspension> suspension_for_reading(Connection& session) {
   YTB_ASSIGN(CodedDefinitions coded, coded_definitions(session));
-  return fmt::format(R"sql(
+  const std::string indexes = list_of(coded.indexes);
+  const std::string statistics = list_of(coded.statistics);
+  ReadingSuspension suspension;
+  suspension.statements = fmt::format(R"sql(
     UPDATE pg_catalog.pg_index SET indislive = false WHERE indexrelid IN ({0});
     UPDATE pg_catalog.pg_statistic_ext SET stxrelid = 0 WHERE oid IN ({1}))sql",
-                     list_of(coded.indexes), list_of(coded.statistics));
+                                      indexes, statistics);
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(
+                            "SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid IN ({}) UNION "
+                            "SELECT stxrelid FROM pg_catalog.pg_statistic_ext WHERE oid IN ({})",
+                            indexes, statistics)));
+  for (int row = 0; row < rows.count(); ++row) suspension.relations.insert(rows.integer(row, 0));
+  return suspension;
 }
 
 Result<std::vector<int64_t>> coded_tables(Connection& session) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,7 +79,11 @@ Wrong still_suspended(Connection& session);
 // in a session while nothing is suspended, and executed first in each transaction that looks, which the
 // caller rolls back. The session must not have read those tables before: what it knows of their indexes it
 // keeps.
-Result<std::string> suspension_for_reading(Connection& session);
+struct ReadingSuspension {
+  std::string statements;
+  std::set<int64_t> relations;  // whose planning would evaluate something: only they need it
+};
+Result<ReadingSuspension> suspension_for_reading(Connection& session);
 
 // Relations that ANALYZE runs code for, and those with suspended columns.
 Result<std::vector<int64_t>> coded_tables(Connection& session);

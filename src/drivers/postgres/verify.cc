@@ -332,12 +332,12 @@ class VerifyRun {
   // Queries that read user tables. Planning one evaluates what is constant in production's expressions, which
   // must not happen with our power: those are out of sight meanwhile.
   Status check_rows_of(Connection& session, const std::string& name) {
-    std::string suspension;
+    suspension_ = {};
     if (!rds_) {
-      YTB_ASSIGN(suspension, suspension_for_reading(session));
+      YTB_ASSIGN(suspension_, suspension_for_reading(session));
     }
     YTB_TRY(session.execute("BEGIN"));
-    Status ready = rds_ ? suspend_guards(session) : session.execute(suspension);
+    Status ready = rds_ ? suspend_guards(session) : session.execute(suspension_.statements);
     if (ready.ok()) ask_rows_of(session, name);
     session.roll_back();
     if (ready.ok() && !rds_) YTB_TRY(ask_coded_keys(session, name));
@@ -372,7 +372,9 @@ class VerifyRun {
   }
 
   void search_rows_of(Connection& session, const masking::DatabasePlan& plan) {
-    add_searched(search_values(session, plan, *request_.survivors, progress_, stop_), plan);
+    add_searched(
+        search_values(target_, session, plan, suspension_.relations, *request_.survivors, progress_, stop_),
+        plan);
   }
   void search_definitions_of(Connection& session, const std::string& name) {
     if (request_.survivors == nullptr) return;
@@ -448,6 +450,7 @@ class VerifyRun {
   StrayFiles stray_;
   FileSearch files_;
   bool servers_searched_ = false;
+  ReadingSuspension suspension_;  // of the database at hand
 };
 
 }  // namespace
