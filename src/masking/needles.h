@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -33,7 +32,7 @@ class NeedleSamples {
     uint64_t digest = 0;         // as it is remembered: as a text, or as bytes
     uint64_t number_digest = 0;  // as a number; 0 where it is none
     std::string bytes;
-    auto operator<=>(const Kept&) const = default;
+    friend bool operator<(const Kept& a, const Kept& b) { return a.digest < b.digest; }
   };
   class Column {
    public:

@@ -59,7 +59,7 @@ TEST(NeedleSearch, CountsEachInOnePieceOnly) {
   EXPECT_EQ(search.size(), needles.size());
   const uint64_t whole = search.count(bytes, 0, bytes.size(), Looking::kAll);
   EXPECT_GE(whole, needles.size());
-  for (size_t piece : {1, 7, 64, 1000}) {
+  for (const size_t piece : {size_t{1}, size_t{7}, size_t{64}, size_t{1000}}) {
     uint64_t sum = 0;
     for (size_t at = 0; at < bytes.size(); at += piece) {
       const size_t from = at - std::min(at, NeedleSearch::kAround);
