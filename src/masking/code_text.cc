@@ -33,6 +33,21 @@ Quoted up_to(std::string_view code, size_t begin, std::string_view closing) {
   return {begin, end, std::min(end + closing.size(), code.size())};
 }
 
+// SQL's comments nest.
+Quoted nested_comment(std::string_view code, size_t at) {
+  size_t depth = 1;
+  size_t i = at + 2;
+  for (; i + 1 < code.size(); ++i) {
+    const bool opens = code[i] == '/' && code[i + 1] == '*';
+    const bool closes = code[i] == '*' && code[i + 1] == '/';
+    if (!opens && !closes) continue;
+    opens ? ++depth : --depth;
+    if (depth == 0) return {at + 2, i, i + 2};
+    ++i;
+  }
+  return {at + 2, code.size(), code.size()};
+}
+
 bool is_tag_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          static_cast<unsigned char>(c) >= 0x80;
@@ -57,7 +72,7 @@ bool literal_at(std::string_view code, size_t at, CodeOf language, Quoted& found
   } else if (c == '-' && next == '-') {
     found = up_to(code, at + 2, "\n");
   } else if (c == '/' && next == '*') {
-    found = up_to(code, at + 2, "*/");
+    found = language == CodeOf::kSql ? nested_comment(code, at) : up_to(code, at + 2, "*/");
   } else if (language == CodeOf::kOther && (c == '#' || (c == '/' && next == '/'))) {
     found = up_to(code, at + 1, "\n");
   } else if (c == '$') {

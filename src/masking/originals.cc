@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "masking/array_text.h"
 #include "masking/build.h"
 #include "masking/guess.h"
@@ -288,7 +289,7 @@ void OriginalsSearch::look_element(uint32_t place, const ColumnLook& column, std
                                    SearchDepth depth) {
   switch (column.form) {
     case ColumnLook::Form::kText:
-      if (is_short_number(value)) return ask_scalar(place, column.kind, value);
+      if (is_short_number(trim(value))) return ask_scalar(place, column.kind, trim(value));  // char(n) pads
       return look(place, value, depth);
     case ColumnLook::Form::kJson:
       return look_json(place, value, depth);

@@ -137,6 +137,7 @@ TEST_F(OriginalsTest, AFewDigitsAreFoundInColumnsOfTheirKindOnly) {
   EXPECT_EQ(found("order 12345 is late"), 0U);
   EXPECT_EQ(found("12345", look_of("text", false, "number")), 0U);
   EXPECT_EQ(found("12345", look_of("text", false, "postal_code")), 1U);
+  EXPECT_EQ(found("12345   ", look_of("bpchar", false, "postal_code")), 1U);
   EXPECT_EQ(found("12345", look_of("int4", false, "postcode")), 1U);
   EXPECT_EQ(found("in SW1A 1AA"), 1U);
 }
@@ -183,6 +184,7 @@ TEST_F(OriginalsTest, WordsOfCodeAreLookedAtInItsLiterals) {
   EXPECT_EQ(in_code("SELECT 1 WHERE name = 'Anna'"), 1U);
   EXPECT_EQ(in_code("SELECT 1 -- ask anna"), 1U);
   EXPECT_EQ(in_code("SELECT 1 /* ask\nanna */ + price"), 1U);
+  EXPECT_EQ(in_code("SELECT 1 /* ask /* nobody */ anna */ + price"), 1U);
   EXPECT_EQ(in_code("SELECT $q$Anna$q$"), 1U);
   EXPECT_EQ(in_code("SELECT 'it''s Anna''s'"), 1U);
   EXPECT_EQ(in_code("SELECT E'it\\'s Anna'"), 1U);

@@ -1,6 +1,7 @@
 // FileSearch: the bytes of every file of a copy's data directory, searched for needles (masking/needles.h):
 // what no statement shows and whoever reads the files sees. Deleted rows, free space, indexes, statistics,
-// catalogs, logs. What the server keeps compressed is not looked into.
+// catalogs, logs. What the server keeps compressed is not looked into, nor are texts that are not ASCII found
+// in a database of another encoding than UTF-8.
 //
 // The server must be ours, closed, on this host, and have written a checkpoint since anything changed.
 #pragma once
