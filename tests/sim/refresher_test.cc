@@ -97,7 +97,8 @@ TEST_F(RefresherTest, TheProofHoldsWhatWasChecked) {
   std::vector<std::string> names;
   for (const model::Check& check : proof.checks) names.push_back(check.name);
   EXPECT_THAT(names, ElementsAre("columns_judged", "evidence_complete", "values_changed", "nothing_armed",
-                                 "residue", "roles_shut"));
+                                 "residue", "roles_shut", "no_original_survives"));
+  EXPECT_EQ(proof.checks.back().outcome, model::Outcome::kNotCheckable);  // the policy does not ask for it
 }
 
 TEST_F(RefresherTest, WithoutMaskingTheProofSaysSo) {
