@@ -12,9 +12,9 @@ struct ArrayElement {
   std::string_view between;  // what stands before it: braces, commas and bounds, as they are
   bool null = false;
 };
-// Takes the next element off `rest` and puts its text, without quotes and escapes, into `text`. False: there
-// is none; `rest` is then "" and `element.between` holds what was left, or it is no array and `rest` is not
-// empty.
+// Takes the next element off `rest` and puts its text, without quotes and escapes, into `text`. False: at the
+// end, where `rest` is "" and `element.between` holds what was left; and where `rest` is not an array's,
+// which then is not empty.
 bool take_array_element(std::string_view& rest, ArrayElement& element, std::string& text);
 
 }  // namespace ytb::masking

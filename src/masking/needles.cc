@@ -19,9 +19,6 @@ uint32_t hash_of(const char* block, unsigned bits) {
   return word * 0x9e3779b1U >> (32 - bits);
 }
 
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-}
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Names and words are in catalogs and programs, too; addresses, numbers and whole lines are not.
@@ -32,13 +29,11 @@ bool tells(std::string_view needle) {
          std::count_if(needle.begin(), needle.end(), is_digit) >= kDigits;
 }
 
-bool is_word_byte(char c) { return is_letter(c) || is_digit(c); }
-
 // Whether what a word stands before, or behind, belongs to it: as words are in a normal form.
 bool word_goes_on(std::string_view side, bool at_its_end) {
   for (size_t i = 0; i < side.size(); ++i) {
     const char c = at_its_end ? side[side.size() - 1 - i] : side[i];
-    if (is_word_byte(c)) return true;
+    if (NormalText::is_word_byte(c)) return true;
     if (NormalText::kInnerBytes.find(c) == std::string_view::npos) return false;
   }
   return false;
@@ -68,12 +63,12 @@ bool may_be_pseudonym(std::string_view needle) {
   std::string digits;
   bool words = false;
   for (size_t at = 0; at < needle.size();) {
-    if (!is_word_byte(needle[at])) {
+    if (!NormalText::is_word_byte(needle[at])) {
       ++at;
       continue;
     }
     size_t end = at;
-    while (end < needle.size() && is_word_byte(needle[end])) ++end;
+    while (end < needle.size() && NormalText::is_word_byte(needle[end])) ++end;
     const std::string_view word = needle.substr(at, end - at);
     at = end;
     if (std::all_of(word.begin(), word.end(), is_digit)) {

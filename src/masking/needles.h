@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -29,8 +28,8 @@ class NeedleSamples {
   explicit NeedleSamples(size_t per_column) : per_column_(per_column) {}
 
   struct Kept {
-    uint64_t digest = 0;         // as it is remembered: as a text, or as bytes
-    uint64_t number_digest = 0;  // as a number; 0 where it is none
+    uint64_t digest = 0;        // as it is remembered: as a text, or as bytes
+    uint64_t other_digest = 0;  // as it is remembered, too: as a number, or as the text of these bytes; or 0
     std::string bytes;
     friend bool operator<(const Kept& a, const Kept& b) { return a.digest < b.digest; }
   };
@@ -73,7 +72,7 @@ class NeedleSearch {
     kAll       // whatever it is
   };
   // How often needles stand at bytes[from, to): each is counted in one such place only, whatever lies around
-  // it. What is no text counts wherever it is.
+  // it. Bytes that are not text count wherever they are.
   [[nodiscard]] uint64_t count(std::string_view bytes, size_t from, size_t to, Looking looking) const;
 
  private:

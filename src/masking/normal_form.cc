@@ -71,6 +71,8 @@ constexpr std::string_view kApart = " ().-/+";
 
 }  // namespace
 
+bool NormalText::is_word_byte(char c) { return kind_of(c) == Kind::kLetter; }
+
 void NormalText::read(std::string_view text, size_t whole_max) {
   text = text.substr(0, kTextMax);
   number_.clear();

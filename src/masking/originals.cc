@@ -116,15 +116,17 @@ void OriginalsRecorder::add_text(std::string_view utf8, size_t bytes_min) {
   if (add(digest)) sample(digest, number, utf8);
 }
 
-void OriginalsRecorder::add_needle(std::string_view stored) {
-  if (at_ != nullptr) sample(originals_.digest(Originals::kBytes, stored), 0, stored);
+void OriginalsRecorder::add_text_stored_as(std::string_view utf8, std::string_view stored) {
+  add_text(utf8);
+  sample(originals_.digest(Originals::kBytes, stored), originals_.digest(Originals::kText, text_.whole()),
+         stored);
 }
 
-void OriginalsRecorder::sample(uint64_t digest, uint64_t number_digest, std::string_view stored) {
+void OriginalsRecorder::sample(uint64_t digest, uint64_t other_digest, std::string_view stored) {
   if (at_ == nullptr || stored.size() < NeedleSamples::kBytesMin || !at_->column->wants(digest)) return;
   constexpr size_t kTogether = 64;
   at_->values.push_back({.digest = digest,
-                         .number_digest = number_digest,
+                         .other_digest = other_digest,
                          .bytes = std::string(stored.substr(0, NeedleSamples::kBytesMax))});
   if (at_->values.size() >= kTogether) originals_.needles_->add(*at_->column, at_->values);
 }
@@ -144,8 +146,9 @@ void OriginalsRecorder::add_scalar(std::string_view kind, std::string_view canon
 void OriginalsRecorder::add_bytes(std::string_view bytes) {
   if (bytes.size() < kBytesMin) return;
   const uint64_t digest = originals_.digest(Originals::kBytes, bytes);
-  if (add(digest)) sample(digest, 0, bytes);
-  if (is_text(bytes)) add_text(bytes);
+  const bool is_new = add(digest);
+  if (is_text(bytes)) return add_text(bytes);
+  if (is_new) sample(digest, 0, bytes);
 }
 
 bool OriginalsRecorder::add(uint64_t digest) {
@@ -282,7 +285,7 @@ void OriginalsSearch::look(uint32_t place, const ColumnLook& column, std::string
   while (take_array_element(rest, element, element_)) {
     if (!element.null) look_element(place, column, element_, depth);
   }
-  if (!rest.empty()) look(place, value, depth);  // it is no array that we can read
+  if (!rest.empty()) look(place, value, depth);  // not an array as the server writes it
 }
 
 void OriginalsSearch::look_element(uint32_t place, const ColumnLook& column, std::string_view value,

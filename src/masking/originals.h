@@ -81,8 +81,8 @@ class OriginalsRecorder {
   // What is added from now on is of this column: its kind (kind_of), which must outlive that, and its
   // position; nullopt: no sample is taken of it.
   void at_column(std::string_view kind, std::optional<size_t> sampled);
-  // A needle alone, by how the server stores it: "" or too short, it is none.
-  void add_needle(std::string_view stored);
+  // A text with what the server stores in its place, which is a needle, too.
+  void add_text_stored_as(std::string_view utf8, std::string_view stored);
   // A value in UTF-8. Shorter than `bytes_min` in its normal form, it is not remembered: a search for "ab"
   // finds something everywhere. So would one for a postcode: a few digits are a number of the column's kind.
   void add_text(std::string_view utf8, size_t bytes_min = kBytesMin);
@@ -101,7 +101,7 @@ class OriginalsRecorder {
  private:
   // True: it was not there a moment ago.
   bool add(uint64_t digest);
-  void sample(uint64_t digest, uint64_t number_digest, std::string_view stored);
+  void sample(uint64_t digest, uint64_t other_digest, std::string_view stored);
   void give();
   struct Sampled {
     NeedleSamples::Column* column = nullptr;

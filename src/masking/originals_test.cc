@@ -164,6 +164,39 @@ TEST_F(OriginalsTest, TextInBytesIsFound) {
   EXPECT_EQ(found(hex, look_of("bytea", false, "file")), 1U);
 }
 
+// What is found where statements look must be known as found, in whatever form it is looked for in files.
+TEST(Originals, SamplesKnowTheDigestThatIsFound) {
+  NeedleSamples samples(10);
+  std::vector<uint64_t> spool;
+  Originals originals(
+      key(), 1000, kFilterMax,
+      [&](std::span<const uint64_t> digests) {
+        spool.insert(spool.end(), digests.begin(), digests.end());
+        return Status();
+      },
+      &samples);
+  OriginalsRecorder recorder(originals, "t");
+  recorder.at_column("device", 0);
+  const std::string stored("\x12\x34\x56\x78\x9a\xbc\xde\xf0\x12\x34\x56\x78\x9a\xbc\xde\xf0", 16);
+  recorder.add_text_stored_as("12345678-9abc-def0-1234-56789abcdef0", stored);
+  recorder.at_column("file", 1);
+  recorder.add_bytes("anna.schmidt@mail.example");
+  ASSERT_TRUE(recorder.flush().ok());
+  SurvivorCandidates candidates;
+  OriginalsSearch search(originals, candidates);
+  search.look(1, "12345678-9abc-def0-1234-56789abcdef0", SearchDepth::kWhole);
+  search.look(1, "to anna.schmidt@mail.example", kDepth);
+  search.finish();
+  size_t sampled = 0;
+  EXPECT_TRUE(samples
+                  .those([&](const NeedleSamples::Kept& kept) {
+                    ++sampled;
+                    return !candidates.holds(kept.digest) && !candidates.holds(kept.other_digest);
+                  })
+                  .empty());
+  EXPECT_EQ(sampled, 3U);
+}
+
 TEST_F(OriginalsTest, BytesAreFoundAsAWhole) {
   const std::string fingerprint("\x00\x01\xfe\xffxyz", 7);
   recorder.add_bytes(fingerprint);

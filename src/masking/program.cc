@@ -215,8 +215,7 @@ void RowProgram::Impl::remember(const Step& step, std::string_view value, RowFie
     case Step::Reads::kUuid:
       if (std::optional<std::string> bytes = read_uuid(wire, value)) {
         append_uuid_text(*bytes, read);
-        row.originals->add_text(read);
-        row.originals->add_needle(*bytes);
+        row.originals->add_text_stored_as(read, *bytes);
       }
       return;
     case Step::Reads::kInet: {

@@ -297,7 +297,7 @@ class VerifyRun {
     YTB_TRY(session.execute("CHECKPOINT"));
     YTB_ASSIGN(std::string folder, data_folder(session));
     const masking::NeedleSearch needles(search.samples.those([&](const masking::NeedleSamples::Kept& kept) {
-      return !search.candidates.holds(kept.digest) && !search.candidates.holds(kept.number_digest);
+      return !search.candidates.holds(kept.digest) && !search.candidates.holds(kept.other_digest);
     }));
     const bool whole = search.depth == masking::SearchDepth::kWhole;
     YTB_TRY(files_.search(folder, needles, whole, search.workers, progress_, stop_));
