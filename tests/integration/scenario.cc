@@ -182,11 +182,32 @@ std::string Scenario::ytb_line(std::string_view arguments) const {
   return fmt::format("'{}' --config '{}' {}", program(), config_file(), arguments);
 }
 
-RunResult Scenario::crashing_ytb(const std::string& at, std::vector<std::string> arguments) {
+namespace {
+std::vector<std::string> crashing(const std::string& config, std::vector<std::string> arguments) {
   std::vector<std::string> argv{std::string(YTB_BINARY_DIR) + "/tests/integration/crashing_ytb", "--verbose",
-                                "--config", config_file()};
+                                "--config", config};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return run_program(argv, {}, {}, {"YTB_TEST_CRASH_AT=" + at});
+  return argv;
+}
+}  // namespace
+
+RunResult Scenario::crashing_ytb(const std::string& at, std::vector<std::string> arguments) {
+  return run_program(crashing(config_file(), std::move(arguments)), {}, {}, {"YTB_TEST_CRASH_AT=" + at});
+}
+
+RunResult Scenario::betrayed_ytb(const std::string& at, const std::string& sql,
+                                 std::vector<std::string> arguments) {
+  const std::string file = home_ + "/betrayal.sql";
+  write_file(file, sql, 0644);
+  const std::string line = fmt::format(
+      "set -e; cd '{}'; f=$(ls */closed.password); c=${{f%/*}}; s=$(find $c -name '.s.PGSQL.*' -type s); "
+      "u=$(sed -n 's/.*\"admin_role\": *\"\\([^\"]*\\)\".*/\\1/p' $c/copy.json); "
+      "PGPASSWORD=$(cat $f) '{}/psql' -X -q -v ON_ERROR_STOP=1 -h \"$PWD/${{s%/*}}\" -p ${{s##*.}} -U $u -d "
+      "'{}' -f '{}' "
+      ">'{}/betrayal.log' 2>&1 || {{ cat '{}/betrayal.log' >&2; exit 1; }}",
+      copies(), postgres_bin_dir(), options_.database, file, home_, home_);
+  return run_program(crashing(config_file(), std::move(arguments)), {}, {},
+                     {"YTB_TEST_CRASH_AT=" + at, "YTB_TEST_RUN=" + line});
 }
 
 void Scenario::write_policy(std::string_view tables, std::string_view more_databases) {

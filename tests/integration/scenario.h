@@ -48,6 +48,8 @@ class Scenario {
   [[nodiscard]] std::string ytb_line(std::string_view arguments) const;
   // The program that kills itself at a point; `at`: see crashing_main.cc.
   RunResult crashing_ytb(const std::string& at, std::vector<std::string> arguments);
+  // The program that runs `sql` there, as the superuser of the one copy that is closed, and goes on.
+  RunResult betrayed_ytb(const std::string& at, const std::string& sql, std::vector<std::string> arguments);
 
   void write_config();
   Options& options() { return options_; }
