@@ -196,10 +196,11 @@ void bench_stream(double seconds, Wire wire, bool masked) {
 // page holds them, and prose.
 void bench_files(double seconds, const std::string& prose) {
   constexpr size_t kNeedles = 20'000;
-  std::vector<std::string> sampled;
-  for (size_t i = 0; i < kNeedles; ++i)
-    sampled.push_back(i % 2 == 0 ? fmt::format("Person{}@company{}.test", i, i % 1000)
-                                 : fmt::format("Overbeck{}", i));
+  std::vector<ytb::masking::NeedleText> sampled;
+  for (size_t i = 0; i < kNeedles; ++i) {
+    sampled.push_back(ytb::masking::NeedleText::of(
+        i % 2 == 0 ? fmt::format("Person{}@company{}.test", i, i % 1000) : fmt::format("Overbeck{}", i)));
+  }
   const NeedleSearch needles(sampled);
   std::string rows;
   for (uint64_t i = 0; rows.size() < prose.size(); ++i) {
@@ -227,21 +228,30 @@ void bench_search(double seconds) {
   constexpr size_t kProseBytes = 4 << 20;
   std::string key;
   for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
-  Originals originals(ytb::Secret(std::move(key)), kOriginals, kFilterMax,
-                      [](std::span<const uint64_t>) { return ytb::Status(); });
+  std::vector<uint64_t> spool;
+  Originals originals(ytb::Secret(std::move(key)), [&](std::span<const uint64_t> digests) {
+    spool.insert(spool.end(), digests.begin(), digests.end());
+    return ytb::Status();
+  });
   OriginalsRecorder recorder(originals);
   size_t next = 0;
   const double recorded = rate(seconds, kValueCount, [&] {
     for (size_t i = 0; i < kValueCount; ++i) {
-      recorder.add_text(fmt::format("Person{}@company{}.test", next, next % 1000), 4);
+      recorder.add_text(fmt::format("Person{}@company{}.test", next, next % 1000));
       ++next;
     }
   });
   fmt::print("{:<40} {:>12.0f} values\n", "originals remembered", recorded);
   while (next < kOriginals) {
-    recorder.add_text(fmt::format("Person{}@company{}.test", next, next % 1000), 4);
+    recorder.add_text(fmt::format("Person{}@company{}.test", next, next % 1000));
     ++next;
   }
+  (void)recorder.flush();
+  const double known = rate(seconds, spool.size(), [&] {
+    originals.make_filter(spool.size(), kFilterMax);
+    originals.add_to_filter(spool);
+  });
+  fmt::print("{:<40} {:>12.0f} digests\n", "originals into the filter", known);
   std::string prose;
   uint64_t state = 1;
   while (prose.size() < kProseBytes) {

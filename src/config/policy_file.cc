@@ -166,7 +166,8 @@ class PolicyReader {
     }
   }
 
-  // `survivors: prose`, or `survivors: {search: prose, allow: {shop: {public.words.word: "reason"}}}`
+  // `survivors: prose`, or
+  // `survivors: {search: prose, detectors: fail, allow: {shop: {public.words.word: "reason"}}}`
   void read_survivors(const YamlNode& node, masking::SurvivorPolicy& survivors) {
     if (node.kind != YamlNode::Kind::kMapping) return read_search(node, survivors);
     MapReader reader(diagnostics_, node, "'survivors'");
@@ -175,8 +176,28 @@ class PolicyReader {
     } else {
       reader.complain("'survivors' has no 'search': whole, words or prose");
     }
+    if (const YamlNode* detectors = reader.take("detectors")) read_detectors(*detectors, survivors);
+    if (const YamlNode* names = reader.take("names")) {
+      using Names = masking::SurvivorPolicy::Names;
+      if (!is_word(*names, "warn") && !is_word(*names, "fail"))
+        diagnostics_.add(names->mark, "single words that are names, too, are to warn or fail",
+                         names->width());
+      survivors.names = is_word(*names, "warn") ? Names::kWarn : Names::kFail;
+    }
     if (const YamlNode* allow = reader.take("allow")) read_allowed(*allow, survivors);
     reader.finish();
+  }
+
+  void read_detectors(const YamlNode& node, masking::SurvivorPolicy& survivors) {
+    using Detectors = masking::SurvivorPolicy::Detectors;
+    for (const auto& [word, detectors] :
+         {std::pair{"none", Detectors::kNone}, std::pair{"warn", Detectors::kWarn},
+          std::pair{"fail", Detectors::kFail}}) {
+      if (!is_word(node, word)) continue;
+      survivors.detectors = detectors;
+      return;
+    }
+    diagnostics_.add(node.mark, "what the detectors see is none, warn or fail", node.width());
   }
 
   void read_search(const YamlNode& node, masking::SurvivorPolicy& survivors) {

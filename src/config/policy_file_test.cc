@@ -145,7 +145,16 @@ TEST(PolicyFileTest, HowSurvivorsAreSearchedFor) {
       survivors_of("survivors: {search: prose, allow: {shop: {public.words.word: names are words}}}\n");
   EXPECT_EQ(all.search, Search::kProse);
   EXPECT_EQ(all.allow.at("shop").at("public.words.word"), "names are words");
+  EXPECT_EQ(all.detectors, masking::SurvivorPolicy::Detectors::kWarn);
+  EXPECT_EQ(all.names, masking::SurvivorPolicy::Names::kFail);
+  const masking::SurvivorPolicy other =
+      survivors_of("survivors: {search: prose, detectors: fail, names: warn}\n");
+  EXPECT_EQ(other.detectors, masking::SurvivorPolicy::Detectors::kFail);
+  EXPECT_EQ(other.names, masking::SurvivorPolicy::Names::kWarn);
   const std::string head = "version: 1\ntables: {}\n";
+  EXPECT_THAT(error_of(head + "survivors: {search: prose, detectors: all}\n"),
+              HasSubstr("none, warn or fail"));
+  EXPECT_THAT(error_of(head + "survivors: {search: prose, names: none}\n"), HasSubstr("are to warn or fail"));
   EXPECT_THAT(error_of(head + "survivors: deep\n"), HasSubstr("none, whole, words or prose"));
   EXPECT_THAT(error_of(head + "survivors: {allow: {shop: {}}}\n"), HasSubstr("'survivors' has no 'search'"));
   EXPECT_THAT(error_of(head + "survivors: {search: prose, allow: {shop: {a.b.c: ''}}}\n"),

@@ -87,5 +87,8 @@ MadeMasker make_array(const Build& build);
 // masker_json.cc
 MadeMasker make_json(const Build& build);
 bool is_json(std::string_view text);  // one document of JSON
+// What a document (or a part of one, in UTF-8) that is forgotten says: its strings and numbers, and names of
+// members that look like data.
+void remember_json(std::string_view utf8, OriginalsRecorder& originals);
 
 }  // namespace ytb::masking

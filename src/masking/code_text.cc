@@ -75,7 +75,7 @@ bool literal_at(std::string_view code, size_t at, CodeOf language, Quoted& found
     found = language == CodeOf::kSql ? nested_comment(code, at) : up_to(code, at + 2, "*/");
   } else if (language == CodeOf::kOther && (c == '#' || (c == '/' && next == '/'))) {
     found = up_to(code, at + 1, "\n");
-  } else if (c == '$') {
+  } else if (c == '$' && (at == 0 || !is_tag_letter(code[at - 1]))) {  // a name may have one inside
     const std::string_view tag = dollar_tag(code, at);
     if (tag.empty()) return false;
     found = up_to(code, at + tag.size(), tag);
@@ -92,6 +92,12 @@ void part_code(std::string_view code, CodeOf language,
   around.clear();
   for (size_t at = 0; at < code.size();) {
     Quoted found{};
+    if (code[at] == '"' && language == CodeOf::kSql) {  // a name: what is in it opens nothing
+      const size_t next = quoted_from(code, at, false).next;
+      around.append(code.substr(at, next - at));
+      at = next;
+      continue;
+    }
     if (!literal_at(code, at, language, found)) {
       around.push_back(code[at++]);
       continue;

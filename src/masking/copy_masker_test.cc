@@ -293,7 +293,10 @@ TEST_P(CopyMaskerTest, WhatIsReplacedIsRemembered) {
   Column gone = document;
   gone.name = "gone";
   MaskerSpec paths = spec_of("json");
-  paths.paths = {{"$.mail", spec_of("email")}, {"$.note", spec_of("null")}, {"$.plan", spec_of("keep")}};
+  paths.paths = {{"$.mail", spec_of("email")},
+                 {"$.note", spec_of("null")},
+                 {"$.gone", spec_of("null")},
+                 {"$.plan", spec_of("keep")}};
   const RowProgram program =
       program_of({{column_of(TypeClass::kText, "text", "id"), spec_of("keep")},
                   {column_of(TypeClass::kText, "text", "first"), spec_of("first_name")},
@@ -305,7 +308,7 @@ TEST_P(CopyMaskerTest, WhatIsReplacedIsRemembered) {
   std::vector<uint64_t> spool;
   std::string key;
   for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
-  Originals originals(Secret(std::move(key)), 100, 1 << 20, [&](std::span<const uint64_t> digests) {
+  Originals originals(Secret(std::move(key)), [&](std::span<const uint64_t> digests) {
     spool.insert(spool.end(), digests.begin(), digests.end());
     return Status();
   });
@@ -316,12 +319,15 @@ TEST_P(CopyMaskerTest, WhatIsReplacedIsRemembered) {
       masker
           .feed(stream_of(GetParam(),
                           {{"kept one", "Grace", "Hopper", "a private note",
-                            R"({"mail": "g@x.test", "note": "said so", "plan": "gratis"})",
-                            R"({"key": "in\u0020there"})"},
+                            R"({"mail": "g@x.test", "note": "said so", "plan": "gratis", "tel": 800000035,
+                                "gone": {"a": ["nested one", 800000036], "b@c.test": true}})",
+                            R"({"key": "in\u0020there", "a number": 800000037})"},
                            {std::nullopt, std::nullopt, "", std::nullopt, std::nullopt, std::nullopt}}),
                 out)
           .ok());
   ASSERT_TRUE(recorder.flush().ok());
+  originals.make_filter(spool.size(), 1 << 20);
+  originals.add_to_filter(spool);
   const auto remembered = [&](std::string_view text) {
     SurvivorCandidates candidates;
     OriginalsSearch search(originals, candidates);
@@ -330,8 +336,9 @@ TEST_P(CopyMaskerTest, WhatIsReplacedIsRemembered) {
     candidates.confirm(spool);
     return !candidates.survivors().empty();
   };
-  for (const char* text : {"grace", "Hopper", "Grace Hopper", "Hopper, Grace", "a private note", "g@x.test",
-                           "said so", "in there"}) {
+  for (const char* text :
+       {"grace", "Hopper", "Grace Hopper", "Hopper, Grace", "a private note", "g@x.test", "said so",
+        "in there", "nested one", "b@c.test", "a number", "800000035", "800000036", "800000037"}) {
     EXPECT_TRUE(remembered(text)) << text;
   }
   for (const char* text : {"kept one", "gratis", "mail", "note", "key", ""}) {
@@ -376,7 +383,7 @@ TEST_P(CopyMaskerTest, NumbersDatesAndBytesThatAreReplacedAreRemembered) {
   for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
   NeedleSamples samples(10);
   Originals originals(
-      Secret(std::move(key)), 100, 1 << 20,
+      Secret(std::move(key)),
       [&](std::span<const uint64_t> digests) {
         spool.insert(spool.end(), digests.begin(), digests.end());
         return Status();
@@ -387,6 +394,8 @@ TEST_P(CopyMaskerTest, NumbersDatesAndBytesThatAreReplacedAreRemembered) {
   std::string out;
   ASSERT_TRUE(masker.feed(stream_of(GetParam(), {row}), out).ok());
   ASSERT_TRUE(recorder.flush().ok());
+  originals.make_filter(spool.size(), 1 << 20);
+  originals.add_to_filter(spool);
   const auto remembered = [&](std::string_view type, std::string_view name, std::string_view value) {
     SurvivorCandidates candidates;
     OriginalsSearch search(originals, candidates);
@@ -404,8 +413,9 @@ TEST_P(CopyMaskerTest, NumbersDatesAndBytesThatAreReplacedAreRemembered) {
   EXPECT_TRUE(remembered("text", "any", "123-45-6789"));
   EXPECT_FALSE(remembered("int4", "orders", "4711"));
   EXPECT_FALSE(remembered("date", "ordered_on", "1980-02-03"));
-  const std::vector<std::string> needles = samples.those([](const NeedleSamples::Kept&) { return true; });
-  EXPECT_EQ(needles, (std::vector<std::string>{uuid, uuid_text}));
+  const std::vector<NeedleText> needles =
+      samples.needles_where([](const NeedleSamples::Kept&) { return true; });
+  EXPECT_EQ(needles, (std::vector<NeedleText>{NeedleText::of(uuid), NeedleText::of(uuid_text)}));
 }
 
 TEST_P(CopyMaskerTest, KeptFieldsReadAgainHaveTheSameSum) {

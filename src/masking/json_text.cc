@@ -149,15 +149,12 @@ void append_unescaped_json(std::string_view inside, std::string& out) {
   }
 }
 
-void for_each_json_string(std::string_view text, MemberNames names,
-                          const std::function<void(std::string_view inside)>& take) {
+void for_each_json_string(std::string_view text, const std::function<void(std::string_view inside)>& take) {
   size_t at = text.find('"');
   while (at != std::string_view::npos) {
     const size_t end = end_of_json_string(text, at);
     if (end == std::string_view::npos) return;
-    const size_t next = skip_json_blanks(text, end);
-    const bool member = next < text.size() && text[next] == ':';
-    if (!member || names == MemberNames::kWith) take(text.substr(at + 1, end - at - 2));
+    take(text.substr(at + 1, end - at - 2));
     at = text.find('"', end);
   }
 }

@@ -17,10 +17,8 @@ size_t skip_json_blanks(std::string_view text, size_t at);
 // Appends what the inside of a (valid) JSON string says, escapes resolved, as UTF-8. Half a surrogate pair
 // becomes U+FFFD.
 void append_unescaped_json(std::string_view inside, std::string& out);
-// The inside of each string of a document; up to where it is no JSON any more.
-enum class MemberNames { kWith, kWithout };
-void for_each_json_string(std::string_view text, MemberNames names,
-                          const std::function<void(std::string_view inside)>& take);
+// The inside of each string of a document, names of members too; up to where it is no JSON any more.
+void for_each_json_string(std::string_view text, const std::function<void(std::string_view inside)>& take);
 // Appends UTF-8 as a JSON string with its quotes.
 void append_json_string(std::string_view utf8, std::string& out);
 

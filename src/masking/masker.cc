@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "masking/build.h"
+#include "masking/originals.h"
 
 namespace ytb::masking {
 namespace {
@@ -159,9 +160,14 @@ Error unknown_masker(const MaskerSpec& spec) {
       "maskers are " + join(names, ", "));
 }
 
+constexpr std::string_view kMinLength = "min_length";
+constexpr int64_t kMinLengthLeast = 2;
+constexpr int64_t kMinLengthMost = 64;
+
 // Parameters that the masker does not take. `json` takes paths and nothing else.
 Status check_params(const Build& build) {
-  std::vector<std::string> known = texts_of(build.info.params);
+  const std::vector<std::string> known = build.info.all_params();
+  YTB_TRY(build.integer(kMinLength, kMinLengthLeast, kMinLengthMost));
   if (!build.spec.paths.empty() && build.spec.name != "json") {
     return build.error(fmt::format("masker {} takes no paths", build.spec.name), "paths belong to json");
   }
@@ -265,6 +271,21 @@ Error Build::cannot_serve() const {
       fmt::format("masker {} cannot serve column {} of type {}{}", spec.name, context.column.name,
                   context.column.type, binary() ? "" : " in text format"),
       fmt::format("it serves {}; for this type there are {}", join(types, ", "), join(others, ", ")));
+}
+
+std::vector<std::string> MaskerInfo::all_params() const {
+  std::vector<std::string> all = texts_of(params);
+  // What is kept is not remembered, and in a document each path says it of its own.
+  if (name != "keep" && name != "json") all.emplace_back(kMinLength);
+  return all;
+}
+
+size_t MaskerSpec::min_length() const {
+  auto found = params.find(std::string(kMinLength));
+  size_t bytes = OriginalsRecorder::kBytesMin;
+  if (found != params.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), bytes);
+  return bytes;
 }
 
 std::optional<std::string_view> Build::param(std::string_view name) const {

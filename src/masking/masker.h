@@ -67,10 +67,12 @@ struct MaskerInfo {
   std::string_view name;
   std::string_view does;                 // one line for the policy reference
   std::vector<TypeClass> serves;         // type classes it can serve
-  std::vector<std::string_view> params;  // names it takes
+  std::vector<std::string_view> params;  // names it takes of its own
   std::string_view example;              // as written in a policy
   std::string_view gives;                // an output of that example
   [[nodiscard]] bool serves_type(TypeClass type_class) const;
+  // With those that every masker takes that replaces something.
+  [[nodiscard]] std::vector<std::string> all_params() const;
 };
 std::span<const MaskerInfo> known_maskers();
 const MaskerInfo* find_masker(std::string_view name);  // null where there is none
@@ -87,5 +89,9 @@ struct MaskerContext {
 // Error{kPolicy} with the spec's place where the name is unknown (did you mean), a parameter is wrong or
 // missing, or the column's type cannot be served.
 Result<std::unique_ptr<Masker>> compile_masker(const MaskerSpec& spec, const MaskerContext& context);
+
+// For who looks at what is kept: gives a masked document (text in UTF-8) without what the `json` of `spec`
+// puts into it; in its place there is "".
+Result<std::unique_ptr<Masker>> compile_kept_json(const MaskerSpec& spec);
 
 }  // namespace ytb::masking

@@ -28,6 +28,7 @@ struct Rule {
   std::unique_ptr<Masker> text;    // of strings
   std::unique_ptr<Masker> number;  // of numbers, as text
   std::string fixed;               // of numbers and booleans: a JSON word or number; empty: none
+  size_t bytes_min = OriginalsRecorder::kBytesMin;  // from which on what is replaced is remembered
 };
 
 // Rule numbers: the policy's, and two that are always there.
@@ -74,6 +75,7 @@ class Pass {
   bool key(const Frame& frame, int& node);
   bool value(int node, size_t rule);
   bool container(int node, size_t rule);
+  bool forget(size_t from);
   bool string_leaf(const Rule& rule);
   bool number_leaf(const Rule& rule);
   bool word_leaf(std::string_view word, const Rule& rule);
@@ -134,6 +136,7 @@ bool Pass::run() {
     if (at_ < text_.size() && text_[at_] == (frame.object ? '}' : ']')) {
       ++at_;
       if (frame.null_from != kNone) {
+        if (!forget(frame.null_from)) return false;
         cut(frame.null_from, at_);
         out_.append("null");
       }
@@ -216,11 +219,21 @@ bool Pass::container(int node, size_t rule) {
   Frame frame{.node = node, .rule = rule, .object = text_[at_] == '{'};
   if (masker_.rule(rule).kind == Rule::Kind::kNull && !masker_.paths().goes_on(node)) {
     frame.null_from = at_;
+    if (row_.originals != nullptr) row_.originals->remember_from(masker_.rule(rule).bytes_min);
     frame.rule = kKeepAll;
     frame.node = JsonPaths::kNone;
   }
   stack_.push_back(frame);
   ++at_;
+  return true;
+}
+
+// Remembers what stands from there up to here, which becomes null as a whole.
+bool Pass::forget(size_t from) {
+  if (row_.originals == nullptr) return true;
+  std::string utf8;
+  if (!masker_.codec().append_utf8(text_.substr(from, at_ - from), utf8)) return false;
+  remember_json(utf8, *row_.originals);
   return true;
 }
 
@@ -237,6 +250,7 @@ bool Pass::string_leaf(const Rule& rule) {
   masked.clear();
   if (!masker_.codec().append_utf8(text_.substr(from + 1, end - from - 2), utf8)) return false;
   append_unescaped_json(utf8, said);
+  if (row_.originals != nullptr) row_.originals->remember_from(rule.bytes_min);
   if (rule.kind == Rule::Kind::kNull) {
     if (row_.originals != nullptr) row_.originals->add_text(said);
     cut(from, end);
@@ -258,6 +272,8 @@ bool Pass::number_leaf(const Rule& rule) {
   const size_t from = std::exchange(at_, end);
   if (rule.kind == Rule::Kind::kKeep) return true;
   cut(from, end);
+  const std::string_view number = text_.substr(from, end - from);
+  if (row_.originals != nullptr) row_.originals->add_scalar({}, number);
   if (rule.kind == Rule::Kind::kNull) {
     out_.append("null");
     return true;
@@ -266,7 +282,6 @@ bool Pass::number_leaf(const Rule& rule) {
     out_.append(rule.fixed);
     return true;
   }
-  std::string_view number = text_.substr(from, end - from);
   Applied applied = rule.number ? rule.number->apply(number, row_, out_) : Applied::kInvalid;
   if (applied == Applied::kInvalid) applied = masker_.rule(kUnjudged).number->apply(number, row_, out_);
   if (applied == Applied::kInvalid) out_.append("0");  // no integer of 64 bits
@@ -320,6 +335,7 @@ Result<Rule> make_rule(const Build& build, std::string_view path, MaskerSpec spe
   Rule rule;
   if (spec.name == "keep") rule.kind = Rule::Kind::kKeep;
   if (spec.name == "null") rule.kind = Rule::Kind::kNull;
+  rule.bytes_min = spec.min_length();
   if (info == nullptr || rule.kind != Rule::Kind::kMask) {  // checks name and parameters
     YTB_ASSIGN(rule.text, leaf_masker(build, spec, leaf_column(build, TypeClass::kText, "text", path)));
     return rule;
@@ -343,6 +359,26 @@ Result<Rule> make_rule(const Build& build, std::string_view path, MaskerSpec spe
   return rule;
 }
 
+// In place of whatever was there: nothing.
+class Blank final : public Masker {
+ public:
+  Applied apply(std::string_view /*value*/, RowFields /*row*/, std::string& /*out*/) const override {
+    return Applied::kReplaced;
+  }
+  [[nodiscard]] Uniqueness uniqueness() const override { return Uniqueness::kNone; }
+  [[nodiscard]] bool must_change() const override { return false; }
+};
+
+Rule blank_rule(std::string_view masker) {
+  Rule rule;
+  if (masker == "keep") rule.kind = Rule::Kind::kKeep;
+  if (masker == "null") rule.kind = Rule::Kind::kNull;
+  if (rule.kind != Rule::Kind::kMask) return rule;
+  rule.text = std::make_unique<Blank>();
+  rule.fixed = "\"\"";
+  return rule;
+}
+
 MaskerSpec named(std::string_view name) {
   MaskerSpec spec;
   spec.name = name;
@@ -357,6 +393,41 @@ bool is_json(std::string_view text) {
   JsonMasker reader(false, TextCodec::make("SQL_ASCII").value(), JsonPaths(), std::move(rules));
   std::string copy;
   return reader.apply(text, {}, copy) == Applied::kReplaced;
+}
+
+Result<std::unique_ptr<Masker>> compile_kept_json(const MaskerSpec& spec) {
+  std::vector<Rule> rules(2);
+  rules[kUnjudged] = blank_rule("hash");
+  rules[kKeepAll].kind = Rule::Kind::kKeep;
+  JsonPaths paths;
+  for (const auto& [path, masker] : spec.paths) {
+    YTB_TRY(paths.add(path, static_cast<int>(rules.size())));
+    rules.push_back(blank_rule(masker.name));
+  }
+  YTB_TRY(paths.finish());
+  YTB_ASSIGN(TextCodec utf8, TextCodec::make("UTF8"));
+  return made<JsonMasker>(false, std::move(utf8), std::move(paths), std::move(rules));
+}
+
+void remember_json(std::string_view utf8, OriginalsRecorder& originals) {
+  std::string said;
+  for (size_t at = 0; at < utf8.size();) {
+    const char c = utf8[at];
+    if (c == '"') {
+      const size_t end = end_of_json_string(utf8, at);
+      if (end == kNone) return;
+      said.clear();
+      append_unescaped_json(utf8.substr(at + 1, end - at - 2), said);
+      const size_t next = skip_json_blanks(utf8, end);
+      const bool member = next < utf8.size() && utf8[next] == ':';
+      if (!member || !is_plain_key(said)) originals.add_text(said);
+      at = end;
+      continue;
+    }
+    const size_t end = c == '-' || (c >= '0' && c <= '9') ? end_of_json_number(utf8, at) : kNone;
+    if (end != kNone) originals.add_scalar({}, utf8.substr(at, end - at));
+    at = end == kNone ? at + 1 : end;
+  }
 }
 
 MadeMasker make_json(const Build& build) {

@@ -212,5 +212,32 @@ TEST(JsonText, Surrogates) {
   EXPECT_EQ(out, "\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd\n/");
 }
 
+// What is searched of a document that is masked in part.
+TEST(MaskerJson, WhatADocumentKeeps) {
+  MaskerSpec spec;
+  spec.name = "json";
+  const auto named = [](std::string_view name) {
+    MaskerSpec of_path;
+    of_path.name = name;
+    return of_path;
+  };
+  spec.paths = {{"$.mail", named("email")},
+                {"$.gone", named("null")},
+                {"$.plan", named("keep")},
+                {"$.plan.who", named("first_name")}};
+  Result<std::unique_ptr<Masker>> kept = compile_kept_json(spec);
+  ASSERT_TRUE(kept.ok());
+  std::string out;
+  EXPECT_EQ((*kept)->apply(R"({"mail": "a@b.test", "n": 7, "gone": {"x": 1}, "other": [true, "x"],
+                               "plan": {"a": "free", "who": "Anna", "n": [1, 2.5], "an odd key": null}, "odd key": 1})",
+                           {}, out),
+            Applied::kReplaced);
+  EXPECT_EQ(out, R"({"mail": "", "n": "", "gone": null, "other": ["", ""],
+                               "plan": {"a": "free", "who": "", "n": [1, 2.5], "an odd key": null}, "": ""})");
+  out.clear();
+  EXPECT_EQ((*kept)->apply("{", {}, out), Applied::kInvalid);
+  EXPECT_EQ(out, "");
+}
+
 }  // namespace
 }  // namespace ytb::masking

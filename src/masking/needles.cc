@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "masking/normal_form.h"
+#include "masking/signs.h"
 #include "masking/text_codec.h"
 #include "masking/words.h"
 
@@ -29,14 +30,48 @@ bool tells(std::string_view needle) {
          std::count_if(needle.begin(), needle.end(), is_digit) >= kDigits;
 }
 
-// Whether what a word stands before, or behind, belongs to it: as words are in a normal form.
-bool word_goes_on(std::string_view side, bool at_its_end) {
-  for (size_t i = 0; i < side.size(); ++i) {
-    const char c = at_its_end ? side[side.size() - 1 - i] : side[i];
+// Whether `side` ends in bytes that are not UTF-8: what comes next begins anew there, as a field does behind
+// the header of a value of 63 bytes and more.
+bool ends_outside_text(std::string_view side) {
+  constexpr size_t kCharacterMax = 4;
+  size_t size = 1;
+  while (size < kCharacterMax && size < side.size() && (side[side.size() - size] & 0xc0) == 0x80) ++size;
+  const std::string_view character = side.substr(side.size() - size);
+  return text_prefix(character) < character.size();
+}
+
+// Whether a word goes on before `side`'s end, as words are in a normal form.
+bool word_before(std::string_view side) {
+  for (size_t i = side.size(); i-- > 0;) {
+    const char c = side[i];
+    if (NormalText::is_word_byte(c)) return (c & 0x80) == 0 || !ends_outside_text(side.substr(0, i + 1));
+    if (NormalText::kInnerBytes.find(c) == std::string_view::npos) return false;
+  }
+  return false;
+}
+
+bool word_behind(std::string_view side) {
+  for (const char c : side) {
     if (NormalText::is_word_byte(c)) return true;
     if (NormalText::kInnerBytes.find(c) == std::string_view::npos) return false;
   }
   return false;
+}
+
+// How long the header before a field says that it is: postgres.h, varattrib_1b and varattrib_4b,
+// little-endian.
+bool is_field(std::string_view before, const NeedleText& needle) {
+  const auto fits = [&](size_t size) {
+    return needle.cut ? size > NeedleText::kBytesMax : size == needle.bytes.size();
+  };
+  const auto last = static_cast<unsigned char>(before.empty() ? '\0' : before.back());
+  if ((last & 1) != 0 && last > 1 && fits((last >> 1) - 1)) return true;
+  uint32_t header = 0;
+  if (before.size() < sizeof header) return false;
+  std::memcpy(&header, before.data() + before.size() - sizeof header, sizeof header);
+  constexpr uint32_t kFieldMax = 1U << 30;
+  return (header & 3) == 0 && header >> 2 > sizeof header && header >> 2 <= kFieldMax &&
+         fits((header >> 2) - sizeof header);
 }
 
 // Every word that a masker takes from a list or puts together of two.
@@ -78,7 +113,7 @@ bool may_be_pseudonym(std::string_view needle) {
     if (!pseudonym_words().contains(word)) return false;
     words = true;
   }
-  return words || digits.find("55501") != std::string::npos || digits.find("7700900") != std::string::npos;
+  return words || is_fictitious_phone(digits);
 }
 
 }  // namespace
@@ -91,23 +126,31 @@ NeedleSamples::Column& NeedleSamples::column(const std::string& name) {
 void NeedleSamples::add(Column& column, std::vector<Kept>& values) {
   std::lock_guard lock(mutex_);
   for (Kept& value : values) {
-    if (!column.wants(value.digest)) continue;
+    if (!column.wants(value.digest) || may_be_pseudonym(value.text.bytes)) continue;
+    if (!column.digests_.insert(value.digest).second) continue;
     column.kept_.push_back(std::move(value));
     std::push_heap(column.kept_.begin(), column.kept_.end());
     if (column.kept_.size() <= per_column_) continue;
     std::pop_heap(column.kept_.begin(), column.kept_.end());
+    column.digests_.erase(column.kept_.back().digest);
     column.kept_.pop_back();
     column.below_.store(column.kept_.front().digest, std::memory_order_relaxed);
   }
   values.clear();
 }
 
-std::vector<std::string> NeedleSamples::those(const std::function<bool(const Kept&)>& wanted) const {
+NeedleText NeedleText::of(std::string_view stored) {
+  return {.bytes = std::string(stored.substr(0, kBytesMax)),
+          .cut = stored.size() > kBytesMax,
+          .binary = text_prefix(stored) < stored.size()};
+}
+
+std::vector<NeedleText> NeedleSamples::needles_where(const std::function<bool(const Kept&)>& wanted) const {
   std::lock_guard lock(mutex_);
-  std::vector<std::string> needles;
+  std::vector<NeedleText> needles;
   for (const auto& [name, column] : columns_) {
     for (const Kept& kept : column.kept_) {
-      if (!may_be_pseudonym(kept.bytes) && wanted(kept)) needles.push_back(kept.bytes);
+      if (wanted(kept)) needles.push_back(kept.text);
     }
   }
   std::sort(needles.begin(), needles.end());
@@ -115,15 +158,15 @@ std::vector<std::string> NeedleSamples::those(const std::function<bool(const Kep
   return needles;
 }
 
-NeedleSearch::NeedleSearch(std::vector<std::string> needles)
+NeedleSearch::NeedleSearch(std::vector<NeedleText> needles)
     : shifts_(size_t{1} << kTableBits, kWindow - kBlock + 1), first_of_hash_((size_t{1} << kTableBits) + 1) {
   // The window of a needle is where it differs from the others: many begin alike ("https://", "+49 30").
   std::vector<uint32_t> of_hash(size_t{1} << kTableBits);
-  for (std::string& bytes : needles) {
+  for (NeedleText& text : needles) {
+    const std::string& bytes = text.bytes;
     YTB_CHECK(bytes.size() >= kWindow);
     Needle needle;
-    needle.tells = tells(bytes);
-    needle.binary = text_prefix(bytes) < bytes.size() && bytes.size() < NeedleSamples::kBytesMax;
+    needle.tells = text.cut || tells(bytes);
     uint32_t least = kOfOneHashMax;
     for (size_t at = 0; at + kWindow <= bytes.size() && least > 0; ++at) {
       const uint32_t hash = hash_of(bytes.data() + at + kWindow - kBlock, kTableBits);
@@ -138,7 +181,7 @@ NeedleSearch::NeedleSearch(std::vector<std::string> needles)
       uint8_t& shift = shifts_[hash_of(bytes.data() + needle.window + at, kTableBits)];
       shift = std::min(shift, static_cast<uint8_t>(kWindow - kBlock - at));
     }
-    needle.bytes = std::move(bytes);
+    needle.text = std::move(text);
     needles_.push_back(std::move(needle));
   }
   std::sort(needles_.begin(), needles_.end(),
@@ -148,18 +191,14 @@ NeedleSearch::NeedleSearch(std::vector<std::string> needles)
 }
 
 bool NeedleSearch::stands(const Needle& needle, std::string_view bytes, size_t begin, Looking looking) {
-  const size_t size = needle.bytes.size();
-  if (bytes.substr(begin, size) != needle.bytes) return false;
-  if (needle.binary) return true;
+  const NeedleText& text = needle.text;
+  if (bytes.substr(begin, text.bytes.size()) != text.bytes) return false;
+  if (text.binary) return true;
   if (looking == Looking::kTelling && !needle.tells) return false;
-  // As a field: postgres.h, varattrib_1b and varattrib_4b, little-endian.
-  if (begin >= 1 && static_cast<unsigned char>(bytes[begin - 1]) == ((size + 1) << 1 | 1)) return true;
-  uint32_t header = 0;
-  if (begin >= sizeof header) std::memcpy(&header, bytes.data() + begin - sizeof header, sizeof header);
-  if (header == (size + sizeof header) << 2) return true;
-  if (looking == Looking::kFields) return false;
-  return !word_goes_on(bytes.substr(0, begin), true) &&
-         (size == NeedleSamples::kBytesMax || !word_goes_on(bytes.substr(begin + size), false));
+  const std::string_view before = bytes.substr(0, begin);
+  if (is_field(before, text)) return true;
+  return looking != Looking::kFields && !word_before(before) &&
+         (text.cut || !word_behind(bytes.substr(begin + text.bytes.size())));
 }
 
 uint64_t NeedleSearch::count(std::string_view bytes, size_t from, size_t to, Looking looking) const {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,23 +15,33 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 namespace ytb::masking {
 
+// A value as it is stored.
+struct NeedleText {
+  static constexpr size_t kBytesMin = 6;   // of a value that can be one
+  static constexpr size_t kBytesMax = 64;  // of a longer one these are looked for
+  static NeedleText of(std::string_view stored);
+  std::string bytes;
+  bool cut = false;                                                         // it is longer
+  bool binary = false;                                                      // it is no text
+  friend auto operator<=>(const NeedleText&, const NeedleText&) = default;  // NOLINT(modernize-use-nullptr)
+};
+
 // Samples of distinct values of each column: those with the least digests, so that what several threads kept
 // can be put together. Thread-safe.
 class NeedleSamples {
  public:
-  static constexpr size_t kBytesMin = 6;   // of a value that can be one
-  static constexpr size_t kBytesMax = 64;  // of a longer one these are looked for
   explicit NeedleSamples(size_t per_column) : per_column_(per_column) {}
 
   struct Kept {
     uint64_t digest = 0;        // as it is remembered: as a text, or as bytes
     uint64_t other_digest = 0;  // as it is remembered, too: as a number, or as the text of these bytes; or 0
-    std::string bytes;
+    NeedleText text;
     friend bool operator<(const Kept& a, const Kept& b) { return a.digest < b.digest; }
   };
   class Column {
@@ -43,13 +54,15 @@ class NeedleSamples {
    private:
     friend class NeedleSamples;
     std::atomic<uint64_t> below_{UINT64_MAX};
-    std::vector<Kept> kept_;  // a heap, the greatest digest first
+    std::vector<Kept> kept_;                // a heap, the greatest digest first
+    std::unordered_set<uint64_t> digests_;  // of them
   };
   // The same for the same name; it stays where it is.
   Column& column(const std::string& name);
-  void add(Column& column, std::vector<Kept>& values);  // which are taken
-  // Those that `wanted` wants, each once, sorted; without what masking itself may have given to somebody.
-  [[nodiscard]] std::vector<std::string> those(const std::function<bool(const Kept&)>& wanted) const;
+  // Takes them. What masking itself may have given to somebody is not kept.
+  void add(Column& column, std::vector<Kept>& values);
+  // Those that `wanted` wants, each once, sorted.
+  [[nodiscard]] std::vector<NeedleText> needles_where(const std::function<bool(const Kept&)>& wanted) const;
 
  private:
   const size_t per_column_;
@@ -60,12 +73,12 @@ class NeedleSamples {
 // Immutable, thread-safe.
 class NeedleSearch {
  public:
-  // Each of NeedleSamples::kBytesMin bytes at least. Of those that cannot be told apart fast enough some are
+  // Each of NeedleText::kBytesMin bytes at least. Of those that cannot be told apart fast enough some are
   // left out: size() says how many are looked for.
-  explicit NeedleSearch(std::vector<std::string> needles);
+  explicit NeedleSearch(std::vector<NeedleText> needles);
   [[nodiscard]] size_t size() const { return needles_.size(); }
   // Bytes that a place to search should have around it, so that nothing across its ends is missed.
-  static constexpr size_t kAround = NeedleSamples::kBytesMax + 4;
+  static constexpr size_t kAround = NeedleText::kBytesMax + 4;
   enum class Looking {
     kFields,   // a needle counts where it is a field of its own
     kTelling,  // and between other bytes than letters and digits, but where it is no more than a word or two
@@ -78,14 +91,13 @@ class NeedleSearch {
  private:
   static constexpr size_t kBlock = 4;
   static constexpr unsigned kTableBits = 18;
-  static constexpr size_t kWindow = NeedleSamples::kBytesMin;
+  static constexpr size_t kWindow = NeedleText::kBytesMin;
   static constexpr uint32_t kOfOneHashMax = 32;
   struct Needle {
-    std::string bytes;
+    NeedleText text;
     uint32_t hash = 0;  // of the last block in its window
     size_t window = 0;  // where in it the window is
     bool tells = false;
-    bool binary = false;
   };
   static bool stands(const Needle& needle, std::string_view bytes, size_t begin, Looking looking);
 

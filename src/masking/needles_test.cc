@@ -13,9 +13,23 @@ namespace {
 
 using Looking = NeedleSearch::Looking;
 
+std::vector<NeedleText> texts(const std::vector<std::string>& stored) {
+  std::vector<NeedleText> texts;
+  for (const std::string& each : stored) texts.push_back(NeedleText::of(each));
+  return texts;
+}
+
 uint64_t found(const std::vector<std::string>& needles, std::string_view bytes,
                Looking looking = Looking::kAll) {
-  return NeedleSearch(needles).count(bytes, 0, bytes.size(), looking);
+  return NeedleSearch(texts(needles)).count(bytes, 0, bytes.size(), looking);
+}
+
+// As a field of a heap page: its header before it.
+std::string field(const std::string& value) {
+  constexpr size_t kShortMax = 126;
+  if (value.size() <= kShortMax) return static_cast<char>((value.size() + 1) << 1 | 1) + value;
+  const auto header = static_cast<uint32_t>((value.size() + 4) << 2);
+  return std::string(reinterpret_cast<const char*>(&header), sizeof header) + value;
 }
 
 TEST(NeedleSearch, FindsFieldsAndWholeWords) {
@@ -48,6 +62,25 @@ TEST(NeedleSearch, FindsBytesWhereverTheyAre) {
     EXPECT_EQ(found({uuid}, "x" + uuid + "x", looking), 1U);
 }
 
+// A sample holds the beginning of what is longer, and its header says how long it is.
+TEST(NeedleSearch, FindsFieldsOfEveryLength) {
+  for (const size_t size : {6UL, 62UL, 63UL, 64UL, 65UL, 80UL, 94UL, 95UL, 126UL, 127UL, 200UL, 5000UL}) {
+    std::string value = "https://mail.example/";
+    while (value.size() < size) value += std::to_string(value.size());
+    value.resize(size);
+    for (Looking looking : {Looking::kFields, Looking::kTelling, Looking::kAll}) {
+      if (looking == Looking::kTelling && size < 24) continue;
+      EXPECT_EQ(found({value}, "x" + field(value) + "y", looking), 1U) << size;
+    }
+    EXPECT_EQ(found({value}, "ü" + value + "y", Looking::kAll), 0U) << size;
+    if (size < NeedleText::kBytesMax) continue;
+    EXPECT_EQ(found({value}, field(value.substr(0, 63) + "?"), Looking::kFields), 0U) << size;
+  }
+  std::string signature(72, '\x01');
+  for (size_t i = 0; i < signature.size(); ++i) signature[i] = static_cast<char>(i * 37);
+  EXPECT_EQ(found({signature}, "x" + signature, Looking::kFields), 1U);
+}
+
 TEST(NeedleSearch, CountsEachInOnePieceOnly) {
   std::vector<std::string> needles;
   std::string bytes;
@@ -55,7 +88,7 @@ TEST(NeedleSearch, CountsEachInOnePieceOnly) {
     needles.push_back(fmt::format("https://same.example/{}", i * 7919));
     bytes += fmt::format("{}\t{} ", i, needles.back());
   }
-  const NeedleSearch search(needles);
+  const NeedleSearch search(texts(needles));
   EXPECT_EQ(search.size(), needles.size());
   const uint64_t whole = search.count(bytes, 0, bytes.size(), Looking::kAll);
   EXPECT_GE(whole, needles.size());
@@ -78,7 +111,7 @@ TEST(NeedleSearch, ThoseThatAreAllAlikeCostNoMoreThanOthers) {
     for (int bit = 0; bit < 16; ++bit) needle += (i >> bit & 1) != 0 ? 'a' : 'b';
     needles.push_back(needle);
   }
-  EXPECT_LE(NeedleSearch(needles).size(), 32U << 6);
+  EXPECT_LE(NeedleSearch(texts(needles)).size(), 32U << 6);
 }
 
 TEST(NeedleSamples, KeepsTheSameOnesHoweverTheyCome) {
@@ -89,20 +122,36 @@ TEST(NeedleSamples, KeepsTheSameOnesHoweverTheyCome) {
       running.emplace_back([&samples, thread, threads] {
         std::vector<NeedleSamples::Kept> values;
         for (int i = thread; i < 10'000; i += threads)
-          values.push_back({static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15ULL, 0, fmt::format("value {}", i)});
+          values.push_back({static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15ULL, 0,
+                            NeedleText::of(fmt::format("value {}", i))});
         NeedleSamples::Column& column = samples.column("a");
         samples.add(column, values);
         EXPECT_TRUE(values.empty());
       });
     }
     for (std::thread& thread : running) thread.join();
-    std::vector<NeedleSamples::Kept> other{{1, 0, "other one"}, {2, 0, "other two"}};
+    std::vector<NeedleSamples::Kept> other{{1, 0, NeedleText::of("other one")},
+                                           {2, 0, NeedleText::of("other two")}};
     samples.add(samples.column("b"), other);
-    return samples.those([](const NeedleSamples::Kept&) { return true; });
+    return samples.needles_where([](const NeedleSamples::Kept&) { return true; });
   };
-  const std::vector<std::string> one = sample(1);
+  const std::vector<NeedleText> one = sample(1);
   EXPECT_EQ(one.size(), 12U);
   EXPECT_EQ(sample(4), one);
+}
+
+// However often each of them comes, and by whom it was added.
+TEST(NeedleSamples, KeepsDistinctOnes) {
+  NeedleSamples samples(50);
+  std::vector<NeedleSamples::Kept> values;
+  for (int round = 0; round < 1000; ++round) {
+    for (uint64_t i = 1; i <= 100; ++i) {
+      values.push_back({i * 0x9e3779b97f4a7c15ULL, 0, NeedleText::of(fmt::format("value {}", i))});
+      if (values.size() % 7 == 0) samples.add(samples.column("a"), values);
+    }
+  }
+  samples.add(samples.column("a"), values);
+  EXPECT_EQ(samples.needles_where([](const NeedleSamples::Kept&) { return true; }).size(), 50U);
 }
 
 // A name that masking gives to somebody is in every copy.
@@ -110,15 +159,16 @@ TEST(NeedleSamples, PseudonymsAreNoNeedles) {
   NeedleSamples samples(10);
   std::vector<NeedleSamples::Kept> values;
   uint64_t digest = 0;
-  for (std::string_view name : first_names()) values.push_back({++digest, 0, std::string(name)});
+  for (std::string_view name : first_names()) values.push_back({++digest, 0, NeedleText::of(name)});
   samples.add(samples.column("a"), values);
-  values.push_back({++digest, 0, "+1-201-555-0143"});
+  values.push_back({++digest, 0, NeedleText::of("+1-201-555-0143")});
   values.push_back(
-      {++digest, 0, fmt::format("12 {}{} {}", place_heads()[0], place_tails()[0], street_kinds()[0])});
-  values.push_back({++digest, 0, fmt::format("{} Overbeck", first_names()[0])});
+      {++digest, 0,
+       NeedleText::of(fmt::format("12 {}{} {}", place_heads()[0], place_tails()[0], street_kinds()[0]))});
+  values.push_back({++digest, 0, NeedleText::of(fmt::format("{} Overbeck", first_names()[0]))});
   samples.add(samples.column("b"), values);
-  EXPECT_EQ(samples.those([](const NeedleSamples::Kept&) { return true; }),
-            std::vector<std::string>{fmt::format("{} Overbeck", first_names()[0])});
+  EXPECT_EQ(samples.needles_where([](const NeedleSamples::Kept&) { return true; }),
+            texts({fmt::format("{} Overbeck", first_names()[0])}));
 }
 
 }  // namespace

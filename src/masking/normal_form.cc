@@ -1,5 +1,7 @@
 #include "masking/normal_form.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <array>
 
@@ -35,63 +37,117 @@ Kind kind_of(char c) { return kKinds[static_cast<unsigned char>(c)]; }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Bytes of a character that parts words, at the start of `text`; 0: it does not. The no-break space, General
-// Punctuation (U+2000 to U+206F), and the marks and spaces of East Asian writing (U+3000 to U+3002).
-size_t foreign_break(std::string_view text) {
-  if (text.starts_with("\xc2\xa0")) return 2;
-  if (text.size() < 3) return 0;
-  const auto third = static_cast<unsigned char>(text[2]);
-  if (text.starts_with("\xe2\x80") || (text.starts_with("\xe2\x81") && third <= 0xaf)) return 3;
-  return text.starts_with("\xe3\x80") && third <= 0x82 ? 3 : 0;
-}
-
-// Whether it stands between an apostrophe's sides: ’ parts words as ' does, and both are no white space.
-bool is_quote(std::string_view text) {
-  return text.starts_with("\xe2\x80\x98") || text.starts_with("\xe2\x80\x99") ||
-         text.starts_with("\xe2\x80\x9c") || text.starts_with("\xe2\x80\x9d");
-}
-
-void part_foreign(std::string& text) {
-  size_t to = 0;
-  for (size_t at = 0; at < text.size();) {
-    const std::string_view rest = std::string_view(text).substr(at);
-    const size_t size = static_cast<unsigned char>(text[at]) < 0x80 ? 0 : foreign_break(rest);
-    if (size == 0) {
-      text[to++] = text[at++];
-      continue;
-    }
-    text[to++] = is_quote(rest) ? '\'' : ' ';
-    at += size;
+// What a character is to the words around it: itself in lower case, or the ASCII mark that does the same. 0:
+// it is only there for how the text looks (a soft hyphen).
+utf8proc_int32_t as_in_words(utf8proc_int32_t codepoint) {
+  // Forms as wide as East Asian letters.
+  constexpr utf8proc_int32_t kWideFirst = 0xff01;
+  constexpr utf8proc_int32_t kWideLast = 0xff5e;
+  if (codepoint >= kWideFirst && codepoint <= kWideLast) codepoint -= kWideFirst - '!';
+  if (codepoint <= 0x7f) return codepoint;
+  constexpr utf8proc_int32_t kZeroWidthSpace = 0x200b;
+  constexpr utf8proc_int32_t kIsolateLast = 0x206f;  // of the marks of direction and joining
+  switch (utf8proc_category(codepoint)) {
+    case UTF8PROC_CATEGORY_PD:
+      return codepoint <= 0x2011 ? '-' : ' ';  // hyphens; dashes stand between words
+    case UTF8PROC_CATEGORY_PC:
+      return '_';
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+    case UTF8PROC_CATEGORY_SM:
+    case UTF8PROC_CATEGORY_SC:
+    case UTF8PROC_CATEGORY_SK:
+    case UTF8PROC_CATEGORY_SO:
+      return '\'';
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+    case UTF8PROC_CATEGORY_CC:
+      return ' ';
+    case UTF8PROC_CATEGORY_CF:
+      return codepoint >= kZeroWidthSpace && codepoint <= kIsolateLast ? ' ' : 0;
+    default:
+      break;
   }
-  text.resize(to);
+  constexpr utf8proc_int32_t kFinalSigma = 0x3c2;
+  const utf8proc_int32_t lower = utf8proc_tolower(codepoint);
+  return lower == kFinalSigma ? lower + 1 : lower;
+}
+
+constexpr utf8proc_int32_t kSharpS = 0xdf;  // in capitals two letters
+constexpr utf8proc_int32_t kCapitalSharpS = 0x1e9e;
+
+// Byte by byte where it is no UTF-8.
+void fold_into_words(std::string& text) {
+  thread_local std::string from;
+  from.swap(text);
+  text.clear();
+  const auto* at = reinterpret_cast<const utf8proc_uint8_t*>(from.data());
+  auto left = static_cast<utf8proc_ssize_t>(from.size());
+  while (left > 0) {
+    utf8proc_int32_t codepoint = 0;
+    utf8proc_ssize_t size = *at <= 0x7f ? 0 : utf8proc_iterate(at, left, &codepoint);
+    if (size <= 0) {
+      text.push_back(static_cast<char>(*at));  // its case is folded with the words
+      size = 1;
+    } else if (codepoint == kSharpS || codepoint == kCapitalSharpS) {
+      text.append("ss");
+    } else if (const utf8proc_int32_t folded = as_in_words(codepoint); folded != 0) {
+      utf8proc_uint8_t bytes[4];
+      text.append(reinterpret_cast<const char*>(bytes),
+                  static_cast<size_t>(utf8proc_encode_char(folded, bytes)));
+    }
+    at += size;
+    left -= size;
+  }
 }
 
 constexpr size_t kApartMax = 3;
 constexpr std::string_view kApart = " ().-/+";
+constexpr std::string_view kTrunk = "(0)";  // which is dialled inside the country alone
+
+// Whether two groups of digits with this between them may belong to one number; the second has `size` digits.
+bool is_near(std::string_view between, size_t size) {
+  constexpr size_t kThousands = 3;
+  if (between == ",") return size == kThousands;
+  size_t apart = between.size();
+  if (const size_t trunk = between.find(kTrunk); trunk != std::string_view::npos) {
+    apart -= kTrunk.size();
+    return apart <= kApartMax &&
+           between.substr(0, trunk).find_first_not_of(kApart) == std::string_view::npos &&
+           between.substr(trunk + kTrunk.size()).find_first_not_of(kApart) == std::string_view::npos;
+  }
+  return apart <= kApartMax && between.find_first_not_of(kApart) == std::string_view::npos;
+}
 
 }  // namespace
 
 bool NormalText::is_word_byte(char c) { return kind_of(c) == Kind::kLetter; }
 
 void NormalText::read(std::string_view text, size_t whole_max) {
-  text = text.substr(0, kTextMax);
+  text = text.substr(0, character_start(text, kTextMax));
   number_.clear();
-  if (is_ascii(text)) {
+  ascii_ = is_ascii(text);
+  if (ascii_) {
     split(text, whole_max);
   } else {
     static const TextCodec kUtf8;
     prepared_.clear();
     if (!kUtf8.append_canonical(text, prepared_)) prepared_.assign(text);
-    fold_case(prepared_);
-    part_foreign(prepared_);
+    fold_into_words(prepared_);
     split(prepared_, whole_max);
   }
+  text = folded(text);
   bool only = !text.empty() && text.size() <= 4 * kDigitsMax;
   for (size_t i = 0; only && i < text.size(); ++i)
-    only = is_digit(text[i]) || kApart.find(text[i]) != std::string_view::npos;
+    only = is_digit(text[i]) || text[i] == ',' || kApart.find(text[i]) != std::string_view::npos;
   if (!only) return;
-  for (char c : text) {
-    if (is_digit(c)) number_.push_back(c);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with(kTrunk)) i += kTrunk.size();
+    if (i < text.size() && is_digit(text[i])) number_.push_back(text[i]);
   }
   if (number_.size() < kDigitsMin || number_.size() > kDigitsMax) number_.clear();
 }
@@ -158,14 +214,15 @@ void NormalText::for_each_number(std::string_view text,
       ++at;
       continue;
     }
+    if (at > 0 && groups > 0 && text.substr(at - 1).starts_with(kTrunk)) {
+      ++at;
+      continue;
+    }
     size_t end = at + 1;
     while (end < text.size() && is_digit(text[end])) ++end;
     if (groups > 0) {
       const size_t from = run[groups - 1].end;
-      const std::string_view between = text.substr(from, at - from);
-      const bool near =
-          between.size() <= kApartMax && between.find_first_not_of(kApart) == std::string_view::npos;
-      if (!near) groups = 0;
+      if (!is_near(text.substr(from, at - from), end - at)) groups = 0;
     }
     if (groups == run.size()) {
       std::copy(run.begin() + 1, run.end(), run.begin());

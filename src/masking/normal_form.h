@@ -3,8 +3,9 @@
 // spaces, no punctuation around them. "Schmidt,  Anna" in a JSON string and "schmidt anna" are the same.
 //
 // A word is letters and digits of any script, with . - _ @ + between them: addresses, dates with dashes,
-// host names and versions are one word each. Everything else parts words; white space parts chunks, so that
-// a URL is several words and one chunk.
+// host names and versions are one word each. Everything else parts words, as Unicode has it: marks, symbols
+// and white space; the latter and dashes part chunks, too, so that a URL is several words and one chunk.
+// Scripts that are written without spaces are one word from mark to mark.
 //
 // Private to the masking room. One thread at a time; buffers are kept from text to text.
 #pragma once
@@ -35,7 +36,11 @@ class NormalText {
   // How many words of a chunk begin with the `first` one; 1 where it is inside a chunk.
   [[nodiscard]] size_t chunk_words(size_t first) const;
 
-  // Numbers as they are dialled and typed: groups of digits parted by at most three of ( ) . - / + and space.
+  // The text that was read, with ASCII for what parts its words: `text` itself where all of it is ASCII.
+  [[nodiscard]] std::string_view folded(std::string_view text) const { return ascii_ ? text : prepared_; }
+
+  // Numbers as they are dialled and typed: groups of digits parted by at most three of ( ) . - / + and space,
+  // by the "(0)" of a telephone number, or by a comma before three digits.
   static constexpr size_t kDigitsMin = 7;
   static constexpr size_t kDigitsMax = 20;
   // All digits of a text that is nothing but such groups; "" where it is something else or has fewer than
@@ -52,6 +57,7 @@ class NormalText {
     bool opens_chunk;
   };
   void split(std::string_view text, size_t whole_max);
+  bool ascii_ = true;
   std::string
       prepared_;  // of a text that is not all ASCII: normalised, folded, foreign punctuation as spaces
   std::string text_;

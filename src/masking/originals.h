@@ -4,8 +4,8 @@
 //
 // Remembered are keyed digests of normal forms (normal_form.h) and never a value: SipHash-2-4 under keys that
 // are random for each refresh and kept in memory only, so that whoever gets hold of the spool cannot even
-// test a guess. A filter in memory says what may be an original; the spool of digests, gone through once at
-// the end, says what is.
+// test a guess. For the search a filter is made of the spool of digests: it says what may be an original, and
+// the spool, gone through once more at the end, what is.
 //
 // Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), as libsodium has it.
 #pragma once
@@ -18,6 +18,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,14 +43,15 @@ using DigestSink = std::function<Status(std::span<const uint64_t>)>;
 class Originals {
  public:
   static constexpr size_t kKeyBytes = 64;
-  // `key`: kKeyBytes random ones. `expected`: how many originals there will be at most, more or less.
-  // `needles`: where some of the originals themselves are kept; null: nowhere. It must outlive this.
-  Originals(const Secret& key, uint64_t expected, uint64_t filter_bytes_max, DigestSink sink,
-            NeedleSamples* needles = nullptr);
+  // `key`: kKeyBytes random ones. `needles`: where some of the originals themselves are kept; null: nowhere.
+  // It must outlive this.
+  Originals(const Secret& key, DigestSink sink, NeedleSamples* needles = nullptr);
 
-  [[nodiscard]] uint64_t memory_bytes() const { return filter_.memory_bytes(); }
-  // Bytes, beyond which no text is one of them, however many blanks and marks it has: to leave it unread
-  // where whole values are looked at.
+  // Before the first search: how many digests the spool holds, and then all of them.
+  void make_filter(uint64_t digests, uint64_t bytes_max);
+  void add_to_filter(std::span<const uint64_t> digests);
+  // Bytes, beyond which a text is left unread where whole values are looked at: it would be one of them only
+  // with hundreds of blanks and marks.
   [[nodiscard]] size_t text_bytes_max() const {
     constexpr size_t kBlanksAndMarks = 256;
     constexpr size_t kTimes = 4;
@@ -63,9 +65,10 @@ class Originals {
   // and as bytes.
   enum Use { kText, kNumber, kScalar, kBytes, kUses };
   [[nodiscard]] uint64_t digest(Use use, std::string_view bytes) const;
+  [[nodiscard]] uint64_t number_digest(std::string_view digits) const;
 
   std::array<std::array<unsigned char, 16>, kUses> keys_{};
-  DigestFilter filter_;
+  DigestFilter filter_{0, 0};
   DigestSink sink_;
   NeedleSamples* needles_;
   std::atomic<size_t> longest_{0};  // bytes of a text that is remembered
@@ -79,15 +82,18 @@ class OriginalsRecorder {
   // `table`: names the samples of its columns.
   explicit OriginalsRecorder(Originals& originals, std::string table = {});
   // What is added from now on is of this column: its kind (kind_of), which must outlive that, and its
-  // position; nullopt: no sample is taken of it.
+  // position; nullopt: no sample is taken of it. Its texts are remembered from kBytesMin on.
   void at_column(std::string_view kind, std::optional<size_t> sampled);
+  // Texts are remembered from so many bytes of their normal form on: a search for "ab" finds something
+  // everywhere.
+  void remember_from(size_t bytes) { bytes_min_ = bytes; }
   // A text with what the server stores in its place, which is a needle, too.
   void add_text_stored_as(std::string_view utf8, std::string_view stored);
-  // A value in UTF-8. Shorter than `bytes_min` in its normal form, it is not remembered: a search for "ab"
-  // finds something everywhere. So would one for a postcode: a few digits are a number of the column's kind.
-  void add_text(std::string_view utf8, size_t bytes_min = kBytesMin);
+  // A value in UTF-8. A few digits (a postcode) would be found everywhere, too: they are a number of the
+  // column's kind.
+  void add_text(std::string_view utf8);
   // What two columns of one row say together, in this order: "anna", "schmidt".
-  void add_pair(std::string_view first, std::string_view second, size_t bytes_min = kBytesMin);
+  void add_pair(std::string_view first, std::string_view second);
   // A number, date or time, by its canonical text (append_canonical_scalar): found where a whole value of a
   // column of the same `kind` (kind_of) is looked at. One that is whole and long enough to be dialled is
   // found wherever it is written, too.
@@ -99,21 +105,25 @@ class OriginalsRecorder {
   [[nodiscard]] uint64_t recorded() const { return recorded_; }
 
  private:
-  // True: it was not there a moment ago.
-  bool add(uint64_t digest);
+  void add(uint64_t digest);
+  void add_other_forms();
   void sample(uint64_t digest, uint64_t other_digest, std::string_view stored);
   void give();
   struct Sampled {
     NeedleSamples::Column* column = nullptr;
     std::vector<NeedleSamples::Kept> values;
+    std::array<uint64_t, 64> recent{};  // digests of what was sampled: few values may be most of a column
   };
   Originals& originals_;
   const std::string table_;
   std::vector<Sampled> sampled_;  // by column
   Sampled* at_ = nullptr;
   std::string_view kind_;
+  size_t bytes_min_ = kBytesMin;
   NormalText text_;
-  std::string pair_;              // and what else is put together
+  std::string pair_;  // and what else is put together
+  std::string scalar_;
+  std::string form_;
   std::vector<uint64_t> recent_;  // by digest: the same value often comes again at once
   std::vector<uint64_t> pending_;
   Status given_;
@@ -136,10 +146,11 @@ struct ColumnLook {
     kNothing  // says nothing of anybody: a boolean
   };
   Form form = Form::kText;
-  bool array = false;  // of such
-  bool text = false;   // a type of text itself: not one that is only written as such
-  ValueType type{};    // of scalars
-  std::string kind{};  // of scalars, and of texts that are a few digits
+  bool array = false;         // of such
+  bool text = false;          // a type of text itself: not one that is only written as such
+  bool long_numbers = false;  // scalars that may be whole numbers of many digits
+  ValueType type{};           // of scalars
+  std::string kind{};         // of scalars, and of texts that are a few digits
 };
 // `base_type`: what pg_catalog calls the type ("int4") beneath domains and, with `array`, of the elements;
 // "" where another schema's it is. `name`: the column's.
@@ -157,17 +168,30 @@ class SurvivorCandidates {
   [[nodiscard]] bool holds(uint64_t digest) const { return confirmed_.contains(digest); }
   // `digests`: any part of the spool. All of it must pass by.
   void confirm(std::span<const uint64_t> digests);
-  // How often originals stand at each place.
-  [[nodiscard]] std::map<uint32_t, uint64_t> survivors() const;
+  // What is left at a place.
+  struct Survivors {
+    uint64_t times = 0;
+    // Of these, single words of nothing but letters, and how many different ones: names, which words are,
+    // too.
+    uint64_t names = 0;
+    uint64_t distinct_names = 0;
+  };
+  [[nodiscard]] std::map<uint32_t, Survivors> survivors() const;
+  // The places of candidates, confirmed or not.
+  [[nodiscard]] std::set<uint32_t> places() const;
 
  private:
   friend class OriginalsSearch;
-  void add(uint64_t digest, uint32_t place, uint64_t count);
   struct Key {
     uint64_t digest;
     uint32_t place;
     bool operator==(const Key&) const = default;
   };
+  struct Found {
+    uint64_t times = 0;
+    bool name = false;
+  };
+  void add(const Key& key, bool name);
   struct HashKey {
     size_t operator()(const Key& key) const {
       return key.digest ^ (uint64_t{key.place} * 0x9e3779b97f4a7c15);
@@ -175,7 +199,7 @@ class SurvivorCandidates {
   };
   const size_t max_;
   std::mutex mutex_;
-  std::unordered_map<Key, uint64_t, HashKey> found_;
+  std::unordered_map<Key, Found, HashKey> found_;
   std::unordered_map<uint64_t, bool> confirmed_;  // every digest of found_
   bool complete_ = true;
 };
@@ -205,9 +229,12 @@ class OriginalsSearch {
   void look_scalar(uint32_t place, const ColumnLook& column, std::string_view value);
   void ask_scalar(uint32_t place, std::string_view kind, std::string_view canonical);
   enum class Words { kAll, kNoneOfLetters };
-  void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words words = Words::kAll);
+  void look_at_pieces(uint32_t place, std::string_view utf8, SearchDepth depth, Words words);
+  void look_at_parts(uint32_t place, std::string_view word, Words which);
+  void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words words);
   void look_element(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
-  void ask(uint32_t place, uint64_t digest);
+  void ask_text(uint32_t place, std::string_view normal);
+  void ask(uint32_t place, uint64_t digest, bool name = false);
   void ask_batch();
   const Originals& originals_;
   SurvivorCandidates& candidates_;
@@ -217,7 +244,13 @@ class OriginalsSearch {
   std::string element_;
   std::string said_;
   std::string around_;
-  std::array<std::pair<uint64_t, uint32_t>, kBatch> batch_{};
+  std::string form_;
+  std::string part_;
+  struct Asked {
+    SurvivorCandidates::Key key;
+    bool name;
+  };
+  std::array<Asked, kBatch> batch_{};
   size_t waiting_ = 0;
 };
 

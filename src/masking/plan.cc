@@ -199,7 +199,8 @@ class DatabasePlanner {
   }
 
   TablePlan plan_of(const Table& table) {
-    TablePlan plan{.table = table, .treatment = Treatment::kKeep, .columns = {}};
+    TablePlan plan{
+        .table = table, .database = context_.database.name, .treatment = Treatment::kKeep, .columns = {}};
     auto found = verdicts_.find(&tables_.judged_as(table));
     if (found == verdicts_.end()) return plan;  // unjudged: there will be no plan
     const TableVerdict& verdict = found->second;

@@ -65,6 +65,7 @@ struct ColumnPlan {
 
 struct TablePlan {
   Table table;  // a leaf or plain table: something with rows of its own
+  std::string database{};
   Treatment treatment = Treatment::kKeep;
   std::vector<ColumnPlan> columns;  // all living ones, by number
 };

@@ -25,6 +25,8 @@ struct MaskerSpec {
   std::map<std::string, std::string> params;  // scalars as text; the masker says which it takes
   std::vector<MaskerPath> paths;              // of `json`, in file order
   Where where;
+  // From how many bytes on what it replaces is remembered (originals.h): `min_length`.
+  [[nodiscard]] size_t min_length() const;
 };
 
 struct MaskerPath {
@@ -72,6 +74,12 @@ struct SettingRule {
 struct SurvivorPolicy {
   enum class Search { kNone, kWhole, kWords, kProse };
   Search search = Search::kNone;
+  // What becomes of a kept value that looks like somebody's (signs.h): it is told, or fails the proof.
+  enum class Detectors { kNone, kWarn, kFail };
+  Detectors detectors = Detectors::kWarn;
+  // What becomes of single words of nothing but letters, of which a place has a few: a word is a name, too.
+  enum class Names { kWarn, kFail };
+  Names names = Names::kFail;
   // By database, then by place as the proof names it ("public.words.word"): why originals may stand there.
   std::map<std::string, std::map<std::string, std::string>> allow;
 };

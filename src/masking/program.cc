@@ -9,7 +9,6 @@
 #include "masking/build.h"
 #include "masking/draw.h"
 #include "masking/guess.h"
-#include "masking/json_text.h"
 #include "masking/originals.h"
 #include "masking/text_codec.h"
 #include "masking/value.h"
@@ -41,7 +40,9 @@ struct RowProgram::Impl {
     Reads reads = Reads::kNothing;
     ValueType type = ValueType::kOther;
     std::string kind{};
+    size_t bytes_min = 0;  // from which on they are remembered
     bool sampled = false;  // its originals may be searched for as bytes
+    std::string fixed{};   // but not the one that every row gets
     std::optional<TextCodec> utf8_of{};
     std::optional<size_t> last_name{};  // the column of it, where this one is masked as a first name
     void describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire);
@@ -49,6 +50,7 @@ struct RowProgram::Impl {
   void pair_names(const TablePlan& plan);
   void remember(const Step& step, std::string_view value, RowFields row) const;
   Wire wire = Wire::kBinary;
+  std::string database;
   QualifiedName table;
   std::vector<std::string> names;
   std::vector<std::string> read_as;
@@ -69,21 +71,23 @@ bool forgets_unread(const ColumnPlan& column) {
 }
 
 // Not where a pseudonym may well be somebody's original (four figures, a postcode), nor where a part of the
-// original stays (scrub). What is put together of words may be told from originals by them (needles.cc).
+// original stays. What is put together of words may be told from originals by them (needles.cc), and what
+// every row gets is known.
 bool is_sampled(const ColumnPlan& column, const Masker& masker) {
-  constexpr std::string_view kOfWords[] = {"first_name", "last_name",      "person_name", "city",
-                                           "company",    "street_address", "phone",       "null"};
+  constexpr std::string_view kOfWords[] = {"first_name",     "last_name", "person_name", "city", "company",
+                                           "street_address", "phone",     "null",        "fixed"};
   return masker.uniqueness() != Uniqueness::kNone ||
          std::find(std::begin(kOfWords), std::end(kOfWords), column.masker.name) != std::end(kOfWords);
 }
 
 }  // namespace
 
-bool remembers_originals(const ColumnPlan& column) {
+bool remembers_originals(const ColumnPlan& column, std::string_view encoding) {
   switch (value_type_of(column.column)) {
     case ValueType::kText:
     case ValueType::kJson:
     case ValueType::kJsonb:
+      return column.masked() && TextCodec::make(encoding).ok();
     case ValueType::kUuid:
     case ValueType::kInet:
     case ValueType::kCidr:
@@ -96,9 +100,23 @@ bool remembers_originals(const ColumnPlan& column) {
   }
 }
 
+std::set<std::string> masked_kinds(const MaskingPlan& plan) {
+  std::set<std::string> kinds;
+  for (const DatabasePlan& database : plan.databases) {
+    for (const TablePlan& table : database.tables) {
+      if (table.treatment != Treatment::kMask) continue;
+      for (const ColumnPlan& column : table.columns) {
+        if (column.masked()) kinds.insert(kind_of(column.column.name));
+      }
+    }
+  }
+  kinds.erase("");
+  return kinds;
+}
+
 // What is to be read of a column to remember what is replaced in it.
 void RowProgram::Impl::Step::describe(const ColumnPlan& column, std::string_view encoding, Wire row_wire) {
-  if (!remembers_originals(column)) return;
+  if (!remembers_originals(column, encoding)) return;
   type = value_type_of(column.column);
   kind = kind_of(column.column.name);
   if (is_scalar(type)) {
@@ -142,6 +160,7 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
                                        const MaskingKey& key) {
   auto impl = std::make_unique<Impl>();
   impl->wire = wire;
+  impl->database = plan.database;
   impl->table = plan.table.name;
   impl->kept_rows_seed = key.kept_rows_seed();
   // A masker finds other columns (`by:`) by their place in the row, so the table is described as it streams.
@@ -159,6 +178,9 @@ Result<RowProgram> RowProgram::compile(const TablePlan& plan, std::string_view e
     impl->read_as.push_back(column.column.read_as);
     Impl::Step step{.masker = std::move(masker), .blank_padded = column.column.blank_padded};
     step.describe(column, encoding, wire);
+    step.bytes_min = column.masker.min_length();
+    if (auto value = column.masker.params.find("value"); value != column.masker.params.end())
+      step.fixed = value->second;
     step.sampled = is_sampled(column, *step.masker);
     impl->steps.push_back(std::move(step));
   }
@@ -171,6 +193,7 @@ Result<RowProgram> RowProgram::compile_kept(const TablePlan& plan, std::string_v
   YTB_ASSIGN(RowProgram whole, compile(plan, encoding, wire, key));
   auto impl = std::make_unique<Impl>();
   impl->wire = wire;
+  impl->database = plan.database;
   impl->table = plan.table.name;
   impl->kept_rows_seed = whole.impl_->kept_rows_seed;
   for (size_t i = 0; i < whole.column_count(); ++i) {
@@ -183,7 +206,9 @@ Result<RowProgram> RowProgram::compile_kept(const TablePlan& plan, std::string_v
 }
 
 Wire RowProgram::wire() const { return impl_->wire; }
-std::string RowProgram::table() const { return to_string(impl_->table); }
+std::string RowProgram::table() const {
+  return fmt::format("{} {}", impl_->database, to_string(impl_->table));
+}
 const std::vector<std::string>& RowProgram::column_names() const { return impl_->names; }
 const std::vector<std::string>& RowProgram::columns_read_as() const { return impl_->read_as; }
 size_t RowProgram::column_count() const { return impl_->names.size(); }
@@ -236,11 +261,7 @@ void RowProgram::Impl::remember(const Step& step, std::string_view value, RowFie
   if (!step.utf8_of->append_utf8(value, read)) return;
   if (step.reads == Step::Reads::kText) row.originals->add_text(read);
   if (step.reads == Step::Reads::kJson || step.reads == Step::Reads::kJsonb) {
-    for_each_json_string(read, MemberNames::kWithout, [&](std::string_view inside) {
-      std::string said;
-      append_unescaped_json(inside, said);
-      row.originals->add_text(said);
-    });
+    remember_json(read, *row.originals);
   }
   if (!step.last_name || !row[*step.last_name]) return;
   thread_local std::string last;
@@ -254,7 +275,9 @@ Applied RowProgram::mask_field(size_t column, std::string_view value, RowFields 
                                ColumnCounts& counts) const {
   const Impl::Step& step = impl_->steps[column];
   if (row.originals != nullptr && !step.masker->is_keep()) {
-    row.originals->at_column(step.kind, step.sampled ? std::optional(column) : std::nullopt);
+    const bool sampled = step.sampled && (step.fixed.empty() || value != step.fixed);
+    row.originals->at_column(step.kind, sampled ? std::optional(column) : std::nullopt);
+    row.originals->remember_from(step.bytes_min);
     impl_->remember(step, value, row);
   }
   const size_t start = out.size();

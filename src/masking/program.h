@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +37,13 @@ struct RowCounts {
 };
 
 // Whether what is replaced in a column can be remembered, and searched for: not of enums, booleans, money and
-// what is no text, number, date, address, uuid, bytes or JSON, nor of arrays that are forgotten unread.
-bool remembers_originals(const ColumnPlan& column);
+// what is no text, number, date, address, uuid, bytes or JSON, nor of arrays that are forgotten unread, nor
+// of texts in an encoding that only the server can read. `encoding`: the database's.
+bool remembers_originals(const ColumnPlan& column, std::string_view encoding);
+
+// What the columns that are masked are called, by kind (kind_of): numbers and moments are found in columns of
+// the same.
+std::set<std::string> masked_kinds(const MaskingPlan& plan);
 
 class RowProgram {
  public:
@@ -54,7 +60,7 @@ class RowProgram {
   ~RowProgram();
 
   [[nodiscard]] Wire wire() const;
-  [[nodiscard]] std::string table() const;  // "public.users"
+  [[nodiscard]] std::string table() const;  // "shop public.users"
   [[nodiscard]] const std::vector<std::string>& column_names() const;
   [[nodiscard]] const std::vector<std::string>& columns_read_as() const;  // Column::read_as
   [[nodiscard]] size_t column_count() const;

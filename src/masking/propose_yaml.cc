@@ -76,12 +76,20 @@ class PolicyWriter {
     const std::string_view search = survivors_.search == Search::kWhole   ? "whole"
                                     : survivors_.search == Search::kWords ? "words"
                                                                           : "prose";
-    if (survivors_.allow.empty()) {
+    using Detectors = SurvivorPolicy::Detectors;
+    using Names = SurvivorPolicy::Names;
+    if (survivors_.allow.empty() && survivors_.detectors == Detectors::kWarn &&
+        survivors_.names == Names::kFail) {
       text_ += fmt::format("survivors: {}   # what is kept is searched for every original; none: it is not\n",
                            search);
       return;
     }
-    text_ += fmt::format("survivors:\n  search: {}\n  allow:\n", search);
+    text_ += fmt::format("survivors:\n  search: {}\n", search);
+    if (survivors_.detectors != Detectors::kWarn) {
+      text_ += survivors_.detectors == Detectors::kFail ? "  detectors: fail\n" : "  detectors: none\n";
+    }
+    if (survivors_.names == Names::kWarn) text_ += "  names: warn\n";
+    if (!survivors_.allow.empty()) text_ += "  allow:\n";
     for (const auto& [database, places] : survivors_.allow) {
       text_ += fmt::format("    {}:\n", yaml_key(database));
       for (const auto& [place, reason] : places)

@@ -108,6 +108,14 @@ bool is_ascii(std::string_view text) {
   return true;
 }
 
+size_t character_start(std::string_view utf8, size_t at) {
+  if (at >= utf8.size()) return utf8.size();
+  constexpr size_t kCharacterMax = 4;
+  size_t start = at;
+  while (start > 0 && at - start < kCharacterMax && (utf8[start] & 0xc0) == 0x80) --start;
+  return (utf8[start] & 0xc0) == 0x80 ? at : start;  // else it is no UTF-8 here
+}
+
 size_t text_prefix(std::string_view bytes) {
   return utf8_prefix(bytes, [](utf8proc_int32_t codepoint) {
     return (codepoint >= ' ' && codepoint != 0x7f) || codepoint == '\t' || codepoint == '\n' ||
@@ -172,7 +180,8 @@ bool TextCodec::append_utf8(std::string_view text, std::string& out) const {
       if (!valid_utf8(text)) return false;
       out.append(text);
       return true;
-    case Kind::kTable:
+    case Kind::kTable: {
+      const size_t start = out.size();
       for (char c : text) {
         auto byte = static_cast<unsigned char>(c);
         if (byte <= kAsciiMax) {
@@ -180,12 +189,30 @@ bool TextCodec::append_utf8(std::string_view text, std::string& out) const {
           continue;
         }
         const std::string& utf8 = upper_half_[byte - kAsciiMax - 1];
-        if (utf8.empty()) return false;
+        if (utf8.empty()) {
+          out.resize(start);
+          return false;
+        }
         out.append(utf8);
       }
       return true;
+    }
   }
   return false;
+}
+
+void TextCodec::append_readable(std::string_view text, std::string& out) const {
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+  if (append_utf8(text, out)) return;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte <= kAsciiMax) {
+      out.push_back(text[at]);
+      continue;
+    }
+    const std::string& utf8 = upper_half_[byte - kAsciiMax - 1];
+    out.append(utf8.empty() ? kReplacement : std::string_view(utf8));
+  }
 }
 
 bool TextCodec::append_canonical(std::string_view text, std::string& out) const {

@@ -2,7 +2,7 @@
 // bytes whatever encoding, normalisation form or padding a column keeps them in, or joins between masked
 // columns break.
 //
-// Private to the masking room. Immutable, thread-safe.
+// Immutable, thread-safe.
 #pragma once
 
 #include <array>
@@ -24,6 +24,8 @@ class TextCodec {
   [[nodiscard]] bool append_canonical(std::string_view text, std::string& out) const;
   // Appends `text` as UTF-8, not normalised. False: not valid in the encoding.
   [[nodiscard]] bool append_utf8(std::string_view text, std::string& out) const;
+  // Appends `text` as UTF-8, with U+FFFD for what is not valid in the encoding.
+  void append_readable(std::string_view text, std::string& out) const;
   // Appends UTF-8 in the database's encoding. False: it has no such character.
   [[nodiscard]] bool append_encoded(std::string_view utf8, std::string& out) const;
   // Characters of `text`, as varchar(n) counts them. It must be valid.
@@ -36,6 +38,8 @@ class TextCodec {
 };
 
 bool is_ascii(std::string_view text);
+// The last place up to `at` at which a character of UTF-8 begins: where a text can be cut.
+size_t character_start(std::string_view utf8, size_t at);
 // How many of the first bytes are text as somebody typed it: UTF-8 without control characters.
 size_t text_prefix(std::string_view bytes);
 // Lower case of every letter, in place, as lower() gives it (a letter at a time, no expansion). `utf8` that

@@ -153,7 +153,7 @@ class ColumnJudge {
           spec.where);
       return false;
     }
-    std::vector<std::string> params(info->params.begin(), info->params.end());
+    const std::vector<std::string> params = info->all_params();
     for (const auto& [name, value] : spec.params) {
       if (std::find(params.begin(), params.end(), name) != params.end()) continue;
       report(Finding::Kind::kBadParameter, column,

@@ -14,6 +14,7 @@
 #include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
+#include "masking/signs.h"
 #include "model/access.h"
 #include "model/proof.h"
 #include "ports/instance.h"
@@ -25,6 +26,7 @@ namespace ytb::ports {
 // along: where one has masked tables already, nothing is done and `too_late` is set with the error.
 struct Remembering {
   masking::Originals& originals;
+  bool goes_on = false;  // they hold what was masked in this copy before
   bool too_late = false;
 };
 
@@ -46,11 +48,15 @@ struct SurvivorSearch {
   masking::SurvivorCandidates& candidates;
   int workers = 2;  // threads that look
   const masking::NeedleSamples& samples;
-  std::vector<std::string> places{};  // by the candidates' number: "shop public.notes.body"
+  bool detectors = false;                       // look for signs (signs.h) in what is kept, too
+  std::vector<std::string> places{};            // by the candidates' number: "shop public.notes.body"
+  std::map<uint32_t, std::string> relations{};  // of places that are columns: "shop 16385"
+  std::vector<std::string> unread{};            // places of which not all was looked at, and why
   uint64_t values = 0;
   uint64_t bytes = 0;
-  size_t needles = 0;                          // samples that files were searched for
-  std::map<std::string, uint64_t> in_files{};  // needles by place: "shop files of public.notes"
+  std::map<uint32_t, masking::SignCounts> signs{};  // by place; of columns
+  size_t needles = 0;                               // samples that files were searched for
+  std::map<std::string, uint64_t> in_files{};       // needles by place: "shop files of public.notes"
   uint64_t file_bytes = 0;
 };
 

@@ -45,6 +45,10 @@ masking::SearchDepth depth_of(const masking::SurvivorPolicy& survivors) {
   return survivors.search == Search::kWords ? masking::SearchDepth::kWords : masking::SearchDepth::kPhrases;
 }
 
+bool detects(const masking::SurvivorPolicy& survivors) {
+  return survivors.detectors != masking::SurvivorPolicy::Detectors::kNone;
+}
+
 }  // namespace
 
 Status Actor::act(const Action& action, const model::Observed& observed) {
@@ -137,11 +141,14 @@ Status Actor::mask(const OwnedCopy& copy) {
     YTB_ASSIGN(std::string spool, ports_.host.spool_directory(copy));
     ports::MaskRequest request{
         .plan = *plan, .key = *inputs_.key, .spool_directory = spool, .workers = inputs_.workers};
-    originals_.reset();
     std::optional<ports::Remembering> remember;
     if (searches(inputs_)) {
-      YTB_ASSIGN(originals_, OriginalsOfCopy::make(copy.id(), spool, *plan));
-      remember.emplace(ports::Remembering{.originals = originals_->originals()});
+      // An attempt of this run that failed on the way has recorded its tables, and what it knew is here.
+      const bool goes_on = originals_ != nullptr && originals_->copy() == copy.id();
+      if (!goes_on) {
+        YTB_ASSIGN(originals_, OriginalsOfCopy::make(copy.id(), spool, *plan));
+      }
+      remember.emplace(ports::Remembering{.originals = originals_->originals(), .goes_on = goes_on});
       request.remember = &*remember;
     }
     Result<model::Evidence> masked = ports_.engine.mask(target, request, progress_, stop_);
@@ -196,11 +203,13 @@ Status Actor::prove(const OwnedCopy& copy) {
   std::optional<ports::SurvivorSearch> search;
   if (planned != nullptr && searches(inputs_)) {
     if (originals_ == nullptr || originals_->copy() != copy.id()) return begin_again(copy);
+    YTB_TRY(originals_->be_ready_to_search());
     search.emplace(ports::SurvivorSearch{.originals = originals_->originals(),
                                          .depth = depth_of(inputs_.policy.survivors),
                                          .candidates = candidates,
                                          .workers = inputs_.workers,
-                                         .samples = originals_->samples()});
+                                         .samples = originals_->samples(),
+                                         .detectors = detects(inputs_.policy.survivors)});
     request.survivors = &*search;
   }
   YTB_ASSIGN(std::vector<model::Check> verified, ports_.engine.verify(target, request, progress_, stop_));
@@ -209,6 +218,13 @@ Status Actor::prove(const OwnedCopy& copy) {
     verified.push_back(
         no_original_survives(inputs_.policy.survivors, *planned, *search, originals_->recorded()));
     verified.push_back(no_original_in_files(inputs_.policy.survivors, *search));
+    verified.push_back(kept_values_detected(inputs_.policy.survivors, *search));
+    if (const std::string seen = kept_values_to_judge(inputs_.policy.survivors, *search); !seen.empty()) {
+      progress_.note(
+          fmt::format("what is kept looks personal in {}: mask it, or say under survivors: {{allow: "
+                      "…}} in the policy why it may stand there",
+                      seen));
+    }
   } else if (planned != nullptr) {
     verified.push_back(originals_not_searched());
   }
@@ -278,6 +294,7 @@ Status Actor::remove(const OwnedCopy& copy, const Action& action) {
   YTB_ASSIGN(model::AliasState alias, ports_.alias.read());
   if (alias.target == copy.id())
     return changed_meanwhile(copy.id(), "the alias points at it: it is not deleted");
+  if (originals_ != nullptr && originals_->copy() == copy.id()) originals_.reset();
   return ports_.host.remove(copy, action.tombstone, progress_);
 }
 

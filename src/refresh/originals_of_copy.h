@@ -1,8 +1,10 @@
-// OriginalsOfCopy: what one masking of one copy remembers, until the copy is proven: the keys and the filter
-// in memory, the digests in a file that no name leads to. All of it is gone with this process.
+// OriginalsOfCopy: what one masking of one copy remembers, until the copy is proven: keys and samples in
+// memory, the digests in a file that no name leads to, and for the search a filter of them. All of it is gone
+// with this process.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -19,7 +21,7 @@ namespace ytb::refresh {
 
 class OriginalsOfCopy {
  public:
-  // `folder`: where the spool lies, a few bytes for each original. `plan`: says how many there will be.
+  // `folder`: where the spool lies, some 16 bytes for each cell that is masked.
   static Result<std::unique_ptr<OriginalsOfCopy>> make(const model::CopyId& copy, const std::string& folder,
                                                        const masking::MaskingPlan& plan);
 
@@ -27,14 +29,16 @@ class OriginalsOfCopy {
   [[nodiscard]] masking::Originals& originals() { return originals_; }
   // A sample of the values themselves, to be searched for in files.
   [[nodiscard]] const masking::NeedleSamples& samples() const { return samples_; }
+  // Once everything is masked: makes the filter. Memory: 51 bits each.
+  Status be_ready_to_search();
   // Lets the whole spool pass by the candidates.
   Status confirm(masking::SurvivorCandidates& candidates);
   [[nodiscard]] uint64_t recorded() const;
 
  private:
-  OriginalsOfCopy(model::CopyId copy, os::Descriptor spool, std::string folder, uint64_t expected,
-                  uint64_t columns);
+  OriginalsOfCopy(model::CopyId copy, os::Descriptor spool, std::string folder, uint64_t columns);
   Status keep(std::span<const uint64_t> digests);
+  Status read_all(const std::function<void(std::span<const uint64_t>)>& take);
 
   model::CopyId copy_;
   os::Descriptor spool_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "masking/names.h"
 #include "masking/program.h"
 
 namespace ytb::refresh {
@@ -20,7 +21,8 @@ using model::TableEvidence;
 
 namespace {
 
-constexpr size_t kNamedMax = 5;  // names in a check's detail; the count says how many there are
+constexpr size_t kNamedMax = 5;   // names in a check's detail; the count says how many there are
+constexpr size_t kToldMax = 100;  // where each needs somebody to settle it
 
 bool same_table(const TableEvidence& a, const TableEvidence& b) {
   return std::tie(a.database, a.schema, a.table) == std::tie(b.database, b.schema, b.table);
@@ -172,15 +174,16 @@ Check values_changed(const masking::MaskingPlan* plan, const Evidence& evidence)
 namespace {
 
 // Masked columns whose originals have no form that is searched for.
-uint64_t not_remembered(const masking::MaskingPlan& plan) {
-  uint64_t columns = 0;
+std::vector<std::string> not_remembered(const masking::MaskingPlan& plan) {
+  std::vector<std::string> columns;
   for (const masking::DatabasePlan& database : plan.databases) {
     for (const masking::TablePlan& table : database.tables) {
       if (table.treatment != masking::Treatment::kMask) continue;
-      columns += static_cast<uint64_t>(
-          std::count_if(table.columns.begin(), table.columns.end(), [](const masking::ColumnPlan& column) {
-            return column.masked() && !masking::remembers_originals(column);
-          }));
+      for (const masking::ColumnPlan& column : table.columns) {
+        if (!column.masked() || masking::remembers_originals(column, database.database.encoding)) continue;
+        columns.push_back(printable(fmt::format("{} {}", database.database.name,
+                                                masking::to_string(table.table.name, column.column.name))));
+      }
     }
   }
   return columns;
@@ -213,28 +216,69 @@ const std::string* reason_for(const masking::SurvivorPolicy& policy, std::string
 
 namespace {
 
+// As a YAML scalar, anywhere.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  return out + "\"";
+}
+
+// So many different single words at one place may be names by accident; a column of names has more.
+constexpr uint64_t kNamesMax = 20;
+
 // What was found where, told apart by whether the policy allows it.
 struct Places {
   std::vector<std::string> found;
   std::vector<std::string> allowed;
+  std::vector<std::string> names;  // words that are names, too, where the policy only wants them told
+  std::map<std::string, std::vector<std::string>> unsettled;  // by database: places without a reason
+  void add(const masking::SurvivorPolicy& policy, const std::string& place,
+           const masking::SurvivorCandidates::Survivors& there) {
+    if (policy.names == masking::SurvivorPolicy::Names::kWarn && there.times == there.names &&
+        there.distinct_names <= kNamesMax && reason_for(policy, place) == nullptr) {
+      names.push_back(fmt::format("{} ({} times)", place, with_commas(there.times)));
+      return;
+    }
+    add(policy, place, there.times);
+  }
   void add(const masking::SurvivorPolicy& policy, const std::string& place, uint64_t count) {
-    std::string told = fmt::format("{} ({} times)", place, with_commas(count));
+    add(policy, place, fmt::format("{} times", with_commas(count)));
+  }
+  void add(const masking::SurvivorPolicy& policy, const std::string& place, const std::string& what) {
+    std::string told = fmt::format("{} ({})", place, what);
     const std::string* reason = reason_for(policy, place);
     if (reason != nullptr) told += ": " + printable(*reason);
     (reason != nullptr ? allowed : found).push_back(std::move(told));
+    const size_t space = place.find(' ');
+    if (reason == nullptr && space != std::string::npos)
+      unsettled[place.substr(0, space)].push_back(place.substr(space + 1));
   }
-  // Every one: each needs somebody to settle it.
-  [[nodiscard]] std::string all_found() const {
-    constexpr size_t kToldMax = 100;
-    return some_of(found, kToldMax);
+  // What would settle it, to be pasted.
+  [[nodiscard]] std::string allow_line() const {
+    std::vector<std::string> databases;
+    for (const auto& [database, places] : unsettled) {
+      std::vector<std::string> entries;
+      for (const std::string& place : places) {
+        if (entries.size() == kNamedMax * 4) break;
+        entries.push_back(quoted(place) + ": \"why\"");
+      }
+      databases.push_back(fmt::format("{}: {{{}}}", quoted(database), join(entries, ", ")));
+    }
+    return fmt::format("allow: {{{}}}", join(databases, ", "));
   }
+  [[nodiscard]] std::string all_found() const { return some_of(found, kToldMax); }
 };
 
 constexpr std::string_view kNothingSurvives =
-    "no original of a masked column stands anywhere else, but where the policy allows it";
-constexpr std::string_view kSettle =
-    "mask or empty what holds them; where it is a coincidence, write the place and a reason under "
-    "survivors: {allow: …} in the policy";
+    "no original of a masked column is found anywhere else, but where the policy allows it";
+std::string how_to_settle(const Places& places) {
+  return fmt::format(
+      "mask or empty what holds them; where it is a coincidence, say why under survivors: in the policy: {}",
+      places.allow_line());
+}
 
 }  // namespace
 
@@ -245,24 +289,32 @@ Check no_original_survives(const masking::SurvivorPolicy& policy, const masking:
               .outcome = Outcome::kPassed,
               .detail = {}};
   Places places;
-  for (const auto& [number, count] : search.candidates.survivors())
-    places.add(policy, search.places.at(number), count);
-  std::string looked =
-      fmt::format("{} values in {} places searched for {} originals, {}", with_commas(search.values),
-                  with_commas(search.places.size()), with_commas(recorded), words_of(search.depth));
-  if (const uint64_t columns = not_remembered(plan); columns > 0) {
+  for (const auto& [number, found] : search.candidates.survivors())
+    places.add(policy, search.places.at(number), found);
+  std::string looked = fmt::format("{} values in {} places searched for {} digests of originals, {}",
+                                   with_commas(search.values), with_commas(search.places.size()),
+                                   with_commas(recorded), words_of(search.depth));
+  if (const std::vector<std::string> columns = not_remembered(plan); !columns.empty()) {
     looked += fmt::format(
-        "; what {} masked columns of enums, booleans, money, forgotten arrays and other types held was not "
-        "searched for",
-        with_commas(columns));
+        "; not searched for is what these masked columns held (enums, booleans, money, forgotten arrays, "
+        "other types, texts of encodings that only the server reads): {}",
+        some_of(columns, kToldMax));
   }
-  if (!places.allowed.empty()) looked += "; allowed: " + some_of(places.allowed);
+  if (!search.unread.empty()) looked += "; not looked at: " + some_of(search.unread, kToldMax);
+  if (!places.allowed.empty()) looked += "; allowed: " + some_of(places.allowed, kToldMax);
+  if (!places.names.empty())
+    looked += "; single words that are somebody's name, too, in " + some_of(places.names, kToldMax);
   if (!search.candidates.complete()) {
     check.outcome = Outcome::kFailed;
-    check.detail = "more originals are left than can be counted, among them in " + places.all_found();
+    check.detail = fmt::format(
+        "more than {} values may be originals, and no more can be confirmed; of those that were, originals "
+        "are "
+        "left in {}: {}",
+        with_commas(search.candidates.size()), places.found.empty() ? "no place" : places.all_found(),
+        how_to_settle(places));
   } else if (!places.found.empty()) {
     check.outcome = Outcome::kFailed;
-    check.detail = fmt::format("originals are left in {}: {}", places.all_found(), kSettle);
+    check.detail = fmt::format("originals are left in {}: {}", places.all_found(), how_to_settle(places));
   }
   check.detail += (check.detail.empty() ? "" : "; ") + looked;
   return check;
@@ -286,11 +338,74 @@ Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::S
   for (const auto& [place, count] : search.in_files) places.add(policy, place, count);
   if (!places.found.empty()) {
     check.outcome = Outcome::kFailed;
-    check.detail = fmt::format("originals are left in {}: {}; ", places.all_found(), kSettle);
+    check.detail = fmt::format("originals are left in {}: {}; ", places.all_found(), how_to_settle(places));
   }
-  check.detail += fmt::format("{} of files searched for {} sampled originals; not in what is compressed",
-                              human_bytes(search.file_bytes), with_commas(search.needles));
+  check.detail += fmt::format(
+      "{} of files searched for {} sampled originals of six bytes and more{}; names and words in files of "
+      "tables "
+      "alone; not in what is compressed, and not for what was found by statements",
+      human_bytes(search.file_bytes), with_commas(search.needles),
+      search.depth == masking::SearchDepth::kWhole ? ", where they are fields of their own" : "");
   if (!places.allowed.empty()) check.detail += "; allowed: " + some_of(places.allowed);
+  return check;
+}
+
+namespace {
+
+Places detected_places(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  Places places;
+  for (const auto& [number, counts] : search.signs) {
+    std::vector<std::string> what;
+    for (unsigned sign = 0; sign < counts.size(); ++sign) {
+      if (counts[sign] == 0) continue;
+      what.push_back(fmt::format("{} in {} values", masking::words_of(static_cast<masking::Sign>(sign)),
+                                 with_commas(counts[sign])));
+    }
+    places.add(policy, search.places.at(number), join(what, ", "));
+  }
+  return places;
+}
+
+}  // namespace
+
+std::string kept_values_to_judge(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  if (policy.detectors != masking::SurvivorPolicy::Detectors::kWarn) return {};
+  const Places places = detected_places(policy, search);
+  return places.found.empty() ? std::string() : some_of(places.found);
+}
+
+Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  using Detectors = masking::SurvivorPolicy::Detectors;
+  const bool fails = policy.detectors == Detectors::kFail;
+  Check check{.name = "kept_values_detected",
+              .asserts = fails ? "no kept value looks like somebody's address, number, account or key, but "
+                                 "where the policy allows it"
+                               : "kept values that look like somebody's address, number, account or key are "
+                                 "counted, and it is for people to judge them",
+              .outcome = Outcome::kPassed,
+              .detail = {}};
+  if (policy.detectors == Detectors::kNone) {
+    check.outcome = Outcome::kNotCheckable;
+    check.detail = "the policy wants no detectors";
+    return check;
+  }
+  const Places places = detected_places(policy, search);
+  std::vector<std::string> kinds;
+  for (unsigned sign = 0; sign < masking::kSigns; ++sign)
+    kinds.emplace_back(masking::words_of(static_cast<masking::Sign>(sign)));
+  if (!places.found.empty()) {
+    if (fails) check.outcome = Outcome::kFailed;
+    check.detail =
+        fmt::format("{}{}; ", places.all_found(), fails ? fmt::format(": {}", how_to_settle(places)) : "");
+  }
+  check.detail += fmt::format(
+      "looked for {} in texts and documents{}; not in numbers, dates, bytes, large objects and "
+      "definitions, and not for names, streets, dates of birth or national telephone numbers",
+      join(kinds, ", "),
+      search.depth == masking::SearchDepth::kWhole
+          ? " that are no longer than a few times the longest original"
+          : "");
+  if (!places.allowed.empty()) check.detail += "; allowed: " + some_of(places.allowed, kToldMax);
   return check;
 }
 

@@ -29,7 +29,11 @@ model::Check no_original_survives(const masking::SurvivorPolicy& policy, const m
                                   const ports::SurvivorSearch& search, uint64_t recorded);
 // The same of what the files were searched for.
 model::Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
-// In place of both where the policy does not ask for the search.
+// What the detectors saw in what is kept; not checkable where the policy wants none of them.
+model::Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
+// Of that, what nobody has judged yet, where it is no failure: a line's worth; "" where there is none.
+std::string kept_values_to_judge(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
+// In place of all three where the policy does not ask for the search.
 model::Check originals_not_searched();
 
 // kProof (Never), naming the checks that failed or did not run.

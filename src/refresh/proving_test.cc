@@ -15,21 +15,24 @@ using ::testing::Not;
 
 class SurvivorsCheck : public ::testing::Test {
  protected:
-  // Remembers "grace@person.test" and finds it `times` times at `place`.
-  model::Check found_at(const std::string& place, int times) {
+  // Remembers an original and finds it `times` times at `place`.
+  model::Check found_at(const std::string& place, int times,
+                        const std::string& original = "grace@person.test") {
     std::vector<uint64_t> spool;
     std::string key;
     for (size_t i = 0; i < masking::Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
-    masking::Originals originals(Secret(std::move(key)), 10, 1 << 20, [&](std::span<const uint64_t> digests) {
+    masking::Originals originals(Secret(std::move(key)), [&](std::span<const uint64_t> digests) {
       spool.assign(digests.begin(), digests.end());
       return Status();
     });
     masking::OriginalsRecorder recorder(originals);
-    recorder.add_text("grace@person.test");
+    recorder.add_text(original);
     EXPECT_TRUE(recorder.flush().ok());
+    originals.make_filter(spool.size(), 1 << 20);
+    originals.add_to_filter(spool);
     masking::SurvivorCandidates candidates(max);
     masking::OriginalsSearch search(originals, candidates);
-    for (int i = 0; i < times; ++i) search.look(0, "grace@person.test", masking::SearchDepth::kWhole);
+    for (int i = 0; i < times; ++i) search.look(0, original, masking::SearchDepth::kWhole);
     search.finish();
     candidates.confirm(spool);
     ports::SurvivorSearch looked{.originals = originals, .candidates = candidates, .samples = samples};
@@ -61,9 +64,23 @@ TEST_F(SurvivorsCheck, WhatIsAllowedIsCountedWithItsReason) {
   EXPECT_EQ(found_at("other public.notes.body", 1).outcome, model::Outcome::kFailed);
 }
 
+TEST_F(SurvivorsCheck, SaysTheLineThatWouldAllowIt) {
+  EXPECT_THAT(found_at("shop default of type public.\"a, b\"", 1).detail,
+              HasSubstr(R"(allow: {"shop": {"default of type public.\"a, b\"": "why"}})"));
+}
+
+TEST_F(SurvivorsCheck, AFewWordsThatAreNamesFailOnlyWhereThePolicyIsStrict) {
+  EXPECT_EQ(found_at("shop public.tickets.status", 2000, "Read").outcome, model::Outcome::kFailed);
+  policy.names = masking::SurvivorPolicy::Names::kWarn;
+  const model::Check told = found_at("shop public.tickets.status", 2000, "Read");
+  EXPECT_EQ(told.outcome, model::Outcome::kPassed);
+  EXPECT_THAT(told.detail, HasSubstr("somebody's name, too, in shop public.tickets.status (2,000 times)"));
+  EXPECT_EQ(found_at("shop public.tickets.status", 1, "Read Me").outcome, model::Outcome::kFailed);
+}
+
 TEST_F(SurvivorsCheck, FilesAreToldApartFromValues) {
   masking::SurvivorCandidates candidates;
-  masking::Originals originals(Secret(std::string(masking::Originals::kKeyBytes, 'k')), 10, 1 << 20,
+  masking::Originals originals(Secret(std::string(masking::Originals::kKeyBytes, 'k')),
                                [](std::span<const uint64_t>) { return Status(); });
   ports::SurvivorSearch looked{.originals = originals, .candidates = candidates, .samples = samples};
   looked.needles = 20'000;
@@ -88,6 +105,32 @@ TEST_F(SurvivorsCheck, MoreThanCanBeCountedFailsWhateverIsAllowed) {
   policy.allow["shop"]["public.notes.body"] = "our own account";
   max = 0;
   EXPECT_EQ(found_at("shop public.notes.body", 1).outcome, model::Outcome::kFailed);
+}
+
+TEST_F(SurvivorsCheck, DetectorsWarnOrFailOrRest) {
+  using Detectors = masking::SurvivorPolicy::Detectors;
+  masking::SurvivorCandidates candidates;
+  masking::Originals originals(Secret(std::string(masking::Originals::kKeyBytes, 'k')),
+                               [](std::span<const uint64_t>) { return Status(); });
+  ports::SurvivorSearch looked{.originals = originals, .candidates = candidates, .samples = samples};
+  looked.places = {"shop public.notes.body", "shop public.notes.title"};
+  EXPECT_EQ(kept_values_detected(policy, looked).outcome, model::Outcome::kPassed);
+  EXPECT_EQ(kept_values_to_judge(policy, looked), "");
+  looked.signs[1][masking::kEmailSign] = 3;
+  looked.signs[1][masking::kCardSign] = 1;
+  constexpr const char* kSeen =
+      "shop public.notes.title (e-mail addresses in 3 values, card numbers in 1 values)";
+  EXPECT_EQ(kept_values_detected(policy, looked).outcome, model::Outcome::kPassed);
+  EXPECT_THAT(kept_values_detected(policy, looked).detail, HasSubstr(kSeen));
+  EXPECT_EQ(kept_values_to_judge(policy, looked), kSeen);
+  policy.detectors = Detectors::kFail;
+  EXPECT_EQ(kept_values_detected(policy, looked).outcome, model::Outcome::kFailed);
+  EXPECT_EQ(kept_values_to_judge(policy, looked), "");
+  policy.allow["shop"]["public.notes.title"] = "robots";
+  EXPECT_EQ(kept_values_detected(policy, looked).outcome, model::Outcome::kPassed);
+  EXPECT_THAT(kept_values_detected(policy, looked).detail, HasSubstr(std::string(kSeen) + ": robots"));
+  policy.detectors = Detectors::kNone;
+  EXPECT_EQ(kept_values_detected(policy, looked).outcome, model::Outcome::kNotCheckable);
 }
 
 }  // namespace

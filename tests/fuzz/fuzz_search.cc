@@ -32,7 +32,7 @@ uint64_t found(const Originals& originals, std::span<const uint64_t> spool, cons
   search.finish();
   candidates.confirm(spool);
   const auto survivors = candidates.survivors();
-  return survivors.empty() ? 0 : survivors.at(0);
+  return survivors.empty() ? 0 : survivors.at(0).times;
 }
 
 // Elements come back as they were, and so does what is between them.
@@ -67,13 +67,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string key;
   for (size_t i = 0; i < Originals::kKeyBytes; ++i) key.push_back(static_cast<char>(i));
   std::vector<uint64_t> spool;
-  Originals originals(Secret(std::move(key)), 10, kFilterMax, [&](std::span<const uint64_t> digests) {
+  Originals originals(Secret(std::move(key)), [&](std::span<const uint64_t> digests) {
     spool.insert(spool.end(), digests.begin(), digests.end());
     return Status();
   });
   OriginalsRecorder recorder(originals);
   recorder.add_text(kOriginal);
   YTB_CHECK(recorder.flush().ok());
+  originals.make_filter(spool.size(), kFilterMax);
+  originals.add_to_filter(spool);
   const ColumnLook column = look_of(type, array, "mail");
   const std::string half = around.substr(0, around.size() / 2);
   const std::string with = half + " " + std::string(kOriginal) + " " + around.substr(half.size());
@@ -81,7 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   YTB_CHECK(found(originals, spool, look_of("text", false, "mail"), with) > 0);
   check_array(around);
 
-  const NeedleSearch needles({std::string(kOriginal), "Walker", around.substr(0, 64) + "______"});
+  const NeedleSearch needles(
+      {NeedleText::of(kOriginal), NeedleText::of("Walker"), NeedleText::of(around.substr(0, 80) + "______")});
   const uint64_t whole = needles.count(with, 0, with.size(), NeedleSearch::Looking::kAll);
   YTB_CHECK(whole > 0);
   YTB_CHECK(needles.count(with, 0, half.size(), NeedleSearch::Looking::kAll) +

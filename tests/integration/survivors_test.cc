@@ -44,7 +44,7 @@ class Survivors : public ::testing::Test {
     scenario_.write_policy(policy, survivors);
     scenario_.accept();
     scenario_.take_snapshot(fmt::format("day{}", ++day_));
-    return scenario_.ytb({"refresh"});
+    return scenario_.ytb({"refresh", "--wait-drain"});
   }
   void expect_found(std::string_view place) {
     const RunResult result = refresh();
@@ -256,6 +256,88 @@ TEST_F(Survivors, EveryPlaceIsNamed) {
   EXPECT_THAT(scenario_.proof(), HasSubstr("was not searched"));
 }
 
+// The places that a list made by hand forgets.
+TEST_F(Survivors, DefinitionsOfEveryKindAreRead) {
+  const bool bodies = postgres_major() >= 14;
+  plant(R"sql(
+    COMMENT ON SCHEMA public IS 'of grace.h31@person.test';
+    CREATE FOREIGN DATA WRAPPER other;
+    CREATE SERVER elsewhere TYPE 'grace.h32@person.test' FOREIGN DATA WRAPPER other;
+    CREATE TABLE parted (who text) PARTITION BY LIST ((coalesce(who, 'grace.h33@person.test')));
+    CREATE AGGREGATE gathered(text) (SFUNC = textcat, STYPE = text, INITCOND = 'grace.h34@person.test');
+    CREATE TABLE grown (id int);
+    INSERT INTO grown VALUES (1);
+    ALTER TABLE grown ADD v text DEFAULT 'grace.h35@person.test';
+    ALTER TABLE grown ALTER v DROP DEFAULT;
+    DELETE FROM grown;
+    CREATE TEXT SEARCH DICTIONARY words (TEMPLATE = pg_catalog.simple, ACCEPT = true);
+    CREATE VIEW odd AS SELECT 1 AS "it's", 'grace.h36@person.test'::text AS who)sql");
+  if (bodies) plant("CREATE FUNCTION who() RETURNS text LANGUAGE sql RETURN 'grace.h37@person.test'::text");
+  const RunResult result =
+      refresh_with(std::string(kPolicy) + "    public.parted: keep\n    public.grown: keep\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  for (const char* place :
+       {"comment on schema public (1", "options of server elsewhere (1",
+        "partition key of table public.parted (1", "initial value of function public.gathered(text) (1",
+        "value in old rows of column v of table public.grown (1", "view public.odd (1"}) {
+    EXPECT_THAT(said, HasSubstr(std::string("shop ") + place));
+  }
+  EXPECT_EQ(said.find("shop function public.who() (1") != std::string::npos, bodies);
+  EXPECT_THAT(said, Not(HasSubstr("person.test")));
+}
+
+// What may stand in one table is looked for in the files of the others.
+TEST_F(Survivors, WhatIsAllowedInOnePlaceIsFoundInOthersFiles) {
+  plant(R"sql(
+    CREATE TABLE robots (mail text);
+    INSERT INTO robots SELECT email FROM users;
+    CREATE TABLE gone (told text) WITH (autovacuum_enabled = off);
+    INSERT INTO gone SELECT 'ask ' || email || ', please' FROM users;
+    DELETE FROM gone)sql");
+  const RunResult result = refresh_with(
+      std::string(kPolicy) + "    public.robots: keep\n    public.gone: keep\n",
+      "survivors:\n  search: prose\n  allow:\n    shop:\n      public.robots.mail: \"robots\"\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  EXPECT_THAT(said, HasSubstr("shop files of public.gone ("));
+  EXPECT_THAT(said, Not(HasSubstr("files of public.robots")));
+}
+
+// Bytes that stand for nothing in a database's encoding stop no refresh, and hide nothing behind them.
+TEST_F(Survivors, TextsThatAreNoTexts) {
+  plant("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  plant("CREATE DATABASE western ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  scenario_.production().run("bytes",
+                             "CREATE TABLE t (v text); INSERT INTO t VALUES (E'caf\\xe9'), "
+                             "(E'caf\\xe9 grace.h41@person.test')");
+  scenario_.production().run(
+      "western",
+      "SET client_encoding = 'WIN1252'; CREATE TABLE t (v text); INSERT INTO t VALUES (E'a\\x81b'), "
+      "(E'a\\x81 grace.h42@person.test \\xfc')");
+  const std::string others =
+      "  bytes: {tables: {public.t: keep}}\n  western: {tables: {public.t: keep}}\nsurvivors: prose\n";
+  const RunResult result = refresh_with(kPolicy, others);
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  EXPECT_THAT(said, HasSubstr("bytes public.t.v (1 times)"));
+  EXPECT_THAT(said, HasSubstr("western public.t.v (1 times)"));
+  EXPECT_THAT(said, Not(HasSubstr("did not run")));
+}
+
+TEST_F(Survivors, VirtualColumnsAreComputedOrNamed) {
+  if (postgres_major() < 18) GTEST_SKIP() << "virtual columns came with PostgreSQL 18";
+  plant(R"sql(
+    CREATE TABLE made (id int PRIMARY KEY, base text, mail text GENERATED ALWAYS AS (replace(base, '#', '@')) VIRTUAL,
+      none int GENERATED ALWAYS AS (100 / (id - 1)) VIRTUAL);
+    INSERT INTO made VALUES (1, 'grace.h51#person.test'))sql");
+  const RunResult result = refresh_with(std::string(kPolicy) + "    public.made: keep\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  EXPECT_THAT(said, HasSubstr("shop public.made.mail (1 times)"));
+  EXPECT_THAT(said, HasSubstr("not looked at: shop public.made.none (it cannot be computed)"));
+}
+
 // What no statement shows: a deleted row of a kept table, and an updated one's old index entry.
 TEST_F(Survivors, DeletedRowsAreFoundInFiles) {
   plant(R"sql(
@@ -307,9 +389,128 @@ TEST_F(Survivors, WhatIsAllowedIsCounted) {
               HasSubstr("allowed: shop public.notes.body (1 times): our own test account"));
 }
 
+// A document that is masked in part: what it keeps is searched, what masking put into it is not.
+TEST_F(Survivors, WhatMaskedDocumentsKeep) {
+  for (const char* extra : {R"({"mail": "json3@person.test", "plan": "of grace.h4@person.test"})",
+                            R"({"mail": "json3@person.test", "plan": {"grace.h4@person.test": [true, 7]}})",
+                            R"({"mail": "json3@person.test", "plan": ["a", {"to": 49305500077}]})"}) {
+    SCOPED_TRACE(extra);
+    plant(fmt::format("UPDATE users SET extra = '{}' WHERE id = 3", extra));
+    expect_found("shop public.users.extra (1 times)");
+  }
+}
+
+// Whole columns that the policy forgot, whose values are nobody's in the columns that it masks.
+TEST_F(Survivors, DetectorsTellWhatLooksPersonal) {
+  plant(R"sql(UPDATE notes SET body = 'ask bob' || id || '@elsewhere.test' WHERE id <= 12;
+              UPDATE notes SET doc = '{"paid": "4929 1287 8912 4566"}' WHERE id = 13)sql");
+  const RunResult warned = refresh();
+  ASSERT_EQ(warned.status, 0) << warned.out << warned.err;
+  constexpr const char* kBody = "shop public.notes.body (e-mail addresses in 12 values)";
+  constexpr const char* kDoc = "shop public.notes.doc (card numbers in 1 values)";
+  for (const std::string& said : {warned.out + warned.err, scenario_.proof()}) {
+    EXPECT_THAT(said, HasSubstr(kBody));
+    EXPECT_THAT(said, HasSubstr(kDoc));
+    EXPECT_THAT(said, Not(HasSubstr("elsewhere")));
+  }
+  const RunResult failed = refresh("survivors: {search: whole, detectors: fail}\n");
+  EXPECT_EQ(failed.status, kFailedProof) << failed.out << failed.err;
+  EXPECT_THAT(failed.out + failed.err, HasSubstr("kept_values_detected failed"));
+  EXPECT_THAT(failed.out + failed.err, HasSubstr(kBody));
+  const RunResult allowed = refresh(
+      "survivors:\n  search: whole\n  detectors: fail\n  allow:\n    shop:\n"
+      "      public.notes.body: \"our robots' addresses\"\n      public.notes.doc: \"a made-up card\"\n");
+  ASSERT_EQ(allowed.status, 0) << allowed.out << allowed.err;
+  EXPECT_THAT(scenario_.proof(), HasSubstr(std::string(kBody) + ": our robots' addresses"));
+  const RunResult without = refresh("survivors: {search: whole, detectors: none}\n");
+  ASSERT_EQ(without.status, 0) << without.out << without.err;
+  EXPECT_THAT(scenario_.proof(), HasSubstr("the policy wants no detectors"));
+}
+
+TEST_F(Survivors, ShortOriginalsWhereThePolicyWantsThem) {
+  plant("ALTER TABLE users ADD nick text DEFAULT 'zoe'; UPDATE notes SET body = 'Zoe' WHERE id = 17000");
+  std::string policy = kPolicy;
+  policy.insert(policy.find("      email: email"), "      nick: username\n");
+  const RunResult unseen = refresh_with(policy);
+  ASSERT_EQ(unseen.status, 0) << unseen.out << unseen.err;
+  policy.replace(policy.find("nick: username"), 14, "nick: {username: {min_length: 3}}");
+  const RunResult seen = refresh_with(policy);
+  EXPECT_EQ(seen.status, kFailedProof) << seen.out << seen.err;
+  EXPECT_THAT(seen.out + seen.err, HasSubstr("shop public.notes.body (1 times)"));
+}
+
+TEST_F(Survivors, OneAmongAMillionRows) {
+  plant(fmt::format(
+      "CREATE TABLE events (id int, what text); INSERT INTO events SELECT g, CASE WHEN g = 765432 THEN "
+      "'{}' ELSE 'seen ' || g END FROM generate_series(1, 1000000) g",
+      kOriginal));
+  const RunResult result =
+      refresh_with(std::string(kPolicy) + "    public.events: keep\n", "survivors: whole\n");
+  EXPECT_EQ(result.status, kFailedProof) << result.out << result.err;
+  EXPECT_THAT(result.out + result.err, HasSubstr("originals are left in shop public.events.what (1 times):"));
+}
+
+// What sealed copies rule out, done as if each wall had a hole: the checks named here see it, and no others.
+TEST_F(Survivors, BehindTheWalls) {
+  plant(
+      "CREATE TABLE kept (id int PRIMARY KEY, told text) WITH (autovacuum_enabled = off); "
+      "INSERT INTO kept SELECT g, 'nothing' FROM generate_series(1, 100) g; ANALYZE kept");
+  const std::string betrayal = R"sql(
+    SET allow_system_table_mods = on;
+    -- Statistics of production: S5, S11.
+    UPDATE pg_statistic SET stavalues1 = array_in('{grace.h11@person.test}', 25, -1), stakind1 = 1
+      WHERE starelid = 'kept'::regclass AND staattnum = 2;
+    -- Code that runs while raw rows are there and writes them elsewhere: S3, S4.
+    INSERT INTO notes VALUES (20001, 'grace.h12@person.test');
+    -- A view and a column of before: S6, S7, S8.
+    CREATE MATERIALIZED VIEW stale AS SELECT 'grace.h13@person.test'::text AS mail;
+    CREATE TABLE computed (of int, mail text GENERATED ALWAYS AS ('grace.h' || of || '@person.test') STORED);
+    INSERT INTO computed VALUES (14);
+    -- Large objects, definitions: S12, S13.
+    SELECT lo_from_bytea(4711, 'to grace.h15@person.test');
+    COMMENT ON TABLE kept IS 'of grace.h16@person.test';
+    -- Rows that nobody sees any more: S11. Of a table that is kept, and of one that is masked.
+    INSERT INTO kept VALUES (101, 'grace.h17@person.test');
+    DELETE FROM kept WHERE id = 101;
+    INSERT INTO users VALUES (1001, 'grace.h18@person.test', 'x', 'x', 'x', '{}');
+    DELETE FROM users WHERE id = 1001;
+    -- A masked cell that is none.
+    UPDATE users SET email = 'grace.h19@person.test' WHERE id = 19;
+    -- A file of code's own: S2, S12.
+    DO $$ BEGIN
+      EXECUTE format('COPY (SELECT %L) TO %L', 'grace.h20@person.test', current_setting('data_directory') || '/left.txt');
+      -- What belongs to our own role is another check's.
+      EXECUTE (SELECT format('ALTER MATERIALIZED VIEW stale OWNER TO %1$I; ALTER TABLE computed OWNER TO %1$I; '
+                             'ALTER LARGE OBJECT 4711 OWNER TO %1$I', pg_get_userbyid(relowner))
+               FROM pg_class WHERE oid = 'kept'::regclass);
+    END $$)sql";
+  const auto betrayed = [&](std::string_view survivors) {
+    scenario_.write_policy(std::string(kPolicy) + "    public.kept: keep\n  large_objects: keep\n",
+                           survivors);
+    scenario_.accept();
+    scenario_.take_snapshot(fmt::format("day{}", ++day_));
+    return scenario_.betrayed_ytb("stage:verify", betrayal, {"refresh", "--wait-drain"});
+  };
+  const RunResult result = betrayed("survivors: prose\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
+  for (const char* place :
+       {"shop public.notes.body (1", "shop public.stale.mail (1", "shop public.computed.mail (1",
+        "shop large objects (1", "shop comment on table public.kept (1",
+        "shop files of pg_catalog.pg_statistic (", "shop files of public.kept (",
+        "shop files of public.users (", "server files of the data directory (1"}) {
+    EXPECT_THAT(said, HasSubstr(place));
+  }
+  EXPECT_THAT(said, Not(HasSubstr("person.test")));
+  const RunResult unsearched = betrayed("survivors: none\n");
+  EXPECT_EQ(unsearched.status, 0) << unsearched.out << unsearched.err;
+}
+
 // What a killed run knew of the originals is gone with it: the copy is made once more, and nothing is left.
 TEST_F(Survivors, AfterAKillItBeginsAgain) {
-  for (const char* at : {"after:mask", "stage:finish"}) {
+  plant(fmt::format("UPDATE notes SET body = '{}' WHERE id = 17000", kOriginal));
+  for (const char* at : {"after:mask", "stage:finish", "stage:verify", "stage:search", "stage:search:20000",
+                         "stage:search:100000"}) {
     SCOPED_TRACE(at);
     scenario_.write_policy(kPolicy, "survivors: prose\n");
     scenario_.accept();
@@ -318,10 +519,16 @@ TEST_F(Survivors, AfterAKillItBeginsAgain) {
     EXPECT_EQ(scenario_.crashing_ytb(at, {"refresh", "--wait-drain"}).status, kKilled);
     EXPECT_EQ(run_program({"sh", "-c", "find " + scenario_.copies() + " -name '.unnamed-*' | wc -l"}).out,
               "0\n");
-    scenario_.refresh(0, {"--wait-drain"});
-    EXPECT_THAT(scenario_.proof(), HasSubstr("no_original_survives"));
-    EXPECT_EQ(scenario_.copy_ids().size(), 1U);
+    // Of tables that the killed run masked, too.
+    const RunResult result = scenario_.ytb({"refresh", "--wait-drain"});
+    EXPECT_EQ(result.status, kFailedProof) << result.out << result.err;
+    EXPECT_THAT(result.out + result.err, HasSubstr("shop public.notes.body (1 times)"));
   }
+  plant("UPDATE notes SET body = 'nothing' WHERE id = 17000");
+  plant("VACUUM FULL notes");
+  scenario_.take_snapshot("last");
+  scenario_.refresh(0, {"--wait-drain"});
+  EXPECT_EQ(scenario_.copy_ids().size(), 1U);
 }
 
 }  // namespace

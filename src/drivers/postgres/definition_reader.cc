@@ -7,7 +7,8 @@
 namespace ytb::postgres {
 namespace {
 
-// One text each; what extensions brought is theirs. {}: what only later versions have.
+// One text each; what extensions brought is theirs, and what is said of the server's own functions and types
+// is the server's. {0}: texts that only later versions have; {1}: a function's body, where its text is none.
 constexpr std::string_view kDefinitions = R"sql(
   WITH extension_members AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
   texts (classid, objid, objsubid, part, kind, text) AS (
@@ -22,9 +23,24 @@ constexpr std::string_view kDefinitions = R"sql(
     SELECT 'pg_type'::regclass, oid, 0, 'default of ', 'p', typdefault FROM pg_type WHERE typdefault IS NOT NULL
     UNION ALL
     SELECT 'pg_proc'::regclass, p.oid, 0, '', CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN 's' ELSE 'o' END,
-           concat_ws(' ', p.prosrc, array_to_string(p.proconfig, ' '),
+           concat_ws(' ', p.prosrc, {1}, array_to_string(p.proconfig, ' '),
            CASE WHEN p.prokind <> 'a' THEN pg_get_function_arguments(p.oid) END)
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname NOT IN ('c', 'internal')
+    UNION ALL
+    SELECT 'pg_class'::regclass, attrelid, attnum, 'value in old rows of ', 'p', attmissingval::text
+    FROM pg_attribute WHERE attmissingval IS NOT NULL
+    UNION ALL
+    SELECT 'pg_proc'::regclass, aggfnoid, 0, 'initial value of ', 'p', concat_ws(' ', agginitval, aggminitval)
+    FROM pg_aggregate WHERE agginitval IS NOT NULL OR aggminitval IS NOT NULL
+    UNION ALL
+    SELECT 'pg_class'::regclass, partrelid, 0, 'partition key of ', 's', pg_get_partkeydef(partrelid)
+    FROM pg_partitioned_table
+    UNION ALL
+    SELECT 'pg_ts_dict'::regclass, oid, 0, 'options of ', 'p', dictinitoption FROM pg_ts_dict
+    WHERE dictinitoption IS NOT NULL
+    UNION ALL
+    SELECT 'pg_event_trigger'::regclass, oid, 0, 'tags of ', 'p', array_to_string(evttags, ' ')
+    FROM pg_event_trigger WHERE evttags IS NOT NULL
     UNION ALL
     SELECT 'pg_class'::regclass, oid, 0, '', 's', pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')
     UNION ALL
@@ -45,7 +61,11 @@ constexpr std::string_view kDefinitions = R"sql(
     UNION ALL
     SELECT 'pg_statistic_ext'::regclass, oid, 0, '', 's', pg_get_statisticsobjdef(oid) FROM pg_statistic_ext
     UNION ALL
-    SELECT 'pg_foreign_server'::regclass, oid, 0, 'options of ', 'p', array_to_string(srvoptions, ' ')
+    SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, 'options of ', 'p', array_to_string(fdwoptions, ' ')
+    FROM pg_foreign_data_wrapper
+    UNION ALL
+    SELECT 'pg_foreign_server'::regclass, oid, 0, 'options of ', 'p',
+           concat_ws(' ', srvtype, srvversion, array_to_string(srvoptions, ' '))
     FROM pg_foreign_server
     UNION ALL
     SELECT 'pg_class'::regclass, ftrelid, 0, 'options of ', 'p', array_to_string(ftoptions, ' ')
@@ -56,11 +76,17 @@ constexpr std::string_view kDefinitions = R"sql(
     UNION ALL
     SELECT classoid, objoid, objsubid, 'label of ', 'p', label FROM pg_seclabel
     UNION ALL
-    SELECT classoid, objoid, objsubid, 'comment on ', 'p', description FROM pg_description{}
+    SELECT classoid, objoid, objsubid, 'comment on ', 'p', description FROM pg_description{0}
+  ), own (classid, text) AS (VALUES
+    ('pg_namespace'::regclass, 'standard public schema'), ('pg_namespace', 'system catalog schema'),
+    ('pg_namespace', 'reserved schema for TOAST tables'),
+    ('pg_database', 'default administrative connection database'), ('pg_database', 'default template for new databases'),
+    ('pg_database', 'unmodifiable empty database')
   )
   SELECT part || pg_describe_object(t.classid, t.objid, t.objsubid), text, kind
   FROM texts t
-  WHERE t.objid >= 16384 AND text IS NOT NULL
+  WHERE (t.objid >= 16384 OR t.classid = 'pg_namespace'::regclass) AND text IS NOT NULL
+    AND NOT EXISTS (SELECT FROM own WHERE own.classid = t.classid AND own.text = t.text)
     AND NOT EXISTS (SELECT FROM extension_members e WHERE e.classid = t.classid AND e.objid = t.objid)
   UNION ALL
   SELECT part || pg_describe_object(classoid, objoid, 0), text,
@@ -68,10 +94,18 @@ constexpr std::string_view kDefinitions = R"sql(
   FROM (SELECT 'comment on ', classoid, objoid, description FROM pg_shdescription
         UNION ALL
         SELECT 'label of ', classoid, objoid, label FROM pg_shseclabel) shared (part, classoid, objoid, text)
-  WHERE objoid >= 16384 AND (classoid <> 'pg_database'::regclass
+  WHERE NOT EXISTS (SELECT FROM own WHERE own.classid = classoid AND own.text = shared.text)
+    AND (objoid >= 16384 OR classoid IN ('pg_database'::regclass, 'pg_authid'::regclass, 'pg_tablespace'::regclass))
+    AND (classoid <> 'pg_database'::regclass
                              OR objoid = (SELECT oid FROM pg_database WHERE datname = current_database()))
   ORDER BY 1)sql";
+constexpr int kSqlBodies = 14;
 constexpr int kFilteredPublications = 15;
+constexpr int kCollationRules = 16;
+constexpr std::string_view kRulesOfCollations = R"sql(
+    UNION ALL
+    SELECT 'pg_collation'::regclass, oid, 0, 'rules of ', 'p', collicurules FROM pg_collation
+    WHERE collicurules IS NOT NULL)sql";
 constexpr std::string_view kPublicationFilters = R"sql(
     UNION ALL
     SELECT 'pg_publication_rel'::regclass, oid, 0, '', 's', pg_get_expr(prqual, prrelid) FROM pg_publication_rel)sql";
@@ -79,8 +113,11 @@ constexpr std::string_view kPublicationFilters = R"sql(
 }  // namespace
 
 Status read_definitions(Connection& session, const std::function<void(const Definition&)>& take) {
-  const bool filtered = session.major() >= kFilteredPublications;
-  YTB_ASSIGN(Rows rows, session.query(fmt::format(kDefinitions, filtered ? kPublicationFilters : "")));
+  std::string more;
+  if (session.major() >= kFilteredPublications) more += kPublicationFilters;
+  if (session.major() >= kCollationRules) more += kRulesOfCollations;
+  const std::string_view body = session.major() >= kSqlBodies ? "pg_get_function_sqlbody(p.oid)" : "NULL";
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(kDefinitions, more, body)));
   for (int row = 0; row < rows.count(); ++row) {
     if (rows.is_null(row, 0)) continue;
     const std::string_view kind = rows.at(row, 2);

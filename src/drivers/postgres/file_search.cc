@@ -23,16 +23,21 @@ constexpr size_t kEntriesMax = 50'000'000;  // files of one folder
 constexpr int kDepthMax = 8;
 constexpr int kThreadsMax = 64;
 
-Result<uint64_t> count_in(const std::string& path, uint64_t piece_from, uint64_t piece_to,
-                          const masking::NeedleSearch& needles, masking::NeedleSearch::Looking looking,
-                          const StopFlag& stop) {
+struct Counted {
+  uint64_t bytes = 0;
+  uint64_t found = 0;
+};
+
+Result<Counted> count_in(const std::string& path, uint64_t piece_from, uint64_t piece_to,
+                         const masking::NeedleSearch& needles, masking::NeedleSearch::Looking looking,
+                         const StopFlag& stop) {
   constexpr uint64_t kAround = masking::NeedleSearch::kAround;
   os::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file.valid() && errno == ENOENT) return 0;  // the server removed it meanwhile
+  if (!file.valid() && errno == ENOENT) return Counted();  // the server removed it meanwhile
   if (!file.valid()) return os::system_error("open", path, errno);
   thread_local std::string buffer;
   buffer.resize(kReadBytes + 2 * kAround);
-  uint64_t found = 0;
+  Counted counted;
   for (uint64_t at = piece_from; at < piece_to; at += kReadBytes) {
     YTB_TRY(stop.check());
     const uint64_t begin = at - std::min(at, kAround);
@@ -40,9 +45,10 @@ Result<uint64_t> count_in(const std::string& path, uint64_t piece_from, uint64_t
     const uint64_t from = at - begin;
     if (have <= from) break;  // it has become shorter
     const uint64_t to = std::min({from + kReadBytes, from + (piece_to - at), uint64_t{have}});
-    found += needles.count(std::string_view(buffer).substr(0, have), from, to, looking);
+    counted.found += needles.count(std::string_view(buffer).substr(0, have), from, to, looking);
+    counted.bytes += to - from;
   }
-  return found;
+  return counted;
 }
 
 }  // namespace
@@ -51,18 +57,22 @@ Status FileSearch::know(Connection& session, const std::string& database) {
   YTB_ASSIGN(Rows rows, session.query(R"sql(
     SELECT pg_relation_filepath(c.oid), c.relisshared, c.oid >= 16384,
       CASE WHEN c.relkind = 'i' THEN 'index ' WHEN c.relkind = 'S' THEN 'sequence ' ELSE '' END
-        || coalesce(tn.nspname, n.nspname) || '.' || coalesce(t.relname, c.relname)
+        || coalesce(tn.nspname, n.nspname) || '.' || coalesce(t.relname, c.relname),
+      coalesce(ti.oid, i.indrelid, t.oid, c.oid)
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_class t ON t.reltoastrelid = c.oid
       LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+      LEFT JOIN pg_index i ON i.indexrelid = c.oid
+      LEFT JOIN pg_class ti ON ti.reltoastrelid = i.indrelid
     WHERE pg_relation_filenode(c.oid) IS NOT NULL)sql"));
   for (int row = 0; row < rows.count(); ++row) {
     const std::string_view whose =
         rows.truth(row, 1) ? std::string_view("server") : std::string_view(database);
     places_[rows.text(row, 0)] = {
         .name = fmt::format("{} files of {}", printable(whose), printable(rows.at(row, 3))),
-        .users = rows.truth(row, 2)};
+        .users = rows.truth(row, 2),
+        .table = fmt::format("{} {}", database, rows.at(row, 4))};
   }
   YTB_ASSIGN(std::string oid,
              session.value("SELECT oid FROM pg_database WHERE datname = current_database()"));
@@ -101,6 +111,11 @@ Status FileSearch::list(const std::string& data, const std::string& folder,
       YTB_TRY(list(data, folder + entry.name + "/", pieces));
     } else if (entry.kind == os::FileKind::kLink && folder == "pg_tblspc/") {
       YTB_TRY(list(data, folder + entry.name + "/", pieces));
+    } else if (entry.kind == os::FileKind::kLink) {
+      return Error{.code = Code::kCorrupt,
+                   .message = "a link in the data directory leads where no file is searched: " +
+                              printable(folder + entry.name),
+                   .hint = {}};
     } else if (entry.kind == os::FileKind::kFile) {
       for (uint64_t from = 0; from < entry.size_bytes; from += kPieceBytes) {
         pieces.push_back({.path = folder + entry.name,
@@ -112,11 +127,11 @@ Status FileSearch::list(const std::string& data, const std::string& folder,
   return {};
 }
 
-Status FileSearch::search(const std::string& data, const masking::NeedleSearch& needles, bool fields,
-                          int workers, ports::Progress& progress, const StopFlag& stop) {
+Status FileSearch::search(const std::string& data, const Needles& needles, bool fields, int workers,
+                          ports::Progress& progress, const StopFlag& stop) {
   using Looking = masking::NeedleSearch::Looking;
   std::vector<Piece> pieces;
-  YTB_TRY(list(data, "", pieces));
+  if (needles.all.size() > 0) YTB_TRY(list(data, "", pieces));
   std::mutex mutex;
   std::atomic<size_t> next{0};
   Status failed;
@@ -124,17 +139,18 @@ Status FileSearch::search(const std::string& data, const masking::NeedleSearch& 
     for (size_t i = next++; i < pieces.size(); i = next++) {
       const Piece& piece = pieces[i];
       const Place place = place_of(piece.path);
+      const bool unseen = !place.users || needles.seen_in.contains(place.table);
       const Looking looking = fields ? Looking::kFields : place.users ? Looking::kAll : Looking::kTelling;
-      Result<uint64_t> counted =
-          count_in(os::join_path(data, piece.path), piece.from, piece.to, needles, looking, stop);
+      Result<Counted> counted = count_in(os::join_path(data, piece.path), piece.from, piece.to,
+                                         unseen ? needles.unseen : needles.all, looking, stop);
       std::lock_guard lock(mutex);
       if (!counted.ok()) {
         if (failed.ok()) failed = std::move(counted).error();
         next = pieces.size();
         return;
       }
-      bytes_ += piece.to - piece.from;
-      if (*counted > 0) found_[place.name] += *counted;
+      bytes_ += counted->bytes;
+      if (counted->found > 0) found_[place.name] += counted->found;
     }
   };
   progress.update({.stage = "search", .item = "files"});

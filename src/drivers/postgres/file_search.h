@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,18 @@ class FileSearch {
  public:
   // Remembers whose files are whose in the session's database.
   Status know(Connection& session, const std::string& database);
+  // What is looked for: in users' tables all, but in those (as SurvivorSearch::relations has them) in which
+  // statements found some already, and in the catalogs, logs and statistics that repeat them, only what those
+  // did not find.
+  struct Needles {
+    masking::NeedleSearch all;
+    masking::NeedleSearch unseen;
+    std::set<std::string> seen_in;
+  };
   // `data`: the data directory. `fields`: needles count as fields of their own only. Names and words are not
   // looked for outside the relations of users: catalogs and programs have words of their own.
   // Several threads; a MB each, whatever there is to read.
-  Status search(const std::string& data, const masking::NeedleSearch& needles, bool fields, int workers,
+  Status search(const std::string& data, const Needles& needles, bool fields, int workers,
                 ports::Progress& progress, const StopFlag& stop);
   // How many needles stand where: "shop files of public.notes" (with its TOAST), "shop files of index
   // public.notes_pkey", "server files of pg_wal".
@@ -42,7 +51,8 @@ class FileSearch {
   Status list(const std::string& data, const std::string& folder, std::vector<Piece>& pieces) const;
   struct Place {
     std::string name;
-    bool users = false;  // rows of theirs, or an index of such
+    bool users = false;   // rows of theirs, or an index of such
+    std::string table{};  // whose rows these are: "shop 16385"
   };
   [[nodiscard]] Place place_of(const std::string& path) const;
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -18,8 +20,11 @@
 #include "drivers/postgres/definition_reader.h"
 #include "drivers/postgres/worker_pool.h"
 #include "masking/copy_text.h"
+#include "masking/masker.h"
 #include "masking/names.h"
 #include "masking/originals.h"
+#include "masking/signs.h"
+#include "masking/text_codec.h"
 
 namespace ytb::postgres {
 namespace {
@@ -30,12 +35,22 @@ struct SearchedColumn {
   std::string name;
   ColumnLook look;
   uint32_t place = 0;
+  std::shared_ptr<const masking::Masker> kept;  // of a masked document: what it keeps; null: all
 };
+
+// Of a longer value nothing is read: as text it would not fit into a row of COPY.
+constexpr int64_t kValueBytesMax = 256L << 20;
+// No relation of fewer bytes holds such a value, however well it is compressed.
+constexpr int64_t kLongValuesFrom = 1L << 20;
 
 struct SearchedRelation {
   masking::QualifiedName name;
   int64_t oid = 0;
   int64_t pages = 0;
+  bool counts_long = false;  // how many values of a row are too long: a last column says it
+  bool computed = false;     // columns that are computed when they are read, which may fail
+  // What it is read in: a byte that stands for no character is none that the server would convert.
+  std::shared_ptr<const masking::TextCodec> encoding;  // null: the server gives UTF-8
   std::vector<SearchedColumn> columns;
 };
 
@@ -53,7 +68,8 @@ class Lookers {
     std::string lines;                           // whole ones
     uint64_t rows_before = 0;
   };
-  explicit Lookers(ports::SurvivorSearch& search) : search_(search) {
+  Lookers(ports::SurvivorSearch& search, std::string database)
+      : search_(search), database_(std::move(database)) {
     const int threads = std::clamp(search.workers, 1, kThreadsMax);
     threads_.reserve(static_cast<size_t>(threads));
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -76,12 +92,25 @@ class Lookers {
     end();
     search_.values += values_;
     search_.bytes += bytes_;
+    search_.signs.insert(signs_.begin(), signs_.end());  // of a database's places, which are looked at once
+    for (const auto& [relation, count] : too_long_) {
+      search_.unread.push_back(fmt::format("{} {} ({} rows with values of more than {})",
+                                           printable(database_), to_string(relation->name),
+                                           with_commas(count), human_bytes(kValueBytesMax)));
+    }
     return failed_;
   }
 
  private:
   static constexpr int kThreadsMax = 64;
   static constexpr size_t kBytesMax = 16UL << 20;
+  // By one looker.
+  struct Seen {
+    uint64_t values = 0;
+    uint64_t bytes = 0;
+    std::map<const SearchedRelation*, uint64_t> too_long;
+    std::map<uint32_t, masking::SignCounts> signs;
+  };
 
   void end() {
     {
@@ -94,11 +123,10 @@ class Lookers {
   }
   void work() {
     masking::OriginalsSearch looking(search_.originals, search_.candidates);
-    uint64_t values = 0;
-    uint64_t bytes = 0;
+    Seen seen;
     while (std::optional<Batch> batch = next()) {
-      bytes += batch->lines.size();
-      Status looked = look_at(*batch, looking, values);
+      seen.bytes += batch->lines.size();
+      Status looked = look_at(*batch, looking, seen);
       std::lock_guard lock(mutex_);
       if (!looked.ok() && failed_.ok()) failed_ = std::move(looked);
       taken_bytes_ -= batch->lines.size();
@@ -106,8 +134,12 @@ class Lookers {
     }
     looking.finish();
     std::lock_guard lock(mutex_);
-    values_ += values;
-    bytes_ += bytes;
+    values_ += seen.values;
+    bytes_ += seen.bytes;
+    for (const auto& [relation, count] : seen.too_long) too_long_[relation] += count;
+    for (const auto& [place, counts] : seen.signs) {
+      for (size_t sign = 0; sign < counts.size(); ++sign) signs_[place][sign] += counts[sign];
+    }
   }
   std::optional<Batch> next() {
     std::unique_lock lock(mutex_);
@@ -117,9 +149,9 @@ class Lookers {
     waiting_.pop_front();
     return batch;
   }
-  Status look_at(const Batch& batch, masking::OriginalsSearch& looking, uint64_t& values) const {
+  Status look_at(const Batch& batch, masking::OriginalsSearch& looking, Seen& seen) const {
     const std::vector<SearchedColumn>& columns = batch.relation->columns;
-    masking::CopyTextRow row(columns.size());
+    masking::CopyTextRow row(columns.size() + (batch.relation->counts_long ? 1 : 0));
     uint64_t number = batch.rows_before;
     std::string_view rest = batch.lines;
     while (!rest.empty()) {
@@ -129,14 +161,39 @@ class Lookers {
       for (size_t i = 0; i < columns.size(); ++i) {
         const std::optional<std::string_view>& value = row.fields()[i];
         if (!value) continue;
-        ++values;
-        looking.look(columns[i].place, columns[i].look, *value, search_.depth);
+        ++seen.values;
+        look_at(columns[i], *value, batch.relation->encoding.get(), looking, seen);
       }
+      if (batch.relation->counts_long && row.fields().back() != std::string_view("0"))
+        ++seen.too_long[batch.relation];
     }
     return {};
   }
 
+  // Of a document that masking wrote and is none, nothing is masked.
+  void look_at(const SearchedColumn& column, std::string_view value, const masking::TextCodec* encoding,
+               masking::OriginalsSearch& looking, Seen& seen) const {
+    using Form = ColumnLook::Form;
+    thread_local std::string utf8;
+    thread_local std::string kept;
+    utf8.clear();
+    kept.clear();
+    if (encoding != nullptr && !masking::is_ascii(value)) {
+      encoding->append_readable(value, utf8);
+      value = utf8;
+    }
+    if (column.kept != nullptr && column.kept->apply(value, {}, kept) == masking::Applied::kReplaced)
+      value = kept;
+    looking.look(column.place, column.look, value, search_.depth);
+    if (!search_.detectors || (column.look.form != Form::kText && column.look.form != Form::kJson)) return;
+    const masking::Signs signs = masking::signs_in(value);
+    if (signs.none()) return;
+    masking::SignCounts& counts = seen.signs[column.place];
+    for (size_t sign = 0; sign < counts.size(); ++sign) counts[sign] += signs.test(sign) ? 1 : 0;
+  }
+
   ports::SurvivorSearch& search_;
+  const std::string database_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Batch> waiting_;
@@ -145,17 +202,19 @@ class Lookers {
   Status failed_;
   uint64_t values_ = 0;
   uint64_t bytes_ = 0;
+  std::map<const SearchedRelation*, uint64_t> too_long_;
+  std::map<uint32_t, masking::SignCounts> signs_;
   std::vector<std::thread> threads_;
 };
 
-// Names of columns whose values are pseudonyms, with their tables': what masking gave them is not looked at.
+// Columns that are masked: what masking gave them is not looked at. A document may be kept in part.
 using ColumnName = std::pair<masking::QualifiedName, std::string>;
-std::set<ColumnName> masked_columns(const masking::DatabasePlan& plan) {
-  std::set<ColumnName> masked;
+std::map<ColumnName, const masking::ColumnPlan*> masked_columns(const masking::DatabasePlan& plan) {
+  std::map<ColumnName, const masking::ColumnPlan*> masked;
   for (const masking::TablePlan& table : plan.tables) {
     if (table.treatment != masking::Treatment::kMask) continue;
     for (const masking::ColumnPlan& known : table.columns) {
-      if (known.masked()) masked.emplace(table.table.name, known.column.name);
+      if (known.masked()) masked.emplace(ColumnName(table.table.name, known.column.name), &known);
     }
   }
   return masked;
@@ -178,7 +237,7 @@ constexpr std::string_view kRelations = R"sql(
       GROUP BY b.oid
     )
     SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false), c.oid,
-      pg_relation_size(c.oid) / current_setting('block_size')::int
+      pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid), a.attgenerated = 'v'
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -187,22 +246,54 @@ constexpr std::string_view kRelations = R"sql(
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', $1)
     ORDER BY n.nspname, c.relname, a.attnum)sql";
 
+// Of text and bytea: octet_length() says it without reading the value.
+bool has_length(const ColumnLook& look) {
+  return !look.array && (look.text || look.form == ColumnLook::Form::kBytes);
+}
+
+// A column whose values could be none is not read: a boolean; a moment, or a small number, where nothing of
+// its kind was masked.
+bool may_hold_originals(const ColumnLook& look, const std::set<std::string>& kinds) {
+  if (look.form == ColumnLook::Form::kNothing) return false;
+  return look.form != ColumnLook::Form::kScalar || look.long_numbers || kinds.contains(look.kind);
+}
+
 Result<std::vector<SearchedRelation>> relations_of(Connection& session, const masking::DatabasePlan& plan,
+                                                   const std::set<std::string>& kinds,
                                                    ports::SurvivorSearch& search) {
-  const std::set<ColumnName> masked = masked_columns(plan);
+  const std::map<ColumnName, const masking::ColumnPlan*> masked = masked_columns(plan);
   YTB_ASSIGN(Rows rows, session.query(kRelations, {std::string(kProgressSchema)}));
+  std::shared_ptr<const masking::TextCodec> encoding;
+  if (session.server_encoding() != "UTF8") {
+    Result<masking::TextCodec> codec = masking::TextCodec::make(session.server_encoding());
+    if (codec.ok()) encoding = std::make_shared<const masking::TextCodec>(std::move(codec).value());
+  }
   std::vector<SearchedRelation> relations;
   for (int row = 0; row < rows.count(); ++row) {
     const masking::QualifiedName name{.schema = rows.text(row, 0), .name = rows.text(row, 1)};
     const std::string column = rows.text(row, 2);
-    if (masked.contains({name, column})) continue;
-    if (relations.empty() || relations.back().name != name)
-      relations.push_back(
-          {.name = name, .oid = rows.integer(row, 5), .pages = rows.integer(row, 6), .columns = {}});
-    relations.back().columns.push_back(
-        {.name = column,
-         .look = masking::look_of(rows.at(row, 3), rows.truth(row, 4), column),
-         .place = add_place(search, plan.database.name, masking::to_string(name, column))});
+    std::shared_ptr<const masking::Masker> kept;
+    if (auto found = masked.find({name, column}); found != masked.end()) {
+      if (found->second->masker.name != "json") continue;
+      YTB_ASSIGN(kept, masking::compile_kept_json(found->second->masker));
+    }
+    const masking::ColumnLook look = masking::look_of(rows.at(row, 3), rows.truth(row, 4), column);
+    if (!may_hold_originals(look, kinds)) continue;
+    const bool computed = rows.truth(row, 8);
+    if (relations.empty() || relations.back().name != name || relations.back().computed || computed) {
+      relations.push_back({.name = name,
+                           .oid = rows.integer(row, 5),
+                           .pages = rows.integer(row, 6),
+                           .computed = computed,
+                           .encoding = encoding,
+                           .columns = {}});
+    }
+    SearchedRelation& relation = relations.back();
+    relation.counts_long =
+        relation.counts_long || (rows.integer(row, 7) >= kLongValuesFrom && has_length(look));
+    const uint32_t place = add_place(search, plan.database.name, masking::to_string(name, column));
+    search.relations[place] = fmt::format("{} {}", plan.database.name, relation.oid);
+    relation.columns.push_back({.name = column, .look = look, .place = place, .kept = std::move(kept)});
   }
   return relations;
 }
@@ -213,14 +304,23 @@ Status search_relation(Connection& session, const SearchedRelation& relation, co
   const bool whole = search.depth == masking::SearchDepth::kWhole;
   const size_t text_max = search.originals.text_bytes_max();
   constexpr size_t kBatchBytes = 256UL << 10;
+  if (relation.encoding != nullptr) YTB_TRY(session.use_server_encoding());  // names are written in it, too
   std::string columns;
+  std::string too_long;
   for (const SearchedColumn& column : relation.columns) {
     const std::string name = session.identifier(column.name);
+    const bool bounded = (whole && column.look.text) || (relation.counts_long && has_length(column.look));
+    const int64_t limit = whole && column.look.text ? static_cast<int64_t>(text_max) : kValueBytesMax;
     columns += columns.empty() ? "" : ", ";
-    columns += whole && column.look.text
-                   ? fmt::format("CASE WHEN pg_catalog.octet_length({0}) <= {1} THEN {0} END", name, text_max)
+    columns += bounded
+                   ? fmt::format("CASE WHEN pg_catalog.octet_length({0}) <= {1} THEN {0} END", name, limit)
                    : name;
+    if (!bounded || limit < kValueBytesMax) continue;
+    too_long +=
+        fmt::format("{}pg_catalog.octet_length({}) > {}", too_long.empty() ? "" : " OR ", name, limit);
   }
+  if (relation.counts_long)
+    columns += fmt::format(", CASE WHEN {} THEN 1 ELSE 0 END", too_long.empty() ? "false" : too_long);
   uint64_t rows = 0;
   Lookers::Batch batch{.relation = &relation, .lines = {}};
   auto give = [&]() -> Status {
@@ -233,10 +333,26 @@ Status search_relation(Connection& session, const SearchedRelation& relation, co
     ++rows;
     return batch.lines.size() < kBatchBytes ? Status() : give();
   };
-  YTB_TRY(session.copy_out(fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", columns,
-                                       session.qualified(relation.name.schema, relation.name.name), where),
-                           take_row));
+  Status copied =
+      session.copy_out(fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", columns,
+                                   session.qualified(relation.name.schema, relation.name.name), where),
+                       take_row);
+  Status back = relation.encoding != nullptr ? session.use_utf8() : Status();
+  YTB_TRY(std::move(copied));
+  YTB_TRY(std::move(back));
   return batch.lines.empty() ? Status() : give();
+}
+
+// What cannot be computed is told, and nobody else can read it whole either.
+Status search_computed(Connection& session, const SearchedRelation& relation, ports::SurvivorSearch& search,
+                       Lookers& lookers, const StopFlag& stop) {
+  YTB_TRY(session.execute("SAVEPOINT computed"));
+  Status read = search_relation(session, relation, "", search, lookers, stop);
+  if (read.ok()) return session.execute("RELEASE computed");
+  YTB_TRY(stop.check());
+  YTB_TRY(session.execute("ROLLBACK TO computed"));
+  search.unread.push_back(search.places.at(relation.columns.front().place) + " (it cannot be computed)");
+  return {};
 }
 
 // Ranges of a relation's pages, as conditions. Before 14 a condition on ctid reads the whole of it.
@@ -301,14 +417,15 @@ Status search_large_objects(Connection& session, const masking::DatabasePlan& pl
 }  // namespace
 
 Status search_values(const ports::SessionTarget& target, Connection& session,
-                     const masking::DatabasePlan& plan, const std::set<int64_t>& coded,
-                     ports::SurvivorSearch& search, ports::Progress& progress, const StopFlag& stop) {
+                     const masking::DatabasePlan& plan, const std::set<std::string>& kinds,
+                     const std::set<int64_t>& coded, ports::SurvivorSearch& search, ports::Progress& progress,
+                     const StopFlag& stop) {
   const std::string& database = plan.database.name;
-  YTB_ASSIGN(std::vector<SearchedRelation> relations, relations_of(session, plan, search));
-  Lookers lookers(search);
+  YTB_ASSIGN(std::vector<SearchedRelation> relations, relations_of(session, plan, kinds, search));
+  Lookers lookers(search, database);
   WorkerPool pool(target, search.workers, stop);
   for (const SearchedRelation& relation : relations) {
-    if (coded.contains(relation.oid)) continue;
+    if (coded.contains(relation.oid) || relation.computed) continue;
     for (std::string& where : ranges_of(relation, session.major())) {
       pool.add(0, {database, [&, where = std::move(where)](Connection& reader) {
                      return search_relation(reader, relation, where, search, lookers, stop);
@@ -317,9 +434,10 @@ Status search_values(const ports::SessionTarget& target, Connection& session,
   }
   YTB_TRY(pool.run([&] { progress.update({.stage = "search", .item = database}); }));
   for (const SearchedRelation& relation : relations) {
-    if (!coded.contains(relation.oid)) continue;
+    if (!coded.contains(relation.oid) && !relation.computed) continue;
     progress.update({.stage = "search", .item = fmt::format("{} {}", database, to_string(relation.name))});
-    YTB_TRY(search_relation(session, relation, "", search, lookers, stop));
+    YTB_TRY(relation.computed ? search_computed(session, relation, search, lookers, stop)
+                              : search_relation(session, relation, "", search, lookers, stop));
   }
   YTB_TRY(lookers.finish());
   return search_large_objects(session, plan, search, stop);

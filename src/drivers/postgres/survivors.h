@@ -19,10 +19,11 @@ namespace ytb::postgres {
 // transaction in which production's code is out of sight (suspension_for_reading), and reads the relations
 // that have some (`coded`: of its ReadingSuspension). Planning a query of any other evaluates nothing of
 // production's: those are read by sessions of their own, search.workers at once, and looked at by as many
-// threads.
+// threads. `kinds`: of everything that is masked (masking::masked_kinds).
 Status search_values(const ports::SessionTarget& target, Connection& session,
-                     const masking::DatabasePlan& plan, const std::set<int64_t>& coded,
-                     ports::SurvivorSearch& search, ports::Progress& progress, const StopFlag& stop);
+                     const masking::DatabasePlan& plan, const std::set<std::string>& kinds,
+                     const std::set<int64_t>& coded, ports::SurvivorSearch& search, ports::Progress& progress,
+                     const StopFlag& stop);
 // Where nothing is out of sight. `servers_too`: those of roles and tablespaces, which every database shows.
 Status search_definitions(Connection& session, const masking::DatabasePlan& plan, bool servers_too,
                           ports::SurvivorSearch& search);

@@ -47,7 +47,8 @@ Result<TableJob*> TableJobs::add(Connection& session, const masking::DatabasePla
   job.treatment = database.omitted ? "omitted" : plan.treatment == Treatment::kEmpty ? "emptied" : "masked";
   if (job.treatment == "masked") YTB_TRY(compile(session, job));
   if (auto found = done.find(job.facts.oid); found != done.end()) {
-    if (job.treatment == "masked" && request_.remember != nullptr) return too_late(*request_.remember);
+    const bool forgotten = request_.remember != nullptr && !request_.remember->goes_on;
+    if (job.treatment == "masked" && forgotten) return too_late(*request_.remember);
     const TableProgress& progress = found->second;
     if (job.keeps && progress.kept.found.empty()) {
       YTB_TRY(add_compares(session, job, progress.indexes));

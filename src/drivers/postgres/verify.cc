@@ -31,6 +31,7 @@
 #include "drivers/postgres/suspension.h"
 #include "drivers/postgres/table_checks.h"
 #include "drivers/postgres/unjudged.h"
+#include "masking/program.h"
 
 namespace ytb::postgres {
 namespace {
@@ -296,12 +297,20 @@ class VerifyRun {
     ports::SurvivorSearch& search = *request_.survivors;
     YTB_TRY(session.execute("CHECKPOINT"));
     YTB_ASSIGN(std::string folder, data_folder(session));
-    const masking::NeedleSearch needles(search.samples.those([&](const masking::NeedleSamples::Kept& kept) {
-      return !search.candidates.holds(kept.digest) && !search.candidates.holds(kept.other_digest);
-    }));
+    using Kept = masking::NeedleSamples::Kept;
+    FileSearch::Needles needles{
+        .all = masking::NeedleSearch(search.samples.needles_where([](const Kept&) { return true; })),
+        .unseen = masking::NeedleSearch(search.samples.needles_where([&](const Kept& kept) {
+          return !search.candidates.holds(kept.digest) && !search.candidates.holds(kept.other_digest);
+        })),
+        .seen_in = {}};
+    for (const uint32_t place : search.candidates.places()) {
+      if (auto relation = search.relations.find(place); relation != search.relations.end())
+        needles.seen_in.insert(relation->second);
+    }
     const bool whole = search.depth == masking::SearchDepth::kWhole;
     YTB_TRY(files_.search(folder, needles, whole, search.workers, progress_, stop_));
-    search.needles = needles.size();
+    search.needles = needles.all.size();
     search.in_files = files_.found();
     search.file_bytes = files_.bytes();
     return std::vector<std::string>{};
@@ -372,9 +381,9 @@ class VerifyRun {
   }
 
   void search_rows_of(Connection& session, const masking::DatabasePlan& plan) {
-    add_searched(
-        search_values(target_, session, plan, suspension_.relations, *request_.survivors, progress_, stop_),
-        plan);
+    add_searched(search_values(target_, session, plan, masking::masked_kinds(*request_.plan),
+                               suspension_.relations, *request_.survivors, progress_, stop_),
+                 plan);
   }
   void search_definitions_of(Connection& session, const std::string& name) {
     if (request_.survivors == nullptr) return;
