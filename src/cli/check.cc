@@ -30,7 +30,7 @@ std::string how_to_get_one(const Context& context, const Site& site) {
   return why + fmt::format("; '{}' makes one", context.command("snapshot take"));
 }
 
-void check_snapshots(const Context& context, const Site& site, Lines& lines) {
+void check_snapshots(const Context& context, const Site& site, bool remembers, Lines& lines) {
   Result<std::vector<model::Snapshot>> snapshots = site.drivers.source->list();
   if (!snapshots.ok()) return add(lines, "snapshots", snapshots, "");
   auto usable = std::find_if(snapshots->begin(), snapshots->end(), [](const model::Snapshot& snapshot) {
@@ -53,7 +53,7 @@ void check_snapshots(const Context& context, const Site& site, Lines& lines) {
        .failed = std::nullopt,
        .detail = fmt::format("newest usable is {} ({} old, {})", usable->id,
                              age(usable->data_as_of, context.now()), human_bytes(usable->size_bytes))});
-  Result<ports::SpaceEstimate> space = site.drivers.host->estimate(*usable);
+  Result<ports::SpaceEstimate> space = site.drivers.host->estimate(*usable, remembers);
   if (!space.ok()) return add(lines, "disk space", space, "");
   CheckLine line{.what = "disk space", .failed = std::nullopt, .detail = space_text(*space)};
   if (space->needed_bytes > space->available_bytes) {
@@ -155,14 +155,14 @@ Lines gather(const Context& context, const Site& site) {
   Lines lines;
   lines.push_back({.what = "config", .failed = std::nullopt, .detail = site.config->file});
   check_places(*site.config, *site.production, lines);
-  add(lines, "keys and passwords",
-      refresh::load_inputs(*site.config, *site.production, site.state, *site.vault),
-      "readable, and closed to others");
+  const Result<refresh::Inputs> inputs =
+      refresh::load_inputs(*site.config, *site.production, site.state, *site.vault);
+  add(lines, "keys and passwords", inputs, "readable, and closed to others");
   add(lines, "signing key", refresh::signing_key(*site.config, site.state, *site.vault),
       site.config->signing_key.empty() ? fmt::format("{}/signing.key", site.state.path())
                                        : site.config->signing_key.locator);
   add(lines, "state", os::check_writable(site.state.path()), site.state.path());
-  check_snapshots(context, site, lines);
+  check_snapshots(context, site, inputs.ok() && inputs->remembers(), lines);
   const Result<CatalogFound> found = find_catalog(context, site);
   const MaskedTables tables = check_policy(site, found, lines);
   check_access(site, found, lines);

@@ -21,12 +21,13 @@ std::string times_text(const std::vector<std::pair<std::string, double>>& times)
 }
 
 // What a restore needs and what there is; empty where the next action is no restore.
-Result<std::optional<ports::SpaceEstimate>> space_for(const Site& site, const decide::Decision& decision) {
+Result<std::optional<ports::SpaceEstimate>> space_for(const Site& site, const decide::Decision& decision,
+                                                      bool remembers) {
   if (!decision.action || decision.action->kind != model::ActionKind::kRestore ||
       !decision.action->snapshot) {
     return std::optional<ports::SpaceEstimate>();
   }
-  YTB_ASSIGN(ports::SpaceEstimate space, site.drivers.host->estimate(*decision.action->snapshot));
+  YTB_ASSIGN(ports::SpaceEstimate space, site.drivers.host->estimate(*decision.action->snapshot, remembers));
   return std::optional<ports::SpaceEstimate>(space);
 }
 
@@ -126,11 +127,12 @@ Status run_plan(Context& context) {
   ProgressView view(context.output, context.services.clock);
   YTB_ASSIGN(refresh::Inputs inputs,
              refresh::load_inputs(*site.config, *site.production, site.state, *site.vault));
+  const bool remembers = inputs.remembers();
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
   refresh::RunOptions options;
   options.force = context.call.has("force");
   decide::Decision decision = refresher.plan(options);
-  YTB_ASSIGN(std::optional<ports::SpaceEstimate> space, space_for(site, decision));
+  YTB_ASSIGN(std::optional<ports::SpaceEstimate> space, space_for(site, decision, remembers));
   if (!context.output.json()) {
     print_plan(context, site, decision, space);
     return {};

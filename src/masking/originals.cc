@@ -105,22 +105,25 @@ bool append_compact(std::string_view whole, std::string& out) {
   constexpr size_t kSizeMin = 8;
   constexpr size_t kSizeMax = 64;
   if (whole.size() < kSizeMin || whole.size() > kSizeMax) return false;
-  out.clear();
+  if (whole.find_first_of(" -.") == std::string_view::npos) return false;
   size_t digits = 0;
   size_t letters = 0;
   for (char c : whole) {
-    if (c == ' ' || c == '-' || c == '.') continue;
     if (c >= '0' && c <= '9') {
       ++digits;
     } else if (c >= 'a' && c <= 'z') {
       ++letters;
-    } else {
+    } else if (c != ' ' && c != '-' && c != '.') {
       return false;
     }
-    out.push_back(c);
   }
   // What is nothing but digits is a number; where most are letters it is words.
-  return out.size() < whole.size() && out.size() >= kSizeMin && letters > 0 && letters <= 2 * digits;
+  if (digits + letters < kSizeMin || letters == 0 || letters > 2 * digits) return false;
+  out.clear();
+  for (char c : whole) {
+    if (c != ' ' && c != '-' && c != '.') out.push_back(c);
+  }
+  return true;
 }
 
 bool is_text(std::string_view bytes) { return text_prefix(bytes) == bytes.size(); }

@@ -24,6 +24,7 @@ struct RestoreRequest {
   model::ProductionName production;
   model::Snapshot snapshot;
   int attempt = 1;
+  bool remembers = false;  // its originals will be remembered (Remembering): that takes room, too
 };
 
 // What a restore needs and what there is; for `plan` and for the refusal.
@@ -42,7 +43,8 @@ class CopyHost {
   virtual Result<std::vector<model::Copy>> list() = 0;
   // Tombstones of earlier tries, newest first, bounded.
   virtual Result<std::vector<model::Attempt>> attempts() = 0;
-  virtual Result<SpaceEstimate> estimate(const model::Snapshot& snapshot) = 0;
+  // `remembers`: as in a RestoreRequest.
+  virtual Result<SpaceEstimate> estimate(const model::Snapshot& snapshot, bool remembers) = 0;
 
   // Makes the copy: files, neutralised, recovered, running behind a closed door. On success its phase is
   // restored. A half-made one of the same id is begun anew. kSpace before anything is written.

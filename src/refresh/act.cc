@@ -35,10 +35,6 @@ std::vector<model::AccessRole> roles_of(const Inputs& inputs) {
   return roles;
 }
 
-bool searches(const Inputs& inputs) {
-  return inputs.policy.survivors.search != masking::SurvivorPolicy::Search::kNone;
-}
-
 masking::SearchDepth depth_of(const masking::SurvivorPolicy& survivors) {
   using Search = masking::SurvivorPolicy::Search;
   if (survivors.search == Search::kWhole) return masking::SearchDepth::kWhole;
@@ -97,7 +93,8 @@ Status Actor::restore(const Action& action, const model::Observed& observed) {
   return ports_.host.restore({.copy = action.copy,
                               .production = settings_.desired.production,
                               .snapshot = *action.snapshot,
-                              .attempt = action.attempt},
+                              .attempt = action.attempt,
+                              .remembers = inputs_.remembers()},
                              progress_, stop_);
 }
 
@@ -142,7 +139,7 @@ Status Actor::mask(const OwnedCopy& copy) {
     ports::MaskRequest request{
         .plan = *plan, .key = *inputs_.key, .spool_directory = spool, .workers = inputs_.workers};
     std::optional<ports::Remembering> remember;
-    if (searches(inputs_)) {
+    if (inputs_.remembers()) {
       // An attempt of this run that failed on the way has recorded its tables, and what it knew is here.
       const bool goes_on = originals_ != nullptr && originals_->copy() == copy.id();
       if (!goes_on) {
@@ -201,7 +198,7 @@ Status Actor::prove(const OwnedCopy& copy) {
       .admin_role = admin == target.parameters.end() ? std::string() : admin->second};
   masking::SurvivorCandidates candidates;
   std::optional<ports::SurvivorSearch> search;
-  if (planned != nullptr && searches(inputs_)) {
+  if (planned != nullptr && inputs_.remembers()) {
     if (originals_ == nullptr || originals_->copy() != copy.id()) return begin_again(copy);
     YTB_TRY(originals_->be_ready_to_search());
     search.emplace(ports::SurvivorSearch{.originals = originals_->originals(),

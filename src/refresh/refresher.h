@@ -53,6 +53,10 @@ struct Inputs {
   bool warm_up = false;  // read what masking leaves untouched; no part of the digest, as no row depends on it
   std::string passwords;  // keyed digest of the access roles' passwords, hex; "" without a masking key
   std::string digest;     // record of all that shapes the copy (model/drift.h); goes into Desired::inputs
+  // Whether what is masked is remembered, and searched for.
+  [[nodiscard]] bool remembers() const {
+    return policy.survivors.search != masking::SurvivorPolicy::Search::kNone;
+  }
 };
 
 // What a listener (terminal, JSON lines, journal) is told. The strings are valid during the call only.

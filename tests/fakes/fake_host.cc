@@ -45,7 +45,9 @@ Result<std::vector<model::Attempt>> FakeHost::attempts() {
   return world_.attempts;
 }
 
-Result<ports::SpaceEstimate> FakeHost::estimate(const model::Snapshot&) { return ports::SpaceEstimate{}; }
+Result<ports::SpaceEstimate> FakeHost::estimate(const model::Snapshot&, bool) {
+  return ports::SpaceEstimate{};
+}
 
 Status FakeHost::restore(const ports::RestoreRequest& request, ports::Progress&, const StopFlag&) {
   if (request.copy != copy_id(request.production, request.snapshot.data_as_of, request.attempt)) {

@@ -34,7 +34,7 @@ class FakeHost : public ports::CopyHost {
   explicit FakeHost(World& world) : world_(world) {}
   Result<std::vector<model::Copy>> list() override;
   Result<std::vector<model::Attempt>> attempts() override;
-  Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot) override;
+  Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot, bool remembers) override;
   Status restore(const ports::RestoreRequest& request, ports::Progress& progress,
                  const StopFlag& stop) override;
   Status record_phase(const model::OwnedCopy& copy, model::Phase phase, std::string_view reason) override;

@@ -88,20 +88,23 @@ Status LocalHost::check_place() const {
   return check_reach(options_.directory, options_.run_as);
 }
 
-Result<ports::SpaceEstimate> LocalHost::estimate(const model::Snapshot& snapshot) {
+Result<ports::SpaceEstimate> LocalHost::estimate(const model::Snapshot& snapshot, bool remembers) {
   YTB_ASSIGN(ports::FilesEstimate files, files_.estimate(snapshot, options_.directory));
   YTB_ASSIGN(os::Space space, os::space_at(options_.directory));
   // Masking writes every masked table anew while the old one is still there, and a compressed spool beside
   // it: at the worst as much as there is, be it of its own or blocks that are shared no more.
+  // Of each masked value one to three digests of eight bytes are kept: at the worst, where all is masked and
+  // short, half as much again.
+  const uint64_t digests = remembers ? files.bytes / 2 : 0;
   return ports::SpaceEstimate{
-      .needed_bytes = (files.shares_blocks ? 0 : files.bytes) + files.bytes + kSpareBytes,
+      .needed_bytes = digests + (files.shares_blocks ? 0 : files.bytes) + files.bytes + kSpareBytes,
       .available_bytes = space.available_bytes,
       .shares_blocks = files.shares_blocks,
       .how = files.how};
 }
 
-Status LocalHost::check_space(const model::Snapshot& snapshot) {
-  YTB_ASSIGN(ports::SpaceEstimate space, estimate(snapshot));
+Status LocalHost::check_space(const model::Snapshot& snapshot, bool remembers) {
+  YTB_ASSIGN(ports::SpaceEstimate space, estimate(snapshot, remembers));
   if (space.needed_bytes <= space.available_bytes) return {};
   return Error{.code = Code::kSpace,
                .message = fmt::format("a copy of {} needs up to {} in {}, and {} are free", snapshot.id,
@@ -262,7 +265,7 @@ Status LocalHost::restore(const ports::RestoreRequest& request, ports::Progress&
   YTB_TRY(kind_.validate(spec_of(blank)));
   YTB_ASSIGN(std::string binaries, kind_.find_binaries(spec_of(blank)));
   YTB_TRY(kind_.check_isolation(spec_of(blank)));
-  YTB_TRY(check_space(request.snapshot));
+  YTB_TRY(check_space(request.snapshot, request.remembers));
   YTB_ASSIGN(CopyRecord record, create(request));
   YTB_TRY(fill(record, request, progress, stop));
   record.copy.phase = Phase::kRestored;

@@ -57,7 +57,7 @@ class LocalHost final : public ports::CopyHost {
 
   Result<std::vector<model::Copy>> list() override;
   Result<std::vector<model::Attempt>> attempts() override;
-  Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot) override;
+  Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot, bool remembers) override;
   Status restore(const ports::RestoreRequest& request, ports::Progress& progress,
                  const StopFlag& stop) override;
   Status record_phase(const model::OwnedCopy& copy, model::Phase phase, std::string_view reason) override;
@@ -101,7 +101,7 @@ class LocalHost final : public ports::CopyHost {
 
   Status check_request(const ports::RestoreRequest& request) const;
   Status check_place() const;
-  Status check_space(const model::Snapshot& snapshot);
+  Status check_space(const model::Snapshot& snapshot, bool remembers);
   Result<CopyRecord> create(const ports::RestoreRequest& request);
   Status clear(const CopyRecord& record);
   Status fill(const CopyRecord& record, const ports::RestoreRequest& request, ports::Progress& progress,

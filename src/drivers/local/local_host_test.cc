@@ -310,9 +310,10 @@ TEST_F(LocalHostTest, NoSpaceIsSaidWithNumbersBeforeAnythingIsWritten) {
   EXPECT_EQ(refused.error().code, Code::kSpace);
   EXPECT_NE(refused.error().message.find("EB"), std::string::npos) << refused.error().message;
   EXPECT_TRUE(host().list()->empty());
-  auto copied = host().estimate(snapshot_);
+  auto copied = host().estimate(snapshot_, false);
+  EXPECT_EQ(host().estimate(snapshot_, true)->needed_bytes - copied->needed_bytes, files_.bytes / 2);
   files_.shares = true;
-  auto shared = host().estimate(snapshot_);
+  auto shared = host().estimate(snapshot_, false);
   EXPECT_EQ(copied->needed_bytes - shared->needed_bytes, files_.bytes);
 }
 

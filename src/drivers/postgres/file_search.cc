@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
+#include "drivers/postgres/heap_page.h"
 #include "drivers/postgres/stray_files.h"
 
 namespace ytb::postgres {
@@ -23,6 +24,33 @@ constexpr size_t kEntriesMax = 50'000'000;  // files of one folder
 constexpr int kDepthMax = 8;
 constexpr int kThreadsMax = 64;
 
+// What lies in the pages at bytes[from, to) besides live rows: deleted ones, free space, headers.
+void for_each_span_beside_rows(std::string_view bytes, size_t from, size_t to,
+                               const std::function<void(size_t begin, size_t end)>& take) {
+  std::vector<std::pair<size_t, size_t>> live;
+  for (size_t at = from; at < to; at += kPageBytes) {
+    const size_t end = std::min(to, at + kPageBytes);
+    live.clear();
+    std::optional<PageView> page;
+    if (end - at == kPageBytes) page = PageView::open(bytes.substr(at, kPageBytes));
+    for (size_t item = 0; page && item < page->items(); ++item) {
+      const std::optional<std::string_view> tuple = page->tuple(item);
+      if (!tuple || tuple->empty() || page->seen(*tuple) != Seen::kVisible) continue;
+      const auto offset = static_cast<size_t>(tuple->data() - bytes.data());
+      live.emplace_back(offset, offset + tuple->size());
+    }
+    std::sort(live.begin(), live.end());
+    size_t next = at;
+    for (const auto& [first, past] : live) {
+      // Between two rows there are at most the bytes that align the second.
+      constexpr size_t kAlignment = 8;
+      if (first >= next + kAlignment) take(next, first);
+      next = std::max(next, past);
+    }
+    if (next < end) take(next, end);
+  }
+}
+
 struct Counted {
   uint64_t bytes = 0;
   uint64_t found = 0;
@@ -30,7 +58,7 @@ struct Counted {
 
 Result<Counted> count_in(const std::string& path, uint64_t piece_from, uint64_t piece_to,
                          const masking::NeedleSearch& needles, masking::NeedleSearch::Looking looking,
-                         const StopFlag& stop) {
+                         bool rows_read, const StopFlag& stop) {
   constexpr uint64_t kAround = masking::NeedleSearch::kAround;
   os::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.valid() && errno == ENOENT) return Counted();  // the server removed it meanwhile
@@ -45,7 +73,14 @@ Result<Counted> count_in(const std::string& path, uint64_t piece_from, uint64_t 
     const uint64_t from = at - begin;
     if (have <= from) break;  // it has become shorter
     const uint64_t to = std::min({from + kReadBytes, from + (piece_to - at), uint64_t{have}});
-    counted.found += needles.count(std::string_view(buffer).substr(0, have), from, to, looking);
+    const std::string_view bytes = std::string_view(buffer).substr(0, have);
+    if (rows_read) {
+      for_each_span_beside_rows(bytes, from, to, [&](size_t first, size_t past) {
+        counted.found += needles.count(bytes, first, past, looking);
+      });
+    } else {
+      counted.found += needles.count(bytes, from, to, looking);
+    }
     counted.bytes += to - from;
   }
   return counted;
@@ -58,7 +93,7 @@ Status FileSearch::know(Connection& session, const std::string& database) {
     SELECT pg_relation_filepath(c.oid), c.relisshared, c.oid >= 16384,
       CASE WHEN c.relkind = 'i' THEN 'index ' WHEN c.relkind = 'S' THEN 'sequence ' ELSE '' END
         || coalesce(tn.nspname, n.nspname) || '.' || coalesce(t.relname, c.relname),
-      coalesce(ti.oid, i.indrelid, t.oid, c.oid)
+      coalesce(ti.oid, i.indrelid, t.oid, c.oid), c.relkind IN ('r', 'm')
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_class t ON t.reltoastrelid = c.oid
@@ -72,7 +107,8 @@ Status FileSearch::know(Connection& session, const std::string& database) {
     places_[rows.text(row, 0)] = {
         .name = fmt::format("{} files of {}", printable(whose), printable(rows.at(row, 3))),
         .users = rows.truth(row, 2),
-        .table = fmt::format("{} {}", database, rows.at(row, 4))};
+        .table = fmt::format("{} {}", database, rows.at(row, 4)),
+        .heap = rows.truth(row, 5)};
   }
   YTB_ASSIGN(std::string oid,
              session.value("SELECT oid FROM pg_database WHERE datname = current_database()"));
@@ -87,7 +123,11 @@ FileSearch::Place FileSearch::place_of(const std::string& path) const {
   RelationFile file;
   if (parse_relation_file(path.substr(folder.size()), file)) {
     auto known = places_.find(folder + file.node);
-    if (known != places_.end()) return known->second;
+    if (known != places_.end()) {
+      Place place = known->second;
+      place.heap = place.heap && file.fork.empty();
+      return place;
+    }
   }
   if (folder.empty()) return {.name = "server files of the data directory"};
   const std::string inner = folder.substr(0, folder.size() - 1);
@@ -142,7 +182,8 @@ Status FileSearch::search(const std::string& data, const Needles& needles, bool 
       const bool unseen = !place.users || needles.seen_in.contains(place.table);
       const Looking looking = fields ? Looking::kFields : place.users ? Looking::kAll : Looking::kTelling;
       Result<Counted> counted = count_in(os::join_path(data, piece.path), piece.from, piece.to,
-                                         unseen ? needles.unseen : needles.all, looking, stop);
+                                         unseen ? needles.unseen : needles.all, looking,
+                                         fields && place.heap && needles.read.contains(place.table), stop);
       std::lock_guard lock(mutex);
       if (!counted.ok()) {
         if (failed.ok()) failed = std::move(counted).error();

@@ -31,6 +31,9 @@ class FileSearch {
     masking::NeedleSearch all;
     masking::NeedleSearch unseen;
     std::set<std::string> seen_in;
+    // Whose rows statements have read, every value of them: where only fields count, live rows of theirs are
+    // passed over.
+    std::set<std::string> read;
   };
   // `data`: the data directory. `fields`: needles count as fields of their own only. Names and words are not
   // looked for outside the relations of users: catalogs and programs have words of their own.
@@ -53,6 +56,7 @@ class FileSearch {
     std::string name;
     bool users = false;   // rows of theirs, or an index of such
     std::string table{};  // whose rows these are: "shop 16385"
+    bool heap = false;    // these are the rows themselves: no index, no TOAST, no map
   };
   [[nodiscard]] Place place_of(const std::string& path) const;
 

@@ -269,11 +269,15 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
     if (codec.ok()) encoding = std::make_shared<const masking::TextCodec>(std::move(codec).value());
   }
   std::vector<SearchedRelation> relations;
+  std::set<std::string> partly;  // relations with masked columns
   for (int row = 0; row < rows.count(); ++row) {
+    const std::string relation_of_row = fmt::format("{} {}", plan.database.name, rows.at(row, 5));
+    search.kept_relations.insert(relation_of_row);
     const masking::QualifiedName name{.schema = rows.text(row, 0), .name = rows.text(row, 1)};
     const std::string column = rows.text(row, 2);
     std::shared_ptr<const masking::Masker> kept;
     if (auto found = masked.find({name, column}); found != masked.end()) {
+      partly.insert(relation_of_row);
       if (found->second->masker.name != "json") continue;
       YTB_ASSIGN(kept, masking::compile_kept_json(found->second->masker));
     }
@@ -292,9 +296,10 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
     relation.counts_long =
         relation.counts_long || (rows.integer(row, 7) >= kLongValuesFrom && has_length(look));
     const uint32_t place = add_place(search, plan.database.name, masking::to_string(name, column));
-    search.relations[place] = fmt::format("{} {}", plan.database.name, relation.oid);
+    search.relations[place] = relation_of_row;
     relation.columns.push_back({.name = column, .look = look, .place = place, .kept = std::move(kept)});
   }
+  for (const std::string& relation : partly) search.kept_relations.erase(relation);
   return relations;
 }
 

@@ -303,7 +303,8 @@ class VerifyRun {
         .unseen = masking::NeedleSearch(search.samples.needles_where([&](const Kept& kept) {
           return !search.candidates.holds(kept.digest) && !search.candidates.holds(kept.other_digest);
         })),
-        .seen_in = {}};
+        .seen_in = {},
+        .read = search.kept_relations};
     for (const uint32_t place : search.candidates.places()) {
       if (auto relation = search.relations.find(place); relation != search.relations.end())
         needles.seen_in.insert(relation->second);

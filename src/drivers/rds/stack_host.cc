@@ -202,7 +202,7 @@ Result<std::vector<model::Copy>> StackHost::list() {
 
 Result<std::vector<model::Attempt>> StackHost::attempts() { return parts_->store.attempts(); }
 
-Result<ports::SpaceEstimate> StackHost::estimate(const model::Snapshot& snapshot) {
+Result<ports::SpaceEstimate> StackHost::estimate(const model::Snapshot& snapshot, bool /*remembers*/) {
   return ports::SpaceEstimate{.needed_bytes = snapshot.size_bytes,
                               .available_bytes = std::numeric_limits<uint64_t>::max(),
                               .shares_blocks = false,

@@ -24,8 +24,8 @@ class WrappedHost : public ports::CopyHost {
       : real_(std::move(real)), process_(process), world_(world) {}
   Result<std::vector<Copy>> list() override { return real_->list(); }
   Result<std::vector<model::Attempt>> attempts() override { return real_->attempts(); }
-  Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot) override {
-    return real_->estimate(snapshot);
+  Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot, bool remembers) override {
+    return real_->estimate(snapshot, remembers);
   }
   Status restore(const ports::RestoreRequest& request, ports::Progress& progress,
                  const StopFlag& stop) override {
