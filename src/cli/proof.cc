@@ -147,6 +147,8 @@ void print_proof(const Context& context, const model::Proof& proof, const std::s
        {"policy", proof.policy_digest},
        {"key id", proof.key_id},
        {"public key", to_hex(public_key)}});
+  context.out() << "in short\n";
+  for (const std::string& sentence : model::in_short(proof)) context.out() << "  " << sentence << "\n";
   context.out() << "checks\n";
   std::vector<std::vector<std::string>> rows;
   for (const model::Check& check : proof.checks) {

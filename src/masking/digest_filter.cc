@@ -22,18 +22,13 @@ DigestFilter::DigestFilter(uint64_t expected, uint64_t bytes_max)
 
 void DigestFilter::add(uint64_t digest) {
   Block& block = blocks_[block_of(digest)];
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    const uint32_t bit = bit_of(digest, lane);
-    std::atomic<uint32_t>& word = block.lanes[lane];
-    // Most digests come more than once: a look leaves the line shared.
-    if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit, std::memory_order_relaxed);
-  }
+  for (size_t lane = 0; lane < kLanes; ++lane) block.lanes[lane] |= bit_of(digest, lane);
 }
 
 bool DigestFilter::may_hold(uint64_t digest) const {
   const Block& block = blocks_[block_of(digest)];
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    if ((block.lanes[lane].load(std::memory_order_relaxed) & bit_of(digest, lane)) == 0) return false;
+    if ((block.lanes[lane] & bit_of(digest, lane)) == 0) return false;
   }
   return true;
 }

@@ -4,12 +4,10 @@
 // Source: Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters" (2007); the block's
 // shape and its odd multipliers are those of Apache Parquet's specification, BloomFilter.md.
 //
-// Private to the masking room. Adding and looking are thread-safe; a look sees what was added before it in
-// its own thread, or before a join of the adding one.
+// Private to the masking room. One thread adds; then any number may look.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -31,7 +29,7 @@ class DigestFilter {
  private:
   static constexpr size_t kLanes = 8;
   struct alignas(32) Block {
-    std::array<std::atomic<uint32_t>, kLanes> lanes;
+    std::array<uint32_t, kLanes> lanes{};
   };
   [[nodiscard]] size_t block_of(uint64_t digest) const {
     return static_cast<size_t>(((digest >> 32) * blocks_.size()) >> 32);

@@ -126,6 +126,7 @@ bool is_near(std::string_view between, size_t size) {
 }  // namespace
 
 bool NormalText::is_word_byte(char c) { return kind_of(c) == Kind::kLetter; }
+bool NormalText::is_inner_byte(char c) { return kind_of(c) == Kind::kInner; }
 
 void NormalText::read(std::string_view text, size_t whole_max) {
   text = text.substr(0, character_start(text, kTextMax));

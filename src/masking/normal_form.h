@@ -23,6 +23,7 @@ class NormalText {
  public:
   static constexpr std::string_view kInnerBytes = ".-_@+";  // belong to a word between two letters
   static bool is_word_byte(char c);                         // a letter's or digit's
+  static bool is_inner_byte(char c);
   // Any bytes: what is not UTF-8 is taken as it is. Of a longer text its beginning: memory is a few times
   // that.
   static constexpr size_t kTextMax = 1 << 20;

@@ -76,20 +76,24 @@ bool is_all_letters(std::string_view word) {
 // Whether there may be more words in it than a phrase has.
 bool is_longer_than_phrases(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) {
-           return !NormalText::is_word_byte(c) && NormalText::kInnerBytes.find(c) == std::string_view::npos;
+           return !NormalText::is_word_byte(c) && !NormalText::is_inner_byte(c);
          }) >= OriginalsSearch::kPhraseWords;
 }
 
 // A name of a few parts with spaces between them. False: it has none.
 bool append_loose(std::string_view whole, std::string& out) {
   constexpr size_t kSizeMax = 64;
-  if (whole.size() > kSizeMax || whole.find_first_of(NormalText::kInnerBytes) == std::string_view::npos ||
-      whole.find_first_of("@0123456789") != std::string_view::npos)
-    return false;
+  if (whole.size() > kSizeMax) return false;
+  bool parts = false;
+  for (char c : whole) {
+    if (c == '@' || (c >= '0' && c <= '9')) return false;
+    parts = parts || NormalText::is_inner_byte(c);
+  }
+  if (!parts) return false;
   out.clear();
   int words = 1;
   for (char c : whole) {
-    const bool part = c != ' ' && NormalText::kInnerBytes.find(c) == std::string_view::npos;
+    const bool part = c != ' ' && !NormalText::is_inner_byte(c);
     if (part) {
       out.push_back(c);
     } else if (!out.empty() && out.back() != ' ') {
@@ -105,7 +109,6 @@ bool append_compact(std::string_view whole, std::string& out) {
   constexpr size_t kSizeMin = 8;
   constexpr size_t kSizeMax = 64;
   if (whole.size() < kSizeMin || whole.size() > kSizeMax) return false;
-  if (whole.find_first_of(" -.") == std::string_view::npos) return false;
   size_t digits = 0;
   size_t letters = 0;
   for (char c : whole) {
@@ -117,6 +120,7 @@ bool append_compact(std::string_view whole, std::string& out) {
       return false;
     }
   }
+  if (digits + letters == whole.size()) return false;
   // What is nothing but digits is a number; where most are letters it is words.
   if (digits + letters < kSizeMin || letters == 0 || letters > 2 * digits) return false;
   out.clear();
@@ -339,7 +343,9 @@ std::set<uint32_t> SurvivorCandidates::places() const {
 // ------------------------------------------------------------------------------------------------ searching
 
 OriginalsSearch::OriginalsSearch(const Originals& originals, SurvivorCandidates& candidates)
-    : originals_(originals), candidates_(candidates) {}
+    : originals_(originals), candidates_(candidates), known_(kKnown) {
+  learning_.reserve(kLearnedTogether);
+}
 
 void OriginalsSearch::look(uint32_t place, std::string_view utf8, SearchDepth depth) {
   look_at_pieces(place, utf8, depth, Words::kAll);
@@ -386,7 +392,7 @@ void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, Searc
 // What stands in a word of several parts: "anna.schmidt" has both, "a@b.example.thanks" begins with an
 // address.
 void OriginalsSearch::look_at_parts(uint32_t place, std::string_view word, Words which) {
-  if (word.find_first_of(NormalText::kInnerBytes) == std::string_view::npos) return;
+  if (std::none_of(word.begin(), word.end(), NormalText::is_inner_byte)) return;
   constexpr size_t kPartsMax = 8;
   constexpr size_t kMadeUpMin = 18;  // letters of a user name that a masker made: its name is of a list
   std::array<std::pair<size_t, size_t>, kPartsMax> parts{};
@@ -436,6 +442,31 @@ void OriginalsSearch::look_json(uint32_t place, std::string_view utf8, SearchDep
 
 void OriginalsSearch::look(uint32_t place, const ColumnLook& column, std::string_view value,
                            SearchDepth depth) {
+  constexpr size_t kKnownSizeMax = 512;
+  const bool worth_it =
+      column.array || column.form == ColumnLook::Form::kText || column.form == ColumnLook::Form::kJson;
+  if (!worth_it || value.size() > kKnownSizeMax) return look_value(place, column, value, depth);
+  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;
+  const uint64_t known = originals_.digest(Originals::kText, value) ^ (place + 1) * kApart;
+  if (known_[known % kKnown] == known) return;
+  look_value(place, column, value, depth);
+  learn(known);
+}
+
+// Together, once the filter has answered all that was asked of them.
+void OriginalsSearch::learn(uint64_t value) {
+  learning_.push_back(value);
+  if (learning_.size() < kLearnedTogether) return;
+  ask_batch();
+  for (const uint64_t each : learning_) {
+    if (hits_ == hits_before_) known_[each % kKnown] = each;
+  }
+  learning_.clear();
+  hits_before_ = hits_;
+}
+
+void OriginalsSearch::look_value(uint32_t place, const ColumnLook& column, std::string_view value,
+                                 SearchDepth depth) {
   if (!column.array) return look_element(place, column, value, depth);
   ArrayElement element;
   std::string_view rest = value;
@@ -478,6 +509,7 @@ void OriginalsSearch::look_code(uint32_t place, std::string_view code, CodeOf la
 }
 
 void OriginalsSearch::look_scalar(uint32_t place, const ColumnLook& column, std::string_view value) {
+  if (column.kind.empty() && value.size() < kLongDigitsMin) return;
   bytes_.clear();
   if (!append_canonical_scalar(column.type, Wire::kText, value, bytes_)) return;
   ask_scalar(place, column.kind, bytes_);
@@ -514,7 +546,9 @@ void OriginalsSearch::ask(uint32_t place, uint64_t digest, bool name) {
 void OriginalsSearch::ask_batch() {
   for (size_t i = 0; i < waiting_; ++i) {
     const Asked& asked = batch_[i];
-    if (originals_.filter_.may_hold(asked.key.digest)) candidates_.add(asked.key, asked.name);
+    if (!originals_.filter_.may_hold(asked.key.digest)) continue;
+    ++hits_;
+    candidates_.add(asked.key, asked.name);
   }
   waiting_ = 0;
 }

@@ -232,7 +232,9 @@ class OriginalsSearch {
   void look_at_pieces(uint32_t place, std::string_view utf8, SearchDepth depth, Words words);
   void look_at_parts(uint32_t place, std::string_view word, Words which);
   void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words words);
+  void look_value(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
   void look_element(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
+  void learn(uint64_t value);
   void ask_text(uint32_t place, std::string_view normal);
   void ask(uint32_t place, uint64_t digest, bool name = false);
   void ask_batch();
@@ -252,6 +254,14 @@ class OriginalsSearch {
   };
   std::array<Asked, kBatch> batch_{};
   size_t waiting_ = 0;
+  // Values of columns that were looked at and held nothing that may be an original: most columns have few
+  // different ones. Keyed digests, so that nobody can make two alike.
+  static constexpr size_t kKnown = 4096;
+  static constexpr size_t kLearnedTogether = 64;
+  std::vector<uint64_t> known_;
+  std::vector<uint64_t> learning_;  // whose questions may still wait
+  uint64_t hits_ = 0;
+  uint64_t hits_before_ = 0;
 };
 
 }  // namespace ytb::masking

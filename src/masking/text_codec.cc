@@ -177,7 +177,7 @@ bool TextCodec::append_utf8(std::string_view text, std::string& out) const {
       out.append(text);
       return true;
     case Kind::kUtf8:
-      if (!valid_utf8(text)) return false;
+      if (!is_ascii(text) && !valid_utf8(text)) return false;
       out.append(text);
       return true;
     case Kind::kTable: {

@@ -337,6 +337,69 @@ std::string_view name_of(Outcome outcome) {
   __builtin_unreachable();
 }
 
+namespace {
+
+const Check* check_named(const Proof& proof, std::string_view name) {
+  auto found = std::find_if(proof.checks.begin(), proof.checks.end(),
+                            [&](const Check& check) { return check.name == name; });
+  return found == proof.checks.end() ? nullptr : &*found;
+}
+
+std::string allowances(const Check& check) {
+  return check.detail.find(kAllowedSaid) == std::string::npos
+             ? "none was found"
+             : "none was found but where the policy gives a reason why it may stand there";
+}
+
+std::string said_of_search(const Proof& proof) {
+  const Check* check = check_named(proof, kSearchCheck);
+  if (check == nullptr || check->outcome == Outcome::kNotCheckable)
+    return "What is kept was not searched for the values that masking replaced: the policy does not ask for "
+           "it.";
+  if (check->outcome == Outcome::kNotRun)
+    return "The search for the values that masking replaced did not come to its end.";
+  if (check->outcome == Outcome::kFailed) return "Values that masking replaced are left in what is kept.";
+  return "Everything that was not masked (columns, views, definitions, large objects, settings) was searched "
+         "for every "
+         "value that masking replaced, and " +
+         allowances(*check) + ".";
+}
+
+std::string said_of_files(const Proof& proof) {
+  const Check* check = check_named(proof, kFilesCheck);
+  if (check == nullptr || check->outcome == Outcome::kNotCheckable || check->outcome == Outcome::kNotRun)
+    return {};
+  if (check->outcome == Outcome::kFailed)
+    return "Values that masking replaced are left in the bytes of the copy's files.";
+  return "The bytes of the copy's files, deleted rows and logs among them, were searched for a sample of "
+         "these values, and " +
+         allowances(*check) + ".";
+}
+
+std::string said_of_kept(const Proof& proof) {
+  const Check* check = check_named(proof, kKeptCheck);
+  if (check == nullptr || check->outcome == Outcome::kNotCheckable || check->outcome == Outcome::kNotRun)
+    return {};
+  if (check->detail.starts_with(kNothingDetected))
+    return "Detectors saw no address, number, account or key of anybody in what is kept that nobody has "
+           "judged.";
+  return "Some of what is kept looks like addresses, numbers, accounts or keys of people: " +
+         std::string(kKeptCheck) + " names the columns, and a person has to judge them.";
+}
+
+}  // namespace
+
+std::vector<std::string> in_short(const Proof& proof) {
+  if (!proof.masking_none.empty()) return {"Nothing was masked: this is production's data."};
+  std::vector<std::string> sentences{said_of_search(proof)};
+  for (std::string more : {said_of_files(proof), said_of_kept(proof)}) {
+    if (!more.empty()) sentences.push_back(std::move(more));
+  }
+  if (sentences.size() > 1)
+    sentences.emplace_back("What a search like this cannot see is named beside its checks.");
+  return sentences;
+}
+
 bool Proof::passing() const {
   return !checks.empty() && std::all_of(checks.begin(), checks.end(), [](const Check& check) {
     return check.outcome == Outcome::kPassed || check.outcome == Outcome::kNotCheckable;

@@ -33,6 +33,14 @@ struct Check {
 inline constexpr std::string_view kSealedCheck = "sealed";
 inline constexpr std::string_view kIsolationSaid = "isolation: ";
 
+// The checks of the search for what masking replaced, and how their details say what the policy allows; and
+// how that of the detectors begins where they saw nothing that a person has to judge.
+inline constexpr std::string_view kSearchCheck = "no_original_survives";
+inline constexpr std::string_view kFilesCheck = "no_original_in_files";
+inline constexpr std::string_view kKeptCheck = "kept_values_detected";
+inline constexpr std::string_view kAllowedSaid = "; allowed: ";
+inline constexpr std::string_view kNothingDetected = "looked for ";
+
 // What became of one table. Counts are exact.
 struct TableEvidence {
   std::string database;
@@ -81,6 +89,10 @@ struct Proof {
   // At least one check, and each passed or is not checkable here.
   [[nodiscard]] bool passing() const;
 };
+
+// What it says of personal data, in sentences that a person can repeat: what was masked, what was searched
+// for it afterwards, and what nobody looked at.
+std::vector<std::string> in_short(const Proof& proof);
 
 // JSON text, stable key order; from_json refuses a newer format (kUnsupported) and garbage (kCorrupt).
 std::string to_json(const Proof& proof);

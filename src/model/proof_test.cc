@@ -205,6 +205,31 @@ TEST_F(ProofTest, OneCheckThatDidNotPassIsEnoughToRefuse) {
   }
 }
 
+TEST_F(ProofTest, SaysInShortWhatWasLookedFor) {
+  const auto said = [&] { return join(in_short(proof_), " "); };
+  EXPECT_NE(said().find("was not searched"), std::string::npos) << said();
+  proof_.checks = {
+      {std::string(kSearchCheck), "", Outcome::kPassed, "7 values"},
+      {std::string(kFilesCheck), "", Outcome::kPassed, "1 MB; allowed: shop files of a (1 times): why"},
+      {std::string(kKeptCheck), "", Outcome::kPassed, std::string(kNothingDetected) + "cards"}};
+  EXPECT_EQ(in_short(proof_).size(), 4U);
+  EXPECT_NE(said().find("settings) was searched for every value that masking replaced, and none was found."),
+            std::string::npos)
+      << said();
+  EXPECT_NE(said().find("of these values, and none was found but where the policy gives a reason"),
+            std::string::npos)
+      << said();
+  EXPECT_NE(said().find("nobody has judged"), std::string::npos) << said();
+  proof_.checks[0].outcome = Outcome::kFailed;
+  proof_.checks[2].detail = "shop public.a.b (e-mail addresses in 3 values); looked for cards";
+  EXPECT_NE(said().find("are left in what is kept"), std::string::npos) << said();
+  EXPECT_NE(said().find("a person has to judge them"), std::string::npos) << said();
+  proof_.checks[0].outcome = Outcome::kNotRun;
+  EXPECT_NE(said().find("did not come to its end"), std::string::npos) << said();
+  proof_.masking_none = "a test";
+  EXPECT_EQ(in_short(proof_), std::vector<std::string>{"Nothing was masked: this is production's data."});
+}
+
 TEST_F(ProofTest, NoChecksIsNotPassing) {
   proof_.checks.clear();
   EXPECT_FALSE(proof_.passing());

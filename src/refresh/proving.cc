@@ -284,7 +284,7 @@ std::string how_to_settle(const Places& places) {
 
 Check no_original_survives(const masking::SurvivorPolicy& policy, const masking::MaskingPlan& plan,
                            const ports::SurvivorSearch& search, uint64_t recorded) {
-  Check check{.name = "no_original_survives",
+  Check check{.name = std::string(model::kSearchCheck),
               .asserts = std::string(kNothingSurvives),
               .outcome = Outcome::kPassed,
               .detail = {}};
@@ -301,7 +301,7 @@ Check no_original_survives(const masking::SurvivorPolicy& policy, const masking:
         some_of(columns, kToldMax));
   }
   if (!search.unread.empty()) looked += "; not looked at: " + some_of(search.unread, kToldMax);
-  if (!places.allowed.empty()) looked += "; allowed: " + some_of(places.allowed, kToldMax);
+  if (!places.allowed.empty()) looked += std::string(model::kAllowedSaid) + some_of(places.allowed, kToldMax);
   if (!places.names.empty())
     looked += "; single words that are somebody's name, too, in " + some_of(places.names, kToldMax);
   if (!search.candidates.complete()) {
@@ -321,14 +321,14 @@ Check no_original_survives(const masking::SurvivorPolicy& policy, const masking:
 }
 
 Check originals_not_searched() {
-  return {.name = "no_original_survives",
+  return {.name = std::string(model::kSearchCheck),
           .asserts = std::string(kNothingSurvives),
           .outcome = Outcome::kNotCheckable,
           .detail = "what is kept was not searched: the policy has no 'survivors'"};
 }
 
 Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
-  Check check{.name = "no_original_in_files",
+  Check check{.name = std::string(model::kFilesCheck),
               .asserts =
                   "no sampled original of a masked column is left in the bytes of the copy's files, "
                   "but where the policy allows it",
@@ -346,7 +346,7 @@ Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::S
       "alone; not in what is compressed, and not for what was found by statements",
       human_bytes(search.file_bytes), with_commas(search.needles),
       search.depth == masking::SearchDepth::kWhole ? ", where they are fields of their own" : "");
-  if (!places.allowed.empty()) check.detail += "; allowed: " + some_of(places.allowed);
+  if (!places.allowed.empty()) check.detail += std::string(model::kAllowedSaid) + some_of(places.allowed);
   return check;
 }
 
@@ -377,7 +377,7 @@ std::string kept_values_to_judge(const masking::SurvivorPolicy& policy, const po
 Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
   using Detectors = masking::SurvivorPolicy::Detectors;
   const bool fails = policy.detectors == Detectors::kFail;
-  Check check{.name = "kept_values_detected",
+  Check check{.name = std::string(model::kKeptCheck),
               .asserts = fails ? "no kept value looks like somebody's address, number, account or key, but "
                                  "where the policy allows it"
                                : "kept values that look like somebody's address, number, account or key are "
@@ -405,7 +405,8 @@ Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::S
       search.depth == masking::SearchDepth::kWhole
           ? " that are no longer than a few times the longest original"
           : "");
-  if (!places.allowed.empty()) check.detail += "; allowed: " + some_of(places.allowed, kToldMax);
+  if (!places.allowed.empty())
+    check.detail += std::string(model::kAllowedSaid) + some_of(places.allowed, kToldMax);
   return check;
 }
 

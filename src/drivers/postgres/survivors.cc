@@ -251,11 +251,11 @@ bool has_length(const ColumnLook& look) {
   return !look.array && (look.text || look.form == ColumnLook::Form::kBytes);
 }
 
-// A column whose values could be none is not read: a boolean; a moment, or a small number, where nothing of
-// its kind was masked.
-bool may_hold_originals(const ColumnLook& look, const std::set<std::string>& kinds) {
+// A column whose values can be no original is not read: a boolean; a moment, or a small number, where nothing
+// of its kind was masked.
+bool may_hold_originals(const ColumnLook& look) {
   if (look.form == ColumnLook::Form::kNothing) return false;
-  return look.form != ColumnLook::Form::kScalar || look.long_numbers || kinds.contains(look.kind);
+  return look.form != ColumnLook::Form::kScalar || look.long_numbers || !look.kind.empty();
 }
 
 Result<std::vector<SearchedRelation>> relations_of(Connection& session, const masking::DatabasePlan& plan,
@@ -281,8 +281,9 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
       if (found->second->masker.name != "json") continue;
       YTB_ASSIGN(kept, masking::compile_kept_json(found->second->masker));
     }
-    const masking::ColumnLook look = masking::look_of(rows.at(row, 3), rows.truth(row, 4), column);
-    if (!may_hold_originals(look, kinds)) continue;
+    masking::ColumnLook look = masking::look_of(rows.at(row, 3), rows.truth(row, 4), column);
+    if (!kinds.contains(look.kind)) look.kind.clear();
+    if (!may_hold_originals(look)) continue;
     const bool computed = rows.truth(row, 8);
     if (relations.empty() || relations.back().name != name || relations.back().computed || computed) {
       relations.push_back({.name = name,
