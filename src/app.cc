@@ -28,6 +28,7 @@
 #include "drivers/basebackup/source.h"
 #include "drivers/local/local_host.h"
 #include "drivers/notify/command_notifier.h"
+#include "drivers/os/core_files.h"
 #include "drivers/os/environment.h"
 #include "drivers/os/files.h"
 #include "drivers/os/tcp_ports.h"
@@ -403,6 +404,7 @@ cli::Output make_output() {
 int run_app(int argc, char** argv, const AppHooks& hooks) {
   // Secrets are written with their own mode; folders must stay open to the user that copies run as.
   ::umask(0022);
+  os::forbid_core_files();
   os::set_apart_variables("PG");  // libpq would obey them in each of our sessions
   install_signals();
   SystemClock clock;

@@ -80,8 +80,10 @@ class PolicyWriter {
     using Names = SurvivorPolicy::Names;
     if (survivors_.allow.empty() && survivors_.detectors == Detectors::kWarn &&
         survivors_.names == Names::kFail) {
-      text_ += fmt::format("survivors: {}   # what is kept is searched for every original; none: it is not\n",
-                           search);
+      text_ += fmt::format(
+          "survivors: {}   # kept data is searched for what masking replaced, before a copy opens; none: it "
+          "is not\n",
+          search);
       return;
     }
     text_ += fmt::format("survivors:\n  search: {}\n", search);

@@ -345,10 +345,15 @@ const Check* check_named(const Proof& proof, std::string_view name) {
   return found == proof.checks.end() ? nullptr : &*found;
 }
 
-std::string allowances(const Check& check) {
-  return check.detail.find(kAllowedSaid) == std::string::npos
-             ? "none was found"
-             : "none was found but where the policy gives a reason why it may stand there";
+// "none was found, except …"
+std::string found_nothing(const Check& check) {
+  const bool allowed = check.detail.find(kAllowedSaid) != std::string::npos;
+  const bool names = check.detail.find(kNamesSaid) != std::string::npos;
+  std::string said = "none was found";
+  if (allowed) said += ", except where the policy gives a reason why it may stand there";
+  if (names) said += allowed ? ", and " : ", except ";
+  if (names) said += "single everyday words that are somebody's name, too";
+  return said + ".";
 }
 
 std::string said_of_search(const Proof& proof) {
@@ -358,11 +363,11 @@ std::string said_of_search(const Proof& proof) {
            "it.";
   if (check->outcome == Outcome::kNotRun)
     return "The search for the values that masking replaced did not come to its end.";
-  if (check->outcome == Outcome::kFailed) return "Values that masking replaced are left in what is kept.";
+  if (check->outcome == Outcome::kFailed) return "Values that masking replaced are left in kept data.";
   return "Everything that was not masked (columns, views, definitions, large objects, settings) was searched "
-         "for every "
-         "value that masking replaced, and " +
-         allowances(*check) + ".";
+         "for the "
+         "values that masking replaced: " +
+         found_nothing(*check);
 }
 
 std::string said_of_files(const Proof& proof) {
@@ -372,18 +377,20 @@ std::string said_of_files(const Proof& proof) {
   if (check->outcome == Outcome::kFailed)
     return "Values that masking replaced are left in the bytes of the copy's files.";
   return "The bytes of the copy's files, deleted rows and logs among them, were searched for a sample of "
-         "these values, and " +
-         allowances(*check) + ".";
+         "these values: " +
+         found_nothing(*check);
 }
 
 std::string said_of_kept(const Proof& proof) {
   const Check* check = check_named(proof, kKeptCheck);
-  if (check == nullptr || check->outcome == Outcome::kNotCheckable || check->outcome == Outcome::kNotRun)
-    return {};
+  if (check == nullptr || check->outcome == Outcome::kNotRun) return {};
+  if (check->outcome == Outcome::kNotCheckable)
+    return "No detector looked at kept values: the policy switches them off.";
   if (check->detail.starts_with(kNothingDetected))
-    return "Detectors saw no address, number, account or key of anybody in what is kept that nobody has "
-           "judged.";
-  return "Some of what is kept looks like addresses, numbers, accounts or keys of people: " +
+    return "Detectors saw nothing in kept values that looks like an e-mail address, telephone number, card, "
+           "bank account, "
+           "social security number or key, except where the policy allows it.";
+  return "Some kept values look like e-mail addresses, numbers, accounts or keys of people: " +
          std::string(kKeptCheck) + " names the columns, and a person has to judge them.";
 }
 
@@ -396,7 +403,10 @@ std::vector<std::string> in_short(const Proof& proof) {
     if (!more.empty()) sentences.push_back(std::move(more));
   }
   if (sentences.size() > 1)
-    sentences.emplace_back("What a search like this cannot see is named beside its checks.");
+    sentences.emplace_back(
+        "Not everything can be searched for (very short values, enums, encoded text, and more): the checks "
+        "name the "
+        "columns, docs/policy.md the rest.");
   return sentences;
 }
 

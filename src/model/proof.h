@@ -39,6 +39,7 @@ inline constexpr std::string_view kSearchCheck = "no_original_survives";
 inline constexpr std::string_view kFilesCheck = "no_original_in_files";
 inline constexpr std::string_view kKeptCheck = "kept_values_detected";
 inline constexpr std::string_view kAllowedSaid = "; allowed: ";
+inline constexpr std::string_view kNamesSaid = "; single words that are somebody's name, too, in ";
 inline constexpr std::string_view kNothingDetected = "looked for ";
 
 // What became of one table. Counts are exact.

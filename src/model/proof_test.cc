@@ -213,16 +213,18 @@ TEST_F(ProofTest, SaysInShortWhatWasLookedFor) {
       {std::string(kFilesCheck), "", Outcome::kPassed, "1 MB; allowed: shop files of a (1 times): why"},
       {std::string(kKeptCheck), "", Outcome::kPassed, std::string(kNothingDetected) + "cards"}};
   EXPECT_EQ(in_short(proof_).size(), 4U);
-  EXPECT_NE(said().find("settings) was searched for every value that masking replaced, and none was found."),
+  EXPECT_NE(said().find("settings) was searched for the values that masking replaced: none was found."),
             std::string::npos)
       << said();
-  EXPECT_NE(said().find("of these values, and none was found but where the policy gives a reason"),
+  EXPECT_NE(said().find("of these values: none was found, except where the policy gives a reason"),
             std::string::npos)
       << said();
-  EXPECT_NE(said().find("nobody has judged"), std::string::npos) << said();
+  EXPECT_NE(said().find("Detectors saw nothing"), std::string::npos) << said();
+  proof_.checks[0].detail += std::string(kNamesSaid) + "shop public.tickets.status (2 times)";
+  EXPECT_NE(said().find("none was found, except single everyday words"), std::string::npos) << said();
   proof_.checks[0].outcome = Outcome::kFailed;
   proof_.checks[2].detail = "shop public.a.b (e-mail addresses in 3 values); looked for cards";
-  EXPECT_NE(said().find("are left in what is kept"), std::string::npos) << said();
+  EXPECT_NE(said().find("are left in kept data"), std::string::npos) << said();
   EXPECT_NE(said().find("a person has to judge them"), std::string::npos) << said();
   proof_.checks[0].outcome = Outcome::kNotRun;
   EXPECT_NE(said().find("did not come to its end"), std::string::npos) << said();

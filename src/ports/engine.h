@@ -52,7 +52,7 @@ struct SurvivorSearch {
   bool detectors = false;                       // look for signs (signs.h) in what is kept, too
   std::vector<std::string> places{};            // by the candidates' number: "shop public.notes.body"
   std::map<uint32_t, std::string> relations{};  // of places that are columns: "shop 16385"
-  std::set<std::string> kept_relations{};       // of which no column is masked
+  std::set<std::string> kept_relations{};       // of which no column is masked, or was dropped
   std::vector<std::string> unread{};            // places of which not all was looked at, and why
   uint64_t values = 0;
   uint64_t bytes = 0;

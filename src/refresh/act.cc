@@ -198,6 +198,7 @@ Status Actor::prove(const OwnedCopy& copy) {
       .admin_role = admin == target.parameters.end() ? std::string() : admin->second};
   masking::SurvivorCandidates candidates;
   std::optional<ports::SurvivorSearch> search;
+  std::string settle;
   if (planned != nullptr && inputs_.remembers()) {
     if (originals_ == nullptr || originals_->copy() != copy.id()) return begin_again(copy);
     YTB_TRY(originals_->be_ready_to_search());
@@ -216,6 +217,7 @@ Status Actor::prove(const OwnedCopy& copy) {
         no_original_survives(inputs_.policy.survivors, *planned, *search, originals_->recorded()));
     verified.push_back(no_original_in_files(inputs_.policy.survivors, *search));
     verified.push_back(kept_values_detected(inputs_.policy.survivors, *search));
+    settle = how_to_settle(inputs_.policy.survivors, *search);
     if (const std::string seen = kept_values_to_judge(inputs_.policy.survivors, *search); !seen.empty()) {
       progress_.note(
           fmt::format("what is kept looks personal in {}: mask it, or say under survivors: {{allow: "
@@ -252,7 +254,7 @@ Status Actor::prove(const OwnedCopy& copy) {
   (void)ports_.journal.keep_proof(proof.production, proof.copy, sealed.text);
   if (!proof.passing()) {
     originals_.reset();
-    return to_error(proof);
+    return to_error(proof, settle);
   }
   YTB_TRY(ports_.host.store_proof(copy, sealed));
   YTB_TRY(ports_.host.record_phase(copy, Phase::kProven, {}));

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -256,28 +258,24 @@ struct Places {
     if (reason == nullptr && space != std::string::npos)
       unsettled[place.substr(0, space)].push_back(place.substr(space + 1));
   }
-  // What would settle it, to be pasted.
-  [[nodiscard]] std::string allow_line() const {
-    std::vector<std::string> databases;
-    for (const auto& [database, places] : unsettled) {
-      std::vector<std::string> entries;
-      for (const std::string& place : places) {
-        if (entries.size() == kNamedMax * 4) break;
-        entries.push_back(quoted(place) + ": \"why\"");
-      }
-      databases.push_back(fmt::format("{}: {{{}}}", quoted(database), join(entries, ", ")));
-    }
-    return fmt::format("allow: {{{}}}", join(databases, ", "));
-  }
   [[nodiscard]] std::string all_found() const { return some_of(found, kToldMax); }
 };
 
 constexpr std::string_view kNothingSurvives =
-    "no original of a masked column is found anywhere else, but where the policy allows it";
-std::string how_to_settle(const Places& places) {
-  return fmt::format(
-      "mask or empty what holds them; where it is a coincidence, say why under survivors: in the policy: {}",
-      places.allow_line());
+    "no original of a masked column is found anywhere else, except where the policy allows it";
+
+// What statements, files and detectors saw that nobody has judged.
+Places survivors_at(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  Places places;
+  for (const auto& [number, found] : search.candidates.survivors())
+    places.add(policy, search.places.at(number), found);
+  return places;
+}
+
+Places files_at(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  Places places;
+  for (const auto& [place, count] : search.in_files) places.add(policy, place, count);
+  return places;
 }
 
 }  // namespace
@@ -288,9 +286,7 @@ Check no_original_survives(const masking::SurvivorPolicy& policy, const masking:
               .asserts = std::string(kNothingSurvives),
               .outcome = Outcome::kPassed,
               .detail = {}};
-  Places places;
-  for (const auto& [number, found] : search.candidates.survivors())
-    places.add(policy, search.places.at(number), found);
+  const Places places = survivors_at(policy, search);
   std::string looked = fmt::format("{} values in {} places searched for {} digests of originals, {}",
                                    with_commas(search.values), with_commas(search.places.size()),
                                    with_commas(recorded), words_of(search.depth));
@@ -302,19 +298,17 @@ Check no_original_survives(const masking::SurvivorPolicy& policy, const masking:
   }
   if (!search.unread.empty()) looked += "; not looked at: " + some_of(search.unread, kToldMax);
   if (!places.allowed.empty()) looked += std::string(model::kAllowedSaid) + some_of(places.allowed, kToldMax);
-  if (!places.names.empty())
-    looked += "; single words that are somebody's name, too, in " + some_of(places.names, kToldMax);
+  if (!places.names.empty()) looked += std::string(model::kNamesSaid) + some_of(places.names, kToldMax);
   if (!search.candidates.complete()) {
     check.outcome = Outcome::kFailed;
     check.detail = fmt::format(
-        "more than {} values may be originals, and no more can be confirmed; of those that were, originals "
-        "are "
-        "left in {}: {}",
-        with_commas(search.candidates.size()), places.found.empty() ? "no place" : places.all_found(),
-        how_to_settle(places));
+        "more than {} different values look like originals, and the search stopped counting: a kept column "
+        "probably holds what a masked one held, and no allowance helps{}",
+        with_commas(search.candidates.size()),
+        places.found.empty() ? std::string() : "; so far originals are left in " + places.all_found());
   } else if (!places.found.empty()) {
     check.outcome = Outcome::kFailed;
-    check.detail = fmt::format("originals are left in {}: {}", places.all_found(), how_to_settle(places));
+    check.detail = "originals are left in " + places.all_found();
   }
   check.detail += (check.detail.empty() ? "" : "; ") + looked;
   return check;
@@ -334,11 +328,10 @@ Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::S
                   "but where the policy allows it",
               .outcome = Outcome::kPassed,
               .detail = {}};
-  Places places;
-  for (const auto& [place, count] : search.in_files) places.add(policy, place, count);
+  const Places places = files_at(policy, search);
   if (!places.found.empty()) {
     check.outcome = Outcome::kFailed;
-    check.detail = fmt::format("originals are left in {}: {}; ", places.all_found(), how_to_settle(places));
+    check.detail = fmt::format("originals are left in {}; ", places.all_found());
   }
   check.detail += fmt::format(
       "{} of files searched for {} sampled originals of six bytes and more{}; names and words in files of "
@@ -395,8 +388,7 @@ Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::S
     kinds.emplace_back(masking::words_of(static_cast<masking::Sign>(sign)));
   if (!places.found.empty()) {
     if (fails) check.outcome = Outcome::kFailed;
-    check.detail =
-        fmt::format("{}{}; ", places.all_found(), fails ? fmt::format(": {}", how_to_settle(places)) : "");
+    check.detail = places.all_found() + "; ";
   }
   check.detail += fmt::format(
       "looked for {} in texts and documents{}; not in numbers, dates, bytes, large objects and "
@@ -410,7 +402,34 @@ Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::S
   return check;
 }
 
-Error to_error(const model::Proof& proof) {
+std::string how_to_settle(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search) {
+  std::map<std::string, std::set<std::string>> unsettled;
+  size_t count = 0;
+  const auto take = [&](const Places& places) {
+    for (const auto& [database, at] : places.unsettled) {
+      for (const std::string& place : at) count += unsettled[database].insert(place).second ? 1 : 0;
+    }
+  };
+  take(survivors_at(policy, search));
+  take(files_at(policy, search));
+  if (policy.detectors == masking::SurvivorPolicy::Detectors::kFail) take(detected_places(policy, search));
+  if (count == 0 || !search.candidates.complete()) return {};
+  std::string text = fmt::format(
+      "mask or empty what holds them; where it is a coincidence, write a reason between the quotes, in the "
+      "policy:\n"
+      "  survivors:\n    search: {}\n    allow:\n",
+      search.depth == masking::SearchDepth::kWhole   ? "whole"
+      : search.depth == masking::SearchDepth::kWords ? "words"
+                                                     : "prose");
+  for (const auto& [database, places] : unsettled) {
+    text += fmt::format("      {}:\n", quoted(database));
+    for (const std::string& place : places) text += fmt::format("        {}: \"\"\n", quoted(place));
+  }
+  return text +
+         "  then 'yesterdaytabase refresh' makes another copy; until it passes, the one before stays live";
+}
+
+Error to_error(const model::Proof& proof, const std::string& how_to_settle) {
   std::vector<std::string> failed;
   for (const Check& check : proof.checks) {
     if (check.outcome == Outcome::kPassed || check.outcome == Outcome::kNotCheckable) continue;
@@ -423,8 +442,8 @@ Error to_error(const model::Proof& proof) {
                                          : fmt::format("the proof of {} does not pass: {}", proof.copy,
                                                        join(failed, "; ")),
                .hint = fmt::format("the copy stays closed and is deleted; see all checks with: "
-                                   "yesterdaytabase proof show {}",
-                                   proof.copy),
+                                   "yesterdaytabase proof show {}{}{}",
+                                   proof.copy, how_to_settle.empty() ? "" : "\n", how_to_settle),
                .retry = Retry::kNever};
 }
 

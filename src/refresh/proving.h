@@ -36,7 +36,11 @@ std::string kept_values_to_judge(const masking::SurvivorPolicy& policy, const po
 // In place of all three where the policy does not ask for the search.
 model::Check originals_not_searched();
 
+// Lines that say what to do about what nobody has judged, with those of the policy to paste; "" where there
+// is nothing, or where no line would help.
+std::string how_to_settle(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
+
 // kProof (Never), naming the checks that failed or did not run.
-Error to_error(const model::Proof& proof);
+Error to_error(const model::Proof& proof, const std::string& how_to_settle);
 
 }  // namespace ytb::refresh

@@ -64,9 +64,23 @@ TEST_F(SurvivorsCheck, WhatIsAllowedIsCountedWithItsReason) {
   EXPECT_EQ(found_at("other public.notes.body", 1).outcome, model::Outcome::kFailed);
 }
 
-TEST_F(SurvivorsCheck, SaysTheLineThatWouldAllowIt) {
-  EXPECT_THAT(found_at("shop default of type public.\"a, b\"", 1).detail,
-              HasSubstr(R"(allow: {"shop": {"default of type public.\"a, b\"": "why"}})"));
+TEST_F(SurvivorsCheck, SaysTheLinesThatWouldAllowIt) {
+  masking::SurvivorCandidates candidates;
+  masking::Originals originals(Secret(std::string(masking::Originals::kKeyBytes, 'k')),
+                               [](std::span<const uint64_t>) { return Status(); });
+  ports::SurvivorSearch looked{.originals = originals, .candidates = candidates, .samples = samples};
+  EXPECT_EQ(how_to_settle(policy, looked), "");
+  looked.in_files = {{"shop files of public.\"a, b\"", 2}, {"server files of pg_wal", 1}};
+  EXPECT_THAT(how_to_settle(policy, looked), HasSubstr(R"(  survivors:
+    search: prose
+    allow:
+      "server":
+        "files of pg_wal": ""
+      "shop":
+        "files of public.\"a, b\"": ""
+)"));
+  policy.allow["server"]["files of pg_wal"] = "of it";
+  EXPECT_THAT(how_to_settle(policy, looked), Not(HasSubstr("pg_wal")));
 }
 
 TEST_F(SurvivorsCheck, AFewWordsThatAreNamesFailOnlyWhereThePolicyIsStrict) {

@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "drivers/os/core_files.h"
 #include "drivers/os/files.h"
 #include "drivers/os/system_call_filter.h"
 
@@ -114,13 +114,6 @@ std::vector<std::string> environment_for(const Command& command, const User& use
   lines.reserve(variables.size());
   for (const auto& [name, value] : variables) lines.push_back(fmt::format("{}={}", name, value));
   return lines;
-}
-
-// A core file, or what a handler of the host's is piped, would hold production's rows. One byte and not none:
-// a pipe is spared only by exactly that (fs/coredump.c, do_coredump).
-void forbid_core_files() {
-  rlimit limit{.rlim_cur = 1, .rlim_max = 1};
-  ::setrlimit(RLIMIT_CORE, &limit);
 }
 
 void await_admission() {

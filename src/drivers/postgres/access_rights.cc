@@ -4,12 +4,12 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "drivers/postgres/own_marks.h"
 #include "drivers/postgres/progress_store.h"
 
 namespace ytb::postgres {
 namespace {
 
-constexpr std::string_view kMadeByUs = "made by yesterdaytabase: an access role of the config";
 constexpr int kRoundsMax = 1000;  // of taking away one membership after the other
 
 std::string names_json(const std::vector<model::AccessRole>& access) {
@@ -52,7 +52,8 @@ Status make_or_take(Connection& session, const model::AccessRole& role) {
   }
   if (!facts.there) {
     YTB_TRY(session.execute(fmt::format("CREATE ROLE {} NOLOGIN INHERIT", quoted)));
-    YTB_TRY(session.execute(fmt::format("COMMENT ON ROLE {} IS {}", quoted, session.literal(kMadeByUs))));
+    YTB_TRY(
+        session.execute(fmt::format("COMMENT ON ROLE {} IS {}", quoted, session.literal(kAccessRoleMark))));
     YTB_TRY(record_deed(
         session, fmt::format("access role {} made, without login until opening", printable(role.name))));
   } else if (role.existing) {
@@ -149,7 +150,7 @@ Result<std::vector<std::string>> production_roles(Connection& session) {
   YTB_ASSIGN(Rows rows,
              session.query("SELECT rolname FROM pg_roles WHERE coalesce(shobj_description(oid, 'pg_authid'), "
                            "'') <> $1 ORDER BY rolname",
-                           {std::string(kMadeByUs)}));
+                           {std::string(kAccessRoleMark)}));
   std::vector<std::string> names;
   for (int row = 0; row < rows.count(); ++row) names.push_back(rows.text(row, 0));
   return names;

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "drivers/postgres/own_marks.h"
 #include "drivers/postgres/progress_store.h"
 
 namespace ytb::postgres {
 namespace {
 
 constexpr std::string_view kRole = "yesterdaytabase_checks";
-constexpr std::string_view kMark = "made by yesterdaytabase: asks what the proof is about";
 
 // One that a killed run left is made anew: owners may have changed.
 Status drop_role(Connection& ours) {
@@ -16,7 +16,7 @@ Status drop_role(Connection& ours) {
                                    "pg_catalog.pg_roles WHERE rolname = $1",
                                    {std::string(kRole)}));
   if (rows.empty()) return {};
-  if (rows.at(0, 0) != kMark) {
+  if (rows.at(0, 0) != kAskerMark) {
     return Error{.code = Code::kRefused,
                  .message = fmt::format("production has a role called {}", kRole),
                  .hint = "the name is reserved: rename the role in production"};
@@ -38,7 +38,7 @@ Status CheckSession::make_role() {
                   "FROM pg_catalog.pg_shdepend d WHERE d.refclassid = 1260 AND d.deptype = 'o' AND "
                   "d.refobjid = r.oid) ORDER BY r.oid"));
   YTB_TRY(ours_.execute(fmt::format("CREATE ROLE {} NOLOGIN INHERIT BYPASSRLS", kRole)));
-  YTB_TRY(ours_.execute(fmt::format("COMMENT ON ROLE {} IS '{}'", kRole, kMark)));
+  YTB_TRY(ours_.execute(fmt::format("COMMENT ON ROLE {} IS '{}'", kRole, kAskerMark)));
   for (int row = 0; row < owners.count(); ++row) {
     YTB_TRY(ours_.execute(fmt::format("GRANT {} TO {}", ours_.identifier(owners.at(row, 0)), kRole)));
   }

@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "drivers/postgres/own_marks.h"
 #include "masking/definitions.h"
 
 namespace ytb::postgres {
 namespace {
 
 // One text each; what extensions brought is theirs, and what is said of the server's own functions and types
-// is the server's. {0}: texts that only later versions have; {1}: a function's body, where its text is none.
+// is the server's. {0}: texts that only later versions have; {1}: a function's body, where its text is none;
+// {2}: what we wrote.
 constexpr std::string_view kDefinitions = R"sql(
   WITH extension_members AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
   texts (classid, objid, objsubid, part, kind, text) AS (
@@ -81,7 +83,7 @@ constexpr std::string_view kDefinitions = R"sql(
     ('pg_namespace'::regclass, 'standard public schema'), ('pg_namespace', 'system catalog schema'),
     ('pg_namespace', 'reserved schema for TOAST tables'),
     ('pg_database', 'default administrative connection database'), ('pg_database', 'default template for new databases'),
-    ('pg_database', 'unmodifiable empty database')
+    ('pg_database', 'unmodifiable empty database'), {2}
   )
   SELECT part || pg_describe_object(t.classid, t.objid, t.objsubid), text, kind
   FROM texts t
@@ -116,8 +118,11 @@ Status read_definitions(Connection& session, const std::function<void(const Defi
   std::string more;
   if (session.major() >= kFilteredPublications) more += kPublicationFilters;
   if (session.major() >= kCollationRules) more += kRulesOfCollations;
+  std::string ours;
+  for (std::string_view mark : {kAccessRoleMark, kAskerMark, kReadersMark})
+    ours += fmt::format("{}('pg_authid', {})", ours.empty() ? "" : ", ", session.literal(mark));
   const std::string_view body = session.major() >= kSqlBodies ? "pg_get_function_sqlbody(p.oid)" : "NULL";
-  YTB_ASSIGN(Rows rows, session.query(fmt::format(kDefinitions, more, body)));
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(kDefinitions, more, body, ours)));
   for (int row = 0; row < rows.count(); ++row) {
     if (rows.is_null(row, 0)) continue;
     const std::string_view kind = rows.at(row, 2);

@@ -7,12 +7,12 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "drivers/postgres/catalog_reader.h"
+#include "drivers/postgres/own_marks.h"
 #include "drivers/postgres/progress_store.h"
 
 namespace ytb::postgres {
 namespace {
 
-constexpr std::string_view kMark = "made by yesterdaytabase: reads every table in place of pg_read_all_data";
 constexpr std::string_view kReadAllOid = "6181";  // pg_authid.dat, ROLE_PG_READ_ALL_DATA
 
 bool is_wanted(const model::AccessRole& role) {
@@ -25,7 +25,7 @@ Result<bool> readers_exist(Connection& session) {
                  "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1",
                  {std::string(kReaders)}));
   if (rows.empty()) return false;
-  if (rows.at(0, 0) == kMark) return true;
+  if (rows.at(0, 0) == kReadersMark) return true;
   return Error{.code = Code::kRefused,
                .message = fmt::format("production has a role called {}", kReaders),
                .hint = "the name is reserved: rename the role in production"};
@@ -47,7 +47,7 @@ Status make_readers(Connection& session) {
   YTB_ASSIGN(bool there, readers_exist(session));
   if (there) return {};
   YTB_TRY(session.execute(fmt::format("CREATE ROLE {} NOLOGIN INHERIT", kReaders)));
-  YTB_TRY(session.execute(fmt::format("COMMENT ON ROLE {} IS '{}'", kReaders, kMark)));
+  YTB_TRY(session.execute(fmt::format("COMMENT ON ROLE {} IS '{}'", kReaders, kReadersMark)));
   YTB_ASSIGN(Rows databases,
              session.query(fmt::format("SELECT d.datname, string_agg(e.privilege_type, ', ') FROM "
                                        "pg_database d CROSS JOIN aclexplode(d.datacl) e WHERE e.grantee = {} "

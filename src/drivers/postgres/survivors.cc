@@ -237,7 +237,8 @@ constexpr std::string_view kRelations = R"sql(
       GROUP BY b.oid
     )
     SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false), c.oid,
-      pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid), a.attgenerated = 'v'
+      pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid), a.attgenerated = 'v',
+      EXISTS (SELECT FROM pg_attribute d WHERE d.attrelid = c.oid AND d.attisdropped)
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -269,10 +270,11 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
     if (codec.ok()) encoding = std::make_shared<const masking::TextCodec>(std::move(codec).value());
   }
   std::vector<SearchedRelation> relations;
-  std::set<std::string> partly;  // relations with masked columns
+  std::set<std::string> partly;  // relations with more in their rows than what is read
   for (int row = 0; row < rows.count(); ++row) {
     const std::string relation_of_row = fmt::format("{} {}", plan.database.name, rows.at(row, 5));
     search.kept_relations.insert(relation_of_row);
+    if (rows.truth(row, 9)) partly.insert(relation_of_row);  // what was dropped stays in the rows
     const masking::QualifiedName name{.schema = rows.text(row, 0), .name = rows.text(row, 1)};
     const std::string column = rows.text(row, 2);
     std::shared_ptr<const masking::Masker> kept;

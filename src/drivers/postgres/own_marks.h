@@ -1,0 +1,14 @@
+// What is written on the roles that we make inside a copy, so that they are known again, and nobody takes the
+// words for production's.
+#pragma once
+
+#include <string_view>
+
+namespace ytb::postgres {
+
+inline constexpr std::string_view kAccessRoleMark = "made by yesterdaytabase: an access role of the config";
+inline constexpr std::string_view kAskerMark = "made by yesterdaytabase: asks what the proof is about";
+inline constexpr std::string_view kReadersMark =
+    "made by yesterdaytabase: reads every table in place of pg_read_all_data";
+
+}  // namespace ytb::postgres
