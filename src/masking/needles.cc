@@ -194,10 +194,12 @@ bool NeedleSearch::stands(const Needle& needle, std::string_view bytes, size_t b
   const NeedleText& text = needle.text;
   if (bytes.substr(begin, text.bytes.size()) != text.bytes) return false;
   if (text.binary) return true;
-  if (looking == Looking::kTelling && !needle.tells) return false;
+  const bool telling = looking == Looking::kTelling || looking == Looking::kTellingFields;
+  if (telling && !needle.tells) return false;
   const std::string_view before = bytes.substr(0, begin);
   if (is_field(before, text)) return true;
-  return looking != Looking::kFields && !word_before(before) &&
+  const bool fields = looking == Looking::kFields || looking == Looking::kTellingFields;
+  return !fields && !word_before(before) &&
          (text.cut || !word_behind(bytes.substr(begin + text.bytes.size())));
 }
 

@@ -80,9 +80,10 @@ class NeedleSearch {
   // Bytes that a place to search should have around it, so that nothing across its ends is missed.
   static constexpr size_t kAround = NeedleText::kBytesMax + 4;
   enum class Looking {
-    kFields,   // a needle counts where it is a field of its own
-    kTelling,  // and between other bytes than letters and digits, but where it is no more than a word or two
-    kAll       // whatever it is
+    kFields,         // a needle counts where it is a field of its own
+    kTellingFields,  // and is more than a word or two
+    kTelling,        // or between other bytes than letters and digits, and is more than a word or two
+    kAll             // whatever it is
   };
   // How often needles stand at bytes[from, to): each is counted in one such place only, whatever lies around
   // it. Bytes that are not text count wherever they are.

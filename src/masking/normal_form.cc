@@ -221,6 +221,13 @@ void NormalText::for_each_number(std::string_view text,
     }
     size_t end = at + 1;
     while (end < text.size() && is_digit(text[end])) ++end;
+    const bool of_word =
+        (at > 0 && is_word_byte(text[at - 1])) || (end < text.size() && is_word_byte(text[end]));
+    if (of_word) {  // "4f1234567e"
+      groups = 0;
+      at = end;
+      continue;
+    }
     if (groups > 0) {
       const size_t from = run[groups - 1].end;
       if (!is_near(text.substr(from, at - from), end - at)) groups = 0;

@@ -60,6 +60,17 @@ bool append_scalar_in_text(std::string_view text, std::string& out) {
          append_canonical_scalar(ValueType::kNumeric, Wire::kText, text, out);
 }
 
+// A date or time as ISO 8601 and PostgreSQL write them: too many texts hold one to tell whose it is.
+bool is_moment(std::string_view text) {
+  constexpr size_t kDateSize = 10;
+  text = trim(text);
+  if (text.size() < kDateSize || text[4] != '-' || text[7] != '-') return false;
+  for (size_t i = 0; i < kDateSize; ++i) {
+    if (i != 4 && i != 7 && (text[i] < '0' || text[i] > '9')) return false;
+  }
+  return text.substr(kDateSize).find_first_not_of("0123456789:.+- TZ") == std::string_view::npos;
+}
+
 bool is_long_number(std::string_view canonical) {
   const std::string_view digits = digits_of(canonical);
   return digits.size() >= kLongDigitsMin && digits.size() <= NormalText::kDigitsMax &&
@@ -76,7 +87,7 @@ bool is_all_letters(std::string_view word) {
 // Whether there may be more words in it than a phrase has.
 bool is_longer_than_phrases(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) {
-           return !NormalText::is_word_byte(c) && !NormalText::is_inner_byte(c);
+           return (c & 0x80) != 0 || (!NormalText::is_word_byte(c) && !NormalText::is_inner_byte(c));
          }) >= OriginalsSearch::kPhraseWords;
 }
 
@@ -192,8 +203,9 @@ void OriginalsRecorder::add_text(std::string_view utf8) {
   if (is_short_number(text_.whole())) return add_scalar(kind_, text_.whole());
   scalar_.clear();
   if (append_scalar_in_text(utf8, scalar_)) add_scalar(kind_, scalar_);
+  if (is_moment(utf8)) return;
   uint64_t number = 0;
-  if (!text_.number().empty()) {
+  if (text_.number().find_first_not_of('0') != std::string_view::npos) {
     number = originals_.number_digest(text_.number());
     add(number);
   }
@@ -293,7 +305,8 @@ ColumnLook look_of(std::string_view base_type, bool array, std::string_view name
                     : type == ValueType::kBool  ? Form::kNothing
                                                 : Form::kText;
   const bool text = base_type == "text" || base_type == "varchar";  // the length of others is of blanks, too
-  return {.form = form, .array = array, .text = text && !array, .kind = kind_of(name)};
+  const bool prose = type != ValueType::kUuid && type != ValueType::kInet && type != ValueType::kCidr;
+  return {.form = form, .array = array, .text = text && !array, .prose = prose, .kind = kind_of(name)};
 }
 
 // ----------------------------------------------------------------------------------------------- candidates
@@ -372,7 +385,8 @@ void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, Searc
   if (whole_counts && append_compact(text_.whole(), form_)) ask_text(place, form_);
   if (depth == SearchDepth::kWhole) return;
   NormalText::for_each_number(text_.folded(utf8), [&](std::string_view number) {
-    if (number != text_.number()) ask(place, originals_.number_digest(number));
+    if (number.size() >= kLongDigitsMin && number != text_.number())
+      ask(place, originals_.number_digest(number));
   });
   const size_t phrase_max = depth == SearchDepth::kPhrases ? size_t{kPhraseWords} : 1;
   for (size_t first = 0; first < words; ++first) {
@@ -393,19 +407,22 @@ void OriginalsSearch::look_at_piece(uint32_t place, std::string_view utf8, Searc
 // address.
 void OriginalsSearch::look_at_parts(uint32_t place, std::string_view word, Words which) {
   if (std::none_of(word.begin(), word.end(), NormalText::is_inner_byte)) return;
-  constexpr size_t kPartsMax = 8;
-  constexpr size_t kMadeUpMin = 18;  // letters of a user name that a masker made: its name is of a list
+  constexpr size_t kPartsMax = 16;
+  constexpr size_t kMadeUpMin = 20;  // letters of a user name that a masker made: its name is of a list
+  if (append_compact(word, part_)) ask_text(place, part_);
   std::array<std::pair<size_t, size_t>, kPartsMax> parts{};
   size_t count = 0;
-  bool made_up = false;
   for (size_t at = 0; at < word.size() && count < kPartsMax;) {
     const size_t begin = word.find_first_not_of(NormalText::kInnerBytes, at);
     if (begin == std::string_view::npos) break;
     const size_t end = std::min(word.find_first_of(NormalText::kInnerBytes, begin), word.size());
-    made_up = made_up || (end - begin >= kMadeUpMin && is_all_letters(word.substr(begin, end - begin)));
     parts[count++] = {begin, end};
     at = end;
   }
+  const std::string_view last_part =
+      count == 2 ? word.substr(parts[1].first, parts[1].second - parts[1].first) : "";
+  const bool made_up = last_part.size() >= kMadeUpMin && word[parts[0].second] == '_' &&
+                       is_ascii(last_part) && is_all_letters(last_part);
   const bool address = word.find('@') != std::string_view::npos;
   for (size_t first = 0; first < count; ++first) {
     for (size_t last = first; last < count; ++last) {
@@ -433,9 +450,13 @@ void OriginalsSearch::look_json(uint32_t place, std::string_view utf8, SearchDep
   for_each_json_string(utf8, [&](std::string_view inside) {
     const bool escaped = inside.find('\\') != std::string_view::npos;
     // The document's own words and phrases were asked for.
-    if (!escaped && depth != SearchDepth::kWhole && !is_longer_than_phrases(inside)) return;
     said_.clear();
     append_unescaped_json(inside, said_);
+    if (!escaped && depth != SearchDepth::kWhole && !is_longer_than_phrases(inside)) {
+      text_.read(said_);
+      if (append_compact(text_.whole(), form_)) ask_text(place, form_);
+      return;
+    }
     look(place, said_, escaped ? depth : SearchDepth::kWhole);
   });
 }
@@ -483,6 +504,7 @@ void OriginalsSearch::look_element(uint32_t place, const ColumnLook& column, std
       if (is_short_number(trim(value))) return ask_scalar(place, column.kind, trim(value));  // char(n) pads
       bytes_.clear();
       if (append_scalar_in_text(value, bytes_)) ask_scalar(place, column.kind, bytes_);
+      if (!column.prose) return look(place, value, SearchDepth::kWhole);
       look(place, value, depth);
       // As a document in a text has it, or a log: "hello\nanna".
       if (value.find('\\') == std::string_view::npos) return;

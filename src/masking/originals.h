@@ -148,6 +148,7 @@ struct ColumnLook {
   Form form = Form::kText;
   bool array = false;         // of such
   bool text = false;          // a type of text itself: not one that is only written as such
+  bool prose = true;          // its text may hold some: not that of a uuid or an address
   bool long_numbers = false;  // scalars that may be whole numbers of many digits
   ValueType type{};           // of scalars
   std::string kind{};         // of scalars, and of texts that are a few digits

@@ -186,6 +186,34 @@ TEST_F(OriginalsTest, SeveralNumbersInOneValue) {
   EXPECT_EQ(found("307700011", look_of("int8", false, "any")), 1U);
 }
 
+// What too many values hold says nothing of anybody: moments, digits inside of codes, zeros.
+TEST_F(OriginalsTest, WhatEverybodyHasIsNobodys) {
+  recorder.at_column("prefs", std::nullopt);
+  add("2026-05-01");
+  add("2026-05-01T10:00:00Z");
+  add("000-000-0000");
+  add("2345678");
+  for (const char* text :
+       {"released on 2026-05-01, see log", "2026/05/01/a.png", "at 2026-05-01T10:00:00Z it was",
+        "1.0000000000", "0.0000000000", "a2345678f0", "550e8400-2345-6782-a716-446655440000"}) {
+    EXPECT_EQ(found(text, look_of("text", false, "note")), 0U) << text;
+  }
+  add("446655440000");
+  EXPECT_EQ(found("550e8400-e29b-41d4-a716-446655440000", look_of("uuid", false, "id")), 0U);
+  EXPECT_GE(found("2345678", look_of("text", false, "note")), 1U);
+}
+
+TEST_F(OriginalsTest, PartsOfLongerWordsAreFound) {
+  add("Иваненкова");
+  add("Zorky99");
+  add("0123456789abcdef0123456789abcdef");
+  for (const char* text : {"scan_Иваненкова.pdf", "ИВАНЕНКОВА_2024", "a.b.c.d.e.f.g.h.Zorky99",
+                           "session 01234567-89ab-cdef-0123-456789abcdef ended",
+                           R"({"u": "01234567-89ab-cdef-0123-456789abcdef"})"}) {
+    EXPECT_GE(found(text, look_of(text[0] == '{' ? "jsonb" : "text", false, "note")), 1U) << text;
+  }
+}
+
 TEST_F(OriginalsTest, StringsOfDocumentsWithoutBlanks) {
   add("Bahnhofweg.12,10115 Berlinchen,Deutschlandia");
   add("https://people.test/p/22/me/now");

@@ -61,7 +61,8 @@ bool is_file_ending(string_view label) {
 }
 
 bool is_email_at(string_view text, size_t at) {
-  if (run_before(text, at, kLocalMax, is_of_local) == 0) return false;
+  const size_t local = run_before(text, at, kLocalMax, is_of_local);
+  if (local == 0 || text.substr(at - local, local) == "git") return false;  // of a repository
   string_view domain = text.substr(at + 1, run_after(text, at + 1, kDomainMax, is_of_domain));
   while (!domain.empty() && !is_of_word(domain.back())) domain.remove_suffix(1);  // the end of a sentence
   const size_t dot = domain.rfind('.');
@@ -80,9 +81,10 @@ struct Number {
   size_t count = 0;
   std::array<uint8_t, kGroupsMax> groups{};  // how many digits each has
   size_t parts = 0;
-  bool dashes = false;  // nothing but single dashes between groups
-  bool plain = false;   // nothing but single dashes or blanks
-  bool longer = false;  // than these bounds
+  bool dashes = false;   // nothing but single dashes between groups
+  bool plain = false;    // nothing but single dashes or blanks
+  bool decimal = false;  // two groups with a point between them
+  bool longer = false;   // than these bounds
   [[nodiscard]] string_view text() const { return {digits.data(), count}; }
   [[nodiscard]] bool grouped(std::initializer_list<uint8_t> sizes) const {
     return std::equal(groups.begin(), groups.begin() + static_cast<std::ptrdiff_t>(parts), sizes.begin(),
@@ -109,6 +111,7 @@ Number read_number(string_view text, size_t& at) {
     const size_t apart = run_after(text, at, kSeparatorsMax,
                                    [](char c) { return string_view(" -./()").find(c) != string_view::npos; });
     if (apart == 0 || at + apart >= text.size() || !is_digit(text[at + apart])) return number;
+    number.decimal = number.parts == 1 && apart == 1 && text[at] == '.';
     number.dashes = number.dashes && apart == 1 && text[at] == '-';
     number.plain = number.plain && apart == 1 && (text[at] == '-' || text[at] == ' ');
     at += apart;
@@ -145,10 +148,10 @@ bool is_social_security(const Number& number) {
 
 // ITU-T E.164: at most fifteen digits, behind a plus.
 bool is_phone(const Number& number) {
-  constexpr size_t kDigitsMin = 8;
+  constexpr size_t kDigitsMin = 9;
   constexpr size_t kPhoneDigitsMax = 15;
-  return number.count >= kDigitsMin && number.count <= kPhoneDigitsMax && number.digits[0] != '0' &&
-         !is_fictitious_phone(number.text());
+  return !number.decimal && number.count >= kDigitsMin && number.count <= kPhoneDigitsMax &&
+         number.digits[0] != '0' && !is_fictitious_phone(number.text());
 }
 
 // ---- bank accounts
@@ -244,7 +247,7 @@ bool is_private_key_at(string_view text, size_t at) {
 // Bytes at which something may begin: the rest is passed over.
 constexpr std::array<bool, 256> kTelling = [] {
   std::array<bool, 256> telling{};
-  for (unsigned char c : {'@', '+', '-', ':', '$', 'e'}) telling[c] = true;
+  for (char c : {'@', '+', '-', ':', '$', 'e'}) telling[static_cast<unsigned char>(c)] = true;
   for (unsigned char c = '0'; c <= '9'; ++c) telling[c] = true;
   for (unsigned char c = 'A'; c <= 'Z'; ++c) telling[c] = true;
   return telling;

@@ -328,9 +328,10 @@ TEST_F(Survivors, WhatIsAllowedInOnePlaceIsFoundInOthersFiles) {
 TEST_F(Survivors, TextsThatAreNoTexts) {
   plant("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
   plant("CREATE DATABASE western ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
-  scenario_.production().run("bytes",
-                             "CREATE TABLE t (v text); INSERT INTO t VALUES (E'caf\\xe9'), "
-                             "(E'caf\\xe9 grace.h41@person.test')");
+  scenario_.production().run(
+      "bytes",
+      "CREATE TABLE t (v text); INSERT INTO t VALUES (E'caf\\xe9'), "
+      "(E'caf\\xe9 grace.h41@person.test'); COMMENT ON TABLE t IS E'\\xf6\\xff grace.h43@person.test'");
   scenario_.production().run(
       "western",
       "SET client_encoding = 'WIN1252'; CREATE TABLE t (v text); INSERT INTO t VALUES (E'a\\x81b'), "
@@ -342,6 +343,7 @@ TEST_F(Survivors, TextsThatAreNoTexts) {
   EXPECT_EQ(result.status, kFailedProof) << said;
   EXPECT_THAT(said, HasSubstr("bytes public.t.v (1 times)"));
   EXPECT_THAT(said, HasSubstr("western public.t.v (1 times)"));
+  EXPECT_THAT(said, HasSubstr("bytes comment on table public.t (1 times)"));
   EXPECT_THAT(said, Not(HasSubstr("did not run")));
 }
 

@@ -4,6 +4,7 @@
 
 #include "drivers/postgres/own_marks.h"
 #include "masking/definitions.h"
+#include "masking/text_codec.h"
 
 namespace ytb::postgres {
 namespace {
@@ -25,9 +26,9 @@ constexpr std::string_view kDefinitions = R"sql(
     SELECT 'pg_type'::regclass, oid, 0, 'default of ', 'p', typdefault FROM pg_type WHERE typdefault IS NOT NULL
     UNION ALL
     SELECT 'pg_proc'::regclass, p.oid, 0, '', CASE WHEN l.lanname IN ('sql', 'plpgsql') THEN 's' ELSE 'o' END,
-           concat_ws(' ', p.prosrc, {1}, array_to_string(p.proconfig, ' '),
+           concat_ws(' ', CASE WHEN l.lanname NOT IN ('c', 'internal') THEN p.prosrc END, {1}, array_to_string(p.proconfig, ' '),
            CASE WHEN p.prokind <> 'a' THEN pg_get_function_arguments(p.oid) END)
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname NOT IN ('c', 'internal')
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     UNION ALL
     SELECT 'pg_class'::regclass, attrelid, attnum, 'value in old rows of ', 'p', attmissingval::text
     FROM pg_attribute WHERE attmissingval IS NOT NULL
@@ -87,7 +88,7 @@ constexpr std::string_view kDefinitions = R"sql(
   )
   SELECT part || pg_describe_object(t.classid, t.objid, t.objsubid), text, kind
   FROM texts t
-  WHERE (t.objid >= 16384 OR t.classid = 'pg_namespace'::regclass) AND text IS NOT NULL
+  WHERE (t.objid >= 16384 OR t.classid IN ('pg_namespace'::regclass, 'pg_largeobject'::regclass)) AND text IS NOT NULL
     AND NOT EXISTS (SELECT FROM own WHERE own.classid = t.classid AND own.text = t.text)
     AND NOT EXISTS (SELECT FROM extension_members e WHERE e.classid = t.classid AND e.objid = t.objid)
   UNION ALL
@@ -118,16 +119,30 @@ Status read_definitions(Connection& session, const std::function<void(const Defi
   std::string more;
   if (session.major() >= kFilteredPublications) more += kPublicationFilters;
   if (session.major() >= kCollationRules) more += kRulesOfCollations;
-  std::string ours;
+  std::string ours = fmt::format("('pg_namespace', {})", session.literal(kProgressMark));
   for (std::string_view mark : {kAccessRoleMark, kAskerMark, kReadersMark})
-    ours += fmt::format("{}('pg_authid', {})", ours.empty() ? "" : ", ", session.literal(mark));
+    ours += fmt::format(", ('pg_authid', {})", session.literal(mark));
   const std::string_view body = session.major() >= kSqlBodies ? "pg_get_function_sqlbody(p.oid)" : "NULL";
-  YTB_ASSIGN(Rows rows, session.query(fmt::format(kDefinitions, more, body, ours)));
-  for (int row = 0; row < rows.count(); ++row) {
-    if (rows.is_null(row, 0)) continue;
-    const std::string_view kind = rows.at(row, 2);
-    take({.object = rows.at(row, 0),
-          .text = rows.at(row, 1),
+  // A byte that stands for no character is none that the server would convert.
+  Result<masking::TextCodec> encoding = masking::TextCodec::make(session.server_encoding());
+  const bool decodes = session.server_encoding() != "UTF8" && encoding.ok();
+  if (decodes) YTB_TRY(session.use_server_encoding());
+  Result<Rows> rows = session.query(fmt::format(kDefinitions, more, body, ours));
+  if (decodes) YTB_TRY(session.use_utf8());
+  if (!rows.ok()) return std::move(rows).error();
+  std::string object;
+  std::string text;
+  const auto readable = [&](int row, int column, std::string& buffer) {
+    if (!decodes) return rows->at(row, column);
+    buffer.clear();
+    encoding->append_readable(rows->at(row, column), buffer);
+    return std::string_view(buffer);
+  };
+  for (int row = 0; row < rows->count(); ++row) {
+    if (rows->is_null(row, 0)) continue;
+    const std::string_view kind = rows->at(row, 2);
+    take({.object = readable(row, 0, object),
+          .text = readable(row, 1, text),
           .is = kind == "p" || kind == "r" ? Definition::Text::kProse
                 : kind == "s"              ? Definition::Text::kSql
                                            : Definition::Text::kOtherLanguage,

@@ -180,7 +180,8 @@ Status FileSearch::search(const std::string& data, const Needles& needles, bool 
       const Piece& piece = pieces[i];
       const Place place = place_of(piece.path);
       const bool unseen = !place.users || needles.seen_in.contains(place.table);
-      const Looking looking = fields ? Looking::kFields : place.users ? Looking::kAll : Looking::kTelling;
+      const Looking looking = place.users ? (fields ? Looking::kFields : Looking::kAll)
+                                          : (fields ? Looking::kTellingFields : Looking::kTelling);
       Result<Counted> counted = count_in(os::join_path(data, piece.path), piece.from, piece.to,
                                          unseen ? needles.unseen : needles.all, looking,
                                          fields && place.heap && needles.read.contains(place.table), stop);

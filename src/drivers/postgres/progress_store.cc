@@ -4,12 +4,12 @@
 
 #include "base/text.h"
 #include "drivers/postgres/catalog_reader.h"
+#include "drivers/postgres/own_marks.h"
 
 namespace ytb::postgres {
 namespace {
 
 constexpr std::string_view kMarkOfAny = "yesterdaytabase: progress of masking, format ";
-constexpr std::string_view kMark = "yesterdaytabase: progress of masking, format 2";
 
 std::string enabling(char state) {
   switch (state) {
@@ -52,7 +52,7 @@ Status create_progress(Connection& session) {
       "CREATE TABLE @steps (step text PRIMARY KEY);"
       "CREATE TABLE @tables (relation oid PRIMARY KEY, indexed bool NOT NULL, evidence text NOT NULL, "
       "indexes text NOT NULL, kept_read text NOT NULL, kept_found text NOT NULL)",
-      kProgressSchema, kMark))));
+      kProgressSchema, kProgressMark))));
   for (int row = 0; row < triggers.count(); ++row) {
     YTB_TRY(session.execute(in_progress("INSERT INTO @event_triggers VALUES ($1, $2)"),
                             {triggers.text(row, 0), triggers.text(row, 1)}));
@@ -79,7 +79,7 @@ Result<bool> has_progress(Connection& session) {
                            "WHERE nspname = $1",
                            {std::string(kProgressSchema)}));
   if (rows.empty()) return false;
-  if (rows.at(0, 0) == kMark) return true;
+  if (rows.at(0, 0) == kProgressMark) return true;
   if (rows.at(0, 0).starts_with(kMarkOfAny)) {
     return Error{.code = Code::kRefused,
                  .message = "the masking of this copy was begun by another version of yesterdaytabase",
