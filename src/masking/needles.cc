@@ -45,7 +45,7 @@ bool word_before(std::string_view side) {
   for (size_t i = side.size(); i-- > 0;) {
     const char c = side[i];
     if (NormalText::is_word_byte(c)) return (c & 0x80) == 0 || !ends_outside_text(side.substr(0, i + 1));
-    if (NormalText::kInnerBytes.find(c) == std::string_view::npos) return false;
+    if (!NormalText::is_inner_byte(c)) return false;
   }
   return false;
 }
@@ -53,7 +53,7 @@ bool word_before(std::string_view side) {
 bool word_behind(std::string_view side) {
   for (const char c : side) {
     if (NormalText::is_word_byte(c)) return true;
-    if (NormalText::kInnerBytes.find(c) == std::string_view::npos) return false;
+    if (!NormalText::is_inner_byte(c)) return false;
   }
   return false;
 }

@@ -28,7 +28,7 @@ struct NeedleText {
   static NeedleText of(std::string_view stored);
   std::string bytes;
   bool cut = false;                                                         // it is longer
-  bool binary = false;                                                      // it is no text
+  bool binary = false;                                                      // other than text
   friend auto operator<=>(const NeedleText&, const NeedleText&) = default;  // NOLINT(modernize-use-nullptr)
 };
 

@@ -43,23 +43,6 @@ bool is_short_number(std::string_view text) {
          text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// What a text says that is nothing but a number, date or time: as a column of such a type would hold it.
-bool append_scalar_in_text(std::string_view text, std::string& out) {
-  constexpr size_t kSizeMax = 40;
-  constexpr size_t kDateSize = 10;
-  text = trim(text);
-  if (text.empty() || text.size() > kSizeMax) return false;
-  if (text[0] != '-' && (text[0] < '0' || text[0] > '9')) return false;
-  if (text.size() >= kDateSize && text[4] == '-' && text[7] == '-') {
-    const ValueType type = text.size() == kDateSize      ? ValueType::kDate
-                           : text.find('+') != text.npos ? ValueType::kTimestamptz
-                                                         : ValueType::kTimestamp;
-    return append_canonical_scalar(type, Wire::kText, text, out);
-  }
-  return text.find_first_not_of("0123456789.-") == text.npos &&
-         append_canonical_scalar(ValueType::kNumeric, Wire::kText, text, out);
-}
-
 // A date or time as ISO 8601 and PostgreSQL write them: too many texts hold one to tell whose it is.
 bool is_moment(std::string_view text) {
   constexpr size_t kDateSize = 10;
@@ -68,7 +51,26 @@ bool is_moment(std::string_view text) {
   for (size_t i = 0; i < kDateSize; ++i) {
     if (i != 4 && i != 7 && (text[i] < '0' || text[i] > '9')) return false;
   }
-  return text.substr(kDateSize).find_first_not_of("0123456789:.+- TZ") == std::string_view::npos;
+  const std::string_view rest = text.substr(kDateSize);  // behind the day: of "2024-05-0017" it would go on
+  return rest.empty() || (rest.find_first_of(" T") == 0 &&
+                          rest.find_first_not_of("0123456789:.+- TZ") == std::string_view::npos);
+}
+
+// What a text says that is nothing but a number, date or time: as a column of such a type would hold it.
+bool append_scalar_in_text(std::string_view text, std::string& out) {
+  constexpr size_t kSizeMax = 40;
+  constexpr size_t kDateSize = 10;
+  text = trim(text);
+  if (text.empty() || text.size() > kSizeMax) return false;
+  if (text[0] != '-' && (text[0] < '0' || text[0] > '9')) return false;
+  if (is_moment(text)) {
+    const ValueType type = text.size() == kDateSize      ? ValueType::kDate
+                           : text.find('+') != text.npos ? ValueType::kTimestamptz
+                                                         : ValueType::kTimestamp;
+    return append_canonical_scalar(type, Wire::kText, text, out);
+  }
+  return text.find_first_not_of("0123456789.-") == text.npos &&
+         append_canonical_scalar(ValueType::kNumeric, Wire::kText, text, out);
 }
 
 bool is_long_number(std::string_view canonical) {
@@ -429,7 +431,7 @@ void OriginalsSearch::look_at_parts(uint32_t place, std::string_view word, Words
       if (first == 0 && parts[last].second == word.size()) continue;  // it was asked for
       const std::string_view part = word.substr(parts[first].first, parts[last].second - parts[first].first);
       if (part.size() < OriginalsRecorder::kBytesMin) continue;
-      // A part of an address is no more than a name that somebody has, too.
+      // What an address is made of are often names that somebody else has, too.
       if (address && part.find('@') == std::string_view::npos) continue;
       if (is_all_letters(part) && (made_up || which == Words::kNoneOfLetters)) continue;
       ask_text(place, part);

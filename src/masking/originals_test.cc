@@ -203,6 +203,14 @@ TEST_F(OriginalsTest, WhatEverybodyHasIsNobodys) {
   EXPECT_GE(found("2345678", look_of("text", false, "note")), 1U);
 }
 
+TEST_F(OriginalsTest, NumbersOfCasesAreNoDates) {
+  add("2024-05-0017");
+  add("2023-11-00123/B");
+  add("2024-05-01-77");
+  for (const char* text : {"see 2024-05-0017, please", "2023-11-00123/b", "of 2024-05-01-77"})
+    EXPECT_GE(found(text), 1U) << text;
+}
+
 TEST_F(OriginalsTest, PartsOfLongerWordsAreFound) {
   add("Иваненкова");
   add("Zorky99");

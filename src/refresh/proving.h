@@ -31,7 +31,7 @@ model::Check no_original_survives(const masking::SurvivorPolicy& policy, const m
 model::Check no_original_in_files(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
 // What the detectors saw in what is kept; not checkable where the policy wants none of them.
 model::Check kept_values_detected(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
-// Of that, what nobody has judged yet, where it is no failure: a line's worth; "" where there is none.
+// Of that, what nobody has judged yet and only a warning is due for: a line's worth, or "".
 std::string kept_values_to_judge(const masking::SurvivorPolicy& policy, const ports::SurvivorSearch& search);
 // In place of all three where the policy does not ask for the search.
 model::Check originals_not_searched();
