@@ -283,6 +283,54 @@ TEST_F(Function, WithoutAWorkerLargeTablesAreRefusedWithTheNumbers) {
   EXPECT_EQ(site_.world.copies.begin()->second.record.tries, 0);
 }
 
+TEST_F(Function, WhatIsRememberedIsSearchedForByTheSameInvocation) {
+  site_.searches = true;
+  refreshed();
+  EXPECT_EQ(site_.world.copies.size(), 1U);
+
+  // Table by table this would fit, and that is how it is done where nothing is remembered.
+  site_.sizes = {{"users", 4'000'000'000}, {"orders", 6'000'000'000}};
+  site_.world.clock.advance(hours(24));
+  site_.add_snapshot();
+  invoke(kOriginal);
+  Tree answer = invoke(kTick);
+  EXPECT_EQ(answer["handover"]["place"], "refused") << answer;
+  EXPECT_THAT(answer["error"].get<std::string>(), HasSubstr("masking and searching all (20 GB)"));
+  EXPECT_THAT(answer["hint"].get<std::string>(), HasSubstr("Fargate"));
+  const model::CopyId refused = std::prev(site_.world.copies.end())->first;
+  EXPECT_EQ(site_.world.find(refused)->record.phase, Phase::kDefused);
+
+  site_.searches = false;
+  invoke(kTick);
+  EXPECT_EQ(site_.live()->record.id, refused);
+}
+
+TEST_F(Function, ACopyWhoseMaskingNobodyRemembersIsBegunAgain) {
+  site_.searches = true;
+  site_.has_worker = true;
+  site_.sizes = {{"users", uint64_t{400} << 30}};
+  site_.add_snapshot();
+  invoke(kTick);
+  invoke(kTick);
+  ASSERT_EQ(site_.worker.started.size(), 1U);
+  fakes::FakeCopy& copy = site_.world.copies.begin()->second;
+  const model::CopyId first = copy.record.id;
+
+  // The worker masks, and dies before it has proven.
+  copy.masked_with["users"] = "what it was told";
+  copy.record.phase = Phase::kMasked;
+  site_.worker.state->phase = ports::WorkerState::Phase::kStopped;
+  for (int tick = 0; tick < 10 && site_.live() == nullptr; ++tick) {
+    site_.world.clock.advance(minutes(5));
+    if (site_.worker.started.size() > 1) site_.sizes.clear();
+    site_.worker.state->phase = ports::WorkerState::Phase::kStopped;
+    invoke(kTick);
+  }
+  ASSERT_NE(site_.live(), nullptr);
+  EXPECT_NE(site_.live()->record.id, first) << "nothing was opened that nobody searched";
+  EXPECT_EQ(site_.worker.started.back().copy, site_.live()->record.id);
+}
+
 TEST_F(Function, WhatCannotBeFinishedIsRefusedBeforeItIsRestored) {
   refreshed();
   // As measured while the live copy was masked: 30 MB/s, and a table of 300 GB.

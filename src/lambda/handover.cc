@@ -43,12 +43,13 @@ std::string never_fits(const Work& work, const std::vector<TableSize>& by_size, 
                        to_human(needed), rate_text(work), to_human(usable(work)));
   }
   if (!work.spools) return {};
-  uint64_t spooled = 0;
+  uint64_t spooled = work.kept_bytes;
   uint64_t at_once = std::min<uint64_t>(std::max<uint64_t>(work.spooled_at_once, 1), by_size.size());
   for (uint64_t i = 0; i < at_once; ++i) spooled = sum(spooled, by_size[i].bytes);
   if (spooled > work.spool_free_bytes) {
-    return fmt::format("the spool of the {} largest table{} may take {}, and /tmp has {} free", at_once,
-                       at_once == 1 ? "" : "s", human_bytes(spooled), human_bytes(work.spool_free_bytes));
+    return fmt::format("the spool of the {} largest table{}{} may take {}, and /tmp has {} free", at_once,
+                       at_once == 1 ? "" : "s", work.kept_bytes == 0 ? "" : " and the digests of originals",
+                       human_bytes(spooled), human_bytes(work.spool_free_bytes));
   }
   return {};
 }
@@ -75,6 +76,7 @@ Handover place_work(const Work& work) {
                    [](const TableSize& a, const TableSize& b) { return a.bytes > b.bytes; });
   Handover handover;
   for (const TableSize& table : by_size) handover.bytes = sum(handover.bytes, table.bytes);
+  handover.bytes = sum(handover.bytes, work.read_bytes);
   handover.needed = time_for(handover.bytes, rate_of(work));
   std::string numbers =
       fmt::format("{} {} in {} table{} takes about {} at {}", work.what, human_bytes(handover.bytes),

@@ -37,6 +37,8 @@ struct Work {
   Duration time_full{};           // of a whole invocation
   uint64_t spool_free_bytes = 0;  // of /tmp
   uint64_t spooled_at_once = 1;   // tables that are in the spool at the same time
+  uint64_t kept_bytes = 0;        // that are in the spool all the while: digests of originals
+  uint64_t read_bytes = 0;        // that are read besides: what is searched for originals
   bool between_tables = true;     // a stop keeps the tables that are done; false: all or nothing
   bool spools = true;             // tables pass through the spool
   bool worker_configured = false;

@@ -96,5 +96,21 @@ TEST(Handover, WhatIsAllOrNothingMustFitAsAWhole) {
   EXPECT_EQ(place_work(work).place, Place::kWorker);
 }
 
+TEST(Handover, WhatIsRememberedTakesRoomAndWhatIsSearchedTakesTime) {
+  Work work = work_of({"", {3 * kGb, 2 * kGb}, minutes(14), Place::kHere, Place::kHere});
+  work.spool_free_bytes = 4 * kGb;
+  work.kept_bytes = kGb;
+  EXPECT_EQ(place_work(work).place, Place::kHere);
+  work.kept_bytes = 2 * kGb;
+  EXPECT_EQ(place_work(work).place, Place::kRefused);
+  EXPECT_THAT(place_work(work).reason, HasSubstr("and the digests of originals may take 5.0 GB"));
+  work.kept_bytes = 0;
+  work.between_tables = false;
+  EXPECT_EQ(place_work(work).place, Place::kHere);
+  work.read_bytes = 6 * kGb;
+  EXPECT_EQ(place_work(work).place, Place::kRefused);
+  EXPECT_EQ(place_work(work).bytes, 11 * kGb);
+}
+
 }  // namespace
 }  // namespace ytb::lambda

@@ -79,6 +79,12 @@ class SlowHost final : public fakes::FakeHost {
     }
     return stop.check();
   }
+  // What is remembered lies in a real folder.
+  Result<std::string> spool_directory(const model::OwnedCopy& copy) override {
+    YTB_ASSIGN(std::string nowhere, FakeHost::spool_directory(copy));
+    (void)nowhere;
+    return ::testing::TempDir();
+  }
   std::function<void(const StopFlag&)> on_wait;
 
  private:
@@ -208,7 +214,9 @@ class Site {
               return [this](const config::Config&, const config::ProductionConfig&) { return drivers(); };
             },
             .load_inputs = [this](const Setup&, const config::ProductionConfig&) -> Result<refresh::Inputs> {
-              return world.inputs();
+              refresh::Inputs inputs = world.inputs();
+              if (searches) inputs.policy.survivors.search = masking::SurvivorPolicy::Search::kProse;
+              return inputs;
             },
             .make_settings = [this](const Setup&, const config::ProductionConfig&,
                                     std::string digest) -> Result<refresh::Settings> {
@@ -280,6 +288,7 @@ class Site {
   bool has_policy = true;
   bool has_schedule = false;
   bool has_worker = false;
+  bool searches = false;  // for originals
 };
 
 }  // namespace ytb::lambda::testing_support

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/text.h"
@@ -27,6 +28,7 @@ constexpr Duration kLeftOpenPause = std::chrono::seconds(3);
 constexpr Duration kWaitStep = std::chrono::milliseconds(500);
 constexpr int kSampleRows = 200;
 constexpr uint64_t kMeasuredBytesMin = 10 << 20;  // below this a rate is mostly overhead
+constexpr uint64_t kBytesADigestByte = 2;         // of a table, where all of it is masked and short
 
 bool is_left_open(const Error& error) {
   return error.retry == Retry::kInDoubt || error.code == Code::kInterrupted || error.code == Code::kBusy;
@@ -35,6 +37,11 @@ bool is_left_open(const Error& error) {
 const Copy* find(const std::vector<Copy>& copies, const model::CopyId& id) {
   auto found = std::find_if(copies.begin(), copies.end(), [&](const Copy& copy) { return copy.id == id; });
   return found == copies.end() ? nullptr : &*found;
+}
+
+uint64_t bytes_of(const std::vector<TableSize>& tables) {
+  return std::accumulate(tables.begin(), tables.end(), uint64_t{0},
+                         [](uint64_t sum, const TableSize& table) { return sum + table.bytes; });
 }
 
 std::string name_of_table(const masking::DatabasePlan& database, const masking::TablePlan& table) {
@@ -306,13 +313,17 @@ Result<Work> Pass::work_of(const Action& action, const PassLimits& limits) {
   work.time_full = limits.time_full;
   work.spool_free_bytes = parts_.spool_free_bytes();
   work.worker_configured = worker_ != nullptr;
-  work.between_tables = action.kind != ActionKind::kProve;
+  // What masking remembers is in its process alone: where something is remembered, the proof comes with it.
+  const bool in_one_go = remembers();
+  work.between_tables = action.kind != ActionKind::kProve && !in_one_go;
   work.spools = action.kind != ActionKind::kProve;
+  if (in_one_go) work.what = "masking and searching";
   YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());
   work.rate_bytes_s = measured_rate(copies);
   if (action.kind == ActionKind::kRestore) {
     work.time_left = work.time_full;
     work.tables = sizes_before(copies);
+    if (in_one_go) work.kept_bytes = bytes_of(work.tables) / kBytesADigestByte;
     return work;
   }
   bool whole = action.kind == ActionKind::kProve;
@@ -328,8 +339,15 @@ Result<Work> Pass::work_of(const Action& action, const PassLimits& limits) {
       work.tables.push_back({name_of_table(database, table), table.table.size_bytes});
     }
   }
+  if (!in_one_go) return work;
+  work.kept_bytes = bytes_of(work.tables) / kBytesADigestByte;
+  for (const masking::DatabasePlan& database : check.plan->databases) {
+    for (const masking::TablePlan& table : database.tables) work.read_bytes += table.table.size_bytes;
+  }
   return work;
 }
+
+bool Pass::remembers() const { return policy_ != nullptr && policy_->survivors.searches(); }
 
 // Of the copy before it: production itself is not asked, and grows by little from day to day.
 std::vector<TableSize> Pass::sizes_before(const std::vector<Copy>& copies) {
@@ -358,6 +376,12 @@ bool Pass::place(const Action& action, const PassLimits& limits) {
         report_.last->reason = fmt::format("a worker is at {}: {}", action.copy, report_.worker);
       return false;
     }
+  }
+  // Proven now, or never: a later invocation knows nothing of what this one has masked, and one that finds
+  // somebody else's work begins the copy again.
+  if (action.kind == ActionKind::kProve && remembers()) {
+    placed_ = action.id();
+    return true;
   }
   Result<Work> work = work_of(action, limits);
   if (!work.ok()) return fail(work.error());

@@ -73,6 +73,7 @@ class Pass {
   Result<Work> work_of(const model::Action& action, const PassLimits& limits);
   std::vector<TableSize> sizes_before(const std::vector<model::Copy>& copies);
   double measured_rate(const std::vector<model::Copy>& copies);
+  [[nodiscard]] bool remembers() const;
   bool fail(const Error& error);
   bool wait_until(Instant until);
   void tell(const model::Action& action);

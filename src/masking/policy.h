@@ -74,6 +74,7 @@ struct SettingRule {
 struct SurvivorPolicy {
   enum class Search { kNone, kWhole, kWords, kProse };
   Search search = Search::kNone;
+  [[nodiscard]] bool searches() const { return search != Search::kNone; }
   // What becomes of a kept value that looks like somebody's (signs.h): it is told, or fails the proof.
   enum class Detectors { kNone, kWarn, kFail };
   Detectors detectors = Detectors::kWarn;

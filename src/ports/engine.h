@@ -57,6 +57,7 @@ struct SurvivorSearch {
   uint64_t values = 0;
   uint64_t bytes = 0;
   std::map<uint32_t, masking::SignCounts> signs{};  // by place; of columns
+  bool files_closed = false;                        // the host gives nobody the files of its servers
   size_t needles = 0;                               // samples that files were searched for
   std::map<std::string, uint64_t> in_files{};       // needles by place: "shop files of public.notes"
   uint64_t file_bytes = 0;

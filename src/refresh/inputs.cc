@@ -186,14 +186,6 @@ Result<Inputs> load_inputs(const config::Config& config, const config::Productio
   inputs.none_reason = production.masking.none_reason;
   if (inputs.none_reason.empty()) {
     YTB_ASSIGN(PolicyFiles files, load_policy(production.masking, vault));
-    if (config::is_aws(production) &&
-        files.policy.survivors.search != masking::SurvivorPolicy::Search::kNone) {
-      return Error{
-          .code = Code::kPolicy,
-          .message = fmt::format("{}: 'survivors' searches local copies only, and production {} is in AWS",
-                                 files.policy.file, production.name),
-          .hint = "remove 'survivors' from the policy, or write: survivors: none"};
-    }
     inputs.policy = std::move(files.policy);
     inputs.lock = std::move(files.lock);
     Result<Secret> key = vault.secret(production.masking.key);

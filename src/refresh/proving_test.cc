@@ -108,6 +108,8 @@ TEST_F(SurvivorsCheck, FilesAreToldApartFromValues) {
   policy.allow["server"]["files of pg_wal"] = "of it";
   EXPECT_EQ(no_original_in_files(policy, looked).outcome, model::Outcome::kPassed);
   EXPECT_THAT(no_original_in_files(policy, looked).detail, HasSubstr("a demonstration"));
+  looked.files_closed = true;
+  EXPECT_EQ(no_original_in_files(policy, looked).outcome, model::Outcome::kNotCheckable);
 }
 
 TEST_F(SurvivorsCheck, WhereNobodyAsksTheProofSaysSo) {

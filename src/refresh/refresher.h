@@ -54,9 +54,7 @@ struct Inputs {
   std::string passwords;  // keyed digest of the access roles' passwords, hex; "" without a masking key
   std::string digest;     // record of all that shapes the copy (model/drift.h); goes into Desired::inputs
   // Whether what is masked is remembered, and searched for.
-  [[nodiscard]] bool remembers() const {
-    return policy.survivors.search != masking::SurvivorPolicy::Search::kNone;
-  }
+  [[nodiscard]] bool remembers() const { return policy.survivors.searches(); }
 };
 
 // What a listener (terminal, JSON lines, journal) is told. The strings are valid during the call only.

@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 constexpr const char* kOurKey = "arn:aws:kms:eu-west-1:123456789012:key/ours";
@@ -74,6 +75,32 @@ TEST_F(AwsEndToEnd, DayAfterDay) {
   aws.expect_production_untouched();
   aws.must({"teardown", "--yes"});
   aws.expect_nothing_left_over();
+}
+
+TEST_F(AwsEndToEnd, AnOriginalThatIsLeftFailsTheProof) {
+  ScenarioOptions options;
+  options.policy = "survivors: prose\n";
+  options.script = "UPDATE users SET note = 'is the same as person7@corp.test' WHERE id = 3;\n";
+  AwsScenario& aws = begin(options);
+  testing::RunResult failed = aws.run({"refresh"});
+  EXPECT_EQ(failed.status, 6) << failed.out << failed.err;
+  EXPECT_THAT(failed.out + failed.err, HasSubstr("originals are left in shop public.users.note (1 times)"));
+  EXPECT_THAT(failed.out + failed.err, HasSubstr("\"public.users.note\": \"\""));
+  EXPECT_THAT(failed.out + failed.err, Not(HasSubstr("person7")));
+  EXPECT_EQ(aws.resolved(), "0 values");
+  aws.expect_production_untouched();
+}
+
+TEST_F(AwsEndToEnd, WhereNoOriginalIsLeftTheProofSaysSoAndWhatItCouldNotRead) {
+  ScenarioOptions options;
+  options.policy = "survivors: prose\n";
+  AwsScenario& aws = begin(options);
+  aws.must({"refresh"});
+  expect_serves(kFirst);
+  const testing::RunResult shown = aws.must({"proof", "show"});
+  EXPECT_THAT(shown.out, HasSubstr("no_original_survives"));
+  EXPECT_THAT(shown.out, HasSubstr("digests of originals"));
+  EXPECT_THAT(shown.out, HasSubstr("the provider gives nobody the files of a server"));
 }
 
 TEST_F(AwsEndToEnd, AGrownVolumeIsWarmedUpBeforeItOpens) {

@@ -95,6 +95,10 @@ Result<model::Evidence> FakeEngine::mask(const ports::SessionTarget& target,
                                          const StopFlag&) {
   YTB_ASSIGN(FakeCopy * copy, reach(target));
   if (!copy->defused) world_.violate("fail_closed", "masking before defusing");
+  if (request.remember != nullptr && !request.remember->goes_on && !copy->masked_with.empty()) {
+    request.remember->too_late = true;
+    return Error{.code = Code::kUnsupported, .message = "what was masked is not remembered", .hint = {}};
+  }
   std::string with = request.plan.digest + "/" + request.key.id();
   model::Evidence evidence;
   for (const masking::DatabasePlan& database : request.plan.databases) {

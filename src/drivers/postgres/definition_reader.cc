@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "drivers/postgres/own_marks.h"
+#include "drivers/postgres/rds_session.h"
 #include "masking/definitions.h"
 #include "masking/text_codec.h"
 
@@ -122,6 +123,11 @@ Status read_definitions(Connection& session, const std::function<void(const Defi
   std::string ours = fmt::format("('pg_namespace', {})", session.literal(kProgressMark));
   for (std::string_view mark : {kAccessRoleMark, kAskerMark, kReadersMark})
     ours += fmt::format(", ('pg_authid', {})", session.literal(mark));
+  if (session.kind() == SessionKind::kMaster) {
+    ours += fmt::format(
+        ", ('pg_authid', (SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = {}))",
+        session.literal(kMarkRole));
+  }
   const std::string_view body = session.major() >= kSqlBodies ? "pg_get_function_sqlbody(p.oid)" : "NULL";
   // A byte that stands for no character is none that the server would convert.
   Result<masking::TextCodec> encoding = masking::TextCodec::make(session.server_encoding());

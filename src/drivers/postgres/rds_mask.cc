@@ -274,9 +274,10 @@ Status must_own(Connection& session, const std::vector<int64_t>& tables) {
                    "the master"};
 }
 
-Status suspend_guards(Connection& session) {
+Result<std::set<int64_t>> suspend_guards(Connection& session) {
+  std::set<int64_t> suspended;
   YTB_ASSIGN(auto tables, guarded_tables(session));
-  if (tables.empty()) return {};
+  if (tables.empty()) return suspended;
   // Production's event triggers are on again once our traces are gone; commands on them fire none.
   YTB_ASSIGN(Rows triggers, session.query("SELECT evtname FROM pg_event_trigger WHERE evtenabled <> 'D' AND "
                                           "pg_has_role(evtowner, 'USAGE')"));
@@ -286,8 +287,9 @@ Status suspend_guards(Connection& session) {
   }
   for (const auto& [oid, name] : tables) {
     YTB_TRY(session.execute(fmt::format("ALTER TABLE ONLY {} NO FORCE ROW LEVEL SECURITY", name)));
+    suspended.insert(oid);
   }
-  return {};
+  return suspended;
 }
 
 }  // namespace ytb::postgres

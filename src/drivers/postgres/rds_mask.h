@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ Result<std::vector<int64_t>> with_missing_values(Connection& session, const std:
 Status must_own(Connection& session, const std::vector<int64_t>& tables);
 
 // For checks after masking: forced row security, which would refuse the master's reading, is off until the
-// caller rolls its transaction back.
-Status suspend_guards(Connection& session);
+// caller rolls its transaction back. Of which tables: until then no other session reads them.
+Result<std::set<int64_t>> suspend_guards(Connection& session);
 
 }  // namespace ytb::postgres

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/definition_reader.h"
+#include "drivers/postgres/rds_survivors.h"
 #include "drivers/postgres/worker_pool.h"
 #include "masking/copy_text.h"
 #include "masking/masker.h"
@@ -53,11 +54,6 @@ struct SearchedRelation {
   std::shared_ptr<const masking::TextCodec> encoding;  // null: the server gives UTF-8
   std::vector<SearchedColumn> columns;
 };
-
-uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what) {
-  search.places.push_back(fmt::format("{} {}", printable(database), printable(what)));
-  return static_cast<uint32_t>(search.places.size() - 1);
-}
 
 // Lookers: threads that take rows of COPY's text format apart and look at their values, while the caller
 // reads on. A row may be large: what waits and is looked at together is bounded by its bytes.
@@ -424,6 +420,11 @@ Status search_large_objects(Connection& session, const masking::DatabasePlan& pl
 
 }  // namespace
 
+uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what) {
+  search.places.push_back(fmt::format("{} {}", printable(database), printable(what)));
+  return static_cast<uint32_t>(search.places.size() - 1);
+}
+
 Status search_values(const ports::SessionTarget& target, Connection& session,
                      const masking::DatabasePlan& plan, const std::set<std::string>& kinds,
                      const std::set<int64_t>& coded, ports::SurvivorSearch& search, ports::Progress& progress,
@@ -448,7 +449,9 @@ Status search_values(const ports::SessionTarget& target, Connection& session,
                               : search_relation(session, relation, "", search, lookers, stop));
   }
   YTB_TRY(lookers.finish());
-  return search_large_objects(session, plan, search, stop);
+  if (session.kind() != SessionKind::kMaster) return search_large_objects(session, plan, search, stop);
+  YTB_TRY(search_statistics_as_master(session, plan, search));
+  return search_large_objects_as_master(session, plan, search, stop);
 }
 
 Status search_definitions(Connection& session, const masking::DatabasePlan& plan, bool servers_too,
