@@ -122,18 +122,22 @@ bool append_compact(std::string_view whole, std::string& out) {
   constexpr size_t kSizeMin = 8;
   constexpr size_t kSizeMax = 64;
   if (whole.size() < kSizeMin || whole.size() > kSizeMax) return false;
-  size_t digits = 0;
-  size_t letters = 0;
-  for (char c : whole) {
-    if (c >= '0' && c <= '9') {
-      ++digits;
-    } else if (c >= 'a' && c <= 'z') {
-      ++letters;
-    } else if (c != ' ' && c != '-' && c != '.') {
-      return false;
-    }
-  }
-  if (digits + letters == whole.size()) return false;
+  // Every text is asked: what it is made of is counted without a branch, a byte of `counts` for each kind.
+  static constexpr std::array<uint32_t, 256> kCounts = [] {
+    std::array<uint32_t, 256> counts{};
+    counts.fill(1U << 24U);
+    for (unsigned char c = '0'; c <= '9'; ++c) counts[c] = 1;
+    for (unsigned char c = 'a'; c <= 'z'; ++c) counts[c] = 1U << 8U;
+    for (unsigned char c : {' ', '-', '.'}) counts[c] = 1U << 16U;
+    return counts;
+  }();
+  static_assert(kSizeMax < 256);
+  uint32_t counts = 0;
+  for (const char c : whole) counts += kCounts[static_cast<unsigned char>(c)];
+  const size_t digits = counts & 0xffU;
+  const size_t letters = counts >> 8U & 0xffU;
+  const bool others = counts >> 24U != 0;
+  if (others || digits + letters == whole.size()) return false;
   // What is nothing but digits is a number; where most are letters it is words.
   if (digits + letters < kSizeMin || letters == 0 || letters > 2 * digits) return false;
   out.clear();
@@ -465,20 +469,28 @@ void OriginalsSearch::look_json(uint32_t place, std::string_view utf8, SearchDep
 
 void OriginalsSearch::look(uint32_t place, const ColumnLook& column, std::string_view value,
                            SearchDepth depth) {
-  constexpr size_t kKnownSizeMax = 512;
   const bool worth_it =
       column.array || column.form == ColumnLook::Form::kText || column.form == ColumnLook::Form::kJson;
-  if (!worth_it || value.size() > kKnownSizeMax) return look_value(place, column, value, depth);
-  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;
-  const uint64_t known = originals_.digest(Originals::kText, value) ^ (place + 1) * kApart;
-  if (known_[known % kKnown] == known) return;
+  if (!worth_it || !may_come_again(value)) return look_value(place, column, value, depth);
+  const uint64_t token = token_of(place, Originals::kText, value);
+  if (is_known(token)) return;
   look_value(place, column, value, depth);
-  learn(known);
+  learn(token);
+}
+
+uint64_t OriginalsSearch::token_of(uint32_t place, std::string_view stored) const {
+  return token_of(place, Originals::kBytes, stored);
+}
+
+// Keyed, so that nobody can make two alike.
+uint64_t OriginalsSearch::token_of(uint32_t place, Originals::Use use, std::string_view value) const {
+  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;
+  return originals_.digest(use, value) ^ (place + 1) * kApart;
 }
 
 // Together, once the filter has answered all that was asked of them.
-void OriginalsSearch::learn(uint64_t value) {
-  learning_.push_back(value);
+void OriginalsSearch::learn(uint64_t token) {
+  learning_.push_back(token);
   if (learning_.size() < kLearnedTogether) return;
   ask_batch();
   for (const uint64_t each : learning_) {

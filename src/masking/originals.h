@@ -221,9 +221,16 @@ class OriginalsSearch {
   void look_code(uint32_t place, std::string_view code, CodeOf language, SearchDepth depth);
   // Any bytes: as a whole, and what of them is text.
   void look_bytes(uint32_t place, std::string_view bytes, SearchDepth depth);
+  // Values come again and again, in most columns few different ones. What is stored at a place has a token:
+  // it is learned once all is asked for that it says, and known from then on if there was nothing in it.
+  static constexpr bool may_come_again(std::string_view stored) { return stored.size() <= kKnownSizeMax; }
+  [[nodiscard]] uint64_t token_of(uint32_t place, std::string_view stored) const;
+  [[nodiscard]] bool is_known(uint64_t token) const { return known_[token % kKnown] == token; }
+  void learn(uint64_t token);
   void finish();
 
  private:
+  static constexpr size_t kKnownSizeMax = 512;
   static constexpr size_t kBatch = 64;
   static constexpr size_t kOverlapBytes = 512;  // of two pieces of a long text: phrases across are in one
   static constexpr size_t kTextInBytesMin = 8;  // shorter runs of letters stand in any picture
@@ -235,7 +242,7 @@ class OriginalsSearch {
   void look_at_piece(uint32_t place, std::string_view utf8, SearchDepth depth, Words words);
   void look_value(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
   void look_element(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth);
-  void learn(uint64_t value);
+  [[nodiscard]] uint64_t token_of(uint32_t place, Originals::Use use, std::string_view value) const;
   void ask_text(uint32_t place, std::string_view normal);
   void ask(uint32_t place, uint64_t digest, bool name = false);
   void ask_batch();

@@ -302,7 +302,7 @@ TEST_F(Survivors, WhatDroppedColumnsAndUndoneRowsLeave) {
         refresh_with(std::string(kPolicy) + "    public.shrunk: keep\n    public.undone: keep\n", survivors);
     const std::string said = result.out + result.err;
     EXPECT_EQ(result.status, kFailedProof) << said;
-    EXPECT_THAT(said, HasSubstr("shop files of public.undone (50"));
+    EXPECT_THAT(said, HasSubstr("shop deleted rows of public.undone.mail (50"));
     EXPECT_THAT(said, Not(HasSubstr("public.shrunk")));  // it was written anew
   }
 }
@@ -320,7 +320,8 @@ TEST_F(Survivors, WhatIsAllowedInOnePlaceIsFoundInOthersFiles) {
       "survivors:\n  search: prose\n  allow:\n    shop:\n      public.robots.mail: \"robots\"\n");
   const std::string said = result.out + result.err;
   EXPECT_EQ(result.status, kFailedProof) << said;
-  EXPECT_THAT(said, HasSubstr("shop files of public.gone ("));
+  EXPECT_THAT(said, HasSubstr("shop deleted rows of public.gone.told (1,000 times)"));
+  EXPECT_THAT(said, Not(HasSubstr("rows of public.robots")));
   EXPECT_THAT(said, Not(HasSubstr("files of public.robots")));
 }
 
@@ -361,7 +362,7 @@ TEST_F(Survivors, VirtualColumnsAreComputedOrNamed) {
 }
 
 // What no statement shows: a deleted row of a kept table, and an updated one's old index entry.
-TEST_F(Survivors, DeletedRowsAreFoundInFiles) {
+TEST_F(Survivors, DeletedRowsAreFoundInTheirPages) {
   plant(R"sql(
     ALTER TABLE notes SET (autovacuum_enabled = off);
     CREATE TABLE codes (code text PRIMARY KEY) WITH (autovacuum_enabled = off);
@@ -373,10 +374,38 @@ TEST_F(Survivors, DeletedRowsAreFoundInFiles) {
       refresh_with(std::string(kPolicy) + "    public.codes: keep\n", "survivors: prose\n");
   const std::string said = result.out + result.err;
   EXPECT_EQ(result.status, kFailedProof) << said;
-  EXPECT_THAT(said, Not(HasSubstr("no_original_survives failed")));
+  for (const char* place :
+       {"shop deleted rows of public.notes.body (1", "shop deleted rows of public.codes.code (1"}) {
+    EXPECT_THAT(said, HasSubstr(place));
+  }
+  EXPECT_THAT(said, Not(HasSubstr("shop public.")));
+  EXPECT_THAT(said, Not(HasSubstr("shop files of")));
+  EXPECT_THAT(said, Not(HasSubstr("person.test")));
+}
+
+// Where no row is any more: free space, and the storage of long values.
+TEST_F(Survivors, WhatDeletedRowsLeaveIsFoundInFiles) {
+  plant(R"sql(
+    CREATE TABLE vacuumed (told text) WITH (autovacuum_enabled = off);
+    INSERT INTO vacuumed VALUES ('other'), ('another'), ('ask grace.h77@person.test, please');
+    DELETE FROM vacuumed WHERE told LIKE 'ask%';
+    CREATE TABLE long (told text) WITH (autovacuum_enabled = off);
+    ALTER TABLE long ALTER told SET STORAGE EXTERNAL;
+    INSERT INTO long VALUES ('other'), (repeat('nothing ', 500) || ' grace.h78@person.test ' || repeat('nothing ', 500));
+    DELETE FROM long WHERE told LIKE 'nothing%';
+    -- Compressed in its place: found in the row.
+    CREATE TABLE packed (told text) WITH (autovacuum_enabled = off);
+    INSERT INTO packed VALUES (repeat('nothing ', 500) || ' grace.h79@person.test ' || repeat('nothing ', 500));
+    DELETE FROM packed)sql");
+  plant("VACUUM vacuumed");
+  const RunResult result = refresh_with(
+      std::string(kPolicy) + "    public.vacuumed: keep\n    public.long: keep\n    public.packed: keep\n",
+      "survivors: prose\n");
+  const std::string said = result.out + result.err;
+  EXPECT_EQ(result.status, kFailedProof) << said;
   EXPECT_THAT(said, HasSubstr("no_original_in_files failed"));
-  for (const char* place : {"shop files of public.notes (1", "shop files of public.codes (1",
-                            "shop files of index public.codes_pkey (1"}) {
+  for (const char* place : {"shop files of public.vacuumed (1", "shop files of public.long (1",
+                            "shop deleted rows of public.packed.told (1"}) {
     EXPECT_THAT(said, HasSubstr(place));
   }
   EXPECT_THAT(said, Not(HasSubstr("person.test")));
@@ -519,13 +548,29 @@ TEST_F(Survivors, BehindTheWalls) {
   for (const char* place :
        {"shop public.notes.body (1", "shop public.stale.mail (1", "shop public.computed.mail (1",
         "shop large objects (1", "shop comment on table public.kept (1",
-        "shop files of pg_catalog.pg_statistic (", "shop files of public.kept (",
+        "shop files of pg_catalog.pg_statistic (", "shop deleted rows of public.kept.told (1",
         "shop files of public.users (", "server files of the data directory (1"}) {
     EXPECT_THAT(said, HasSubstr(place));
   }
   EXPECT_THAT(said, Not(HasSubstr("person.test")));
   const RunResult unsearched = betrayed("survivors: none\n");
   EXPECT_EQ(unsearched.status, 0) << unsearched.out << unsearched.err;
+}
+
+// A server that is taken away in the middle of the search proves nothing, and costs nothing but time.
+TEST_F(Survivors, ASessionThatIsTakenAwayProvesNothing) {
+  plant(fmt::format("UPDATE notes SET body = '{}' WHERE id = 17000", kOriginal));
+  scenario_.write_policy(kPolicy, "survivors: prose\n");
+  scenario_.accept();
+  scenario_.take_snapshot(fmt::format("day{}", ++day_));
+  const RunResult cut = scenario_.betrayed_ytb("stage:search",
+                                               "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                                               "pid <> pg_backend_pid() AND backend_type = "
+                                               "'client backend'",
+                                               {"refresh", "--wait-drain"});
+  EXPECT_NE(cut.status, 0) << cut.out << cut.err;
+  EXPECT_EQ(scenario_.ytb({"refresh"}).status, kFailedProof);
+  EXPECT_THAT(scenario_.ytb({"status"}).out, Not(HasSubstr("live since")));
 }
 
 // What a killed run knew of the originals is gone with it: the copy is made once more, and nothing is left.

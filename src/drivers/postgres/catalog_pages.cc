@@ -11,8 +11,8 @@
 #include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
 #include "drivers/postgres/catalog_numbers.h"
+#include "drivers/postgres/commit_log.h"
 #include "drivers/postgres/heap_page.h"
-#include "drivers/postgres/log_segments.h"
 
 namespace ytb::postgres {
 namespace {
@@ -61,37 +61,6 @@ Target target_of(int major) {
   if (major <= 15) return {.at = 72, .size = 4};
   return {.at = 100, .size = major == 16 ? 2U : 0U};
 }
-
-// pg_xact of a stopped server (clog.c): two bits a transaction, 8 kB pages, 32 of them a file. Keeps the file
-// that was asked last: rows that one transaction made lie together.
-class CommitLog {
- public:
-  explicit CommitLog(const std::string& data) : folder_(os::join_path(data, "pg_xact")) {}
-
-  // False only where it surely was not: nobody is left who could still commit it.
-  [[nodiscard]] bool may_be_committed(uint32_t transaction) {
-    constexpr uint32_t kFirstNormal = 3;
-    constexpr uint32_t kInFile = 4 * kLogSegmentBytesMax;
-    if (transaction < kFirstNormal) return true;
-    keep(transaction / kInFile);
-    const size_t at = transaction % kInFile / 4;
-    if (at >= bytes_.size()) return true;
-    const unsigned state = static_cast<unsigned char>(bytes_[at]) >> (transaction % 4 * 2) & 3U;
-    return state == 1 || state == 3;  // committed, or part of one that may be
-  }
-
- private:
-  void keep(uint32_t number) {
-    if (kept_ == number) return;
-    auto read = os::read_file(os::join_path(folder_, fmt::format("{:04X}", number)), kLogSegmentBytesMax);
-    bytes_ = read.ok() ? std::move(*read) : std::string();
-    kept_ = number;
-  }
-
-  std::string folder_;
-  std::optional<uint32_t> kept_;
-  std::string bytes_;  // of that file; none where it cannot be read
-};
 
 // What we pass over the server may read.
 Error not_understood(const std::string& file, uint64_t at) {

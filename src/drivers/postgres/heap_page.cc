@@ -29,6 +29,7 @@ constexpr uint32_t kItemNormal = 1;
 
 // HeapTupleHeaderData
 constexpr size_t kTupleHeaderBytes = 23;
+constexpr size_t kXmaxAt = 4;
 constexpr size_t kCtidAt = 12;
 constexpr size_t kInfomask2At = 18;
 constexpr size_t kInfomaskAt = 20;
@@ -66,7 +67,14 @@ void put(char* bytes, size_t at, T value) {
 constexpr size_t aligned(size_t offset, size_t align) { return (offset + align - 1) & ~(align - 1); }
 constexpr size_t kMaxAlign = 8;
 
-// The size of the varlena at the start of `bytes`, header included; 0: that cannot be one.
+bool starts_short(StoredField field) { return (static_cast<unsigned char>(field[0]) & 1U) != 0; }
+
+size_t data_align(const Attribute& attribute, StoredField field) {
+  return attribute.length == -1 && starts_short(field) ? 1 : attribute.align;
+}
+
+}  // namespace
+
 size_t varlena_size(std::string_view bytes) {
   if (bytes.empty()) return 0;
   auto first = static_cast<unsigned char>(bytes[0]);
@@ -76,14 +84,6 @@ size_t varlena_size(std::string_view bytes) {
   size_t size = get<uint32_t>(bytes, 0) >> 2U;
   return size < kVarlenaHeaderBytes ? 0 : size;  // its header counts
 }
-
-bool starts_short(StoredField field) { return (static_cast<unsigned char>(field[0]) & 1U) != 0; }
-
-size_t data_align(const Attribute& attribute, StoredField field) {
-  return attribute.length == -1 && starts_short(field) ? 1 : attribute.align;
-}
-
-}  // namespace
 
 Varlena varlena_of(StoredField field) {
   auto first = static_cast<unsigned char>(field[0]);
@@ -150,6 +150,20 @@ Seen PageView::seen(std::string_view tuple) const {
   if (locked_only) return Seen::kVisible;
   if ((mask & kXmaxIsMulti) != 0) return Seen::kUndecided;
   return (mask & kXmaxCommitted) != 0 ? Seen::kDead : Seen::kUndecided;
+}
+
+Seen PageView::seen(std::string_view tuple,
+                    const std::function<bool(uint32_t transaction)>& is_committed) const {
+  const Seen by_hints = seen(tuple);
+  const auto mask = get<uint16_t>(tuple, kInfomaskAt);
+  if (by_hints != Seen::kUndecided || (mask & kOfOldVersions) != 0) return by_hints;
+  if ((mask & kXminCommitted) == 0 && !is_committed(get<uint32_t>(tuple, 0))) return Seen::kDead;
+  const auto deleter = get<uint32_t>(tuple, kXmaxAt);
+  const bool locked_only =
+      (mask & kXmaxLockOnly) != 0 || (mask & (kXmaxIsMulti | kXmaxExclusive | kXmaxShare)) == kXmaxExclusive;
+  if ((mask & kXmaxInvalid) != 0 || locked_only || deleter == 0) return Seen::kVisible;
+  if ((mask & kXmaxIsMulti) != 0) return Seen::kUndecided;
+  return (mask & kXmaxCommitted) != 0 || is_committed(deleter) ? Seen::kDead : Seen::kVisible;
 }
 
 std::optional<uint32_t> PageView::undecided_maker(std::string_view tuple) const {

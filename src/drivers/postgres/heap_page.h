@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,8 @@ struct Attribute {
 using StoredField = std::string_view;
 inline bool is_null(StoredField field) { return field.data() == nullptr; }
 
+// The size of the varlena at the start of `bytes`, header included; 0: that cannot be one.
+size_t varlena_size(std::string_view bytes);
 enum class Varlena { kShort, kPlain, kCompressed, kExternal };
 Varlena varlena_of(StoredField field);
 // The value of a short or plain one, without its header.
@@ -50,6 +53,10 @@ class PageView {
   // out of the page.
   [[nodiscard]] std::optional<std::string_view> tuple(size_t item) const;
   [[nodiscard]] Seen seen(std::string_view tuple) const;
+  // The same, by who committed what the hint bits do not say; undecided is still what several transactions
+  // locked or deleted, or a server before 9.0 moved.
+  [[nodiscard]] Seen seen(std::string_view tuple,
+                          const std::function<bool(uint32_t transaction)>& is_committed) const;
   // Where an undecided one's hint bits do not even say whether the transaction that made it was committed:
   // which that was.
   [[nodiscard]] std::optional<uint32_t> undecided_maker(std::string_view tuple) const;

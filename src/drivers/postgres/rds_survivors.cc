@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "drivers/postgres/catalog_reader.h"
-#include "drivers/postgres/survivors.h"
+#include "drivers/postgres/searched_values.h"
 #include "masking/copy_text.h"
 #include "masking/names.h"
 #include "masking/originals.h"

@@ -3,28 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/definition_reader.h"
+#include "drivers/postgres/page_search.h"
 #include "drivers/postgres/rds_survivors.h"
+#include "drivers/postgres/searched_values.h"
+#include "drivers/postgres/stray_files.h"
 #include "drivers/postgres/worker_pool.h"
 #include "masking/copy_text.h"
 #include "masking/masker.h"
 #include "masking/names.h"
 #include "masking/originals.h"
-#include "masking/signs.h"
 #include "masking/text_codec.h"
 
 namespace ytb::postgres {
@@ -32,176 +30,8 @@ namespace {
 
 using masking::ColumnLook;
 
-struct SearchedColumn {
-  std::string name;
-  ColumnLook look;
-  uint32_t place = 0;
-  std::shared_ptr<const masking::Masker> kept;  // of a masked document: what it keeps; null: all
-};
-
-// Of a longer value nothing is read: as text it would not fit into a row of COPY.
-constexpr int64_t kValueBytesMax = 256L << 20;
 // No relation of fewer bytes holds such a value, however well it is compressed.
 constexpr int64_t kLongValuesFrom = 1L << 20;
-
-struct SearchedRelation {
-  masking::QualifiedName name;
-  int64_t oid = 0;
-  int64_t pages = 0;
-  bool counts_long = false;  // how many values of a row are too long: a last column says it
-  bool computed = false;     // columns that are computed when they are read, which may fail
-  // What it is read in: a byte that stands for no character is none that the server would convert.
-  std::shared_ptr<const masking::TextCodec> encoding;  // null: the server gives UTF-8
-  std::vector<SearchedColumn> columns;
-};
-
-// Lookers: threads that take rows of COPY's text format apart and look at their values, while the caller
-// reads on. A row may be large: what waits and is looked at together is bounded by its bytes.
-class Lookers {
- public:
-  struct Batch {
-    const SearchedRelation* relation = nullptr;  // outlives the lookers
-    std::string lines;                           // whole ones
-    uint64_t rows_before = 0;
-  };
-  Lookers(ports::SurvivorSearch& search, std::string database)
-      : search_(search), database_(std::move(database)) {
-    const int threads = std::clamp(search.workers, 1, kThreadsMax);
-    threads_.reserve(static_cast<size_t>(threads));
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-  }
-  ~Lookers() { end(); }
-  Lookers(const Lookers&) = delete;
-  Lookers& operator=(const Lookers&) = delete;
-
-  // Waits until there is room. The error of a looker: give no more.
-  Status give(Batch batch) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return taken_bytes_ == 0 || taken_bytes_ + batch.lines.size() <= kBytesMax; });
-    if (!failed_.ok()) return failed_;
-    taken_bytes_ += batch.lines.size();
-    waiting_.push_back(std::move(batch));
-    changed_.notify_all();
-    return {};
-  }
-  Status finish() {
-    end();
-    search_.values += values_;
-    search_.bytes += bytes_;
-    search_.signs.insert(signs_.begin(), signs_.end());  // of a database's places, which are looked at once
-    for (const auto& [relation, count] : too_long_) {
-      search_.unread.push_back(fmt::format("{} {} ({} rows with values of more than {})",
-                                           printable(database_), to_string(relation->name),
-                                           with_commas(count), human_bytes(kValueBytesMax)));
-    }
-    return failed_;
-  }
-
- private:
-  static constexpr int kThreadsMax = 64;
-  static constexpr size_t kBytesMax = 16UL << 20;
-  // By one looker.
-  struct Seen {
-    uint64_t values = 0;
-    uint64_t bytes = 0;
-    std::map<const SearchedRelation*, uint64_t> too_long;
-    std::map<uint32_t, masking::SignCounts> signs;
-  };
-
-  void end() {
-    {
-      std::lock_guard lock(mutex_);
-      ended_ = true;
-      changed_.notify_all();
-    }
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-  void work() {
-    masking::OriginalsSearch looking(search_.originals, search_.candidates);
-    Seen seen;
-    while (std::optional<Batch> batch = next()) {
-      seen.bytes += batch->lines.size();
-      Status looked = look_at(*batch, looking, seen);
-      std::lock_guard lock(mutex_);
-      if (!looked.ok() && failed_.ok()) failed_ = std::move(looked);
-      taken_bytes_ -= batch->lines.size();
-      changed_.notify_all();
-    }
-    looking.finish();
-    std::lock_guard lock(mutex_);
-    values_ += seen.values;
-    bytes_ += seen.bytes;
-    for (const auto& [relation, count] : seen.too_long) too_long_[relation] += count;
-    for (const auto& [place, counts] : seen.signs) {
-      for (size_t sign = 0; sign < counts.size(); ++sign) signs_[place][sign] += counts[sign];
-    }
-  }
-  std::optional<Batch> next() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return ended_ || !waiting_.empty(); });
-    if (waiting_.empty()) return std::nullopt;
-    Batch batch = std::move(waiting_.front());
-    waiting_.pop_front();
-    return batch;
-  }
-  Status look_at(const Batch& batch, masking::OriginalsSearch& looking, Seen& seen) const {
-    const std::vector<SearchedColumn>& columns = batch.relation->columns;
-    masking::CopyTextRow row(columns.size() + (batch.relation->counts_long ? 1 : 0));
-    uint64_t number = batch.rows_before;
-    std::string_view rest = batch.lines;
-    while (!rest.empty()) {
-      const size_t end = std::min(rest.find('\n'), rest.size());
-      YTB_TRY(row.read(rest.substr(0, end), ++number));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      for (size_t i = 0; i < columns.size(); ++i) {
-        const std::optional<std::string_view>& value = row.fields()[i];
-        if (!value) continue;
-        ++seen.values;
-        look_at(columns[i], *value, batch.relation->encoding.get(), looking, seen);
-      }
-      if (batch.relation->counts_long && row.fields().back() != std::string_view("0"))
-        ++seen.too_long[batch.relation];
-    }
-    return {};
-  }
-
-  // Of a document that masking wrote and is none, nothing is masked.
-  void look_at(const SearchedColumn& column, std::string_view value, const masking::TextCodec* encoding,
-               masking::OriginalsSearch& looking, Seen& seen) const {
-    using Form = ColumnLook::Form;
-    thread_local std::string utf8;
-    thread_local std::string kept;
-    utf8.clear();
-    kept.clear();
-    if (encoding != nullptr && !masking::is_ascii(value)) {
-      encoding->append_readable(value, utf8);
-      value = utf8;
-    }
-    if (column.kept != nullptr && column.kept->apply(value, {}, kept) == masking::Applied::kReplaced)
-      value = kept;
-    looking.look(column.place, column.look, value, search_.depth);
-    if (!search_.detectors || (column.look.form != Form::kText && column.look.form != Form::kJson)) return;
-    const masking::Signs signs = masking::signs_in(value);
-    if (signs.none()) return;
-    masking::SignCounts& counts = seen.signs[column.place];
-    for (size_t sign = 0; sign < counts.size(); ++sign) counts[sign] += signs.test(sign) ? 1 : 0;
-  }
-
-  ports::SurvivorSearch& search_;
-  const std::string database_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Batch> waiting_;
-  size_t taken_bytes_ = 0;  // waiting and looked at
-  bool ended_ = false;
-  Status failed_;
-  uint64_t values_ = 0;
-  uint64_t bytes_ = 0;
-  std::map<const SearchedRelation*, uint64_t> too_long_;
-  std::map<uint32_t, masking::SignCounts> signs_;
-  std::vector<std::thread> threads_;
-};
 
 // Columns that are masked: what masking gave them is not looked at. A document may be kept in part.
 using ColumnName = std::pair<masking::QualifiedName, std::string>;
@@ -234,7 +64,8 @@ constexpr std::string_view kRelations = R"sql(
     )
     SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false), c.oid,
       pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid), a.attgenerated = 'v',
-      EXISTS (SELECT FROM pg_attribute d WHERE d.attrelid = c.oid AND d.attisdropped)
+      EXISTS (SELECT FROM pg_attribute d WHERE d.attrelid = c.oid AND d.attisdropped), a.attnum,
+      CASE WHEN c.relpersistence = 'p' AND c.relam = 2 THEN pg_relation_filepath(c.oid) END
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -242,11 +73,6 @@ constexpr std::string_view kRelations = R"sql(
     WHERE (c.relkind = 'r' OR (c.relkind = 'm' AND c.relispopulated)) AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', $1)
     ORDER BY n.nspname, c.relname, a.attnum)sql";
-
-// Of text and bytea: octet_length() says it without reading the value.
-bool has_length(const ColumnLook& look) {
-  return !look.array && (look.text || look.form == ColumnLook::Form::kBytes);
-}
 
 // A column whose values can be no original is not read: a boolean; a moment, or a small number, where nothing
 // of its kind was masked.
@@ -287,6 +113,7 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
       relations.push_back({.name = name,
                            .oid = rows.integer(row, 5),
                            .pages = rows.integer(row, 6),
+                           .file = rows.is_null(row, 11) ? std::string() : rows.text(row, 11),
                            .computed = computed,
                            .encoding = encoding,
                            .columns = {}});
@@ -296,7 +123,12 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
         relation.counts_long || (rows.integer(row, 7) >= kLongValuesFrom && has_length(look));
     const uint32_t place = add_place(search, plan.database.name, masking::to_string(name, column));
     search.relations[place] = relation_of_row;
-    relation.columns.push_back({.name = column, .look = look, .place = place, .kept = std::move(kept)});
+    relation.columns.push_back({.name = column,
+                                .look = look,
+                                .place = place,
+                                .kept = std::move(kept),
+                                .number = static_cast<size_t>(rows.integer(row, 10)),
+                                .stored = stored_type_of(rows.at(row, 3))});
   }
   for (const std::string& relation : partly) search.kept_relations.erase(relation);
   return relations;
@@ -359,20 +191,56 @@ Status search_computed(Connection& session, const SearchedRelation& relation, po
   return {};
 }
 
-// Ranges of a relation's pages, as conditions. Before 14 a condition on ctid reads the whole of it.
-std::vector<std::string> ranges_of(const SearchedRelation& relation, int major) {
+// A range of a relation's pages.
+struct PageRange {
+  int64_t first = 0;
+  int64_t past = 0;
+  std::string where;  // as a condition; "": there is no other
+};
+
+// Before 14 a condition on ctid reads the whole of a relation: `whole` then.
+std::vector<PageRange> ranges_of(const SearchedRelation& relation, bool whole) {
   constexpr int64_t kRangePages = 8192;
-  constexpr int kRangeScans = 14;
-  std::vector<std::string> ranges;
-  for (int64_t first = 0; major >= kRangeScans && first + kRangePages < relation.pages;
-       first += kRangePages) {
+  std::vector<PageRange> ranges;
+  int64_t first = 0;
+  for (; !whole && first + kRangePages < relation.pages; first += kRangePages) {
     ranges.push_back(
-        fmt::format(" WHERE ctid >= '({},0)'::pg_catalog.tid AND ctid < '({},0)'::pg_catalog.tid", first,
-                    first + kRangePages));
+        {.first = first,
+         .past = first + kRangePages,
+         .where = fmt::format(" WHERE ctid >= '({},0)'::pg_catalog.tid AND ctid < '({},0)'::pg_catalog.tid",
+                              first, first + kRangePages)});
   }
-  const auto read = static_cast<int64_t>(ranges.size()) * kRangePages;
-  ranges.push_back(read == 0 ? std::string() : fmt::format(" WHERE ctid >= '({},0)'::pg_catalog.tid", read));
+  ranges.push_back(
+      {.first = first,
+       .past = relation.pages,
+       .where = first == 0 ? std::string() : fmt::format(" WHERE ctid >= '({},0)'::pg_catalog.tid", first)});
   return ranges;
+}
+
+// Rows of which only the server can read a value.
+Status ask_for_rows(Connection& session, const SearchedRelation& relation,
+                    const std::vector<std::string>& rows, const ports::SurvivorSearch& search,
+                    Lookers& lookers, const StopFlag& stop) {
+  constexpr size_t kRowsMax = 20'000;
+  for (size_t first = 0; first < rows.size(); first += kRowsMax) {
+    std::string list;
+    for (size_t i = first; i < std::min(rows.size(), first + kRowsMax); ++i)
+      list += fmt::format("{}\"{}\"", list.empty() ? "" : ",", rows[i]);
+    YTB_TRY(search_relation(session, relation,
+                            fmt::format(" WHERE ctid = ANY ('{{{}}}'::pg_catalog.tid[])", list), search,
+                            lookers, stop));
+  }
+  return {};
+}
+
+Status search_range(Connection& session, const SearchedRelation& relation, const PageRange& range,
+                    const PageSearch* pages, const ports::SurvivorSearch& search, Lookers& lookers,
+                    const StopFlag& stop) {
+  if (pages == nullptr) return search_relation(session, relation, range.where, search, lookers, stop);
+  YTB_ASSIGN(PageSearch::Outcome read,
+             pages->search(relation, range.first, range.past, search, lookers, stop));
+  if (!read.complete) return search_relation(session, relation, range.where, search, lookers, stop);
+  return ask_for_rows(session, relation, read.to_ask, search, lookers, stop);
 }
 
 // One place for all of them: their numbers say nothing to anybody.
@@ -420,24 +288,27 @@ Status search_large_objects(Connection& session, const masking::DatabasePlan& pl
 
 }  // namespace
 
-uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what) {
-  search.places.push_back(fmt::format("{} {}", printable(database), printable(what)));
-  return static_cast<uint32_t>(search.places.size() - 1);
-}
-
 Status search_values(const ports::SessionTarget& target, Connection& session,
                      const masking::DatabasePlan& plan, const std::set<std::string>& kinds,
                      const std::set<int64_t>& coded, ports::SurvivorSearch& search, ports::Progress& progress,
                      const StopFlag& stop) {
+  constexpr int kRangeScans = 14;
   const std::string& database = plan.database.name;
   YTB_ASSIGN(std::vector<SearchedRelation> relations, relations_of(session, plan, kinds, search));
+  std::optional<PageSearch> pages;
+  if (session.kind() == SessionKind::kCopy) {
+    YTB_TRY(session.execute("CHECKPOINT"));
+    YTB_ASSIGN(std::string data, data_folder(session));
+    YTB_ASSIGN(pages, PageSearch::make(session, std::move(data)));
+  }
   Lookers lookers(search, database);
   WorkerPool pool(target, search.workers, stop);
   for (const SearchedRelation& relation : relations) {
     if (coded.contains(relation.oid) || relation.computed) continue;
-    for (std::string& where : ranges_of(relation, session.major())) {
-      pool.add(0, {database, [&, where = std::move(where)](Connection& reader) {
-                     return search_relation(reader, relation, where, search, lookers, stop);
+    const PageSearch* by_pages = pages && pages->can_read(relation) ? &*pages : nullptr;
+    for (PageRange& range : ranges_of(relation, by_pages == nullptr && session.major() < kRangeScans)) {
+      pool.add(0, {database, [&, by_pages, range = std::move(range)](Connection& reader) {
+                     return search_range(reader, relation, range, by_pages, search, lookers, stop);
                    }});
     }
   }

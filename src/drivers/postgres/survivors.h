@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <set>
-#include <string_view>
 
 #include "base/result.h"
 #include "base/stop.h"
@@ -19,9 +18,10 @@ namespace ytb::postgres {
 // What a type writes out is read, and no cast asked for: that could be production's. `session` is in a
 // transaction in which production's code is out of sight (suspension_for_reading), and reads the relations
 // that have some (`coded`: of its ReadingSuspension). Planning a query of any other evaluates nothing of
-// production's: those are read by sessions of their own, search.workers at once, and looked at by as many
-// threads. `kinds`: of everything that is masked (masking::masked_kinds). With a master's session nothing is
-// out of sight but forced row security (suspend_guards), of whose tables `coded` is then.
+// production's: those are read from their pages where that can be done (page_search.h), else by sessions of
+// their own, search.workers at once, and looked at by as many threads. `kinds`: of everything that is masked
+// (masking::masked_kinds). With a master's session nothing is out of sight but forced row security
+// (suspend_guards), of whose tables `coded` is then.
 Status search_values(const ports::SessionTarget& target, Connection& session,
                      const masking::DatabasePlan& plan, const std::set<std::string>& kinds,
                      const std::set<int64_t>& coded, ports::SurvivorSearch& search, ports::Progress& progress,
@@ -29,7 +29,5 @@ Status search_values(const ports::SessionTarget& target, Connection& session,
 // Where nothing is out of sight. `servers_too`: those of roles and tablespaces, which every database shows.
 Status search_definitions(Connection& session, const masking::DatabasePlan& plan, bool servers_too,
                           ports::SurvivorSearch& search);
-// What is looked at next, as the proof calls it: its number.
-uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what);
 
 }  // namespace ytb::postgres
