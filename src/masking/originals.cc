@@ -128,7 +128,7 @@ bool append_compact(std::string_view whole, std::string& out) {
     counts.fill(1U << 24U);
     for (unsigned char c = '0'; c <= '9'; ++c) counts[c] = 1;
     for (unsigned char c = 'a'; c <= 'z'; ++c) counts[c] = 1U << 8U;
-    for (unsigned char c : {' ', '-', '.'}) counts[c] = 1U << 16U;
+    for (const char c : {' ', '-', '.'}) counts[static_cast<unsigned char>(c)] = 1U << 16U;
     return counts;
   }();
   static_assert(kSizeMax < 256);

@@ -372,8 +372,9 @@ std::string said_of_search(const Proof& proof) {
 
 std::string said_of_files(const Proof& proof) {
   const Check* check = check_named(proof, kFilesCheck);
-  if (check == nullptr || check->outcome == Outcome::kNotCheckable || check->outcome == Outcome::kNotRun)
-    return {};
+  if (check == nullptr || check->outcome == Outcome::kNotRun) return {};
+  if (check->outcome == Outcome::kNotCheckable)
+    return "The provider gives nobody the server's files: what deleted rows in them hold was not searched.";
   if (check->outcome == Outcome::kFailed)
     return "Values that masking replaced are left in the bytes of the copy's files.";
   return "The bytes of the copy's files, deleted rows and logs among them, were searched for a sample of "

@@ -226,6 +226,8 @@ TEST_F(ProofTest, SaysInShortWhatWasLookedFor) {
   proof_.checks[2].detail = "shop public.a.b (e-mail addresses in 3 values); looked for cards";
   EXPECT_NE(said().find("are left in kept data"), std::string::npos) << said();
   EXPECT_NE(said().find("a person has to judge them"), std::string::npos) << said();
+  proof_.checks[1].outcome = Outcome::kNotCheckable;
+  EXPECT_NE(said().find("The provider gives nobody the server's files"), std::string::npos) << said();
   proof_.checks[0].outcome = Outcome::kNotRun;
   EXPECT_NE(said().find("did not come to its end"), std::string::npos) << said();
   proof_.masking_none = "a test";

@@ -39,7 +39,7 @@ class PagesLook {
         looks_(search) {}
 
   // False: the page is not as it should be.
-  bool look_at(std::string_view bytes, int64_t number, std::vector<std::string>& to_ask) {
+  bool look_at(std::string_view bytes, int64_t number, std::vector<PageSearch::RowAt>& to_ask) {
     const std::optional<PageView> page = PageView::open(bytes);
     if (!page) return false;
     for (size_t item = 0; item < page->items(); ++item) {
@@ -50,7 +50,8 @@ class PagesLook {
       const bool gone = page->seen(*tuple, is_committed_) == Seen::kDead;
       const bool asks = std::any_of(relation_.columns.begin(), relation_.columns.end(),
                                     [&](const SearchedColumn& column) { return only_server_reads(column); });
-      if (asks) to_ask.push_back(fmt::format("({},{})", number, item + 1));
+      if (asks)
+        to_ask.push_back({.page = static_cast<uint32_t>(number), .item = static_cast<uint32_t>(item + 1)});
       // A row that is gone is shown by no statement: what can be read of it is read here.
       if (asks && !gone) continue;
       if (!look_at_row(gone)) return false;
@@ -70,12 +71,10 @@ class PagesLook {
   [[nodiscard]] bool is_passed_over(const SearchedColumn& column, StoredField field) const {
     return whole_ && column.look.text && value_bytes_of(field) > text_max_;
   }
-  bool only_server_reads(const SearchedColumn& column) {
+  [[nodiscard]] bool only_server_reads(const SearchedColumn& column) const {
     const StoredField field = field_of(column);
     if (is_null(field) || !has_header(column)) return false;
-    const Varlena kind = varlena_of(field);
-    if (kind == Varlena::kShort || kind == Varlena::kPlain || is_passed_over(column, field)) return false;
-    return !value_of(field, static_cast<size_t>(kValueBytesMax), buffer_);
+    return !is_passed_over(column, field) && is_beyond_us(field, static_cast<size_t>(kValueBytesMax));
   }
   bool look_at_row(bool gone) {
     for (const SearchedColumn& column : relation_.columns) {
@@ -86,7 +85,8 @@ class PagesLook {
         if (is_passed_over(column, field)) continue;
         const std::optional<std::string_view> read =
             value_of(field, static_cast<size_t>(kValueBytesMax), buffer_);
-        if (!read) continue;  // of a row that is gone
+        if (!read && gone) continue;
+        if (!read) return false;
         value = *read;
       }
       const uint32_t place = gone ? lookers_.place_of_deleted(relation_, column) : column.place;

@@ -25,9 +25,13 @@ class PageSearch {
   // Whether every column that is searched is stored in a way that is known here.
   [[nodiscard]] bool can_read(const SearchedRelation& relation) const;
 
+  struct RowAt {
+    uint32_t page = 0;
+    uint32_t item = 0;  // of the page, from 1: its ctid
+  };
   struct Outcome {
-    bool complete = true;               // false: a page is not as it should be, and not all was looked at
-    std::vector<std::string> to_ask{};  // "(7,3)": rows of which only the server can read a value
+    bool complete = true;         // false: a page is not as it should be, and not all was looked at
+    std::vector<RowAt> to_ask{};  // rows of which only the server can read a value
   };
   // Looks at pages [first, past). Thread-safe; half a MB each.
   Result<Outcome> search(const SearchedRelation& relation, int64_t first, int64_t past,

@@ -33,6 +33,8 @@ bool decompress_pglz(std::string_view packed, size_t size, std::string& out) {
   constexpr size_t kCopyMin = 3;
   constexpr size_t kCopyLong = 18;  // another byte says how much longer
   constexpr int kItems = 8;
+  constexpr size_t kTimesMax = 273 / 3;  // three bytes say the longest copy
+  if (size / kTimesMax > packed.size()) return false;
   out.clear();
   out.reserve(size);
   size_t at = 0;
@@ -329,12 +331,16 @@ size_t value_bytes_of(StoredField varlena) {
   return 0;
 }
 
-std::optional<std::string_view> value_of(StoredField varlena, size_t bytes_max, std::string& buffer) {
+bool is_beyond_us(StoredField varlena, size_t bytes_max) {
   const Varlena kind = varlena_of(varlena);
-  if (kind == Varlena::kExternal || value_bytes_of(varlena) > bytes_max) return std::nullopt;
-  if (kind != Varlena::kCompressed) return payload_of(varlena);
-  if (varlena.size() < 2 * kHeaderBytes) return std::nullopt;
-  if (get<uint32_t>(varlena, kHeaderBytes) >> kMethodShift != kPglz) return std::nullopt;
+  if (kind == Varlena::kExternal || value_bytes_of(varlena) > bytes_max) return true;
+  return kind == Varlena::kCompressed &&
+         (varlena.size() < 2 * kHeaderBytes || get<uint32_t>(varlena, kHeaderBytes) >> kMethodShift != kPglz);
+}
+
+std::optional<std::string_view> value_of(StoredField varlena, size_t bytes_max, std::string& buffer) {
+  if (is_beyond_us(varlena, bytes_max)) return std::nullopt;
+  if (varlena_of(varlena) != Varlena::kCompressed) return payload_of(varlena);
   if (!decompress_pglz(varlena.substr(2 * kHeaderBytes), value_bytes_of(varlena), buffer))
     return std::nullopt;
   return buffer;

@@ -23,8 +23,9 @@ bool is_varlena(StoredType type);
 
 // Bytes of a varlena's value, as its header says.
 size_t value_bytes_of(StoredField varlena);
-// The value of a varlena, decompressed into `buffer` where it has to be. nullopt: only the server can read it
-// (TOAST, lz4), it is longer than `bytes_max`, or it is none.
+// Whether only the server can read it (TOAST, lz4), or it is longer than `bytes_max`.
+bool is_beyond_us(StoredField varlena, size_t bytes_max);
+// The value of a varlena, decompressed into `buffer` where it has to be. nullopt: it is beyond us, or none.
 std::optional<std::string_view> value_of(StoredField varlena, size_t bytes_max, std::string& buffer);
 
 // Appends what the server writes for a value. False: it is none of that type, or nests too deep.

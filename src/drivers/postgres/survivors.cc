@@ -219,13 +219,13 @@ std::vector<PageRange> ranges_of(const SearchedRelation& relation, bool whole) {
 
 // Rows of which only the server can read a value.
 Status ask_for_rows(Connection& session, const SearchedRelation& relation,
-                    const std::vector<std::string>& rows, const ports::SurvivorSearch& search,
+                    const std::vector<PageSearch::RowAt>& rows, const ports::SurvivorSearch& search,
                     Lookers& lookers, const StopFlag& stop) {
   constexpr size_t kRowsMax = 20'000;
   for (size_t first = 0; first < rows.size(); first += kRowsMax) {
     std::string list;
     for (size_t i = first; i < std::min(rows.size(), first + kRowsMax); ++i)
-      list += fmt::format("{}\"{}\"", list.empty() ? "" : ",", rows[i]);
+      list += fmt::format("{}\"({},{})\"", list.empty() ? "" : ",", rows[i].page, rows[i].item);
     YTB_TRY(search_relation(session, relation,
                             fmt::format(" WHERE ctid = ANY ('{{{}}}'::pg_catalog.tid[])", list), search,
                             lookers, stop));
