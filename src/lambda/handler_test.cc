@@ -305,6 +305,32 @@ TEST_F(Function, WhatIsRememberedIsSearchedForByTheSameInvocation) {
   EXPECT_EQ(site_.live()->record.id, refused);
 }
 
+// A heartbeat that comes while another invocation searches, which only that one can.
+TEST_F(Function, AProofThatSomebodyElseIsAtIsLeftToHim) {
+  site_.searches = true;
+  site_.add_snapshot();
+  invoke(kOriginal, false);
+  fakes::FakeCopy& copy = site_.world.copies.begin()->second;
+  const model::CopyId first = copy.record.id;
+  copy.defused = true;
+  copy.masked_with["users"] = copy.masked_with["orders"] = "what it was told";
+  copy.record.phase = Phase::kMasked;
+  copy.record.phase_since = site_.world.clock.now();
+  copy.record.inputs = site_.world.inputs().digest;
+  const Tree answer = invoke(kTick);
+  EXPECT_EQ(copy.record.phase, Phase::kMasked);
+  EXPECT_THAT(answer["reason"].get<std::string>(), HasSubstr("whoever masked " + first.str() + " proves it"));
+  // Its invocation must have ended by now.
+  site_.world.clock.advance(testing_support::kInvocation);
+  Tree last;
+  for (int tick = 0; tick < 10 && site_.live() == nullptr; ++tick) {
+    last = invoke(kTick);
+    site_.world.clock.advance(minutes(5));
+  }
+  ASSERT_NE(site_.live(), nullptr) << last;
+  EXPECT_NE(site_.live()->record.id, first);
+}
+
 TEST_F(Function, ACopyWhoseMaskingNobodyRemembersIsBegunAgain) {
   site_.searches = true;
   site_.has_worker = true;
@@ -317,18 +343,26 @@ TEST_F(Function, ACopyWhoseMaskingNobodyRemembersIsBegunAgain) {
   const model::CopyId first = copy.record.id;
 
   // The worker masks, and dies before it has proven.
+  site_.sizes.clear();
   copy.masked_with["users"] = "what it was told";
   copy.record.phase = Phase::kMasked;
   site_.worker.state->phase = ports::WorkerState::Phase::kStopped;
-  for (int tick = 0; tick < 10 && site_.live() == nullptr; ++tick) {
-    site_.world.clock.advance(minutes(5));
-    if (site_.worker.started.size() > 1) site_.sizes.clear();
-    site_.worker.state->phase = ports::WorkerState::Phase::kStopped;
+  for (int tick = 0; tick < 10 && site_.worker.started.size() < 2; ++tick) {
     invoke(kTick);
+    site_.world.clock.advance(minutes(5));
   }
+  ASSERT_EQ(site_.worker.started.size(), 2U) << "an attempt that follows one is the worker's, whatever fits";
+  const model::CopyId second = site_.worker.started.back().copy;
+  EXPECT_NE(second, first) << "nothing is opened that nobody searched";
+  StopFlag stop;
+  Target target{.setup = site_.setup(true), .production = nullptr, .config_text = {}};
+  target.production = &target.setup.config->productions.front();
+  Result<WorkDone> done = work_on(site_.parts(), target, second, stop);
+  ASSERT_TRUE(done.ok()) << to_string(done.error());
+  site_.worker.state->phase = ports::WorkerState::Phase::kStopped;
+  invoke(kTick);
   ASSERT_NE(site_.live(), nullptr);
-  EXPECT_NE(site_.live()->record.id, first) << "nothing was opened that nobody searched";
-  EXPECT_EQ(site_.worker.started.back().copy, site_.live()->record.id);
+  EXPECT_EQ(site_.live()->record.id, second);
 }
 
 TEST_F(Function, WhatCannotBeFinishedIsRefusedBeforeItIsRestored) {

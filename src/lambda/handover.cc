@@ -32,17 +32,16 @@ std::string rate_text(const Work& work) {
 
 // What keeps the work out of any invocation; empty: nothing does.
 std::string never_fits(const Work& work, const std::vector<TableSize>& by_size, uint64_t total) {
-  if (by_size.empty()) return {};
-  const TableSize& largest = by_size.front();
-  uint64_t piece = work.between_tables ? largest.bytes : total;
+  const uint64_t largest = by_size.empty() ? 0 : by_size.front().bytes;
+  uint64_t piece = work.between_tables ? largest : total;
   Duration needed = time_for(piece, rate_of(work));
   if (needed > usable(work)) {
-    std::string subject =
-        work.between_tables ? fmt::format("{} alone", largest.name) : fmt::format("{} all", work.what);
+    std::string subject = work.between_tables ? fmt::format("{} alone", by_size.front().name)
+                                              : fmt::format("{} all", work.what);
     return fmt::format("{} ({}) takes about {} at {}, and an invocation has {}", subject, human_bytes(piece),
                        to_human(needed), rate_text(work), to_human(usable(work)));
   }
-  if (!work.spools) return {};
+  if (!work.spools || by_size.empty()) return {};
   uint64_t spooled = work.kept_bytes;
   uint64_t at_once = std::min<uint64_t>(std::max<uint64_t>(work.spooled_at_once, 1), by_size.size());
   for (uint64_t i = 0; i < at_once; ++i) spooled = sum(spooled, by_size[i].bytes);
@@ -92,10 +91,12 @@ Handover place_work(const Work& work) {
     }
     return handover;
   }
-  if (handover.needed > usable(work) && work.worker_configured) {
+  if (work.worker_configured && (work.worker_first || handover.needed > usable(work))) {
     handover.place = Place::kWorker;
     handover.reason =
-        fmt::format("a worker does it: {}, and an invocation has {}", numbers, to_human(usable(work)));
+        fmt::format("a worker does it: {}, and {}", numbers,
+                    work.worker_first ? "an attempt before it did not come to its end"
+                                      : fmt::format("an invocation has {}", to_human(usable(work))));
     return handover;
   }
   // What is begun must come to an end: the largest piece, as nobody knows which table is next.

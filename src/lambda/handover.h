@@ -42,6 +42,7 @@ struct Work {
   bool between_tables = true;     // a stop keeps the tables that are done; false: all or nothing
   bool spools = true;             // tables pass through the spool
   bool worker_configured = false;
+  bool worker_first = false;  // where there is one, it does the work, whatever fits here
 };
 
 enum class Place {

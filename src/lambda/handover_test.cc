@@ -110,6 +110,15 @@ TEST(Handover, WhatIsRememberedTakesRoomAndWhatIsSearchedTakesTime) {
   work.read_bytes = 6 * kGb;
   EXPECT_EQ(place_work(work).place, Place::kRefused);
   EXPECT_EQ(place_work(work).bytes, 11 * kGb);
+  work.tables.clear();
+  work.read_bytes = 20 * kGb;
+  EXPECT_EQ(place_work(work).place, Place::kRefused) << "nothing is masked, and too much is searched";
+  work.read_bytes = kGb;
+  EXPECT_EQ(place_work(work).place, Place::kHere);
+  work.worker_first = true;
+  EXPECT_EQ(place_work(work).place, Place::kHere);
+  work.worker_configured = true;
+  EXPECT_EQ(place_work(work).place, Place::kWorker);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
 #include "model/owned.h"
@@ -28,7 +29,6 @@ constexpr Duration kLeftOpenPause = std::chrono::seconds(3);
 constexpr Duration kWaitStep = std::chrono::milliseconds(500);
 constexpr int kSampleRows = 200;
 constexpr uint64_t kMeasuredBytesMin = 10 << 20;  // below this a rate is mostly overhead
-constexpr uint64_t kBytesADigestByte = 2;         // of a table, where all of it is masked and short
 
 bool is_left_open(const Error& error) {
   return error.retry == Retry::kInDoubt || error.code == Code::kInterrupted || error.code == Code::kBusy;
@@ -323,7 +323,7 @@ Result<Work> Pass::work_of(const Action& action, const PassLimits& limits) {
   if (action.kind == ActionKind::kRestore) {
     work.time_left = work.time_full;
     work.tables = sizes_before(copies);
-    if (in_one_go) work.kept_bytes = bytes_of(work.tables) / kBytesADigestByte;
+    if (in_one_go) work.kept_bytes = masking::spool_bytes_for(bytes_of(work.tables));
     return work;
   }
   bool whole = action.kind == ActionKind::kProve;
@@ -340,7 +340,10 @@ Result<Work> Pass::work_of(const Action& action, const PassLimits& limits) {
     }
   }
   if (!in_one_go) return work;
-  work.kept_bytes = bytes_of(work.tables) / kBytesADigestByte;
+  // An attempt before it failed, perhaps because the estimate was too good.
+  const Copy* copy = find(copies, action.copy);
+  work.worker_first = copy != nullptr && copy->attempt > 1;
+  work.kept_bytes = masking::spool_bytes_for(bytes_of(work.tables));
   for (const masking::DatabasePlan& database : check.plan->databases) {
     for (const masking::TablePlan& table : database.tables) work.read_bytes += table.table.size_bytes;
   }
@@ -365,7 +368,20 @@ std::vector<TableSize> Pass::sizes_before(const std::vector<Copy>& copies) {
   return tables;
 }
 
+// Whether nobody can still be proving a copy that was masked, but us: a worker that ended, and an invocation
+// that must have, know nothing of its originals any more.
+Result<bool> Pass::is_ours_to_prove(const Action& action, const PassLimits& limits, bool worker_ended) {
+  const bool masked_here = std::any_of(report_.done.begin(), report_.done.end(), [&](const Action& done) {
+    return done.kind == ActionKind::kMask && done.copy == action.copy;
+  });
+  if (masked_here || worker_ended) return true;
+  YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());
+  const Copy* copy = find(copies, action.copy);
+  return copy == nullptr || copy->phase_since + limits.time_full <= parts_.clock.now();
+}
+
 bool Pass::place(const Action& action, const PassLimits& limits) {
+  bool worker_ended = false;
   if (worker_ != nullptr && action.kind != ActionKind::kRestore) {
     // One that was called for is not competed with.
     Result<std::optional<ports::WorkerState>> found = worker_->find(action.copy);
@@ -376,12 +392,20 @@ bool Pass::place(const Action& action, const PassLimits& limits) {
         report_.last->reason = fmt::format("a worker is at {}: {}", action.copy, report_.worker);
       return false;
     }
+    worker_ended = found->has_value();
   }
-  // Proven now, or never: a later invocation knows nothing of what this one has masked, and one that finds
-  // somebody else's work begins the copy again.
+  // Proven now, or never: a later invocation knows nothing of what this one has masked. What somebody else
+  // has masked is left to him as long as he may be at it; then the copy is begun again.
   if (action.kind == ActionKind::kProve && remembers()) {
-    placed_ = action.id();
-    return true;
+    Result<bool> ours = is_ours_to_prove(action, limits, worker_ended);
+    if (!ours.ok()) return fail(ours.error());
+    if (*ours) {
+      placed_ = action.id();
+    } else if (report_.last) {
+      report_.last->reason =
+          fmt::format("whoever masked {} proves it, as he knows what to search for", action.copy);
+    }
+    return *ours;
   }
   Result<Work> work = work_of(action, limits);
   if (!work.ok()) return fail(work.error());

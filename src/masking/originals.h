@@ -74,6 +74,10 @@ class Originals {
   std::atomic<size_t> longest_{0};  // bytes of a text that is remembered
 };
 
+// What the spool takes at the worst: one to three digests of eight bytes for each value, where all of a table
+// is masked and short.
+constexpr uint64_t spool_bytes_for(uint64_t table_bytes) { return table_bytes / 2; }
+
 // One thread's share of remembering. What was added is known to all once flush() has succeeded; what failed
 // before is its error.
 class OriginalsRecorder {
@@ -225,6 +229,10 @@ class OriginalsSearch {
   // it is learned once all is asked for that it says, and known from then on if there was nothing in it.
   static constexpr bool may_come_again(std::string_view stored) { return stored.size() <= kKnownSizeMax; }
   [[nodiscard]] uint64_t token_of(uint32_t place, std::string_view stored) const;
+  // As look(), of what is part of something that is learned as a whole.
+  void look_unlearned(uint32_t place, const ColumnLook& column, std::string_view value, SearchDepth depth) {
+    look_value(place, column, value, depth);
+  }
   [[nodiscard]] bool is_known(uint64_t token) const { return known_[token % kKnown] == token; }
   void learn(uint64_t token);
   void finish();

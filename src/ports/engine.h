@@ -44,6 +44,9 @@ struct MaskRequest {
 
 // Everything in a copy but the masked columns, searched for originals.
 struct SurvivorSearch {
+  // Before the place of a column whose rows these are.
+  static constexpr std::string_view kDeletedRows = "deleted rows of ";
+  static constexpr std::string_view kUnknownRows = "rows of unknown state of ";
   const masking::Originals& originals;
   masking::SearchDepth depth = masking::SearchDepth::kPhrases;
   masking::SurvivorCandidates& candidates;

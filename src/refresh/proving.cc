@@ -208,8 +208,16 @@ const std::string* reason_for(const masking::SurvivorPolicy& policy, std::string
   for (const auto& [database, places] : policy.allow) {
     const std::string prefix = printable(database) + " ";
     if (!place.starts_with(prefix)) continue;
-    auto found = places.find(std::string(place.substr(prefix.size())));
+    std::string_view rest = place.substr(prefix.size());
+    auto found = places.find(std::string(rest));
     if (found != places.end()) return &found->second;
+    // What may stand in a column may stand in rows of it that are there no more.
+    for (std::string_view which :
+         {ports::SurvivorSearch::kDeletedRows, ports::SurvivorSearch::kUnknownRows}) {
+      if (!rest.starts_with(which)) continue;
+      found = places.find(std::string(rest.substr(which.size())));
+      if (found != places.end()) return &found->second;
+    }
   }
   return nullptr;
 }

@@ -430,6 +430,48 @@ TEST_F(Survivors, WholeLeavesProseOut) {
   EXPECT_THAT(found.out + found.err, HasSubstr("shop public.notes.body (1 times)"));
 }
 
+// What pages hold in other ways than most: each was once passed over.
+TEST_F(Survivors, PagesHoldWhatTheServerWouldShow) {
+  plant("CREATE DATABASE japan ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  plant(R"sql(
+    UPDATE users SET first = '山田太郎' WHERE id = 31;
+    -- Older than the column, which they have only by its default.
+    CREATE TABLE old_rows (id int PRIMARY KEY, t text); INSERT INTO old_rows SELECT g, 'x' FROM generate_series(1, 5) g;
+    ALTER TABLE old_rows ADD mails text[] DEFAULT '{a,grace.h61@person.test}'; ALTER TABLE old_rows ALTER mails DROP DEFAULT;
+    -- Arrays in arrays.
+    CREATE DOMAIN mails AS text[]; CREATE TABLE nested (id int, x mails[]);
+    INSERT INTO nested VALUES (1, ARRAY[ARRAY['grace.h62@person.test']::mails]);
+    -- Deeper than what is taken apart here, and a deleted row behind it.
+    CREATE TABLE deep (id int, t text, j jsonb) WITH (autovacuum_enabled = off);
+    INSERT INTO deep VALUES (1, 'a', (repeat('[', 300) || '"grace.h63@person.test"' || repeat(']', 300))::jsonb),
+      (2, 'grace.h64@person.test', NULL);
+    DELETE FROM deep WHERE id = 2;
+    CREATE TABLE robots (mail text, seen int) WITH (autovacuum_enabled = off);
+    INSERT INTO robots VALUES ('grace.h65@person.test', 0); UPDATE robots SET seen = 1)sql");
+  scenario_.production().run(
+      "japan",
+      "SET client_encoding = 'UTF8'; CREATE TABLE t (v text); INSERT INTO t VALUES ('山田太郎'), "
+      "('ask 山田太郎 please')");
+  for (const char* depth : {"whole", "prose"}) {
+    SCOPED_TRACE(depth);
+    const RunResult result = refresh_with(
+        std::string(kPolicy) +
+            "    public.old_rows: keep\n    public.nested: keep\n    public.deep: keep\n"
+            "    public.robots: keep\n",
+        fmt::format("  japan: {{tables: {{public.t: keep}}}}\n"
+                    "survivors: {{search: {}, allow: {{shop: {{public.robots.mail: robots}}}}}}\n",
+                    depth));
+    const std::string said = result.out + result.err;
+    EXPECT_EQ(result.status, kFailedProof) << said;
+    for (const char* place : {"japan public.t.v (", "shop public.old_rows.mails (1", "shop public.deep.j (1",
+                              "shop public.nested.x (1", "shop deleted rows of public.deep.t (1"}) {
+      EXPECT_THAT(said, HasSubstr(place));
+    }
+    EXPECT_THAT(said, Not(HasSubstr("robots.mail\"")));
+    EXPECT_THAT(said, Not(HasSubstr("left in shop deleted rows of public.robots")));
+  }
+}
+
 TEST_F(Survivors, WhatIsAllowedIsCounted) {
   plant(fmt::format("UPDATE notes SET body = 'write to {} today' WHERE id = 17000", kOriginal));
   const RunResult result = refresh(

@@ -14,6 +14,7 @@
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/tcp_ports.h"
+#include "masking/originals.h"
 
 namespace ytb::local {
 
@@ -93,9 +94,7 @@ Result<ports::SpaceEstimate> LocalHost::estimate(const model::Snapshot& snapshot
   YTB_ASSIGN(os::Space space, os::space_at(options_.directory));
   // Masking writes every masked table anew while the old one is still there, and a compressed spool beside
   // it: at the worst as much as there is, be it of its own or blocks that are shared no more.
-  // Of each masked value one to three digests of eight bytes are kept: at the worst, where all is masked and
-  // short, half as much again.
-  const uint64_t digests = remembers ? files.bytes / 2 : 0;
+  const uint64_t digests = remembers ? masking::spool_bytes_for(files.bytes) : 0;
   return ports::SpaceEstimate{
       .needed_bytes = digests + (files.shares_blocks ? 0 : files.bytes) + files.bytes + kSpareBytes,
       .available_bytes = space.available_bytes,

@@ -9,15 +9,26 @@ namespace ytb::postgres {
 
 CommitLog::CommitLog(const std::string& data) : folder_(os::join_path(data, "pg_xact")) {}
 
-bool CommitLog::may_be_committed(uint32_t transaction) {
+bool CommitLog::may_be_committed(uint32_t transaction) { return state_of(transaction) != State::kNot; }
+
+bool CommitLog::is_committed(uint32_t transaction) { return state_of(transaction) == State::kCommitted; }
+
+CommitLog::State CommitLog::state_of(uint32_t transaction) {
   constexpr uint32_t kFirstNormal = 3;
   constexpr uint32_t kInFile = 4 * kLogSegmentBytesMax;
-  if (transaction < kFirstNormal) return true;
+  if (transaction == 0) return State::kNot;  // of an insert that was taken back before it counted
+  if (transaction < kFirstNormal) return State::kCommitted;
   keep(transaction / kInFile);
   const size_t at = transaction % kInFile / 4;
-  if (at >= bytes_.size()) return true;
-  const unsigned state = static_cast<unsigned char>(bytes_[at]) >> (transaction % 4 * 2) & 3U;
-  return state == 1 || state == 3;  // committed, or part of one that may be
+  if (at >= bytes_.size()) return State::kUnknown;
+  switch (static_cast<unsigned char>(bytes_[at]) >> (transaction % 4 * 2) & 3U) {
+    case 1:
+      return State::kCommitted;
+    case 3:
+      return State::kPartOfOne;  // which may be
+    default:
+      return State::kNot;
+  }
 }
 
 void CommitLog::keep(uint32_t number) {

@@ -12,10 +12,14 @@ class CommitLog {
  public:
   // `data`: the data directory.
   explicit CommitLog(const std::string& data);
-  // False only where it surely was not: nobody is left who could still commit it.
+  // False only where it surely was not: nobody is left who could still commit it. For who made a row.
   [[nodiscard]] bool may_be_committed(uint32_t transaction);
+  // True only where it surely was. For who deleted one.
+  [[nodiscard]] bool is_committed(uint32_t transaction);
 
  private:
+  enum class State { kUnknown, kCommitted, kPartOfOne, kNot };
+  State state_of(uint32_t transaction);
   void keep(uint32_t number);
   // The file that was asked last is kept: rows that one transaction made lie together.
   std::string folder_;

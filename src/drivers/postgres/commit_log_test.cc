@@ -35,7 +35,8 @@ TEST(CommitLogTest, SaysOfEveryRowWhatTheServerSays) {
   const std::string bytes((std::istreambuf_iterator<char>(file)), {});
   ASSERT_EQ(bytes.size(), kPageBytes);
   CommitLog log(data);
-  const auto is_committed = [&](uint32_t transaction) { return log.may_be_committed(transaction); };
+  const auto maker_may_be = [&](uint32_t transaction) { return log.may_be_committed(transaction); };
+  const auto deleter_is = [&](uint32_t transaction) { return log.is_committed(transaction); };
   const std::optional<PageView> page = PageView::open(bytes);
   ASSERT_TRUE(page);
   std::map<Seen, std::string> rows;  // line pointers
@@ -44,7 +45,7 @@ TEST(CommitLogTest, SaysOfEveryRowWhatTheServerSays) {
     const std::optional<std::string_view> tuple = page->tuple(item);
     ASSERT_TRUE(tuple && !tuple->empty());
     undecided_by_hints += page->seen(*tuple) == Seen::kUndecided ? 1 : 0;
-    std::string& those = rows[page->seen(*tuple, is_committed)];
+    std::string& those = rows[page->seen(*tuple, maker_may_be, deleter_is)];
     those += (those.empty() ? "" : ",") + std::to_string(item + 1);
   }
   EXPECT_GE(undecided_by_hints, 2) << "every statement that reads the page leaves hints";
@@ -59,6 +60,9 @@ TEST(CommitLogTest, WhatIsNotThereMayBeCommitted) {
   CommitLog log("/nowhere");
   EXPECT_TRUE(log.may_be_committed(1));
   EXPECT_TRUE(log.may_be_committed(12345));
+  EXPECT_FALSE(log.is_committed(12345));
+  EXPECT_TRUE(log.is_committed(2)) << "frozen";
+  EXPECT_FALSE(log.may_be_committed(0)) << "no transaction at all";
 }
 
 }  // namespace

@@ -152,18 +152,17 @@ Seen PageView::seen(std::string_view tuple) const {
   return (mask & kXmaxCommitted) != 0 ? Seen::kDead : Seen::kUndecided;
 }
 
-Seen PageView::seen(std::string_view tuple,
-                    const std::function<bool(uint32_t transaction)>& is_committed) const {
+Seen PageView::seen(std::string_view tuple, const Ask& maker_may_be, const Ask& deleter_is) const {
   const Seen by_hints = seen(tuple);
   const auto mask = get<uint16_t>(tuple, kInfomaskAt);
   if (by_hints != Seen::kUndecided || (mask & kOfOldVersions) != 0) return by_hints;
-  if ((mask & kXminCommitted) == 0 && !is_committed(get<uint32_t>(tuple, 0))) return Seen::kDead;
+  if ((mask & kXminCommitted) == 0 && !maker_may_be(get<uint32_t>(tuple, 0))) return Seen::kDead;
   const auto deleter = get<uint32_t>(tuple, kXmaxAt);
   const bool locked_only =
       (mask & kXmaxLockOnly) != 0 || (mask & (kXmaxIsMulti | kXmaxExclusive | kXmaxShare)) == kXmaxExclusive;
   if ((mask & kXmaxInvalid) != 0 || locked_only || deleter == 0) return Seen::kVisible;
   if ((mask & kXmaxIsMulti) != 0) return Seen::kUndecided;
-  return (mask & kXmaxCommitted) != 0 || is_committed(deleter) ? Seen::kDead : Seen::kVisible;
+  return (mask & kXmaxCommitted) != 0 || deleter_is(deleter) ? Seen::kDead : Seen::kVisible;
 }
 
 std::optional<uint32_t> PageView::undecided_maker(std::string_view tuple) const {

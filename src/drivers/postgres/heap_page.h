@@ -53,10 +53,11 @@ class PageView {
   // out of the page.
   [[nodiscard]] std::optional<std::string_view> tuple(size_t item) const;
   [[nodiscard]] Seen seen(std::string_view tuple) const;
-  // The same, by who committed what the hint bits do not say; undecided is still what several transactions
-  // locked or deleted, or a server before 9.0 moved.
-  [[nodiscard]] Seen seen(std::string_view tuple,
-                          const std::function<bool(uint32_t transaction)>& is_committed) const;
+  // The same, by what is known of transactions where the hint bits do not say it: whether the one that made a
+  // row may be committed, and whether the one that deleted it surely is. Undecided is still what several
+  // transactions locked and changed, or a server before 9.0 moved.
+  using Ask = std::function<bool(uint32_t transaction)>;
+  [[nodiscard]] Seen seen(std::string_view tuple, const Ask& maker_may_be, const Ask& deleter_is) const;
   // Where an undecided one's hint bits do not even say whether the transaction that made it was committed:
   // which that was.
   [[nodiscard]] std::optional<uint32_t> undecided_maker(std::string_view tuple) const;

@@ -28,6 +28,8 @@ bool has_header(const SearchedColumn& column) { return is_varlena(column.stored)
 // One range of a relation, by one thread.
 class PagesLook {
  public:
+  PagesLook(const PagesLook&) = delete;
+  PagesLook& operator=(const PagesLook&) = delete;
   PagesLook(const SearchedRelation& relation, std::span<const Attribute> attributes, const std::string& data,
             const ports::SurvivorSearch& search, Lookers& lookers)
       : log_(data),
@@ -47,20 +49,20 @@ class PagesLook {
       if (!tuple) return false;
       if (tuple->empty()) continue;
       if (!read_fields(*tuple, attributes_, fields_)) return false;
-      const bool gone = page->seen(*tuple, is_committed_) == Seen::kDead;
+      const Seen seen = page->seen(*tuple, maker_may_be_, deleter_is_);
       const bool asks = std::any_of(relation_.columns.begin(), relation_.columns.end(),
                                     [&](const SearchedColumn& column) { return only_server_reads(column); });
-      if (asks)
+      const bool looked = (asks && seen == Seen::kVisible) || look_at_row(seen);
+      // What is surely gone no statement shows.
+      if ((asks || !looked) && seen != Seen::kDead)
         to_ask.push_back({.page = static_cast<uint32_t>(number), .item = static_cast<uint32_t>(item + 1)});
-      // A row that is gone is shown by no statement: what can be read of it is read here.
-      if (asks && !gone) continue;
-      if (!look_at_row(gone)) return false;
     }
     return true;
   }
-  void finish() {
+  // `complete`: what was looked at counts. Else it is looked at once more.
+  void finish(bool complete) {
     looks_.finish();
-    lookers_.add(looks_.counts());
+    if (complete) lookers_.add(looks_.counts());
   }
 
  private:
@@ -76,29 +78,42 @@ class PagesLook {
     if (is_null(field) || !has_header(column)) return false;
     return !is_passed_over(column, field) && is_beyond_us(field, static_cast<size_t>(kValueBytesMax));
   }
-  bool look_at_row(bool gone) {
-    for (const SearchedColumn& column : relation_.columns) {
+  // False: a value is none that can be read here.
+  bool look_at_row(Seen seen) {
+    bool read_all = true;
+    for (size_t i = 0; i < relation_.columns.size(); ++i) {
+      const SearchedColumn& column = relation_.columns[i];
       const StoredField field = field_of(column);
       if (is_null(field)) continue;
       std::string_view value = field;
       if (has_header(column)) {
-        if (is_passed_over(column, field)) continue;
+        if (is_passed_over(column, field) || only_server_reads(column)) continue;
         const std::optional<std::string_view> read =
             value_of(field, static_cast<size_t>(kValueBytesMax), buffer_);
-        if (!read && gone) continue;
-        if (!read) return false;
+        read_all = read_all && read;
+        if (!read) continue;
         value = *read;
       }
-      const uint32_t place = gone ? lookers_.place_of_deleted(relation_, column) : column.place;
-      if (!looks_.look_stored(relation_, column, place, value) && !gone) return false;
+      read_all = looks_.look_stored(relation_, column, place_of(i, seen), value) && read_all;
     }
-    return true;
+    return read_all;
+  }
+  uint32_t place_of(size_t column, Seen seen) {
+    if (seen == Seen::kVisible) return relation_.columns[column].place;
+    auto [known, fresh] = places_.try_emplace({column, seen}, 0);
+    if (fresh) {
+      using Search = ports::SurvivorSearch;
+      known->second = lookers_.place_of(relation_, relation_.columns[column],
+                                        seen == Seen::kDead ? Search::kDeletedRows : Search::kUnknownRows);
+    }
+    return known->second;
   }
 
   CommitLog log_;
-  const std::function<bool(uint32_t)> is_committed_ = [this](uint32_t transaction) {
+  const PageView::Ask maker_may_be_ = [this](uint32_t transaction) {
     return log_.may_be_committed(transaction);
   };
+  const PageView::Ask deleter_is_ = [this](uint32_t transaction) { return log_.is_committed(transaction); };
   const SearchedRelation& relation_;
   std::span<const Attribute> attributes_;
   const bool whole_;
@@ -107,6 +122,7 @@ class PagesLook {
   ValueLooks looks_;
   std::vector<StoredField> fields_;
   std::string buffer_;
+  std::map<std::pair<size_t, Seen>, uint32_t> places_;  // of rows that are not there, by column
 };
 
 }  // namespace
@@ -176,7 +192,7 @@ Result<PageSearch::Outcome> PageSearch::search(const SearchedRelation& relation,
     }
     at += count;
   }
-  looks.finish();
+  looks.finish(outcome.complete);
   return outcome;
 }
 

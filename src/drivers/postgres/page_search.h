@@ -33,7 +33,7 @@ class PageSearch {
     bool complete = true;         // false: a page is not as it should be, and not all was looked at
     std::vector<RowAt> to_ask{};  // rows of which only the server can read a value
   };
-  // Looks at pages [first, past). Thread-safe; half a MB each.
+  // Looks at pages [first, past). Thread-safe; half a MB each, and eight bytes for each row to ask for.
   Result<Outcome> search(const SearchedRelation& relation, int64_t first, int64_t past,
                          const ports::SurvivorSearch& search, Lookers& lookers, const StopFlag& stop) const;
 

@@ -15,31 +15,43 @@
 namespace ytb::postgres {
 namespace {
 
-// Of the values themselves: frequencies and the like say nothing of anybody. {}: the touched tables. What
-// they, their ancestors and materialized views have was made anew.
+// Of the values themselves: frequencies and the like say nothing of anybody. {0}: the touched tables. What
+// they, their ancestors and materialized views have was made anew. {1}: what only later versions have; {2}:
+// the types. A list is an array's text; of several columns together there are values one by one.
 constexpr std::string_view kStatistics = R"sql(
-    WITH RECURSIVE anew (oid) AS (
+    WITH RECURSIVE {2}, anew (oid) AS (
       SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE (n.nspname, c.relname) IN ({}) OR c.relkind = 'm'
+      WHERE (n.nspname, c.relname) IN ({0}) OR c.relkind = 'm'
       UNION
       SELECT i.inhparent FROM anew JOIN pg_catalog.pg_inherits i ON i.inhrelid = anew.oid
-    ), lists (schema, relation, what, list, is_list) AS (
-      SELECT s.schemaname, s.tablename, s.attname, kept.list, true
+    ), lists (schema, relation, what, of_column, list, is_list) AS (
+      SELECT s.schemaname, s.tablename, s.attname, s.attname, kept.list, true
       FROM pg_catalog.pg_stats s
         CROSS JOIN LATERAL (VALUES (s.most_common_vals::text), (s.histogram_bounds::text),
                                    (s.most_common_elems::text)) AS kept (list)
       UNION ALL
-      SELECT e.schemaname, e.tablename, e.statistics_name, value, false
+      SELECT e.schemaname, e.tablename, e.statistics_name, e.attnames[j], e.most_common_vals[i][j], false
       FROM pg_catalog.pg_stats_ext e
-        CROSS JOIN LATERAL pg_catalog.unnest(e.most_common_vals) AS value
+        CROSS JOIN LATERAL pg_catalog.generate_subscripts(e.most_common_vals, 1) AS i
+        CROSS JOIN LATERAL pg_catalog.generate_subscripts(e.most_common_vals, 2) AS j{1}
     )
-    SELECT schema, relation, what, list, is_list
+    SELECT schema, relation, what, list, is_list, coalesce(of_column, ''), coalesce(bases.name, 'text')
     FROM lists
       JOIN pg_catalog.pg_namespace n ON n.nspname = schema
       JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = relation
       LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-    WHERE list IS NOT NULL AND schema NOT IN ('pg_catalog', 'information_schema', $1)
-      AND coalesce(i.indrelid, c.oid) NOT IN (SELECT oid FROM anew))sql";
+      LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = of_column
+      LEFT JOIN bases ON bases.oid = a.atttypid
+    WHERE list IS NOT NULL AND schema NOT IN ('pg_catalog', 'information_schema', {3})
+      AND coalesce(i.indrelid, c.oid) NOT IN (SELECT oid FROM anew)
+    ORDER BY schema, relation, what)sql";
+constexpr int kExpressionStatistics = 14;
+constexpr std::string_view kOfExpressions = R"sql(
+      UNION ALL
+      SELECT x.schemaname, x.tablename, x.statistics_name, NULL, kept.list, true
+      FROM pg_catalog.pg_stats_ext_exprs x
+        CROSS JOIN LATERAL (VALUES (x.most_common_vals::text), (x.histogram_bounds::text),
+                                   (x.most_common_elems::text)) AS kept (list))sql";
 
 // As rows of SQL, of which there is at least one.
 std::string touched_tables(const Connection& session, const masking::DatabasePlan& plan) {
@@ -88,19 +100,36 @@ Result<std::vector<std::string>> look_at_pieces(Connection& session, int64_t off
 }  // namespace
 
 Status search_statistics_as_master(Connection& session, const masking::DatabasePlan& plan,
-                                   ports::SurvivorSearch& search) {
+                                   ports::SurvivorSearch& search, const StopFlag& stop) {
+  enum Column { kSchema, kRelation, kWhat, kList, kIsList, kOfColumn, kType, kColumns };
+  const std::string query =
+      fmt::format(kStatistics, touched_tables(session, plan),
+                  session.major() >= kExpressionStatistics ? kOfExpressions : std::string_view(), kBaseTypes,
+                  session.literal(kProgressSchema));
   masking::OriginalsSearch looking(search.originals, search.candidates);
-  YTB_ASSIGN(Rows rows, session.query(fmt::format(kStatistics, touched_tables(session, plan)),
-                                      {std::string(kProgressSchema)}));
-  for (int row = 0; row < rows.count(); ++row) {
-    const masking::QualifiedName table{.schema = rows.text(row, 0), .name = rows.text(row, 1)};
-    const std::string column = rows.text(row, 2);
-    const uint32_t place =
-        add_place(search, plan.database.name, "statistics of " + masking::to_string(table, column));
+  masking::CopyTextRow row(kColumns);
+  std::string last;
+  uint32_t place = 0;
+  uint64_t rows = 0;
+  auto take_list = [&](std::string_view line) -> Status {
+    YTB_TRY(stop.check());
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    YTB_TRY(row.read(line, ++rows));
+    const auto at = [&](Column column) { return row.fields()[column].value_or(""); };
+    const std::string column(at(kOfColumn));
+    std::string what = "statistics of " + masking::to_string({.schema = std::string(at(kSchema)),
+                                                              .name = std::string(at(kRelation))},
+                                                             at(kWhat));
+    if (what != last) {
+      place = add_place(search, plan.database.name, what);
+      last = std::move(what);
+    }
     ++search.values;
-    search.bytes += rows.at(row, 3).size();
-    looking.look(place, masking::look_of("text", rows.truth(row, 4), column), rows.at(row, 3), search.depth);
-  }
+    search.bytes += at(kList).size();
+    looking.look(place, masking::look_of(at(kType), at(kIsList) == "t", column), at(kList), search.depth);
+    return {};
+  };
+  YTB_TRY(session.copy_out("COPY (" + query + ") TO STDOUT", take_list));
   looking.finish();
   return {};
 }
@@ -126,6 +155,8 @@ Status search_large_objects_as_master(Connection& session, const masking::Databa
   looking.finish();
   if (looked.ok()) return session.execute("RELEASE large_objects");
   YTB_TRY(stop.check());
+  constexpr std::string_view kInsufficientPrivilege = "42501";
+  if (session.last_state() != kInsufficientPrivilege) return looked;
   YTB_TRY(session.execute("ROLLBACK TO large_objects"));
   search.unread.push_back(search.places.at(place) + " (the server does not give the master all of them)");
   return {};

@@ -14,9 +14,9 @@ namespace ytb::postgres {
 // Values that ANALYZE kept in production of tables that masking left alone: their rows may have gone since.
 // Those of the others were made anew, and are compared with the rows (rds_stale_statistics).
 Status search_statistics_as_master(Connection& session, const masking::DatabasePlan& plan,
-                                   ports::SurvivorSearch& search);
-// By the functions for large objects, as their pages are closed to a master. Objects that nobody may give him
-// are told.
+                                   ports::SurvivorSearch& search, const StopFlag& stop);
+// By the functions for large objects, as their pages are closed to a master. That he may not read one is
+// told.
 Status search_large_objects_as_master(Connection& session, const masking::DatabasePlan& plan,
                                       ports::SurvivorSearch& search, const StopFlag& stop);
 

@@ -35,7 +35,7 @@ ValueLooks::ValueLooks(const ports::SurvivorSearch& search)
 void ValueLooks::look(const SearchedRelation& relation, const SearchedColumn& column,
                       std::string_view value) {
   ++counts_.values;
-  look_at(relation, column, column.place, column.look, value);
+  count(column.place, look_at(relation, column, column.place, column.look, value, Learning::kYes));
 }
 
 bool ValueLooks::look_stored(const SearchedRelation& relation, const SearchedColumn& column, uint32_t place,
@@ -43,7 +43,7 @@ bool ValueLooks::look_stored(const SearchedRelation& relation, const SearchedCol
   counts_.bytes += value.size();
   ++counts_.values;
   if (column.stored == StoredType::kText && !column.look.array) {
-    look_at(relation, column, place, column.look, value);
+    count(place, look_at(relation, column, place, column.look, value, Learning::kYes));
     return true;
   }
   // Most documents and lists come again and again: those that held nothing are not taken apart once more.
@@ -51,31 +51,32 @@ bool ValueLooks::look_stored(const SearchedRelation& relation, const SearchedCol
                      (column.look.array || column.stored == StoredType::kJsonb);
   const uint64_t stored = again ? looking_.token_of(place, value) : 0;
   if (again && looking_.is_known(stored)) return true;
-  bool told = false;
+  const Learning learning = again ? Learning::kNo : Learning::kYes;
+  masking::Signs signs;
   bool is_one = true;
+  const auto look_at_one = [&](const ColumnLook& as, std::string_view one) {
+    text_.clear();
+    is_one = is_one && append_stored_text(column.stored, one, text_);
+    if (is_one) signs |= look_at(relation, column, place, as, text_, learning);
+  };
   if (column.look.array) {
     ColumnLook element = column.look;
     element.array = false;
-    is_one = for_each_stored_element(column.stored, value,
-                                     [&](std::string_view one) {
-                                       text_.clear();
-                                       is_one = is_one && append_stored_text(column.stored, one, text_);
-                                       if (is_one)
-                                         told = look_at(relation, column, place, element, text_) || told;
-                                     }) &&
-             is_one;
+    const bool is_array = for_each_stored_element(column.stored, value,
+                                                  [&](std::string_view one) { look_at_one(element, one); });
+    is_one = is_one && is_array;
   } else {
-    text_.clear();
-    is_one = append_stored_text(column.stored, value, text_);
-    if (is_one) told = look_at(relation, column, place, column.look, text_);
+    look_at_one(column.look, value);
   }
-  if (again && is_one && !told) looking_.learn(stored);
+  count(place, signs);
+  if (again && is_one && signs.none()) looking_.learn(stored);
   return is_one;
 }
 
 // Of a document that masking wrote and is none, nothing is masked.
-bool ValueLooks::look_at(const SearchedRelation& relation, const SearchedColumn& column, uint32_t place,
-                         const ColumnLook& as, std::string_view value) {
+masking::Signs ValueLooks::look_at(const SearchedRelation& relation, const SearchedColumn& column,
+                                   uint32_t place, const ColumnLook& as, std::string_view value,
+                                   Learning learning) {
   using Form = ColumnLook::Form;
   if (relation.encoding != nullptr && !masking::is_ascii(value)) {
     utf8_.clear();
@@ -86,13 +87,19 @@ bool ValueLooks::look_at(const SearchedRelation& relation, const SearchedColumn&
     kept_.clear();
     if (column.kept->apply(value, {}, kept_) == masking::Applied::kReplaced) value = kept_;
   }
-  looking_.look(place, as, value, search_.depth);
-  if (!search_.detectors || (as.form != Form::kText && as.form != Form::kJson)) return false;
-  const masking::Signs signs = masking::signs_in(value);
-  if (signs.none()) return false;
+  if (learning == Learning::kYes) {
+    looking_.look(place, as, value, search_.depth);
+  } else {
+    looking_.look_unlearned(place, as, value, search_.depth);
+  }
+  if (!search_.detectors || (as.form != Form::kText && as.form != Form::kJson)) return {};
+  return masking::signs_in(value);
+}
+
+void ValueLooks::count(uint32_t place, masking::Signs signs) {
+  if (signs.none()) return;
   masking::SignCounts& counts = counts_.signs[place];
   for (size_t sign = 0; sign < counts.size(); ++sign) counts[sign] += signs.test(sign) ? 1 : 0;
-  return true;
 }
 
 // -------------------------------------------------------------------------------------------------- lookers
@@ -119,15 +126,23 @@ void Lookers::add(const ValueLooks::Counts& seen) {
   seen_.add(seen);
 }
 
-uint32_t Lookers::place_of_deleted(const SearchedRelation& relation, const SearchedColumn& column) {
+void Lookers::tell_unread(const SearchedRelation& relation, const std::string& what) {
+  std::string told = fmt::format("{} {} ({})", printable(database_), to_string(relation.name), what);
   std::lock_guard lock(mutex_);
-  auto known = deleted_.find(column.place);
-  if (known != deleted_.end()) return known->second;
-  const uint32_t place =
-      add_place(search_, database_, "deleted rows of " + masking::to_string(relation.name, column.name));
-  search_.relations[place] = search_.relations.at(column.place);
-  deleted_.emplace(column.place, place);
-  return place;
+  if (std::find(search_.unread.begin(), search_.unread.end(), told) == search_.unread.end())
+    search_.unread.push_back(std::move(told));
+}
+
+uint32_t Lookers::place_of(const SearchedRelation& relation, const SearchedColumn& column,
+                           std::string_view which) {
+  std::lock_guard lock(mutex_);
+  auto [known, fresh] = apart_.try_emplace({column.place, std::string(which)}, 0);
+  if (fresh) {
+    known->second =
+        add_place(search_, database_, std::string(which) + masking::to_string(relation.name, column.name));
+    search_.relations[known->second] = search_.relations.at(column.place);
+  }
+  return known->second;
 }
 
 Status Lookers::finish() {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +32,7 @@ struct SearchedColumn {
   uint32_t place = 0;
   std::shared_ptr<const masking::Masker> kept{};  // of a masked document: what it keeps; null: all
   size_t number = 0;                              // attnum
+  std::optional<std::string> in_old_rows{};       // of rows that are older than the column, as text
   StoredType stored = StoredType::kUnknown;
 };
 
@@ -52,6 +54,25 @@ constexpr int64_t kValueBytesMax = 256L << 20;
 inline bool has_length(const masking::ColumnLook& look) {
   return !look.array && (look.text || look.form == masking::ColumnLook::Form::kBytes);
 }
+
+// Of a WITH RECURSIVE: bases (oid, name, is_array, nested), the last of arrays whose elements are arrays
+// again, by a domain. Beneath domains and arrays a type is what pg_catalog calls it. A domain over itself,
+// which nobody can make and a hand may write, ends here, too.
+inline constexpr std::string_view kBaseTypes = R"sql(
+    beneath (oid, type, arrays) AS (
+      SELECT DISTINCT atttypid, atttypid, 0 FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+      UNION
+      SELECT b.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END,
+             least(b.arrays + (t.typtype <> 'd')::int, 2)
+      FROM beneath b JOIN pg_type t ON t.oid = b.type
+      WHERE t.typtype = 'd' OR (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
+    ), bases (oid, name, is_array, nested) AS (
+      SELECT b.oid, min(t.typname), max(b.arrays) > 0, max(b.arrays) > 1
+      FROM beneath b JOIN pg_type t ON t.oid = b.type
+      WHERE t.typnamespace = 11 AND t.typtype <> 'd'
+        AND NOT (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
+      GROUP BY b.oid
+    ))sql";
 
 // What is looked at next, as the proof calls it: its number.
 uint32_t add_place(ports::SurvivorSearch& search, std::string_view database, std::string_view what);
@@ -77,9 +98,11 @@ class ValueLooks {
   [[nodiscard]] Counts& counts() { return counts_; }
 
  private:
-  // Whether there are signs in it.
-  bool look_at(const SearchedRelation& relation, const SearchedColumn& column, uint32_t place,
-               const masking::ColumnLook& as, std::string_view value);
+  enum class Learning { kYes, kNo };  // kNo: what it is part of is learned as a whole
+  // The signs in it.
+  masking::Signs look_at(const SearchedRelation& relation, const SearchedColumn& column, uint32_t place,
+                         const masking::ColumnLook& as, std::string_view value, Learning learning);
+  void count(uint32_t place, masking::Signs signs);
   const ports::SurvivorSearch& search_;
   masking::OriginalsSearch looking_;
   Counts counts_;
@@ -106,8 +129,10 @@ class Lookers {
   Status give(Batch batch);
   // What somebody else has seen. Thread-safe.
   void add(const ValueLooks::Counts& seen);
-  // The place of a column's rows that may be gone. Thread-safe.
-  uint32_t place_of_deleted(const SearchedRelation& relation, const SearchedColumn& column);
+  // That not all of a relation was looked at, said once for each reason. Thread-safe.
+  void tell_unread(const SearchedRelation& relation, const std::string& what);
+  // The place of those rows of a column that `which` says (SurvivorSearch::kDeletedRows). Thread-safe.
+  uint32_t place_of(const SearchedRelation& relation, const SearchedColumn& column, std::string_view which);
   Status finish();
 
  private:
@@ -127,7 +152,7 @@ class Lookers {
   bool ended_ = false;
   Status failed_;
   ValueLooks::Counts seen_;
-  std::map<uint32_t, uint32_t> deleted_;  // places, by those of what is not
+  std::map<std::pair<uint32_t, std::string>, uint32_t> apart_;  // places of rows that are told apart
   std::vector<std::thread> threads_;
 };
 

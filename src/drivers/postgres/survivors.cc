@@ -46,26 +46,13 @@ std::map<ColumnName, const masking::ColumnPlan*> masked_columns(const masking::D
   return masked;
 }
 
-// Beneath domains and arrays a type is what pg_catalog calls it. A domain over itself, which nobody can make
-// and a hand may write, ends here, too.
 constexpr std::string_view kRelations = R"sql(
-    WITH RECURSIVE beneath (oid, type, is_array) AS (
-      SELECT DISTINCT atttypid, atttypid, false FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-      UNION
-      SELECT b.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, b.is_array OR t.typtype <> 'd'
-      FROM beneath b JOIN pg_type t ON t.oid = b.type
-      WHERE t.typtype = 'd' OR (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
-    ), bases (oid, name, is_array) AS (
-      SELECT b.oid, min(t.typname), bool_or(b.is_array)
-      FROM beneath b JOIN pg_type t ON t.oid = b.type
-      WHERE t.typnamespace = 11 AND t.typtype <> 'd'
-        AND NOT (t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1)
-      GROUP BY b.oid
-    )
+    WITH RECURSIVE {}
     SELECT n.nspname, c.relname, a.attname, coalesce(bases.name, ''), coalesce(bases.is_array, false), c.oid,
       pg_relation_size(c.oid) / current_setting('block_size')::int, pg_table_size(c.oid), a.attgenerated = 'v',
       EXISTS (SELECT FROM pg_attribute d WHERE d.attrelid = c.oid AND d.attisdropped), a.attnum,
-      CASE WHEN c.relpersistence = 'p' AND c.relam = 2 THEN pg_relation_filepath(c.oid) END
+      CASE WHEN c.relpersistence = 'p' AND c.relam = 2 THEN pg_relation_filepath(c.oid) END,
+      CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END, coalesce(bases.nested, false)
     FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -85,10 +72,12 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
                                                    const std::set<std::string>& kinds,
                                                    ports::SurvivorSearch& search) {
   const std::map<ColumnName, const masking::ColumnPlan*> masked = masked_columns(plan);
-  YTB_ASSIGN(Rows rows, session.query(kRelations, {std::string(kProgressSchema)}));
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(kRelations, kBaseTypes), {std::string(kProgressSchema)}));
   std::shared_ptr<const masking::TextCodec> encoding;
+  bool decodes = true;  // what lies in pages; else only the server makes UTF-8 of it
   if (session.server_encoding() != "UTF8") {
     Result<masking::TextCodec> codec = masking::TextCodec::make(session.server_encoding());
+    decodes = codec.ok();
     if (codec.ok()) encoding = std::make_shared<const masking::TextCodec>(std::move(codec).value());
   }
   std::vector<SearchedRelation> relations;
@@ -113,7 +102,7 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
       relations.push_back({.name = name,
                            .oid = rows.integer(row, 5),
                            .pages = rows.integer(row, 6),
-                           .file = rows.is_null(row, 11) ? std::string() : rows.text(row, 11),
+                           .file = !decodes || rows.is_null(row, 11) ? std::string() : rows.text(row, 11),
                            .computed = computed,
                            .encoding = encoding,
                            .columns = {}});
@@ -123,12 +112,14 @@ Result<std::vector<SearchedRelation>> relations_of(Connection& session, const ma
         relation.counts_long || (rows.integer(row, 7) >= kLongValuesFrom && has_length(look));
     const uint32_t place = add_place(search, plan.database.name, masking::to_string(name, column));
     search.relations[place] = relation_of_row;
-    relation.columns.push_back({.name = column,
-                                .look = look,
-                                .place = place,
-                                .kept = std::move(kept),
-                                .number = static_cast<size_t>(rows.integer(row, 10)),
-                                .stored = stored_type_of(rows.at(row, 3))});
+    relation.columns.push_back(
+        {.name = column,
+         .look = look,
+         .place = place,
+         .kept = std::move(kept),
+         .number = static_cast<size_t>(rows.integer(row, 10)),
+         .stored = rows.truth(row, 13) ? StoredType::kUnknown : stored_type_of(rows.at(row, 3))});
+    if (!rows.is_null(row, 12)) relation.columns.back().in_old_rows = rows.text(row, 12);
   }
   for (const std::string& relation : partly) search.kept_relations.erase(relation);
   return relations;
@@ -222,6 +213,9 @@ Status ask_for_rows(Connection& session, const SearchedRelation& relation,
                     const std::vector<PageSearch::RowAt>& rows, const ports::SurvivorSearch& search,
                     Lookers& lookers, const StopFlag& stop) {
   constexpr size_t kRowsMax = 20'000;
+  if (rows.empty()) return {};
+  // So many rows at once, and the planner would read the whole table for each of these queries.
+  YTB_TRY(session.execute("SET enable_seqscan = off"));
   for (size_t first = 0; first < rows.size(); first += kRowsMax) {
     std::string list;
     for (size_t i = first; i < std::min(rows.size(), first + kRowsMax); ++i)
@@ -230,7 +224,18 @@ Status ask_for_rows(Connection& session, const SearchedRelation& relation,
                             fmt::format(" WHERE ctid = ANY ('{{{}}}'::pg_catalog.tid[])", list), search,
                             lookers, stop));
   }
-  return {};
+  return session.execute("RESET enable_seqscan");
+}
+
+// What the server gives for a column in rows that are older than it stands in none of them.
+void look_at_old_rows(const SearchedRelation& relation, const ports::SurvivorSearch& search,
+                      Lookers& lookers) {
+  ValueLooks looks(search);
+  for (const SearchedColumn& column : relation.columns) {
+    if (column.in_old_rows) looks.look(relation, column, *column.in_old_rows);
+  }
+  looks.finish();
+  lookers.add(looks.counts());
 }
 
 Status search_range(Connection& session, const SearchedRelation& relation, const PageRange& range,
@@ -239,7 +244,10 @@ Status search_range(Connection& session, const SearchedRelation& relation, const
   if (pages == nullptr) return search_relation(session, relation, range.where, search, lookers, stop);
   YTB_ASSIGN(PageSearch::Outcome read,
              pages->search(relation, range.first, range.past, search, lookers, stop));
-  if (!read.complete) return search_relation(session, relation, range.where, search, lookers, stop);
+  if (!read.complete) {
+    lookers.tell_unread(relation, "deleted rows: a page or a value in it is not as it should be");
+    return search_relation(session, relation, range.where, search, lookers, stop);
+  }
   return ask_for_rows(session, relation, read.to_ask, search, lookers, stop);
 }
 
@@ -306,6 +314,7 @@ Status search_values(const ports::SessionTarget& target, Connection& session,
   for (const SearchedRelation& relation : relations) {
     if (coded.contains(relation.oid) || relation.computed) continue;
     const PageSearch* by_pages = pages && pages->can_read(relation) ? &*pages : nullptr;
+    if (by_pages != nullptr) look_at_old_rows(relation, search, lookers);
     for (PageRange& range : ranges_of(relation, by_pages == nullptr && session.major() < kRangeScans)) {
       pool.add(0, {database, [&, by_pages, range = std::move(range)](Connection& reader) {
                      return search_range(reader, relation, range, by_pages, search, lookers, stop);
@@ -321,7 +330,7 @@ Status search_values(const ports::SessionTarget& target, Connection& session,
   }
   YTB_TRY(lookers.finish());
   if (session.kind() != SessionKind::kMaster) return search_large_objects(session, plan, search, stop);
-  YTB_TRY(search_statistics_as_master(session, plan, search));
+  YTB_TRY(search_statistics_as_master(session, plan, search, stop));
   return search_large_objects_as_master(session, plan, search, stop);
 }
 

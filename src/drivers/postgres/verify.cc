@@ -85,8 +85,8 @@ Wrong run_sql_check(Connection& session, const model::SqlCheck& check) {
   YTB_TRY(session.execute(master ? "BEGIN" : "BEGIN READ ONLY"));
   auto run = [&]() -> Wrong {
     if (master) {
-      YTB_ASSIGN(std::set<int64_t> guarded, suspend_guards(session));
-      (void)guarded;
+      auto suspended = suspend_guards(session);
+      if (!suspended.ok()) return std::move(suspended).error();
       YTB_TRY(session.execute("SET TRANSACTION READ ONLY"));
     }
     YTB_TRY(session.execute(fmt::format(
