@@ -26,6 +26,7 @@
 #include "cli/output.h"
 #include "cli/services.h"
 #include "drivers/basebackup/source.h"
+#include "drivers/gate/gate.h"
 #include "drivers/local/local_host.h"
 #include "drivers/notify/command_notifier.h"
 #include "drivers/os/core_files.h"
@@ -37,7 +38,6 @@
 #include "drivers/postgres/engine.h"
 #include "drivers/postgres/instance.h"
 #include "drivers/postgres/read_access.h"
-#include "drivers/socket/forwarder.h"
 #include "drivers/socket/socket_alias.h"
 #include "refresh/inputs.h"
 #include "refresh/local_vault.h"
@@ -212,36 +212,31 @@ Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Con
 
 // ---------------------------------------------------------------------------------------------- listen:
 
-class ListenForwarder final : public serve::Forwarder {
+class ListenGate final : public serve::Gate {
  public:
-  explicit ListenForwarder(std::unique_ptr<socket_alias::Forwarder> forwarder)
-      : forwarder_(std::move(forwarder)) {}
+  explicit ListenGate(std::unique_ptr<gate::Gate> gate) : gate_(std::move(gate)) {}
 
  private:
-  std::unique_ptr<socket_alias::Forwarder> forwarder_;
+  std::unique_ptr<gate::Gate> gate_;
 };
 
-Result<std::unique_ptr<serve::Forwarder>> open_forwarder(const config::ProductionConfig& production) {
+Result<std::unique_ptr<serve::Gate>> open_gate(const config::ProductionConfig& production) {
   YTB_ASSIGN(Address address, parse_listen(production.alias.listen));
-  std::vector<std::string> blocks;
-  for (const model::AccessRole& role : production.access) {
-    for (const std::string& from : role.from) {
-      if (from != "local" && std::find(blocks.begin(), blocks.end(), from) == blocks.end())
-        blocks.push_back(from);
-    }
-  }
-  YTB_ASSIGN(socket_alias::AddressList admitted, socket_alias::AddressList::parse(blocks));
-  socket_alias::ForwarderOptions options;
+  gate::GateOptions options;
   options.address = address.host;
   options.port = address.port;
-  options.admitted = std::move(admitted);
+  for (const model::AccessRole& role : production.access) {
+    std::vector<std::string> blocks = role.from;
+    std::erase(blocks, "local");
+    if (blocks.empty()) continue;
+    YTB_ASSIGN(options.roles[role.name], gate::AddressList::parse(blocks));
+  }
   // Without a number: the alias leads to one socket, whatever its copy's number is.
   options.resolve = [socket = production.alias.directory + "/.s.PGSQL.5432"] {
     return Result<std::string>(socket);
   };
-  YTB_ASSIGN(std::unique_ptr<socket_alias::Forwarder> forwarder,
-             socket_alias::Forwarder::start(std::move(options)));
-  return std::unique_ptr<serve::Forwarder>(std::make_unique<ListenForwarder>(std::move(forwarder)));
+  YTB_ASSIGN(std::unique_ptr<gate::Gate> gate, gate::Gate::start(std::move(options)));
+  return std::unique_ptr<serve::Gate>(std::make_unique<ListenGate>(std::move(gate)));
 }
 
 // ----------------------------------------------------------------------------------------------- check:
@@ -344,7 +339,7 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
   }
   if (!production.alias.listen.empty()) {
     add(lines, "listen", status_of(parse_listen(production.alias.listen)),
-        fmt::format("{}, forwarded by 'yesterdaytabase serve'", production.alias.listen));
+        fmt::format("{}, the gate of 'yesterdaytabase serve'", production.alias.listen));
   }
   return lines;
 }
@@ -427,8 +422,8 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
           [&sessions](const config::AwsConfig& aws) {
             return Result<std::unique_ptr<ports::Vault>>(open_aws_vault(sessions, aws));
           },
-      .open_forwarder = [](const config::Config&,
-                           const config::ProductionConfig& production) { return open_forwarder(production); },
+      .open_gate = [](const config::Config&,
+                      const config::ProductionConfig& production) { return open_gate(production); },
       .why_no_seal = why_no_seal,
       .check_place =
           [&wiring](const config::Config& config, const config::ProductionConfig& production,

@@ -176,7 +176,8 @@ std::vector<CommandSpec> make_commands() {
        .summary = "Keep every production's schedule, in the foreground",
        .help = "What systemd or a container starts. Starts the live copies after a reboot, refreshes on "
                "schedule, catches "
-               "up after downtime, forwards 'listen:' addresses, complains once when staging is older than "
+               "up after downtime, keeps the gate at 'listen:' addresses, complains once when staging is "
+               "older than "
                "max_age. "
                "SIGTERM stops it gracefully (copies go on serving), SIGHUP reads the config again.",
        .arguments = {},

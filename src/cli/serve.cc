@@ -168,7 +168,7 @@ Status run_serve(Context& context) {
                           return refresh::load_config(file, *vault);
                         },
                         .open_workplace = workplaces(context.services, log),
-                        .open_forwarder = context.services.open_forwarder,
+                        .open_gate = context.services.open_gate,
                         .clock = context.services.clock,
                         .stop = context.services.stop,
                         .reload = context.services.reload,

@@ -112,7 +112,7 @@ struct AliasConfig {
   Route53AliasConfig route53;
   std::string directory;     // what staging users put in host=
   std::string service_file;  // "" : <directory>/../pg_service.conf
-  std::string listen;        // "" or "address:port", forwarded by serve
+  std::string listen;        // "" or "address:port": of the gate that serve keeps
 };
 
 struct MaskingConfig {

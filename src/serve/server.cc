@@ -8,7 +8,7 @@
 namespace ytb::serve {
 namespace {
 
-constexpr Duration kForwardAgainAfter = std::chrono::seconds(10);
+constexpr Duration kGateAgainAfter = std::chrono::seconds(10);
 const model::ProductionName kNobody;
 
 const config::ProductionConfig* find(const config::Config& config, const model::ProductionName& name) {
@@ -18,10 +18,11 @@ const config::ProductionConfig* find(const config::Config& config, const model::
   return nullptr;
 }
 
-// Everything that a forwarder is made from.
-std::string forward_settings(const config::ProductionConfig& production) {
+// Everything that a gate is made from.
+std::string gate_settings(const config::ProductionConfig& production) {
   std::string text = production.alias.listen + "\n" + production.alias.directory;
   for (const model::AccessRole& role : production.access) {
+    text += "\nrole " + role.name;
     for (const std::string& from : role.from) text += "\n" + from;
   }
   return text;
@@ -86,30 +87,30 @@ void Server::start_workers() {
   }
 }
 
-void Server::update_forwarders() {
+void Server::update_gates() {
   std::shared_ptr<const config::Config> config = current();
-  std::erase_if(forwards_, [&](const auto& entry) {
+  std::erase_if(gates_, [&](const auto& entry) {
     const config::ProductionConfig* production = find(*config, entry.first);
     return production == nullptr || production->alias.listen.empty() ||
-           forward_settings(*production) != entry.second.settings;
+           gate_settings(*production) != entry.second.settings;
   });
   for (const config::ProductionConfig& production : config->productions) {
-    if (production.alias.listen.empty() || forwards_.contains(production.name)) continue;
-    Result<std::unique_ptr<Forwarder>> forwarder = parts_.open_forwarder(*config, production);
-    if (!forwarder.ok()) {
+    if (production.alias.listen.empty() || gates_.contains(production.name)) continue;
+    Result<std::unique_ptr<Gate>> gate = parts_.open_gate(*config, production);
+    if (!gate.ok()) {
       // Said once; tried again, as whoever holds the port may let it go.
-      if (forward_trouble_ != forwarder.error().message) {
-        forward_trouble_ = forwarder.error().message;
-        parts_.log(production.name, fmt::format("error: {}", forward_trouble_));
+      if (gate_trouble_ != gate.error().message) {
+        gate_trouble_ = gate.error().message;
+        parts_.log(production.name, fmt::format("error: {}", gate_trouble_));
       }
       continue;
     }
-    forward_trouble_.clear();
-    parts_.log(production.name, fmt::format("forwarding {} to the live copy", production.alias.listen));
-    forwards_[production.name] = {.settings = forward_settings(production),
-                                  .forwarder = std::move(*forwarder)};
+    gate_trouble_.clear();
+    parts_.log(production.name,
+               fmt::format("the gate at {} leads to the live copy", production.alias.listen));
+    gates_[production.name] = {.settings = gate_settings(production), .gate = std::move(*gate)};
   }
-  forward_again_ = parts_.clock.now() + kForwardAgainAfter;
+  gate_again_ = parts_.clock.now() + kGateAgainAfter;
 }
 
 void Server::read_again() {
@@ -128,21 +129,21 @@ Status Server::run() {
   adopt(std::move(first));
   parts_.log(kNobody, fmt::format("serving {} production(s)", current()->productions.size()));
   start_workers();
-  update_forwarders();
+  update_gates();
   while (!parts_.stop.requested()) {
     if (parts_.reload.exchange(false)) {
       read_again();
       start_workers();
-      update_forwarders();
-    } else if (parts_.clock.now() >= forward_again_) {
+      update_gates();
+    } else if (parts_.clock.now() >= gate_again_) {
       start_workers();  // a production that left and came back while its keeper was busy
-      update_forwarders();
+      update_gates();
     }
     parts_.clock.sleep(kPollEvery);
   }
   parts_.log(kNobody, "stopping; copies go on serving");
   for (auto& [name, worker] : workers_) worker.thread.join();
-  forwards_.clear();
+  gates_.clear();
   parts_.log(kNobody, "stopped");
   return {};
 }

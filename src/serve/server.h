@@ -1,5 +1,5 @@
 // Server: what `serve` runs in the foreground: a Keeper in a thread of its own for each production, the
-// forwarders of `listen:`, a graceful stop, and a config that can be read again.
+// gates of `listen:`, a graceful stop, and a config that can be read again.
 //
 // A broken new config changes nothing: the old one stays in force and the log says why.
 #pragma once
@@ -20,19 +20,19 @@
 
 namespace ytb::serve {
 
-// A `listen:` address that is being forwarded to the live copy; destroying it ends that.
-class Forwarder {
+// The gate at a `listen:` address, which leads to the live copy; destroying it closes it.
+class Gate {
  public:
-  virtual ~Forwarder() = default;
+  virtual ~Gate() = default;
 };
 // For a production that has `alias.listen`.
-using OpenForwarder =
-    std::function<Result<std::unique_ptr<Forwarder>>(const config::Config&, const config::ProductionConfig&)>;
+using OpenGate =
+    std::function<Result<std::unique_ptr<Gate>>(const config::Config&, const config::ProductionConfig&)>;
 
 struct ServerParts {
   std::function<Result<config::Config>()> load_config;
   OpenWorkplace open_workplace;
-  OpenForwarder open_forwarder;
+  OpenGate open_gate;
   // Thread-safe: now() and sleep() are called from every keeper's thread.
   Clock& clock;
   const StopFlag& stop;
@@ -57,25 +57,25 @@ class Server {
     std::thread thread;
     std::atomic<bool> ended = false;
   };
-  struct Forward {
+  struct OpenedGate {
     std::string settings;  // listen and addresses: what makes a new one necessary
-    std::unique_ptr<Forwarder> forwarder;
+    std::unique_ptr<Gate> gate;
   };
 
   [[nodiscard]] std::shared_ptr<const config::Config> current() const;
   void adopt(config::Config config);
   void read_again();
   void start_workers();
-  void update_forwarders();
+  void update_gates();
   void keep(const model::ProductionName& name, Worker& worker);
 
   ServerParts parts_;
   mutable std::mutex mutex_;  // guards config_ only
   std::shared_ptr<const config::Config> config_;
   std::map<model::ProductionName, Worker> workers_;
-  std::map<model::ProductionName, Forward> forwards_;
-  std::string forward_trouble_;
-  Instant forward_again_;
+  std::map<model::ProductionName, OpenedGate> gates_;
+  std::string gate_trouble_;
+  Instant gate_again_;
 };
 
 }  // namespace ytb::serve

@@ -29,12 +29,12 @@ class ServerTest : public testing::Test {
               turns_.insert(opened.name.str());
               return std::unique_ptr<Workplace>(std::make_unique<Idle>());
             },
-            .open_forwarder = [this](const config::Config&, const config::ProductionConfig& opened)
-                -> Result<std::unique_ptr<Forwarder>> {
+            .open_gate = [this](const config::Config&,
+                                const config::ProductionConfig& opened) -> Result<std::unique_ptr<Gate>> {
               std::scoped_lock lock(mutex_);
-              if (forward_error_) return *forward_error_;
-              forwards_.insert(opened.alias.listen);
-              return std::unique_ptr<Forwarder>(std::make_unique<FakeForwarder>(*this, opened.alias.listen));
+              if (gate_error_) return *gate_error_;
+              gates_.insert(opened.alias.listen);
+              return std::unique_ptr<Gate>(std::make_unique<FakeGate>(*this, opened.alias.listen));
             },
             .clock = clock_,
             .stop = stop_,
@@ -90,11 +90,11 @@ class ServerTest : public testing::Test {
     Result<std::optional<Instant>> live_data_as_of() override { return std::optional<Instant>(); }
     Status tell(const ports::Notice&) override { return {}; }
   };
-  struct FakeForwarder final : Forwarder {
-    FakeForwarder(ServerTest& owner, std::string where) : test(owner), listen(std::move(where)) {}
-    ~FakeForwarder() override {
+  struct FakeGate final : Gate {
+    FakeGate(ServerTest& owner, std::string where) : test(owner), listen(std::move(where)) {}
+    ~FakeGate() override {
       std::scoped_lock lock(test.mutex_);
-      test.forwards_.erase(listen);
+      test.gates_.erase(listen);
     }
     ServerTest& test;
     std::string listen;
@@ -106,20 +106,20 @@ class ServerTest : public testing::Test {
   std::atomic<bool> reload_ = false;
   config::Config config_;
   std::optional<Error> config_error_;
-  std::optional<Error> forward_error_;
+  std::optional<Error> gate_error_;
   std::multiset<std::string> turns_;
-  std::set<std::string> forwards_;
+  std::set<std::string> gates_;
   std::vector<std::string> log_;
 };
 
-TEST_F(ServerTest, KeepsEveryProductionAndForwardsAndStops) {
+TEST_F(ServerTest, KeepsEveryProductionAndItsGateAndStops) {
   config_.productions = {production("shop", "127.0.0.1:6432"), production("crm")};
   Status status = run([&] {
     EXPECT_TRUE(eventually([&] { return turns_.contains("shop") && turns_.contains("crm"); }));
-    EXPECT_TRUE(eventually([&] { return forwards_.contains("127.0.0.1:6432"); }));
+    EXPECT_TRUE(eventually([&] { return gates_.contains("127.0.0.1:6432"); }));
   });
   EXPECT_TRUE(status.ok());
-  EXPECT_TRUE(forwards_.empty()) << "a forwarder outlived the server";
+  EXPECT_TRUE(gates_.empty()) << "a gate outlived the server";
   EXPECT_TRUE(logged("stopped"));
 }
 
@@ -129,7 +129,7 @@ TEST_F(ServerTest, ReadsTheConfigAgain) {
     EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 1; }));
     change([&] { config_.productions = {production("shop", "127.0.0.1:7000"), production("crm")}; });
     EXPECT_TRUE(eventually([&] { return turns_.contains("crm"); }));
-    EXPECT_TRUE(eventually([&] { return forwards_ == std::set<std::string>{"127.0.0.1:7000"}; }));
+    EXPECT_TRUE(eventually([&] { return gates_ == std::set<std::string>{"127.0.0.1:7000"}; }));
     EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 2; })) << "the change is looked at at once";
     change([&] { config_.productions = {production("crm")}; });
     EXPECT_TRUE(eventually([&] { return logged("shop: is no longer in the config"); }));
@@ -146,7 +146,7 @@ TEST_F(ServerTest, ABrokenNewConfigKeepsTheOldOne) {
     EXPECT_TRUE(eventually([&] { return turns_.contains("shop"); }));
     change([&] { config_error_ = Error{.code = Code::kConfig, .message = "line 3 is odd", .hint = ""}; });
     EXPECT_TRUE(eventually([&] { return logged("the old one stays in force: line 3 is odd"); }));
-    EXPECT_TRUE(eventually([&] { return forwards_.contains("127.0.0.1:6432"); }));
+    EXPECT_TRUE(eventually([&] { return gates_.contains("127.0.0.1:6432"); }));
   });
   EXPECT_TRUE(status.ok());
 }
@@ -158,13 +158,13 @@ TEST_F(ServerTest, ABrokenFirstConfigIsAnError) {
   EXPECT_EQ(status.error().code, Code::kConfig);
 }
 
-TEST_F(ServerTest, AForwarderThatCannotListenDoesNotStopTheRest) {
+TEST_F(ServerTest, AGateThatCannotListenDoesNotStopTheRest) {
   config_.productions = {production("shop", "127.0.0.1:6432")};
-  forward_error_ = Error{.code = Code::kConnection, .message = "port taken", .hint = ""};
+  gate_error_ = Error{.code = Code::kConnection, .message = "port taken", .hint = ""};
   Status status = run([&] {
     EXPECT_TRUE(eventually([&] { return turns_.contains("shop") && logged("port taken"); }));
-    change([&] { forward_error_.reset(); });
-    EXPECT_TRUE(eventually([&] { return forwards_.contains("127.0.0.1:6432"); }));
+    change([&] { gate_error_.reset(); });
+    EXPECT_TRUE(eventually([&] { return gates_.contains("127.0.0.1:6432"); }));
   });
   EXPECT_TRUE(status.ok());
 }

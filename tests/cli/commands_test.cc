@@ -87,9 +87,9 @@ class CommandsTest : public testing::Test {
               std::make_unique<refresh::SqliteJournal>(read.state_directory + "/journal.db", nullptr);
           return drivers;
         },
-        .open_forwarder = [](const config::Config&,
-                             const config::ProductionConfig&) -> Result<std::unique_ptr<serve::Forwarder>> {
-          return Error{.code = Code::kUnsupported, .message = "no forwarder here", .hint = ""};
+        .open_gate = [](const config::Config&,
+                        const config::ProductionConfig&) -> Result<std::unique_ptr<serve::Gate>> {
+          return Error{.code = Code::kUnsupported, .message = "no gate here", .hint = ""};
         },
         .check_place =
             [this](const config::Config&, const config::ProductionConfig&, const MaskedTables& tables) {

@@ -279,7 +279,7 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   set("port", std::to_string(spec.port));
   set("unix_socket_directories", spec.run());
   set("unix_socket_permissions", closed ? "0700" : "0777");
-  set("listen_addresses", "");  // who comes from the network comes through the forwarder
+  set("listen_addresses", "");  // who comes from the network comes through the gate
   set("cluster_name", spec.copy_id.substr(0, 63));
   // Never while raw: a library's own code does not ask what a copy is.
   set("shared_preload_libraries", closed ? "" : join(spec.preload, ","));
@@ -355,7 +355,7 @@ Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants) {
                    .message = fmt::format("'{}' is neither 'local' nor an address range", printable(from)),
                    .hint = "write e.g. 10.0.0.0/8 or ::1/128"};
     }
-    // Also a role with address ranges alone: whoever comes from there comes through the forwarder, which
+    // Also a role with address ranges alone: whoever comes from there comes through the gate, which
     // enforces them and connects here.
     out += fmt::format("local all {} scram-sha-256\n", hba_quoted(name));
   }

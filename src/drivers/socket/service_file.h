@@ -1,7 +1,7 @@
 // Service file: libpq's pg_service.conf, of which the entries of the name are ours and the rest is other
 // people's. Pure.
 //
-// [name] leads to the alias's socket, [name-tcp], where `listen:` names one, to the forwarder's address.
+// [name] leads to the alias's socket, [name-tcp], where `listen:` names one, to the gate's address.
 // Whatever else the file holds is kept to the letter.
 #pragma once
 

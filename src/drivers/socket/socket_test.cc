@@ -15,8 +15,6 @@
 
 #include "drivers/os/files.h"
 #include "drivers/os/occupant.h"
-#include "drivers/socket/address_list.h"
-#include "drivers/socket/forwarder.h"
 #include "drivers/socket/service_file.h"
 #include "drivers/socket/socket_alias.h"
 #include "model/proof.h"
@@ -268,126 +266,6 @@ TEST_F(Alias, TooLongAPathIsRefusedEarly) {
   const Status status = SocketAlias::check_length(std::string(94, 'x'));
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.error().message, HasSubstr("108 bytes"));
-}
-
-sockaddr_storage address_of(const std::string& text) {
-  sockaddr_storage storage{};
-  if (inet_pton(AF_INET, text.c_str(), &reinterpret_cast<sockaddr_in&>(storage).sin_addr) == 1) {
-    storage.ss_family = AF_INET;
-  } else {
-    inet_pton(AF_INET6, text.c_str(), &reinterpret_cast<sockaddr_in6&>(storage).sin6_addr);
-    storage.ss_family = AF_INET6;
-  }
-  return storage;
-}
-
-TEST(AddressList, AdmitsByBlock) {
-  auto list = AddressList::parse({"10.0.0.0/8", "192.168.1.7", "2001:db8::/33"});
-  ASSERT_TRUE(list.ok());
-  for (const char* inside : {"10.255.0.1", "192.168.1.7", "2001:db8:7fff::1", "::ffff:10.1.2.3"}) {
-    EXPECT_TRUE(list->admits(address_of(inside))) << inside;
-  }
-  for (const char* outside : {"11.0.0.1", "192.168.1.8", "2001:db8:8000::1", "::1", "::ffff:11.0.0.1"}) {
-    EXPECT_FALSE(list->admits(address_of(outside))) << outside;
-  }
-  EXPECT_FALSE(AddressList::parse({})->admits(address_of("127.0.0.1")));
-  for (const char* bad :
-       {"", "10.0.0.0/33", "10.0.0/8", "local", "10.0.0.0/", "::/129", "10.0.0.0/-1", "10.0.0.0/8x"}) {
-    EXPECT_FALSE(AddressList::parse({bad}).ok()) << bad;
-  }
-}
-
-int connect_to(uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  timeval timeout{.tv_sec = 10, .tv_usec = 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  YTB_CHECK(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  return fd;
-}
-// The first byte that comes; 0 where the connection is closed instead.
-char first_byte(int fd) {
-  char byte = 0;
-  return recv(fd, &byte, 1, 0) == 1 ? byte : '\0';
-}
-
-TEST(Forwarder, NewConnectionsFollowTheNameAndOldOnesStay) {
-  const std::string folder = temporary_folder();
-  Listener one(folder + "/one", '1');
-  Listener two(folder + "/two", '2');
-  std::atomic<const char*> live{"/one"};
-  auto forwarder = Forwarder::start({.address = "127.0.0.1",
-                                     .port = 0,
-                                     .admitted = *AddressList::parse({"127.0.0.0/8"}),
-                                     .resolve = [&]() -> Result<std::string> { return folder + live.load(); },
-                                     .connections_max = 10});
-  ASSERT_TRUE(forwarder.ok()) << forwarder.error().message;
-  const int old_client = connect_to((*forwarder)->port());
-  EXPECT_EQ(first_byte(old_client), '1');
-  live = "/two";
-  const int new_client = connect_to((*forwarder)->port());
-  EXPECT_EQ(first_byte(new_client), '2');
-  // The old one still talks to the first, and more than a buffer passes both ways whole.
-  std::string sent(1 << 20, '\0');
-  for (size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 31 + i / 977);
-  std::thread writer([&] {
-    for (size_t at = 0; at < sent.size();) {
-      const ssize_t now = send(old_client, sent.data() + at, sent.size() - at, MSG_NOSIGNAL);
-      if (now <= 0) return;
-      at += static_cast<size_t>(now);
-    }
-    shutdown(old_client, SHUT_WR);
-  });
-  std::string received;
-  std::vector<char> buffer(70000);
-  for (ssize_t now = 0; (now = recv(old_client, buffer.data(), buffer.size(), 0)) > 0;) {
-    received.append(buffer.data(), static_cast<size_t>(now));
-  }
-  writer.join();
-  EXPECT_TRUE(received == sent) << received.size();
-  close(old_client);
-  close(new_client);
-  EXPECT_EQ((*forwarder)->accepted(), 2U);
-  forwarder->reset();
-  EXPECT_TRUE(os::remove_tree(folder).ok());
-}
-
-TEST(Forwarder, RefusesAddressesThatMayNotComeIn) {
-  auto forwarder = Forwarder::start({.address = "127.0.0.1",
-                                     .port = 0,
-                                     .admitted = *AddressList::parse({"10.0.0.0/8"}),
-                                     .resolve = []() -> Result<std::string> { return std::string("/one"); }});
-  ASSERT_TRUE(forwarder.ok());
-  const int client = connect_to((*forwarder)->port());
-  EXPECT_EQ(first_byte(client), '\0');
-  close(client);
-  EXPECT_EQ((*forwarder)->refused(), 1U);
-}
-
-TEST(Forwarder, WithoutALiveCopyAConnectionIsRefused) {
-  auto forwarder =
-      Forwarder::start({.address = "127.0.0.1",
-                        .port = 0,
-                        .admitted = *AddressList::parse({"127.0.0.1"}),
-                        .resolve = []() -> Result<std::string> {
-                          return Error{.code = Code::kConnection, .message = "nothing is live", .hint = ""};
-                        }});
-  ASSERT_TRUE(forwarder.ok());
-  const int client = connect_to((*forwarder)->port());
-  EXPECT_EQ(first_byte(client), '\0');
-  close(client);
-}
-
-TEST(Forwarder, ATakenAddressIsSaidClearly) {
-  auto one = Forwarder::start({.address = "127.0.0.1", .port = 0, .admitted = {}, .resolve = {}});
-  ASSERT_TRUE(one.ok());
-  auto forwarder =
-      Forwarder::start({.address = "127.0.0.1", .port = (*one)->port(), .admitted = {}, .resolve = {}});
-  ASSERT_FALSE(forwarder.ok());
-  EXPECT_EQ(forwarder.error().code, Code::kSpace);
 }
 
 }  // namespace

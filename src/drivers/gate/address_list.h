@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 
-namespace ytb::socket_alias {
+namespace ytb::gate {
 
 class AddressList {
  public:
@@ -26,4 +26,4 @@ class AddressList {
   std::vector<Block> blocks_;
 };
 
-}  // namespace ytb::socket_alias
+}  // namespace ytb::gate

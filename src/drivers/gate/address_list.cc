@@ -1,4 +1,4 @@
-#include "drivers/socket/address_list.h"
+#include "drivers/gate/address_list.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace ytb::socket_alias {
+namespace ytb::gate {
 namespace {
 
 bool same_prefix(const unsigned char* a, const unsigned char* b, int bits) {
@@ -73,4 +73,4 @@ bool AddressList::admits(const sockaddr_storage& client) const {
   return false;
 }
 
-}  // namespace ytb::socket_alias
+}  // namespace ytb::gate

@@ -1,0 +1,78 @@
+// Gate: the one way over the network to the live copy of a production (`listen:`). Copies have no TCP port:
+// the gate leads to their Unix socket.
+//
+// It reads what a client says first, so that every role comes in from just the addresses that the config
+// gives it, cancel requests reach the copy whose key they hold, and nobody replicates from a copy; whoever is
+// refused is told so in the protocol. Afterwards bytes pass untouched. Each new connection asks anew where
+// the name points; one that exists stays where it is until the copy goes.
+//
+// Bounded: connections in all and by address, those that have not logged in yet, the time that a login may
+// take, and the time that one half of a closed connection may stay; descriptors stay in reserve for the
+// process around it. Where too many from one address have not logged in, the oldest of them makes room, so
+// that a flood keeps nobody out who is quick. One thread; 128 kB for each connection that has said who it is,
+// 10 kB for one that has not.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "drivers/gate/address_list.h"
+#include "drivers/os/descriptor.h"
+
+namespace ytb::gate {
+
+struct GateLimits {
+  int connections = 1000;  // fewer, where the process may have few descriptors
+  int of_address = 500;
+  int before_login = 200;  // connections in all whose login is not over
+  int before_login_of_address = 50;
+  std::chrono::milliseconds first_packet{10'000};  // from the first byte's chance to the whole packet
+  std::chrono::milliseconds login{60'000};         // from there until the server says that it is ready
+  std::chrono::milliseconds half_closed{60'000};   // without a byte in the other direction
+  int descriptors_reserved = 256;
+};
+
+struct GateOptions {
+  std::string address = "127.0.0.1";         // numeric, IPv4 or IPv6
+  uint16_t port = 0;                         // 0: any free one (tests)
+  std::map<std::string, AddressList> roles;  // who may come in from where; nobody else may
+  // The path of the live copy's Unix socket; an error refuses the connection. Called on the gate's thread,
+  // and should not take long.
+  std::function<Result<std::string>()> resolve;
+  GateLimits limits{};
+};
+
+class Gate {
+ public:
+  // Listens and starts its thread. Error{kSpace} when the address is taken.
+  static Result<std::unique_ptr<Gate>> start(GateOptions options);
+  // Stops listening and cuts what is open.
+  ~Gate();
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  [[nodiscard]] uint16_t port() const { return port_; }
+  [[nodiscard]] int connections() const { return connections_.load(); }
+  [[nodiscard]] uint64_t admitted() const { return admitted_.load(); }
+  [[nodiscard]] uint64_t refused() const { return refused_.load(); }
+
+ private:
+  class Loop;
+  Gate() = default;
+
+  uint16_t port_ = 0;
+  std::atomic<int> connections_{0};
+  std::atomic<uint64_t> admitted_{0};  // logins that were passed on to a copy
+  std::atomic<uint64_t> refused_{0};
+  os::Descriptor wake_;  // eventfd: written once, to stop
+  std::thread thread_;
+};
+
+}  // namespace ytb::gate

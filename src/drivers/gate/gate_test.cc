@@ -1,0 +1,278 @@
+// The gate before real servers: who comes in, who is refused and how, and that nobody keeps others out.
+#include "drivers/gate/gate.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <thread>
+
+#include "base/check.h"
+#include "tests/postgres_cluster.h"
+
+namespace ytb::gate {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using testing::PostgresCluster;
+using Connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+
+std::string number(uint32_t value) {
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(value >> static_cast<unsigned>(shift)));
+  return out;
+}
+
+// A client of bytes.
+class Client {
+ public:
+  explicit Client(uint16_t port, const std::string& from = "127.0.0.1")
+      : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    inet_pton(AF_INET, from.c_str(), &address.sin_addr);
+    YTB_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    const timeval timeout{.tv_sec = 10, .tv_usec = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    YTB_CHECK(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~Client() { close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  void say(std::string_view bytes) const { (void)send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  void log_in(const std::string& user) const {
+    const std::string words = std::string("user\0", 5) + user + std::string("\0database\0postgres\0\0", 20);
+    say(number(static_cast<uint32_t>(8 + words.size())) + number(3U << 16U) + words);
+  }
+  void shut() const { shutdown(fd_, SHUT_WR); }
+  // What comes next, up to a buffer; "" at the end.
+  [[nodiscard]] std::string hear() const {
+    std::string bytes(4096, '\0');
+    const ssize_t count = recv(fd_, bytes.data(), bytes.size(), 0);
+    bytes.resize(count < 0 ? 0 : static_cast<size_t>(count));
+    return bytes;
+  }
+  [[nodiscard]] std::string hear_all() const {
+    std::string all;
+    for (std::string more = hear(); !more.empty(); more = hear()) all += more;
+    return all;
+  }
+
+ private:
+  int fd_;
+};
+
+class GateTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    cluster_ = PostgresCluster::make();
+    ASSERT_NE(cluster_, nullptr);
+    for (const char* role : {"staging", "reporter", "local_only", "nobody"})
+      cluster_->run("postgres", fmt::format("CREATE ROLE {} LOGIN", role));
+    live_ = socket_of(*cluster_);
+  }
+  static std::string socket_of(const PostgresCluster& cluster) {
+    return fmt::format("{}/.s.PGSQL.{}", cluster.socket_directory(), cluster.port());
+  }
+  void open(GateLimits limits = {}) {
+    std::map<std::string, AddressList> roles;
+    roles["staging"] = *AddressList::parse({"127.0.0.0/29"});
+    roles["reporter"] = *AddressList::parse({"127.0.1.1", "127.0.0.2"});
+    auto gate = Gate::start({.address = "127.0.0.1",
+                             .port = 0,
+                             .roles = std::move(roles),
+                             .resolve = [this]() -> Result<std::string> { return live_.load(); },
+                             .limits = limits});
+    ASSERT_TRUE(gate.ok()) << gate.error().message;
+    gate_ = std::move(*gate);
+  }
+  [[nodiscard]] Connection connect(const std::string& user, const std::string& more = "") const {
+    return {PQconnectdb(fmt::format("host=127.0.0.1 port={} dbname=postgres user={} connect_timeout=10 {}",
+                                    gate_->port(), user, more)
+                            .c_str()),
+            &PQfinish};
+  }
+  static std::string ask(PGconn* connection, const std::string& sql) {
+    std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, sql.c_str()), &PQclear);
+    if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return PQresultErrorMessage(result.get());
+    return PQgetvalue(result.get(), 0, 0);
+  }
+
+  std::unique_ptr<PostgresCluster> cluster_;
+  struct Live {  // a path that the gate's thread reads
+    std::string load() {
+      std::lock_guard lock(mutex);
+      return path;
+    }
+    void operator=(std::string next) {
+      std::lock_guard lock(mutex);
+      path = std::move(next);
+    }
+    std::mutex mutex;
+    std::string path;
+  } live_;
+  std::unique_ptr<Gate> gate_;
+};
+
+TEST_F(GateTest, EveryRoleComesFromItsOwnAddressesAlone) {
+  open();
+  for (const char* from : {"127.0.0.1", "127.0.0.2", "127.0.0.7", "127.0.0.8", "127.0.1.1", "127.0.1.2",
+                           "127.9.9.9", "127.255.0.1"}) {
+    const std::string address = from;
+    const bool staging = address == "127.0.0.1" || address == "127.0.0.2" || address == "127.0.0.7";
+    const bool reporter = address == "127.0.1.1" || address == "127.0.0.2";
+    for (const auto& [user, comes_in] : std::map<std::string, bool>{{"staging", staging},
+                                                                    {"reporter", reporter},
+                                                                    {"local_only", false},
+                                                                    {"nobody", false},
+                                                                    {"no such role", false}}) {
+      SCOPED_TRACE(fmt::format("{} from {}", user, address));
+      const Client client(gate_->port(), from);
+      client.log_in(user);
+      if (comes_in) client.say("X" + number(4));
+      const std::string said = client.hear_all();
+      ASSERT_FALSE(said.empty());
+      EXPECT_EQ(said[0], comes_in ? 'R' : 'E') << said;
+      if (!comes_in) {
+        EXPECT_THAT(said, HasSubstr("C28000"));
+      }
+    }
+  }
+}
+
+TEST_F(GateTest, ClientsOfLibpqComeInAndAreTold) {
+  open();
+  const Connection in = connect("staging", "sslmode=prefer gssencmode=prefer");
+  ASSERT_EQ(PQstatus(in.get()), CONNECTION_OK) << PQerrorMessage(in.get());
+  EXPECT_EQ(ask(in.get(), "SELECT length(repeat('x', 3000000))"), "3000000");
+  EXPECT_EQ(ask(in.get(), "SELECT repeat('x', 3000000)").size(), 3000000U);
+  std::unique_ptr<PGresult, decltype(&PQclear)> copied(
+      PQexec(in.get(), "COPY (SELECT generate_series(1, 3)) TO STDOUT"), &PQclear);
+  EXPECT_EQ(PQresultStatus(copied.get()), PGRES_COPY_OUT);
+  const Connection out = connect("nobody");
+  EXPECT_THAT(PQerrorMessage(out.get()), HasSubstr("FATAL:  role \"nobody\" may not come in from 127.0.0.1"));
+  EXPECT_THAT(PQerrorMessage(connect("staging", "replication=database").get()),
+              HasSubstr("copies are not replicated from"));
+  EXPECT_THAT(PQerrorMessage(connect("staging", "sslmode=require").get()), HasSubstr("does not support SSL"));
+  live_ = "/nowhere";
+  EXPECT_THAT(PQerrorMessage(connect("staging").get()), HasSubstr("no copy is live at the moment"));
+}
+
+TEST_F(GateTest, NewConnectionsFollowTheNameAndCancelsTheirConnection) {
+  open();
+  auto next = PostgresCluster::make();
+  ASSERT_NE(next, nullptr);
+  next->run("postgres", "CREATE ROLE staging LOGIN; CREATE TABLE is_the_next (v int)");
+  const Connection old_one = connect("staging");
+  ASSERT_EQ(PQstatus(old_one.get()), CONNECTION_OK) << PQerrorMessage(old_one.get());
+  live_ = socket_of(*next);
+  const Connection new_one = connect("staging");
+  EXPECT_EQ(ask(new_one.get(), "SELECT to_regclass('is_the_next') IS NOT NULL"), "t");
+  EXPECT_EQ(ask(old_one.get(), "SELECT to_regclass('is_the_next') IS NOT NULL"), "f");
+  // The old connection's statement is cancelled in the old copy, though the name leads to the new one.
+  ASSERT_EQ(PQsendQuery(old_one.get(), "SELECT pg_sleep(60)"), 1);
+  std::this_thread::sleep_for(milliseconds(300));
+  const auto begun = std::chrono::steady_clock::now();
+  std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(old_one.get()), &PQfreeCancel);
+  std::string error(256, '\0');
+  EXPECT_EQ(PQcancel(cancel.get(), error.data(), static_cast<int>(error.size())), 1) << error;
+  std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(old_one.get()), &PQclear);
+  EXPECT_THAT(PQresultErrorMessage(result.get()), HasSubstr("canceling statement due to user request"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
+}
+
+TEST_F(GateTest, WhoSaysNothingIsNotWaitedForAndKeepsNobodyOut) {
+  open({.connections = 100,
+        .of_address = 60,
+        .before_login = 40,
+        .before_login_of_address = 20,
+        .first_packet = milliseconds(1500)});
+  std::vector<std::unique_ptr<Client>> idle;
+  for (int i = 0; i < 90; ++i) {
+    idle.push_back(std::make_unique<Client>(gate_->port()));
+    if (i % 3 == 0) idle.back()->say(std::string("\0\0", 2));
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  const Connection in = connect("staging");
+  EXPECT_EQ(PQstatus(in.get()), CONNECTION_OK) << PQerrorMessage(in.get());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(1));
+  EXPECT_LE(gate_->connections(), 41);
+  // One byte at a time takes no longer.
+  const Client slow(gate_->port());
+  std::thread drip([&] {
+    for (int i = 0; i < 40; ++i) {
+      slow.say(std::string(1, i == 2 ? '\1' : '\0'));
+      std::this_thread::sleep_for(milliseconds(100));
+    }
+  });
+  EXPECT_EQ(slow.hear_all(), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(6));
+  drip.join();
+  EXPECT_EQ(ask(in.get(), "SELECT 7"), "7") << "whoever has come in stays";
+}
+
+TEST_F(GateTest, ALoginThatDoesNotEndIsEnded) {
+  cluster_->run("postgres", "ALTER ROLE staging PASSWORD 'x'");
+  std::string hba = cluster_->value("postgres", "SELECT pg_read_file('pg_hba.conf')");
+  cluster_->run(
+      "postgres",
+      "COPY (SELECT 'local all postgres trust' UNION ALL SELECT 'local all all scram-sha-256') TO '" +
+          cluster_->data() + "/pg_hba.conf'; SELECT pg_reload_conf()");
+  open({.login = milliseconds(1200)});
+  const auto begun = std::chrono::steady_clock::now();
+  const Client client(gate_->port());
+  client.log_in("staging");
+  const std::string said = client.hear_all();
+  EXPECT_THAT(said, HasSubstr("the login took too long"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8));
+}
+
+TEST_F(GateTest, HalfAConnectionDoesNotStay) {
+  open({.half_closed = milliseconds(700)});
+  const Client client(gate_->port());
+  client.log_in("staging");
+  while (client.hear().find(std::string("Z") + number(5)) == std::string::npos) {
+  }
+  client.say("Q" + number(4 + 17) + std::string("SELECT pg_sleep(60)").substr(0, 16) + std::string(1, '\0'));
+  client.shut();
+  const auto begun = std::chrono::steady_clock::now();
+  (void)client.hear_all();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8));
+}
+
+TEST_F(GateTest, ATakenAddressIsSaidClearly) {
+  open();
+  auto other = Gate::start({.address = "127.0.0.1", .port = gate_->port(), .roles = {}, .resolve = {}});
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, Code::kSpace);
+}
+
+TEST_F(GateTest, NonsenseAndTlsAreHungUpOn) {
+  open();
+  for (const std::string& bytes : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string("\x16\x03\x01 hello"),
+                                   number(8) + number(80877103) + number(8) + number(80877103)}) {
+    const Client client(gate_->port());
+    client.say(bytes);
+    EXPECT_EQ(client.hear_all(), "");
+  }
+  const Client twice(gate_->port());
+  twice.say(number(8) + number(80877103));
+  EXPECT_EQ(twice.hear(), "N");
+  twice.say(number(8) + number(80877103));
+  EXPECT_EQ(twice.hear_all(), "");
+}
+
+}  // namespace
+}  // namespace ytb::gate

@@ -1,0 +1,68 @@
+// What is said before and around a login in PostgreSQL's protocol, versions 3.0 and 3.2: what a client sends
+// first, and of what the server answers, when the login is over and which key cancels its statements.
+//
+// Pure; every byte comes from strangers. Source: PostgreSQL's documentation, "Frontend/Backend Protocol",
+// "Message Formats"; limits and order as in backend_startup.c.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace ytb::gate {
+
+// The longest first packet that a server takes (MAX_STARTUP_PACKET_LENGTH), its length included.
+constexpr size_t kStartupBytesMax = 10'000;
+// Of a role's or database's name (NAMEDATALEN less one): a server cuts off the rest, and would let in another
+// role than the one that was judged.
+constexpr size_t kNameBytesMax = 63;
+
+struct FirstPacket {
+  enum class Kind {
+    kIncomplete,    // more bytes are needed
+    kTlsRequest,    // SSLRequest
+    kGssRequest,    // GSSENCRequest
+    kTlsHandshake,  // TLS begins without a request, as PostgreSQL 17's clients can ask for
+    kCancel,
+    kLogin,
+    kUnknown,  // no client of PostgreSQL's sends this
+  };
+  Kind kind = Kind::kIncomplete;
+  size_t bytes = 0;  // of it; of what follows nothing is read
+  // Of a login.
+  std::string user;
+  std::string database;  // the user's name where the client says none
+  bool replication = false;
+  // Of a cancel: the process's number and key, as they are sent.
+  std::string cancel_key;
+  // Why a login is refused before anybody is asked: SQLSTATE and words; "": it is not.
+  std::string sqlstate;
+  std::string refusal;
+};
+FirstPacket read_first_packet(std::string_view bytes);
+
+// What a client shows of a connection that is refused: an ErrorResponse of severity FATAL.
+std::string fatal_message(std::string_view sqlstate, std::string_view message, std::string_view hint);
+
+// Reads along with what the server says until the login is over. Bytes come in pieces of any size.
+class LoginWatch {
+ public:
+  // False: that is no server of PostgreSQL's.
+  bool read(std::string_view bytes);
+  [[nodiscard]] bool over() const { return over_; }
+  // Process number and key, as CancelRequest sends them; "": none was told.
+  [[nodiscard]] const std::string& cancel_key() const { return cancel_key_; }
+
+ private:
+  std::string header_;
+  size_t left_ = 0;  // of the message at hand
+  char type_ = 0;
+  bool over_ = false;
+  std::string cancel_key_;
+};
+
+}  // namespace ytb::gate
