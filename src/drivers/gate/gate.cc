@@ -1,6 +1,7 @@
 #include "drivers/gate/gate.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +16,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -44,6 +47,11 @@ struct Pipe {
   [[nodiscard]] bool wants_read() const { return !source_closed && empty(); }
   [[nodiscard]] std::string_view unread() const { return {bytes.data() + begin, end - begin}; }
 
+  // Nobody is left to write to.
+  void end_here() {
+    begin = end;
+    source_closed = sink_shut = true;
+  }
   // False when the connection is broken.
   bool read_from(int fd) {
     const ssize_t count = recv(fd, bytes.data(), bytes.size(), 0);
@@ -89,7 +97,8 @@ struct Session {
   State state = State::kFirstPacket;
   os::Descriptor client;
   os::Descriptor server;
-  std::string address;  // of the client, without its port
+  std::string address;        // of the client, without its port
+  std::string neighbourhood;  // neighbourhood_of
   sockaddr_storage from{};
   Time deadline = Time::max();
   std::string said;  // before the first packet is whole; what a refused one is told
@@ -100,13 +109,18 @@ struct Session {
   std::string socket;  // of the copy that it leads to
 
   [[nodiscard]] bool finished() const { return pipes->up.sink_shut && pipes->down.sink_shut; }
-  [[nodiscard]] bool is_before_login() const {
-    return state == State::kFirstPacket || state == State::kLogin;
-  }
 };
 
-os::Descriptor connect_socket(const std::string& path) {
+os::Descriptor connect_socket(std::string path) {
   sockaddr_un address{};
+  // A path that is too long for an address is gone by from its folder.
+  os::Descriptor folder;
+  if (const size_t slash = path.rfind('/');
+      path.size() >= sizeof address.sun_path && slash != std::string::npos) {
+    folder = os::Descriptor(::open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.valid()) return {};
+    path = fmt::format("/proc/self/fd/{}{}", folder.get(), path.substr(slash));
+  }
   if (path.size() >= sizeof address.sun_path) return {};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
@@ -162,13 +176,29 @@ std::string text_of(const sockaddr_storage& from) {
                                                                                  : std::string(text.data());
 }
 
+// Whose connections are counted together: of IPv6 one customer of a provider has a /64.
+std::string neighbourhood_of(const sockaddr_storage& from) {
+  constexpr size_t kNetworkBytes = 8;
+  if (from.ss_family != AF_INET6) return text_of(from);
+  const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(from).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return text_of(from);
+  return {reinterpret_cast<const char*>(address.s6_addr), kNetworkBytes};
+}
+
+// Gates of this process: what is left of its descriptors is shared.
+std::atomic<int>& gates_open() {
+  static std::atomic<int> count{0};
+  return count;
+}
+
 // Two descriptors a connection, and enough left for whatever else the process does.
 int connections_within_descriptors(const GateLimits& limits) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return limits.connections;
   const auto reserved = static_cast<rlim_t>(limits.descriptors_reserved);
   const rlim_t left = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 2;
-  return static_cast<int>(std::min<rlim_t>(left / 2, static_cast<rlim_t>(limits.connections)));
+  const auto gates = static_cast<rlim_t>(std::max(gates_open().load(), 1));
+  return static_cast<int>(std::min<rlim_t>(left / 2 / gates, static_cast<rlim_t>(limits.connections)));
 }
 
 }  // namespace
@@ -180,7 +210,6 @@ class Gate::Loop {
       : owner_(owner),
         options_(std::move(options)),
         limits_(options_.limits),
-        connections_max_(connections_within_descriptors(options_.limits)),
         listener_(std::move(listener)),
         wake_(wake) {}
 
@@ -228,7 +257,7 @@ class Gate::Loop {
       watch(session->server.get(), events_of(session->pipes->down, session->pipes->up));
     }
     const int ready = poll(polls_.data(), polls_.size(), time_left(std::chrono::steady_clock::now()));
-    if (ready < 0) return errno == EINTR;
+    if (ready < 0) return errno == EINTR || pause();
     if ((polls_[0].revents & POLLIN) != 0) return false;
     now_ = std::chrono::steady_clock::now();
     for (size_t i = 0; i < sessions_.size(); ++i) {
@@ -242,6 +271,12 @@ class Gate::Loop {
     if ((polls_[1].revents & POLLIN) != 0) accept_some();
     owner_.connections_ = static_cast<int>(sessions_.size());
     return true;
+  }
+
+  // After a failure of the system's, which may pass. False: it is time to end.
+  [[nodiscard]] bool pause() const {
+    pollfd wake{.fd = wake_, .events = POLLIN, .revents = 0};
+    return poll(&wake, 1, static_cast<int>(kAcceptPause.count())) <= 0;
   }
 
   // Whether a session whose time is over stays a little longer, to be told so.
@@ -304,12 +339,14 @@ class Gate::Loop {
           "the config's access: {…: {from: […]}} says who may come from where");
     }
     const Result<std::string> path = options_.resolve();
-    session.server = path.ok() ? connect_socket(*path) : os::Descriptor();
+    // Where it leads, and not the name: that moves on, and a cancel request must not.
+    std::error_code failed;
+    if (path.ok()) session.socket = std::filesystem::canonical(*path, failed).string();
+    session.server = path.ok() && !failed ? connect_socket(session.socket) : os::Descriptor();
     if (!session.server.valid()) {
       return refuse(session, "57P03", "no copy is live at the moment",
                     "try again in a moment; 'yesterdaytabase status' says more");
     }
-    session.socket = *path;
     begin_pipes(session);
     session.state = Session::State::kLogin;
     session.deadline = now_ + limits_.login;
@@ -334,7 +371,7 @@ class Gate::Loop {
 
   // What was said so far goes to the server as it is.
   static void begin_pipes(Session& session) {
-    session.pipes = std::make_unique<Pipes>();
+    session.pipes = std::make_unique_for_overwrite<Pipes>();
     Pipe& up = session.pipes->up;
     std::copy(session.said.begin(), session.said.end(), up.bytes.begin());
     up.end = session.said.size();
@@ -361,9 +398,10 @@ class Gate::Loop {
 
   // False when the session is over.
   bool serve(Session& session, short client_events, short server_events) {
-    constexpr short kBroken = POLLERR | POLLNVAL;
-    if (((client_events | server_events) & kBroken) != 0) return false;
-    constexpr short kReadable = POLLIN | POLLHUP;
+    if ((client_events & (POLLERR | POLLNVAL)) != 0) return false;
+    // A server that ends with something unread has an error, and perhaps its last words, which are read
+    // first.
+    constexpr short kReadable = POLLIN | POLLHUP | POLLERR;
     Pipe& up = session.pipes->up;
     Pipe& down = session.pipes->down;
     bool moved = false;
@@ -372,11 +410,12 @@ class Gate::Loop {
       moved = true;
     }
     if ((server_events & kReadable) != 0 && down.wants_read()) {
-      if (!down.read_from(session.server.get())) return false;
+      if (!down.read_from(session.server.get())) down.source_closed = true;
       moved = true;
       if (session.state == Session::State::kLogin && !follow_login(session)) return false;
     }
-    if (!up.write_to(session.server.get()) || !down.write_to(session.client.get())) return false;
+    if (!up.write_to(session.server.get())) up.end_here();
+    if (!down.write_to(session.client.get())) return false;
     if (session.state == Session::State::kOpen && (up.source_closed || down.source_closed) &&
         (moved || session.deadline == Time::max())) {
       session.deadline = now_ + limits_.half_closed;
@@ -398,26 +437,30 @@ class Gate::Loop {
     return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
                                           [&](const auto& session) { return which(*session); }));
   }
-  // The oldest of those gives up its place. False: there is none.
+  // The oldest of those gives up its place: whoever was refused, then who has not said who he is, then the
+  // others. False: there is none.
   bool make_room(const std::function<bool(const Session&)>& which) {
-    const auto oldest = std::find_if(sessions_.begin(), sessions_.end(),
-                                     [&](const auto& session) { return which(*session); });
-    if (oldest == sessions_.end()) return false;
-    sessions_.erase(oldest);
-    ++owner_.refused_;
-    return true;
+    using State = Session::State;
+    for (const State state : {State::kRefused, State::kCancel, State::kFirstPacket, State::kLogin}) {
+      const auto oldest = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+        return session->state == state && which(*session);
+      });
+      if (oldest == sessions_.end()) continue;
+      sessions_.erase(oldest);
+      ++owner_.refused_;
+      return true;
+    }
+    return false;
   }
   // Sessions stand in the order in which they came.
-  bool is_room_for(const std::string& address) {
-    const auto here = [&](const Session& session) { return session.address == address; };
-    const auto waiting = [](const Session& session) {
-      return session.is_before_login() || session.state == Session::State::kRefused;
-    };
+  bool is_room_for(const std::string& neighbourhood) {
+    const auto here = [&](const Session& session) { return session.neighbourhood == neighbourhood; };
+    const auto waiting = [](const Session& session) { return session.state != Session::State::kOpen; };
     const auto waiting_here = [&](const Session& session) { return waiting(session) && here(session); };
     if (count(waiting_here) >= limits_.before_login_of_address && !make_room(waiting_here)) return false;
     if (count(waiting) >= limits_.before_login && !make_room(waiting)) return false;
     if (count(here) >= limits_.of_address && !make_room(waiting_here)) return false;
-    return static_cast<int>(sessions_.size()) < connections_max_ || make_room(waiting);
+    return static_cast<int>(sessions_.size()) < connections_within_descriptors(limits_) || make_room(waiting);
   }
 
   void accept_some() {
@@ -436,10 +479,11 @@ class Gate::Loop {
       session->client = std::move(client);
       session->from = from;
       session->address = text_of(from);
+      session->neighbourhood = neighbourhood_of(from);
       // Nobody of whom no role may come from there is listened to at all.
       const bool expected = std::any_of(options_.roles.begin(), options_.roles.end(),
                                         [&](const auto& role) { return role.second.admits(from); });
-      if (!expected || !is_room_for(session->address)) {
+      if (!expected || !is_room_for(session->neighbourhood)) {
         refuse_at_once(*session, expected);
         continue;
       }
@@ -460,7 +504,6 @@ class Gate::Loop {
   Gate& owner_;
   GateOptions options_;
   const GateLimits limits_;
-  const int connections_max_;
   os::Descriptor listener_;
   int wake_;
   Time now_ = std::chrono::steady_clock::now();
@@ -480,6 +523,7 @@ Result<std::unique_ptr<Gate>> Gate::start(GateOptions options) {
   gate->wake_ = os::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!gate->wake_.valid()) return os::system_error("make", "an event descriptor", errno);
   auto loop = std::make_unique<Loop>(*gate, std::move(options), std::move(listener), gate->wake_.get());
+  ++gates_open();
   gate->thread_ = std::thread([owned = std::move(loop)] { owned->run(); });
   return gate;
 }
@@ -490,6 +534,7 @@ Gate::~Gate() {
   // The counter of a fresh eventfd cannot overflow: this write does not fail.
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
   thread_.join();
+  --gates_open();
 }
 
 }  // namespace ytb::gate

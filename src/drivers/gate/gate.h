@@ -8,9 +8,9 @@
 //
 // Bounded: connections in all and by address, those that have not logged in yet, the time that a login may
 // take, and the time that one half of a closed connection may stay; descriptors stay in reserve for the
-// process around it. Where too many from one address have not logged in, the oldest of them makes room, so
-// that a flood keeps nobody out who is quick. One thread; 128 kB for each connection that has said who it is,
-// 10 kB for one that has not.
+// process around it. Where too many from one address (of IPv6 a /64) have not logged in, the oldest of them
+// makes room, who has not said who he is before who has. One thread; 128 kB for each connection that has said
+// who it is, 10 kB for one that has not.
 #pragma once
 
 #include <atomic>

@@ -174,10 +174,15 @@ TEST_F(GateTest, NewConnectionsFollowTheNameAndCancelsTheirConnection) {
   open();
   auto next = PostgresCluster::make();
   ASSERT_NE(next, nullptr);
+  // As the alias has it: a link that moves.
+  const std::string link = cluster_->folder() + "/live";
+  ASSERT_EQ(symlink(socket_of(*cluster_).c_str(), link.c_str()), 0);
+  live_ = link;
   next->run("postgres", "CREATE ROLE staging LOGIN; CREATE TABLE is_the_next (v int)");
   const Connection old_one = connect("staging");
   ASSERT_EQ(PQstatus(old_one.get()), CONNECTION_OK) << PQerrorMessage(old_one.get());
-  live_ = socket_of(*next);
+  ASSERT_EQ(unlink(link.c_str()), 0);
+  ASSERT_EQ(symlink(socket_of(*next).c_str(), link.c_str()), 0);
   const Connection new_one = connect("staging");
   EXPECT_EQ(ask(new_one.get(), "SELECT to_regclass('is_the_next') IS NOT NULL"), "t");
   EXPECT_EQ(ask(old_one.get(), "SELECT to_regclass('is_the_next') IS NOT NULL"), "f");
