@@ -28,7 +28,8 @@ constexpr int kUnknownMax = 10;
 constexpr Duration kLeftOpenPause = std::chrono::seconds(3);
 constexpr Duration kWaitStep = std::chrono::milliseconds(500);
 constexpr int kSampleRows = 200;
-constexpr uint64_t kMeasuredBytesMin = 10 << 20;  // below this a rate is mostly overhead
+constexpr Duration kInvocationMax = std::chrono::minutes(15);  // AWS Lambda's own bound
+constexpr uint64_t kMeasuredBytesMin = 10 << 20;               // below this a rate is mostly overhead
 
 bool is_left_open(const Error& error) {
   return error.retry == Retry::kInDoubt || error.code == Code::kInterrupted || error.code == Code::kBusy;
@@ -368,20 +369,19 @@ std::vector<TableSize> Pass::sizes_before(const std::vector<Copy>& copies) {
   return tables;
 }
 
-// Whether nobody can still be proving a copy that was masked, but us: a worker that ended, and an invocation
-// that must have, know nothing of its originals any more.
-Result<bool> Pass::is_ours_to_prove(const Action& action, const PassLimits& limits, bool worker_ended) {
+// Whether nobody can still be proving a copy that was masked, but us: an invocation that must have ended
+// knows nothing of its originals any more. (A worker that runs was seen before.)
+Result<bool> Pass::is_ours_to_prove(const Action& action) {
   const bool masked_here = std::any_of(report_.done.begin(), report_.done.end(), [&](const Action& done) {
     return done.kind == ActionKind::kMask && done.copy == action.copy;
   });
-  if (masked_here || worker_ended) return true;
+  if (masked_here) return true;
   YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());
   const Copy* copy = find(copies, action.copy);
-  return copy == nullptr || copy->phase_since + limits.time_full <= parts_.clock.now();
+  return copy == nullptr || copy->phase_since + kInvocationMax <= parts_.clock.now();
 }
 
 bool Pass::place(const Action& action, const PassLimits& limits) {
-  bool worker_ended = false;
   if (worker_ != nullptr && action.kind != ActionKind::kRestore) {
     // One that was called for is not competed with.
     Result<std::optional<ports::WorkerState>> found = worker_->find(action.copy);
@@ -392,12 +392,11 @@ bool Pass::place(const Action& action, const PassLimits& limits) {
         report_.last->reason = fmt::format("a worker is at {}: {}", action.copy, report_.worker);
       return false;
     }
-    worker_ended = found->has_value();
   }
   // Proven now, or never: a later invocation knows nothing of what this one has masked. What somebody else
   // has masked is left to him as long as he may be at it; then the copy is begun again.
   if (action.kind == ActionKind::kProve && remembers()) {
-    Result<bool> ours = is_ours_to_prove(action, limits, worker_ended);
+    Result<bool> ours = is_ours_to_prove(action);
     if (!ours.ok()) return fail(ours.error());
     if (*ours) {
       placed_ = action.id();
@@ -406,6 +405,11 @@ bool Pass::place(const Action& action, const PassLimits& limits) {
           fmt::format("whoever masked {} proves it, as he knows what to search for", action.copy);
     }
     return *ours;
+  }
+  if (action.kind == ActionKind::kMask && remembers() && limits.actions_max < 2) {
+    if (report_.last)
+      report_.last->reason = "masking and proving are one piece of work, and this is for one action";
+    return false;
   }
   Result<Work> work = work_of(action, limits);
   if (!work.ok()) return fail(work.error());

@@ -74,7 +74,7 @@ class Pass {
   std::vector<TableSize> sizes_before(const std::vector<model::Copy>& copies);
   double measured_rate(const std::vector<model::Copy>& copies);
   [[nodiscard]] bool remembers() const;
-  Result<bool> is_ours_to_prove(const model::Action& action, const PassLimits& limits, bool worker_ended);
+  Result<bool> is_ours_to_prove(const model::Action& action);
   bool fail(const Error& error);
   bool wait_until(Instant until);
   void tell(const model::Action& action);

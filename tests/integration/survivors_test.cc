@@ -434,7 +434,7 @@ TEST_F(Survivors, WholeLeavesProseOut) {
 TEST_F(Survivors, PagesHoldWhatTheServerWouldShow) {
   plant("CREATE DATABASE japan ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
   plant(R"sql(
-    UPDATE users SET first = '山田太郎' WHERE id = 31;
+    UPDATE users SET first = '山田太郎' WHERE id = 31; UPDATE users SET first = 'Jörgensönn' WHERE id = 32;
     -- Older than the column, which they have only by its default.
     CREATE TABLE old_rows (id int PRIMARY KEY, t text); INSERT INTO old_rows SELECT g, 'x' FROM generate_series(1, 5) g;
     ALTER TABLE old_rows ADD mails text[] DEFAULT '{a,grace.h61@person.test}'; ALTER TABLE old_rows ALTER mails DROP DEFAULT;
@@ -452,19 +452,25 @@ TEST_F(Survivors, PagesHoldWhatTheServerWouldShow) {
       "japan",
       "SET client_encoding = 'UTF8'; CREATE TABLE t (v text); INSERT INTO t VALUES ('山田太郎'), "
       "('ask 山田太郎 please')");
+  plant("CREATE DATABASE west ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  scenario_.production().run(
+      "west",
+      "SET client_encoding = 'UTF8'; CREATE TABLE t (id int); INSERT INTO t VALUES (1); "
+      "ALTER TABLE t ADD v text DEFAULT 'Jörgensönn'; ALTER TABLE t ALTER v DROP DEFAULT");
   for (const char* depth : {"whole", "prose"}) {
     SCOPED_TRACE(depth);
     const RunResult result = refresh_with(
         std::string(kPolicy) +
             "    public.old_rows: keep\n    public.nested: keep\n    public.deep: keep\n"
             "    public.robots: keep\n",
-        fmt::format("  japan: {{tables: {{public.t: keep}}}}\n"
+        fmt::format("  japan: {{tables: {{public.t: keep}}}}\n  west: {{tables: {{public.t: keep}}}}\n"
                     "survivors: {{search: {}, allow: {{shop: {{public.robots.mail: robots}}}}}}\n",
                     depth));
     const std::string said = result.out + result.err;
     EXPECT_EQ(result.status, kFailedProof) << said;
-    for (const char* place : {"japan public.t.v (", "shop public.old_rows.mails (1", "shop public.deep.j (1",
-                              "shop public.nested.x (1", "shop deleted rows of public.deep.t (1"}) {
+    for (const char* place :
+         {"japan public.t.v (", "west public.t.v (", "shop public.old_rows.mails (1", "shop public.deep.j (1",
+          "shop public.nested.x (1", "shop deleted rows of public.deep.t (1"}) {
       EXPECT_THAT(said, HasSubstr(place));
     }
     EXPECT_THAT(said, Not(HasSubstr("robots.mail\"")));

@@ -35,13 +35,19 @@ constexpr std::string_view kStatistics = R"sql(
         CROSS JOIN LATERAL pg_catalog.generate_subscripts(e.most_common_vals, 1) AS i
         CROSS JOIN LATERAL pg_catalog.generate_subscripts(e.most_common_vals, 2) AS j{1}
     )
-    SELECT schema, relation, what, list, is_list, coalesce(of_column, ''), coalesce(bases.name, 'text')
+    SELECT schema, relation, what, value, is_list OR coalesce(bases.is_array, false), coalesce(of_column, ''),
+           coalesce(bases.name, 'text')
     FROM lists
       JOIN pg_catalog.pg_namespace n ON n.nspname = schema
       JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = relation
       LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = of_column
       LEFT JOIN bases ON bases.oid = a.atttypid
+      CROSS JOIN LATERAL (
+        SELECT list WHERE NOT (is_list AND coalesce(bases.is_array, false))
+        UNION ALL
+        SELECT pg_catalog.unnest(list::text[]) WHERE is_list AND bases.is_array  -- a list of lists
+      ) AS each (value)
     WHERE list IS NOT NULL AND schema NOT IN ('pg_catalog', 'information_schema', {3})
       AND coalesce(i.indrelid, c.oid) NOT IN (SELECT oid FROM anew)
     ORDER BY schema, relation, what)sql";

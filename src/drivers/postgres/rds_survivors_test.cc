@@ -119,6 +119,9 @@ TEST_F(RdsSurvivors, FindsDefinitionsCommentsAndSettings) {
 TEST_F(RdsSurvivors, FindsStatisticsOfRowsThatAreGone) {
   const std::vector<std::string> places = search(R"(
     ALTER TABLE people ADD birth_date date; UPDATE people SET birth_date = '1950-01-01'::date + id;
+    CREATE TABLE listed (id int, mails text[]);
+    INSERT INTO listed SELECT i, '{nobody,person9@corp.example}' FROM generate_series(1, 100) i; ANALYZE listed;
+    UPDATE listed SET mails = '{}';
     CREATE TABLE said (id int, label text, doc jsonb, birth_date date);
     INSERT INTO said SELECT i, CASE WHEN i % 2 = 0 THEN 'person7@corp.example' ELSE 'x' END,
       CASE WHEN i % 2 = 0 THEN '{"to": "person8@corp.example"}' ELSE '{}' END::jsonb, '1950-01-08' FROM
@@ -128,7 +131,8 @@ TEST_F(RdsSurvivors, FindsStatisticsOfRowsThatAreGone) {
   EXPECT_THAT(places, UnorderedElementsAre("shop statistics of public.said.label",
                                            "shop statistics of public.said.doc",
                                            "shop statistics of public.said.birth_date",
-                                           "shop statistics of public.said.together"));
+                                           "shop statistics of public.said.together",
+                                           "shop statistics of public.listed.mails"));
 }
 
 TEST_F(RdsSurvivors, FindsStatisticsOfExpressions) {

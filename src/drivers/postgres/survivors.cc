@@ -230,9 +230,10 @@ Status ask_for_rows(Connection& session, const SearchedRelation& relation,
 // What the server gives for a column in rows that are older than it stands in none of them.
 void look_at_old_rows(const SearchedRelation& relation, const ports::SurvivorSearch& search,
                       Lookers& lookers) {
+  const SearchedRelation in_utf8{.name = relation.name};  // as the catalog was read
   ValueLooks looks(search);
   for (const SearchedColumn& column : relation.columns) {
-    if (column.in_old_rows) looks.look(relation, column, *column.in_old_rows);
+    if (column.in_old_rows) looks.look(in_utf8, column, *column.in_old_rows);
   }
   looks.finish();
   lookers.add(looks.counts());
