@@ -101,7 +101,7 @@ struct Session {
   std::string neighbourhood;  // neighbourhood_of
   sockaddr_storage from{};
   Time deadline = Time::max();
-  std::string said;  // before the first packet is whole; what a refused one is told
+  std::string said;  // before the first packet is whole
   bool asked_tls = false;
   bool asked_gss = false;
   std::unique_ptr<Pipes> pipes;
@@ -214,7 +214,7 @@ class Gate::Loop {
         wake_(wake) {}
 
   void run() {
-    // Ends when `wake_` is written; every turn waits for an event or a deadline, so it is no busy loop.
+    // Ends when `wake_` is written; every turn waits for an event or a deadline.
     while (turn()) {
     }
   }
@@ -350,7 +350,6 @@ class Gate::Loop {
     begin_pipes(session);
     session.state = Session::State::kLogin;
     session.deadline = now_ + limits_.login;
-    ++owner_.admitted_;
     return true;
   }
 
@@ -380,7 +379,6 @@ class Gate::Loop {
   static_assert(2 * kStartupBytesMax <= kBufferBytes);
 
   bool refuse(Session& session, std::string_view sqlstate, std::string_view why, std::string_view hint) {
-    ++owner_.refused_;
     const std::string told = fatal_message(sqlstate, why, hint);
     session.pipes.reset();
     session.server = {};
@@ -447,7 +445,6 @@ class Gate::Loop {
       });
       if (oldest == sessions_.end()) continue;
       sessions_.erase(oldest);
-      ++owner_.refused_;
       return true;
     }
     return false;

@@ -60,8 +60,6 @@ class Gate {
 
   [[nodiscard]] uint16_t port() const { return port_; }
   [[nodiscard]] int connections() const { return connections_.load(); }
-  [[nodiscard]] uint64_t admitted() const { return admitted_.load(); }
-  [[nodiscard]] uint64_t refused() const { return refused_.load(); }
 
  private:
   class Loop;
@@ -69,8 +67,6 @@ class Gate {
 
   uint16_t port_ = 0;
   std::atomic<int> connections_{0};
-  std::atomic<uint64_t> admitted_{0};  // logins that were passed on to a copy
-  std::atomic<uint64_t> refused_{0};
   os::Descriptor wake_;  // eventfd: written once, to stop
   std::thread thread_;
 };

@@ -188,7 +188,10 @@ TEST_F(GateTest, NewConnectionsFollowTheNameAndCancelsTheirConnection) {
   EXPECT_EQ(ask(old_one.get(), "SELECT to_regclass('is_the_next') IS NOT NULL"), "f");
   // The old connection's statement is cancelled in the old copy, though the name leads to the new one.
   ASSERT_EQ(PQsendQuery(old_one.get(), "SELECT pg_sleep(60)"), 1);
-  std::this_thread::sleep_for(milliseconds(300));
+  while (cluster_->value("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") !=
+         "1") {
+  }
   const auto begun = std::chrono::steady_clock::now();
   std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(old_one.get()), &PQfreeCancel);
   std::string error(256, '\0');

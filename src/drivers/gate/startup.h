@@ -51,7 +51,7 @@ std::string fatal_message(std::string_view sqlstate, std::string_view message, s
 // Reads along with what the server says until the login is over. Bytes come in pieces of any size.
 class LoginWatch {
  public:
-  // False: that is no server of PostgreSQL's.
+  // False: something else than a server of PostgreSQL's speaks there.
   bool read(std::string_view bytes);
   [[nodiscard]] bool over() const { return over_; }
   // Process number and key, as CancelRequest sends them; "": none was told.
