@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace ytb {
 namespace {
 
@@ -118,6 +120,18 @@ std::string to_hex(std::string_view bytes) {
                  bytes.size());
   text.pop_back();  // its zero
   return text;
+}
+
+void append_uuid_text(std::string_view bytes, std::string& out) {
+  constexpr size_t kUuidBytes = 16;
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  YTB_CHECK(bytes.size() == kUuidBytes);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    out.push_back(kHex[byte >> 4U]);
+    out.push_back(kHex[byte & 15U]);
+  }
 }
 
 std::string to_base64(std::string_view bytes) {

@@ -24,6 +24,8 @@ bool fits_pattern(std::string_view name, std::string_view pattern);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string to_lower_ascii(std::string_view text);
 std::string to_hex(std::string_view bytes);
+// Sixteen bytes as RFC 9562 writes them.
+void append_uuid_text(std::string_view bytes, std::string& out);
 std::string to_base64(std::string_view bytes);  // RFC 4648, section 4, padded
 // Control characters, quotes and backslashes escaped: for names of others in our messages and logs.
 std::string printable(std::string_view text);

@@ -8,7 +8,6 @@ namespace ytb::masking {
 namespace {
 
 constexpr char kBase32[] = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648, in lower case
-constexpr char kHex[] = "0123456789abcdef";
 constexpr int kLettersInWord =
     11;  // 26^11 is under 2^52: what taking a remainder of 64 bits skews is nothing
 
@@ -79,16 +78,6 @@ void append_uuid_bytes(const Digest& digest, std::string& out) {
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | 0x40);
   bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);
   out.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
-}
-
-void append_uuid_text(std::string_view bytes, std::string& out) {
-  YTB_CHECK(bytes.size() == kUuidBytes);
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
-    auto byte = static_cast<uint8_t>(bytes[i]);
-    out.push_back(kHex[byte >> 4]);
-    out.push_back(kHex[byte & 15]);
-  }
 }
 
 }  // namespace ytb::masking

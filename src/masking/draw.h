@@ -58,6 +58,5 @@ void append_hex(const Digest& digest, size_t count, std::string& out);
 constexpr size_t kUuidBytes = 16;
 void append_uuid_bytes(const Digest& digest, std::string& out);
 constexpr size_t kUuidTextSize = 36;
-void append_uuid_text(std::string_view bytes, std::string& out);
 
 }  // namespace ytb::masking

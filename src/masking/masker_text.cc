@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/text.h"
 #include "masking/build.h"
 #include "masking/text_masker.h"
 #include "masking/words.h"

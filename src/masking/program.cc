@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "masking/address.h"
 #include "masking/build.h"
 #include "masking/draw.h"

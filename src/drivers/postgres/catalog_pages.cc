@@ -74,7 +74,7 @@ Status read_rows(const std::string& path, size_t bytes, CommitLog& log,
                  const std::function<void(std::string_view)>& on_row) {
   constexpr size_t kTupleHeaderAt = 22;     // t_hoff
   for (uint64_t segment = 0;; ++segment) {  // bounded by the files that are there
-    const std::string name = segment == 0 ? path : fmt::format("{}.{}", path, segment);
+    const std::string name = segment_path(path, segment);
     os::Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file.valid() && errno == ENOENT && segment > 0) return {};
     if (!file.valid()) return os::system_error("open", name, errno);

@@ -49,7 +49,7 @@ Status count_in_heap(const std::string& path, const std::string& visible, DeadRo
                      const StopFlag& stop) {
   std::string buffer;
   for (uint64_t segment = 0;; ++segment) {  // bounded by the files that are there
-    const std::string file_path = segment == 0 ? path : fmt::format("{}.{}", path, segment);
+    const std::string file_path = segment_path(path, segment);
     os::Descriptor file(::open(file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file.valid() && errno == ENOENT) return {};
     if (!file.valid()) return os::system_error("open", file_path, errno);

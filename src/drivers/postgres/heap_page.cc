@@ -1,13 +1,14 @@
 #include "drivers/postgres/heap_page.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 
 #include "base/check.h"
-
-static_assert(std::endian::native == std::endian::little, "pages are read as they lie on disk");
+#include "drivers/postgres/stored_bytes.h"
 
 namespace ytb::postgres {
 namespace {
@@ -55,16 +56,9 @@ constexpr size_t kShortVarlenaMax = 0x7f;
 constexpr size_t kExternalBytes = 18;  // of an on-disk TOAST pointer
 
 template <typename T>
-T get(std::string_view bytes, size_t at) {
-  T value{};
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-template <typename T>
 void put(char* bytes, size_t at, T value) {
   std::memcpy(bytes + at, &value, sizeof value);
 }
-constexpr size_t aligned(size_t offset, size_t align) { return (offset + align - 1) & ~(align - 1); }
 constexpr size_t kMaxAlign = 8;
 
 bool starts_short(StoredField field) { return (static_cast<unsigned char>(field[0]) & 1U) != 0; }
@@ -74,6 +68,10 @@ size_t data_align(const Attribute& attribute, StoredField field) {
 }
 
 }  // namespace
+
+std::string segment_path(const std::string& path, uint64_t segment) {
+  return segment == 0 ? path : fmt::format("{}.{}", path, segment);
+}
 
 size_t varlena_size(std::string_view bytes) {
   if (bytes.empty()) return 0;
@@ -137,32 +135,42 @@ std::optional<std::string_view> PageView::tuple(size_t item) const {
   return bytes_.substr(offset, size);
 }
 
-// HeapTupleSatisfiesMVCC, for a snapshot in which every transaction has ended.
-Seen PageView::seen(std::string_view tuple) const {
-  auto mask = get<uint16_t>(tuple, kInfomaskAt);
-  if ((mask & kOfOldVersions) != 0) return Seen::kUndecided;
-  if (all_visible_) return Seen::kVisible;
+namespace {
+// HeapTupleSatisfiesMVCC, for a snapshot in which every transaction has ended. Each: whether the transaction
+// that made it, and the one that deleted it, was committed; nullopt: nobody knows.
+template <typename Maker, typename Deleter>
+Seen judge(std::string_view tuple, const Maker& made, const Deleter& deleted) {
+  const auto mask = get<uint16_t>(tuple, kInfomaskAt);
   if ((mask & kXminFrozen) == kXminInvalid) return Seen::kDead;
-  if ((mask & kXminCommitted) == 0) return Seen::kUndecided;
+  const std::optional<bool> is_made = (mask & kXminCommitted) != 0 ? true : made(get<uint32_t>(tuple, 0));
+  if (!is_made) return Seen::kUndecided;
+  if (!*is_made) return Seen::kDead;
   if ((mask & kXmaxInvalid) != 0) return Seen::kVisible;
-  bool locked_only =
+  const bool locked_only =
       (mask & kXmaxLockOnly) != 0 || (mask & (kXmaxIsMulti | kXmaxExclusive | kXmaxShare)) == kXmaxExclusive;
   if (locked_only) return Seen::kVisible;
   if ((mask & kXmaxIsMulti) != 0) return Seen::kUndecided;
-  return (mask & kXmaxCommitted) != 0 ? Seen::kDead : Seen::kUndecided;
+  const std::optional<bool> is_deleted =
+      (mask & kXmaxCommitted) != 0 ? true : deleted(get<uint32_t>(tuple, kXmaxAt));
+  if (!is_deleted) return Seen::kUndecided;
+  return *is_deleted ? Seen::kDead : Seen::kVisible;
+}
+}  // namespace
+
+Seen PageView::seen(std::string_view tuple) const {
+  if ((get<uint16_t>(tuple, kInfomaskAt) & kOfOldVersions) != 0) return Seen::kUndecided;
+  if (all_visible_) return Seen::kVisible;
+  const auto nobody_knows = [](uint32_t) { return std::optional<bool>(); };
+  return judge(tuple, nobody_knows, nobody_knows);
 }
 
 Seen PageView::seen(std::string_view tuple, const Ask& maker_may_be, const Ask& deleter_is) const {
-  const Seen by_hints = seen(tuple);
-  const auto mask = get<uint16_t>(tuple, kInfomaskAt);
-  if (by_hints != Seen::kUndecided || (mask & kOfOldVersions) != 0) return by_hints;
-  if ((mask & kXminCommitted) == 0 && !maker_may_be(get<uint32_t>(tuple, 0))) return Seen::kDead;
-  const auto deleter = get<uint32_t>(tuple, kXmaxAt);
-  const bool locked_only =
-      (mask & kXmaxLockOnly) != 0 || (mask & (kXmaxIsMulti | kXmaxExclusive | kXmaxShare)) == kXmaxExclusive;
-  if ((mask & kXmaxInvalid) != 0 || locked_only || deleter == 0) return Seen::kVisible;
-  if ((mask & kXmaxIsMulti) != 0) return Seen::kUndecided;
-  return (mask & kXmaxCommitted) != 0 || deleter_is(deleter) ? Seen::kDead : Seen::kVisible;
+  if ((get<uint16_t>(tuple, kInfomaskAt) & kOfOldVersions) != 0) return Seen::kUndecided;
+  if (all_visible_) return Seen::kVisible;
+  // No transaction has the number 0: nobody deleted it.
+  return judge(
+      tuple, [&](uint32_t maker) { return std::optional(maker_may_be(maker)); },
+      [&](uint32_t deleter) { return std::optional(deleter != 0 && deleter_is(deleter)); });
 }
 
 std::optional<uint32_t> PageView::undecided_maker(std::string_view tuple) const {

@@ -18,6 +18,8 @@ namespace ytb::postgres {
 
 constexpr size_t kPageBytes = 8192;
 constexpr uint64_t kSegmentPages = 131072;  // RELSEG_SIZE: a file of a relation has at most 1 GB
+// The file of a segment. `path`: of the first one.
+std::string segment_path(const std::string& path, uint64_t segment);
 
 // What of pg_attribute says how a field lies in a tuple.
 struct Attribute {

@@ -22,10 +22,6 @@ constexpr uint64_t kRangePages = 64;  // 512 kB: what a thread holds of the tabl
 constexpr size_t kInetHeaderBytes = 4;
 constexpr size_t kInetSentMax = kInetHeaderBytes + 16;
 
-std::string segment_path(const std::string& path, size_t segment) {
-  return segment == 0 ? path : fmt::format("{}.{}", path, segment);
-}
-
 Result<uint64_t> size_of(const os::Descriptor& file, const std::string& path) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return os::system_error("look at", path, errno);

@@ -175,7 +175,7 @@ Result<PageSearch::Outcome> PageSearch::search(const SearchedRelation& relation,
     constexpr auto kPages = static_cast<int64_t>(kSegmentPages);
     const int64_t segment = at / kPages;
     if (segment != opened) {
-      path = os::join_path(data_, relation.file) + (segment == 0 ? "" : fmt::format(".{}", segment));
+      path = segment_path(os::join_path(data_, relation.file), static_cast<uint64_t>(segment));
       file = os::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
       if (!file.valid()) return os::system_error("open", path, errno);
       opened = segment;

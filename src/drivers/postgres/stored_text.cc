@@ -3,24 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <iterator>
 #include <utility>
 
-static_assert(std::endian::native == std::endian::little, "values are read as they lie on disk");
+#include "base/text.h"
+#include "drivers/postgres/stored_bytes.h"
 
 namespace ytb::postgres {
 namespace {
-
-template <typename T>
-T get(std::string_view bytes, size_t at) {
-  T value{};
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
-constexpr size_t aligned(size_t offset, size_t align) { return (offset + align - 1) & ~(align - 1); }
 
 constexpr size_t kHeaderBytes = 4;
 constexpr uint32_t kSizeMask = 0x3fffffff;
@@ -72,20 +62,7 @@ bool append_integer(std::string_view value, std::string& out) {
 bool append_uuid(std::string_view value, std::string& out) {
   constexpr size_t kUuidBytes = 16;
   if (value.size() != kUuidBytes) return false;
-  for (size_t i = 0; i < kUuidBytes; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
-    fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(value[i]));
-  }
-  return true;
-}
-
-bool append_bytea(std::string_view value, std::string& out) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  out += "\\x";
-  for (const char c : value) {
-    out.push_back(kDigits[static_cast<unsigned char>(c) >> 4U]);
-    out.push_back(kDigits[static_cast<unsigned char>(c) & 0x0fU]);
-  }
+  append_uuid_text(value, out);
   return true;
 }
 
@@ -360,7 +337,8 @@ bool append_stored_text(StoredType type, std::string_view value, std::string& ou
     case StoredType::kUuid:
       return append_uuid(value, out);
     case StoredType::kBytea:
-      return append_bytea(value, out);
+      out += "\\x" + to_hex(value);
+      return true;
     case StoredType::kNumeric:
       return append_numeric(value, out);
     case StoredType::kJsonb:

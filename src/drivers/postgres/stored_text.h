@@ -2,7 +2,7 @@
 // server's own types that hold texts, documents and numbers; their layout is the same in PostgreSQL 13 to 18
 // (varatt.h, toast_compression.h, array.h, jsonb.h, numeric.c).
 //
-// Pure; bytes that contradict themselves are told, never followed. Thread rule: none, there is no state.
+// Pure; bytes that contradict themselves are told, never followed. Stateless: any thread.
 #pragma once
 
 #include <cstdint>

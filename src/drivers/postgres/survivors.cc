@@ -186,7 +186,7 @@ Status search_computed(Connection& session, const SearchedRelation& relation, po
 struct PageRange {
   int64_t first = 0;
   int64_t past = 0;
-  std::string where;  // as a condition; "": there is no other
+  std::string where;  // as a condition; "": all rows
 };
 
 // Before 14 a condition on ctid reads the whole of a relation: `whole` then.
@@ -246,7 +246,7 @@ Status search_range(Connection& session, const SearchedRelation& relation, const
   YTB_ASSIGN(PageSearch::Outcome read,
              pages->search(relation, range.first, range.past, search, lookers, stop));
   if (!read.complete) {
-    lookers.tell_unread(relation, "deleted rows: a page or a value in it is not as it should be");
+    lookers.tell_unread(relation, "deleted rows: a page is not as it should be");
     return search_relation(session, relation, range.where, search, lookers, stop);
   }
   return ask_for_rows(session, relation, read.to_ask, search, lookers, stop);
