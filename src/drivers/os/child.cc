@@ -69,19 +69,24 @@ void reset_signals() {
 }
 
 // Moves the wanted descriptors to 0, 1, 2, the report to 3, and where there is a lock, our word to 4 and the
-// lock to 5; closes all others.
+// lock to 5, else what is inherited to 4 and further; closes all others.
 bool place_descriptors(const Child& child, int report_fd) {
-  constexpr int kCount = kLockFd + 1;
-  const int wanted[kCount] = {child.fds[0], child.fds[1], child.fds[2],
-                              report_fd,    child.go_fd,  child.lock_fd};
-  const int count = child.go_fd >= 0 ? kCount : kReportFd + 1;
-  int high[kCount];
+  constexpr int kCountMax = kFirstInherited + static_cast<int>(kInheritedMax);
+  static_assert(kLockFd < kCountMax);
+  int wanted[kCountMax] = {child.fds[0], child.fds[1], child.fds[2], report_fd, child.go_fd, child.lock_fd};
+  const bool awaited = child.go_fd >= 0;
+  int count = awaited ? kLockFd + 1 : kReportFd + 1;
+  if (!awaited) {
+    for (const int fd : child.inherited) wanted[count++] = fd;
+  }
+  int high[kCountMax];
   for (int i = 0; i < count; ++i) {
-    high[i] = ::fcntl(wanted[i], F_DUPFD, 10);  // out of the way of the targets
+    high[i] = ::fcntl(wanted[i], F_DUPFD, kCountMax);  // out of the way of the targets
     if (high[i] < 0) return false;
   }
   for (int i = 0; i < count; ++i) {
-    if (::dup3(high[i], i, i == kReportFd || i == kGoFd ? O_CLOEXEC : 0) < 0) return false;
+    const bool closes = i == kReportFd || (awaited && i == kGoFd);
+    if (::dup3(high[i], i, closes ? O_CLOEXEC : 0) < 0) return false;
   }
   return ::close_range(static_cast<unsigned>(count), ~0U, 0) == 0;
 }
@@ -147,6 +152,9 @@ Result<Child> prepare(const Command& command) {
     YTB_ASSIGN(child.groups, groups_of(user));
     child.user = user;
   }
+  YTB_CHECK(command.inherited.size() <= kInheritedMax);
+  YTB_CHECK(command.inherited.empty() || command.enclosure == nullptr);
+  child.inherited = command.inherited;
   child.arguments = command.argv;
   child.environment = environment_for(command, user);
   for (const std::vector<std::string>* texts : {&child.arguments, &child.environment}) {

@@ -35,7 +35,8 @@ struct Child {
   pid_t parent = 0;
   // Of a program that waits before exec until it is admitted (Admission).
   int go_fd = -1;
-  int lock_fd = -1;  // stays open in the program and in what it starts
+  int lock_fd = -1;            // stays open in the program and in what it starts
+  std::vector<int> inherited;  // at most kInheritedMax; of a program that is not awaited
   std::optional<SealedRoot> sealed;
   std::optional<WeakWall> weak;
 };

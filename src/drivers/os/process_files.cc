@@ -4,6 +4,9 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/users.h"
 
@@ -11,6 +14,8 @@ namespace ytb::os {
 namespace {
 
 constexpr size_t kDescriptorsMax = 1'000'000;
+constexpr size_t kChildrenMax = 1 << 20;
+constexpr size_t kCommandMax = 1 << 20;
 
 // For access to files, and so for /proc (ptrace(2), PTRACE_MODE_FSCREDS), this thread is somebody else.
 class FileUser {
@@ -56,6 +61,23 @@ Result<std::vector<std::string>> process_descriptors(pid_t pid) {
     }
     return targets;
   });
+}
+
+std::optional<std::vector<std::string>> commands_of_children(pid_t pid) {
+  // proc(5): only while all of them are stopped is it surely whole; a child that comes or goes just now may
+  // be missed or seen either way.
+  const Result<std::string> children =
+      read_file(fmt::format("/proc/{0}/task/{0}/children", pid), kChildrenMax);
+  if (!children.ok()) return std::nullopt;
+  std::vector<std::string> commands;
+  for (const std::string& child : split(*children, ' ')) {
+    if (child.empty()) continue;
+    Result<std::string> command = read_file(fmt::format("/proc/{}/cmdline", child), kCommandMax);
+    if (!command.ok() || command->empty()) continue;
+    std::replace(command->begin(), command->end(), '\0', ' ');
+    commands.push_back(std::move(*command));
+  }
+  return commands;
 }
 
 }  // namespace ytb::os

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,9 @@ namespace ytb::os {
 Result<std::string> process_link(pid_t pid, const std::string& name);
 // What its open descriptors lead to; those that cannot be read are left out.
 Result<std::vector<std::string>> process_descriptors(pid_t pid);
+
+// The command lines of a process's children, arguments apart by spaces; those that have just ended are left
+// out. None: it has ended itself.
+std::optional<std::vector<std::string>> commands_of_children(pid_t pid);
 
 }  // namespace ytb::os

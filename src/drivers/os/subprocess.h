@@ -19,6 +19,10 @@
 
 namespace ytb::os {
 
+// What Command::inherited begins with in the program.
+constexpr int kFirstInherited = 4;
+constexpr size_t kInheritedMax = 8;
+
 struct Command {
   std::vector<std::string> argv = {};  // argv[0]: absolute, or a name looked up in PATH
   std::string run_as = {};             // user to switch to (needs root, unless it is us); "": as ourselves
@@ -27,6 +31,8 @@ struct Command {
   std::string cwd = "/";
   mode_t umask = 0077;
   std::string stdin_text = {};
+  // Descriptors of ours that it gets, as 4, 5, … (kFirstInherited). Not with an enclosure.
+  std::vector<int> inherited = {};
   // Where it may work and what it sees. Must outlive the call. With one, kBusy where somebody works there
   // already, and kUnsupported where this host cannot seal it.
   const Enclosure* enclosure = nullptr;

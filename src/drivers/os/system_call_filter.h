@@ -1,4 +1,4 @@
-// The filter of system calls of both walls. Pure but for install_filter().
+// The filter of system calls of both walls and of the sandbox. Pure but for install_filter().
 #pragma once
 
 #include <linux/filter.h>
@@ -15,6 +15,8 @@ enum class Reach {
   // namespace inside would give all capabilities over further ones (user_namespaces(7)), and with them
   // mounts, packet filters and more.
   kOwnWorld,
+  // A program that has opened all that it needs (sandbox.h): what it has, and Unix streams.
+  kOpened,
 };
 std::vector<sock_filter> system_call_filter(Reach reach);
 
