@@ -104,6 +104,16 @@ std::optional<Action> clear_away(View& view) {
   return std::nullopt;
 }
 
+namespace {
+
+std::string drains_until(const Copy& copy, Instant over) {
+  if (!copy.clients || *copy.clients == 0) return fmt::format("{} drains until {}", copy.id, to_iso(over));
+  return fmt::format("{} drains until its last client has gone ({} now), at {} at the latest", copy.id,
+                     *copy.clients, to_iso(over));
+}
+
+}  // namespace
+
 std::optional<Action> end_drains(View& view) {
   const Copy* live = view.live();
   if (live == nullptr) return std::nullopt;  // whoever serves now keeps serving
@@ -119,19 +129,22 @@ std::optional<Action> end_drains(View& view) {
   }
   for (const Copy* copy : view.ours) {
     if (copy->phase != Phase::kDraining) continue;
-    Instant over = copy->phase_since + view.desired.drain;
+    const Instant over = copy->phase_since + view.desired.drain;
     if (copy->phase_since > view.now + view.desired.drain) {
       Action again = action_on(ActionKind::kDemote, *copy, "the clock was set back: its drain begins anew");
       if (auto action = unless_backing_off(view, std::move(again), *copy)) return action;
       continue;
     }
-    if (view.now < over || !view.alias().seen) {
-      bool unseen = view.now >= over;
+    const bool drained = model::is_drained(*copy, view.desired.drain, view.now);
+    if (!drained || !view.alias().seen) {
+      const bool unseen = drained;
+      // Who is connected is looked at again, where that can be seen.
+      const Instant again = copy->clients ? std::min(over, view.now + kLookAgain) : over;
       view.holds.push_back(
           {.waiting = Waiting::kDrain,
            .reason = unseen ? fmt::format("{} drains until a client has reached {}", copy->id, live->id)
-                            : fmt::format("{} drains until {}", copy->id, to_iso(over)),
-           .until = unseen ? view.now + kLookAgain : over,
+                            : drains_until(*copy, over),
+           .until = unseen ? view.now + kLookAgain : again,
            .blocker = std::nullopt});
       continue;
     }

@@ -46,6 +46,8 @@ struct Copy {
   bool opened = false;   // staging users can connect (only ever true with a passing proof)
   bool proven = false;   // a proof lies with it whose signature and identity were verified at observation
   bool running = false;  // the server answers
+  // Connections that its server has, of whomever. None: nobody can tell, or nobody looked.
+  std::optional<int> clients = {};
   // What its server was started under, whatever the config says today; the reason is the config's of then.
   // None: it is not known, or its host is not ours.
   std::optional<Isolation> isolation = {};
@@ -70,6 +72,10 @@ struct Attempt {
   Code code = Code::kInternal;
   Retry retry = Retry::kNever;
 };
+
+// Whether nobody holds on to a copy from which the name has moved on: its time is over, or its last client
+// has gone and whoever had looked the name up before it moved has come by now.
+bool is_drained(const Copy& copy, Duration drain, Instant now);
 
 // "<production>-yesterday-<YYYYMMDD-HHMMSS>-<attempt>"
 CopyId copy_id(const ProductionName& production, Instant data_as_of, int attempt);

@@ -98,6 +98,8 @@ class InstanceKind {
   // Stops it and everything it started; success when it was not running. Waits, bounded.
   virtual Status stop(const InstanceSpec& spec) = 0;
   virtual Result<InstanceState> state(const InstanceSpec& spec) = 0;
+  // Connections that the running server has. None: it does not run, or that is not ours to see.
+  virtual std::optional<int> clients(const InstanceSpec& spec) = 0;
   // Our own session in the closed copy.
   virtual Result<SessionTarget> session(const InstanceSpec& spec) = 0;
 };

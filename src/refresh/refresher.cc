@@ -28,6 +28,9 @@ constexpr Duration kWaitMax = std::chrono::hours(1);  // then it is looked at ag
 constexpr Duration kInDoubtPause = std::chrono::seconds(1);
 constexpr int kInDoubtMax = 20;
 constexpr int kUnknownMax = 10;
+// A drain of a copy without clients is over in seconds: it is worth waiting for.
+constexpr Duration kDrainSoon = std::chrono::seconds(10);
+constexpr int kDrainWaitsMax = 2;
 
 // Neither success nor failure: somebody stopped us, somebody else is at it, or nobody knows.
 bool is_left_open(const Error& error) {
@@ -241,8 +244,13 @@ Result<bool> Refresher::settle_waiting(const RunOptions& options, const Decision
     case Waiting::kDrain: {
       // With a blocker it is the refresh itself that waits for room.
       bool asked = options.refresh_now || options.force;
-      if (decision.blocker && asked && !goal_reached_ && !options.wait_drain) return *decision.blocker;
       wait = options.wait_drain;
+      if (decision.blocker && asked && !goal_reached_ && !wait) {
+        // A copy without clients goes within seconds.
+        const bool soon = decision.until && *decision.until <= ports_.clock.now() + kDrainSoon;
+        if (!soon || ++drain_waits_ > kDrainWaitsMax) return *decision.blocker;
+        wait = true;
+      }
       break;
     }
     case Waiting::kUnknown:

@@ -150,6 +150,7 @@ class Refresher {
   std::optional<Error> last_failure_;           // of the last action
   Duration last_elapsed_{};
   bool goal_reached_ = false;  // a new copy became live in this run: nothing more is begun
+  int drain_waits_ = 0;        // for drains that are over soon
   int in_doubt_ = 0;           // actions in a row whose end is not known
   bool spared_ = false;        // the last failure is not of its copy
   int spared_tries_ = 0;       // of this run, that failed so

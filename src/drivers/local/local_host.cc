@@ -161,6 +161,7 @@ Result<std::vector<model::Copy>> LocalHost::list() {
     copy.proven = has_passing_proof(*record);
     auto state = kind_.state(spec_of(*record));
     copy.running = state.ok() && *state == ports::InstanceState::kReady;
+    if (copy.phase == model::Phase::kDraining) copy.clients = kind_.clients(spec_of(*record));
     copy.isolation = isolation_of(*record);
     copies.push_back(std::move(copy));
   }

@@ -71,6 +71,7 @@ class FakeKind final : public ports::InstanceKind {
     YTB_TRY(call("stop"));
     return os::remove_file(spec.run() + "/server");
   }
+  std::optional<int> clients(const ports::InstanceSpec& /*spec*/) override { return std::nullopt; }
   Result<ports::InstanceState> state(const ports::InstanceSpec& spec) override {
     return os::exists(spec.run() + "/server") ? ports::InstanceState::kReady : ports::InstanceState::kStopped;
   }

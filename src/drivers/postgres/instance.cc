@@ -15,6 +15,7 @@
 #include "drivers/os/enclosure.h"
 #include "drivers/os/files.h"
 #include "drivers/os/occupant.h"
+#include "drivers/os/process_files.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
@@ -592,6 +593,19 @@ Status PostgresInstance::stop(const ports::InstanceSpec& spec) {
   if (taken.ok() || taken.error().code != Code::kBusy) return taken;
   YTB_TRY(os::end_lock_holders(spec.root));
   return take();
+}
+
+std::optional<int> PostgresInstance::clients(const ports::InstanceSpec& spec) {
+  const auto occupant = os::Occupant::find(spec.root);
+  if (!occupant.ok() || !*occupant) return std::nullopt;
+  const auto commands = os::commands_of_children((*occupant)->pid());
+  if (!commands) return std::nullopt;
+  // A backend's title names where its client comes from, and copies have Unix sockets alone: ps_status.c. To
+  // change titles takes a superuser, and in copies there is none. Network namespaces do not matter here, as
+  // they do for the kernel's own table of sockets.
+  return static_cast<int>(std::count_if(commands->begin(), commands->end(), [](const std::string& command) {
+    return command.starts_with("postgres: ") && command.find(" [local]") != std::string::npos;
+  }));
 }
 
 Result<ports::InstanceState> PostgresInstance::state(const ports::InstanceSpec& spec) {

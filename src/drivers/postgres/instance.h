@@ -33,6 +33,7 @@ class PostgresInstance final : public ports::InstanceKind {
   Status start_open(const ports::InstanceSpec& spec) override;
   Status stop(const ports::InstanceSpec& spec) override;
   Result<ports::InstanceState> state(const ports::InstanceSpec& spec) override;
+  std::optional<int> clients(const ports::InstanceSpec& spec) override;
   Result<ports::SessionTarget> session(const ports::InstanceSpec& spec) override;
 };
 
