@@ -26,7 +26,7 @@
 #include "cli/output.h"
 #include "cli/services.h"
 #include "drivers/basebackup/source.h"
-#include "drivers/gate/gate.h"
+#include "drivers/gate/process.h"
 #include "drivers/local/local_host.h"
 #include "drivers/notify/command_notifier.h"
 #include "drivers/os/core_files.h"
@@ -139,6 +139,8 @@ Result<Address> parse_listen(const std::string& text) {
   return address;
 }
 
+bool is_loopback(const std::string& host) { return host.starts_with("127.") || host == "::1"; }
+
 // Where a client on this host reaches an address that is listened at.
 std::string reached_at(const std::string& host) {
   if (host == "0.0.0.0") return "127.0.0.1";
@@ -212,31 +214,32 @@ Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Con
 
 // ---------------------------------------------------------------------------------------------- listen:
 
-class ListenGate final : public serve::Gate {
- public:
-  explicit ListenGate(std::unique_ptr<gate::Gate> gate) : gate_(std::move(gate)) {}
+// Beside the alias, whose parent is the place of what clients see.
+std::string gate_folder(const config::ProductionConfig& production) {
+  return production.alias.directory + ".gate";
+}
 
- private:
-  std::unique_ptr<gate::Gate> gate_;
-};
-
-Result<std::unique_ptr<serve::Gate>> open_gate(const config::ProductionConfig& production) {
-  YTB_ASSIGN(Address address, parse_listen(production.alias.listen));
-  gate::GateOptions options;
-  options.address = address.host;
-  options.port = address.port;
-  for (const model::AccessRole& role : production.access) {
-    std::vector<std::string> blocks = role.from;
-    std::erase(blocks, "local");
-    if (blocks.empty()) continue;
-    YTB_ASSIGN(options.roles[role.name], gate::AddressList::parse(blocks));
+std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const config::Config& config,
+                                                   const config::ProductionConfig& production) {
+  if (production.alias.kind != "socket") return nullptr;
+  gate::GateSettings settings;
+  settings.folder = gate_folder(production);
+  const Result<Address> address = parse_listen(production.alias.listen);  // an error where there is none
+  if (address.ok()) {
+    settings.address = address->host;
+    settings.port = address->port;
   }
+  for (const model::AccessRole& role : production.access) settings.roles[role.name] = role.from;
   // Without a number: the alias leads to one socket, whatever its copy's number is.
-  options.resolve = [socket = production.alias.directory + "/.s.PGSQL.5432"] {
-    return Result<std::string>(socket);
-  };
-  YTB_ASSIGN(std::unique_ptr<gate::Gate> gate, gate::Gate::start(std::move(options)));
-  return std::unique_ptr<serve::Gate>(std::make_unique<ListenGate>(std::move(gate)));
+  settings.live = production.alias.directory + "/.s.PGSQL.5432";
+  settings.copies = production.copies.directory;
+  settings.run_as = production.copies.run_as;
+  settings.tls_required = address.ok() && !is_loopback(address->host);
+  settings.authority_folder = os::join_path(config.state_directory, "tls");
+  settings.authority_publish = production.alias.directory + "-ca.crt";
+  settings.version = YTB_VERSION;
+  settings.unit = fmt::format("yesterdaytabase-gate-{}", production.name);
+  return std::make_unique<gate::GateProcess>(std::move(settings), clock);
 }
 
 // ----------------------------------------------------------------------------------------------- check:
@@ -397,6 +400,7 @@ cli::Output make_output() {
 }  // namespace
 
 int run_app(int argc, char** argv, const AppHooks& hooks) {
+  if (argc == 2 && argv[1] == gate::kGateCommand) return gate::run_gate_process();
   // Secrets are written with their own mode; folders must stay open to the user that copies run as.
   ::umask(0022);
   os::forbid_core_files();
@@ -422,8 +426,10 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
           [&sessions](const config::AwsConfig& aws) {
             return Result<std::unique_ptr<ports::Vault>>(open_aws_vault(sessions, aws));
           },
-      .open_gate = [](const config::Config&,
-                      const config::ProductionConfig& production) { return open_gate(production); },
+      .make_gatekeeper =
+          [&clock](const config::Config& config, const config::ProductionConfig& production) {
+            return make_gatekeeper(clock, config, production);
+          },
       .why_no_seal = why_no_seal,
       .check_place =
           [&wiring](const config::Config& config, const config::ProductionConfig& production,

@@ -191,6 +191,13 @@ Result<refresh::Refresher> make_refresher(const Context& context, const Site& si
                             std::move(inputs), listener, context.services.stop);
 }
 
+Result<std::string> keep_gate(const Context& context, const Site& site) {
+  if (!context.services.make_gatekeeper) return std::string();
+  const auto gatekeeper = context.services.make_gatekeeper(*site.config, *site.production);
+  if (gatekeeper == nullptr) return std::string();
+  return gatekeeper->keep();
+}
+
 const model::Copy* live_copy(const std::vector<model::Copy>& copies) {
   auto live = std::find_if(copies.begin(), copies.end(),
                            [](const model::Copy& copy) { return copy.phase == model::Phase::kLive; });

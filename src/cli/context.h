@@ -53,6 +53,9 @@ Result<Site> open_site(const Context& context, std::shared_ptr<const config::Con
 Result<refresh::Refresher> make_refresher(const Context& context, const Site& site, refresh::Inputs inputs,
                                           refresh::Listener& listener);
 
+// The gate of `site`, as its config says, from now on. What was done; "": nothing, or it has none.
+Result<std::string> keep_gate(const Context& context, const Site& site);
+
 // The copy that is recorded live; nullptr: none is.
 const model::Copy* live_copy(const std::vector<model::Copy>& copies);
 // "2 h 5 min" from `instant` to now; negative ages are "0 s".

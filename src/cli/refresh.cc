@@ -179,7 +179,11 @@ Status run_refresh(Context& context) {
     }
     return error;
   }
-  return print_summary(context, site, refresher, *result, context.now() - begun);
+  const Result<std::string> gate = keep_gate(context, site);
+  YTB_TRY(print_summary(context, site, refresher, *result, context.now() - begun));
+  if (gate.ok()) return {};
+  Error error = gate.error();
+  return std::move(error).while_doing("the copies are as wanted, but the gate is not");
 }
 
 }  // namespace ytb::cli

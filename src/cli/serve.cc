@@ -168,7 +168,7 @@ Status run_serve(Context& context) {
                           return refresh::load_config(file, *vault);
                         },
                         .open_workplace = workplaces(context.services, log),
-                        .open_gate = context.services.open_gate,
+                        .make_gatekeeper = context.services.make_gatekeeper,
                         .clock = context.services.clock,
                         .stop = context.services.stop,
                         .reload = context.services.reload,

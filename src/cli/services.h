@@ -54,7 +54,8 @@ struct Services {
   refresh::DriverFactory make_drivers;
   // Reads secrets and documents that the config refers to. Empty: those of this machine.
   std::function<Result<std::unique_ptr<ports::Vault>>(const config::AwsConfig&)> open_vault = {};
-  serve::OpenGate open_gate;
+  // Of a production that has, or may have had, a gate; null for others.
+  serve::MakeGatekeeper make_gatekeeper;
   // What keeps this host from sealing copies of servers that are installed, run as this user; none: nothing
   // does, or no server is installed. Empty: not known. For init.
   std::function<std::optional<Error>(const std::string& run_as)> why_no_seal = {};

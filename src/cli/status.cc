@@ -19,6 +19,8 @@ struct Gathered {
   std::optional<Error> trouble;  // with the inputs: a refresh would not start
   std::vector<ports::JournalEntry> history;
   std::optional<Error> not_served;  // why staging does not get it; none where all is well, or not known
+  bool wants_gate = false;
+  Result<std::optional<ports::GateReport>> gate = std::optional<ports::GateReport>();
 };
 
 // The copy that people get, or else the one that is recorded live.
@@ -83,6 +85,11 @@ Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& l
   refresh::RunOptions options;
   options.refresh_now = false;
   if (usable) gathered.decision = refresher.plan(options);
+  gathered.wants_gate = !site.production->alias.listen.empty();
+  if (context.services.make_gatekeeper) {
+    const auto gatekeeper = context.services.make_gatekeeper(*site.config, *site.production);
+    if (gatekeeper != nullptr) gathered.gate = gatekeeper->report();
+  }
   if (context.call.has("explain")) {
     Result<std::vector<ports::JournalEntry>> history =
         site.drivers.journal->recent(site.production->name, kHistoryLines);
@@ -134,6 +141,26 @@ const model::Attempt* last_failure(const Gathered& gathered) {
   return last;
 }
 
+// The copy whose server listens at a socket: <copies>/<id>/run/.s.PGSQL.6500.
+std::string copy_at(const std::string& socket) {
+  const std::vector<std::string> parts = split(socket, '/');
+  return parts.size() < 3 ? std::string() : parts[parts.size() - 3];
+}
+
+Json gate_tree(const Gathered& gathered) {
+  if (!gathered.gate.ok()) return Json{{"trouble", to_tree(gathered.gate.error())}};
+  if (!*gathered.gate) return nullptr;
+  Json connections = Json::array();
+  for (const ports::GateConnections& one : (*gathered.gate)->connections) {
+    connections.push_back(Json{{"role", one.role},
+                               {"address", one.address},
+                               {"copy", copy_at(one.socket)},
+                               {"encrypted", one.encrypted},
+                               {"count", one.count}});
+  }
+  return Json{{"before_login", (*gathered.gate)->before_login}, {"connections", std::move(connections)}};
+}
+
 void print_json(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
   const model::Copy* live = served_copy(gathered.observed);
   Json tree{{"production", site.production->name.str()},
@@ -147,6 +174,7 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
     for (const model::Copy& copy : *gathered.observed.copies) copies.push_back(to_tree(copy, context.now()));
   }
   tree["copies"] = std::move(copies);
+  tree["gate"] = gate_tree(gathered);
   tree["decision"] = gathered.decision ? to_tree(*gathered.decision) : Json(nullptr);
   tree["trouble"] = gathered.trouble ? to_tree(*gathered.trouble) : Json(nullptr);
   Json unknown = Json::array();
@@ -180,6 +208,28 @@ void print_unknown(const Context& context, std::string_view what, const Error& e
 void print_trouble(const Context& context, std::string_view what, const Error& error) {
   context.out() << fmt::format("  {} {}{}\n", context.output.bad("✗"), what, error.message);
   if (!error.hint.empty()) context.out() << "    hint: " << error.hint << "\n";
+}
+
+void print_gate(const Context& context, const Gathered& gathered) {
+  if (!gathered.gate.ok()) return print_unknown(context, "the gate", gathered.gate.error());
+  if (!*gathered.gate) {
+    if (!gathered.wants_gate) return;
+    context.out() << fmt::format("  {} no gate runs at the config's listen:\n    hint: '{}' begins it\n",
+                                 context.output.bad("✗"), context.command("refresh"));
+    return;
+  }
+  const ports::GateReport& gate = **gathered.gate;
+  context.out() << fmt::format("gate{}\n", gate.before_login == 0
+                                               ? std::string()
+                                               : fmt::format(" ({} logging in)", gate.before_login));
+  std::vector<std::vector<std::string>> rows;
+  for (const ports::GateConnections& one : gate.connections) {
+    rows.push_back({printable(one.role), one.address, printable(copy_at(one.socket)),
+                    one.encrypted ? "TLS" : "in clear",
+                    fmt::format("{} connection{}", one.count, one.count == 1 ? "" : "s")});
+  }
+  if (rows.empty()) rows.push_back({"nobody is connected"});
+  context.out() << table(rows);
 }
 
 void print_explanation(const Context& context, const Gathered& gathered) {
@@ -245,6 +295,7 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
   if (observed.copies.known() && !observed.copies->empty()) {
     context.out() << "copies\n" << table(copy_rows(context, *observed.copies));
   }
+  print_gate(context, gathered);
   if (context.call.has("explain")) print_explanation(context, gathered);
 }
 

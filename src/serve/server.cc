@@ -18,16 +18,6 @@ const config::ProductionConfig* find(const config::Config& config, const model::
   return nullptr;
 }
 
-// Everything that a gate is made from.
-std::string gate_settings(const config::ProductionConfig& production) {
-  std::string text = production.alias.listen + "\n" + production.alias.directory;
-  for (const model::AccessRole& role : production.access) {
-    text += "\nrole " + role.name;
-    for (const std::string& from : role.from) text += "\n" + from;
-  }
-  return text;
-}
-
 }  // namespace
 
 Server::Server(ServerParts parts) : parts_(std::move(parts)) {}
@@ -87,28 +77,18 @@ void Server::start_workers() {
   }
 }
 
-void Server::update_gates() {
+void Server::keep_gates() {
   std::shared_ptr<const config::Config> config = current();
-  std::erase_if(gates_, [&](const auto& entry) {
-    const config::ProductionConfig* production = find(*config, entry.first);
-    return production == nullptr || production->alias.listen.empty() ||
-           gate_settings(*production) != entry.second.settings;
-  });
   for (const config::ProductionConfig& production : config->productions) {
-    if (production.alias.listen.empty() || gates_.contains(production.name)) continue;
-    Result<std::unique_ptr<Gate>> gate = parts_.open_gate(*config, production);
-    if (!gate.ok()) {
-      // Said once; tried again, as whoever holds the port may let it go.
-      if (gate_trouble_ != gate.error().message) {
-        gate_trouble_ = gate.error().message;
-        parts_.log(production.name, fmt::format("error: {}", gate_trouble_));
-      }
-      continue;
-    }
-    gate_trouble_.clear();
-    parts_.log(production.name,
-               fmt::format("the gate at {} leads to the live copy", production.alias.listen));
-    gates_[production.name] = {.settings = gate_settings(production), .gate = std::move(*gate)};
+    const std::unique_ptr<ports::Gatekeeper> gatekeeper = parts_.make_gatekeeper(*config, production);
+    if (gatekeeper == nullptr) continue;
+    const Result<std::string> kept = gatekeeper->keep();
+    // Said once; tried again, as whoever holds the port may let it go.
+    std::string trouble = kept.ok() ? std::string() : kept.error().message;
+    if (!trouble.empty() && trouble != gate_troubles_[production.name])
+      parts_.log(production.name, fmt::format("error: {}", trouble));
+    gate_troubles_[production.name] = std::move(trouble);
+    if (kept.ok() && !kept->empty()) parts_.log(production.name, *kept);
   }
   gate_again_ = parts_.clock.now() + kGateAgainAfter;
 }
@@ -129,21 +109,20 @@ Status Server::run() {
   adopt(std::move(first));
   parts_.log(kNobody, fmt::format("serving {} production(s)", current()->productions.size()));
   start_workers();
-  update_gates();
+  keep_gates();
   while (!parts_.stop.requested()) {
     if (parts_.reload.exchange(false)) {
       read_again();
       start_workers();
-      update_gates();
+      keep_gates();
     } else if (parts_.clock.now() >= gate_again_) {
       start_workers();  // a production that left and came back while its keeper was busy
-      update_gates();
+      keep_gates();
     }
     parts_.clock.sleep(kPollEvery);
   }
-  parts_.log(kNobody, "stopping; copies go on serving");
+  parts_.log(kNobody, "stopping; copies and gates go on serving");
   for (auto& [name, worker] : workers_) worker.thread.join();
-  gates_.clear();
   parts_.log(kNobody, "stopped");
   return {};
 }

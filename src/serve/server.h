@@ -1,5 +1,5 @@
-// Server: what `serve` runs in the foreground: a Keeper in a thread of its own for each production, the
-// gates of `listen:`, a graceful stop, and a config that can be read again.
+// Server: what `serve` runs in the foreground: a Keeper in a thread of its own for each production, a look
+// after the gates of `listen:` (which outlive it), a graceful stop, and a config that can be read again.
 //
 // A broken new config changes nothing: the old one stays in force and the log says why.
 #pragma once
@@ -16,23 +16,19 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "config/config.h"
+#include "ports/gatekeeper.h"
 #include "serve/keeper.h"
 
 namespace ytb::serve {
 
-// The gate at a `listen:` address, which leads to the live copy; destroying it closes it.
-class Gate {
- public:
-  virtual ~Gate() = default;
-};
-// For a production that has `alias.listen`.
-using OpenGate =
-    std::function<Result<std::unique_ptr<Gate>>(const config::Config&, const config::ProductionConfig&)>;
+// Of a production; null where it can have no gate.
+using MakeGatekeeper =
+    std::function<std::unique_ptr<ports::Gatekeeper>(const config::Config&, const config::ProductionConfig&)>;
 
 struct ServerParts {
   std::function<Result<config::Config>()> load_config;
   OpenWorkplace open_workplace;
-  OpenGate open_gate;
+  MakeGatekeeper make_gatekeeper;
   // Thread-safe: now() and sleep() are called from every keeper's thread.
   Clock& clock;
   const StopFlag& stop;
@@ -57,24 +53,18 @@ class Server {
     std::thread thread;
     std::atomic<bool> ended = false;
   };
-  struct OpenedGate {
-    std::string settings;  // listen and addresses: what makes a new one necessary
-    std::unique_ptr<Gate> gate;
-  };
-
   [[nodiscard]] std::shared_ptr<const config::Config> current() const;
   void adopt(config::Config config);
   void read_again();
   void start_workers();
-  void update_gates();
+  void keep_gates();
   void keep(const model::ProductionName& name, Worker& worker);
 
   ServerParts parts_;
   mutable std::mutex mutex_;  // guards config_ only
   std::shared_ptr<const config::Config> config_;
   std::map<model::ProductionName, Worker> workers_;
-  std::map<model::ProductionName, OpenedGate> gates_;
-  std::string gate_trouble_;
+  std::map<model::ProductionName, std::string> gate_troubles_;  // what was said last
   Instant gate_again_;
 };
 

@@ -288,7 +288,8 @@ std::vector<std::string> Scenario::processes() const {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     std::array<char, PATH_MAX> cwd{};
     if (!read_as_owner("/proc/" + name, "/cwd", cwd)) continue;
-    if (!std::string_view(cwd.data()).starts_with(copies() + "/")) continue;
+    // The gate works beside the copies.
+    if (!(std::string(cwd.data()) + "/").starts_with(copies() + "/")) continue;
     // Inserted, and so read under the stream's guard: of one that has just ended the read fails.
     std::ostringstream read;
     read << std::ifstream("/proc/" + name + "/cmdline").rdbuf();

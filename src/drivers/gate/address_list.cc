@@ -23,6 +23,10 @@ bool same_prefix(const unsigned char* a, const unsigned char* b, int bits) {
 Result<AddressList> AddressList::parse(const std::vector<std::string>& blocks) {
   AddressList list;
   for (const std::string& text : blocks) {
+    if (text == "local") {
+      list.local_ = true;
+      continue;
+    }
     const size_t slash = text.find('/');
     const std::string address = text.substr(0, slash);
     Block block;
@@ -65,7 +69,7 @@ bool AddressList::admits(const sockaddr_storage& client) const {
       bytes += 12;
     }
   } else {
-    return false;
+    return family == AF_UNIX && local_;
   }
   for (const Block& block : blocks_) {
     if (block.family == family && same_prefix(bytes, block.address.data(), block.prefix_bits)) return true;

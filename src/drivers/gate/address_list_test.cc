@@ -26,9 +26,15 @@ TEST(AddressList, AdmitsByBlock) {
   for (const char* outside : {"11.0.0.1", "192.168.1.8", "2001:db8:8000::1", "::1", "::ffff:11.0.0.1"}) {
     EXPECT_FALSE(list->admits(address_of(outside))) << outside;
   }
+  sockaddr_storage unix_socket{};
+  unix_socket.ss_family = AF_UNIX;
+  EXPECT_FALSE(list->admits(unix_socket));
+  auto local = AddressList::parse({"local"});
+  EXPECT_TRUE(local->admits(unix_socket));
+  EXPECT_FALSE(local->admits(address_of("127.0.0.1")));
   EXPECT_FALSE(AddressList::parse({})->admits(address_of("127.0.0.1")));
   for (const char* bad :
-       {"", "10.0.0.0/33", "10.0.0/8", "local", "10.0.0.0/", "::/129", "10.0.0.0/-1", "10.0.0.0/8x"}) {
+       {"", "10.0.0.0/33", "10.0.0/8", "Local", "10.0.0.0/", "::/129", "10.0.0.0/-1", "10.0.0.0/8x"}) {
     EXPECT_FALSE(AddressList::parse({bad}).ok()) << bad;
   }
 }

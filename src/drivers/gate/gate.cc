@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,12 +18,16 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
+#include "drivers/gate/control.h"
+#include "drivers/gate/proxy_header.h"
 #include "drivers/gate/startup.h"
+#include "drivers/os/files.h"
 
 namespace ytb::gate {
 namespace {
@@ -30,10 +35,14 @@ namespace {
 using Time = std::chrono::steady_clock::time_point;
 
 constexpr size_t kBufferBytes = 64 * 1024;
-constexpr int kBacklog = 128;
+constexpr int kBacklog =
+    4096;  // a dropped SYN is sent again after a second: a flood would cost everybody that
 constexpr int kAcceptsPerTurnMax = 64;
 constexpr std::chrono::milliseconds kAcceptPause{100};
-constexpr std::chrono::milliseconds kLinger{5000};  // for a client to read why it was refused
+constexpr std::chrono::milliseconds kLinger{5000};  // for a client to read what it was told last
+// Of TLS a record at least, so that none of it stays where poll() does not see it.
+constexpr size_t kReadBytes = 16 * 1024 + 256;
+constexpr std::string_view kFromHint = "the config's access: {…: {from: […]}} says who may come from where";
 
 // Bytes read from one side and not yet written to the other.
 struct Pipe {
@@ -53,28 +62,33 @@ struct Pipe {
     source_closed = sink_shut = true;
   }
   // False when the connection is broken.
-  bool read_from(int fd) {
-    const ssize_t count = recv(fd, bytes.data(), bytes.size(), 0);
-    if (count > 0) {
-      begin = 0;
-      end = static_cast<size_t>(count);
-    } else if (count == 0) {
-      source_closed = true;
-    } else {
-      return errno == EAGAIN || errno == EINTR;
+  bool read_from(ClientStream& source) {
+    size_t count = 0;
+    switch (source.read(bytes.data(), bytes.size(), count)) {
+      case ClientStream::Moved::kSome:
+        begin = 0;
+        end = count;
+        return true;
+      case ClientStream::Moved::kWait:
+        return true;
+      case ClientStream::Moved::kEnd:
+        source_closed = true;
+        return true;
+      case ClientStream::Moved::kBroken:
+        break;
     }
-    return true;
+    return false;
   }
-  bool write_to(int fd) {
+  bool write_to(ClientStream& sink) {
     if (!empty()) {
-      const ssize_t count = send(fd, bytes.data() + begin, end - begin, MSG_NOSIGNAL);
-      if (count < 0) return errno == EAGAIN || errno == EINTR;
-      begin += static_cast<size_t>(count);
+      size_t count = 0;
+      if (sink.write(unread(), count) == ClientStream::Moved::kBroken) return false;
+      begin += count;
     }
     // One side has said all: tell the other, which may still answer.
     if (empty() && source_closed && !sink_shut) {
       sink_shut = true;
-      shutdown(fd, SHUT_WR);
+      sink.shut_write();
     }
     return true;
   }
@@ -88,16 +102,18 @@ struct Pipes {
 // A connection, from its accept to its end.
 struct Session {
   enum class State {
+    kProxyHeader,  // a proxy has not said whose connection it is
+    kHandshake,    // of TLS
     kFirstPacket,  // the client has not said who it is
     kLogin,        // the server asks for its password
     kOpen,
-    kCancel,   // a key is on its way to a server, which closes
-    kRefused,  // told so; what it still sends is thrown away
+    kCancel,  // a key is on its way to a server, which closes
+    kEnding,  // told why; what it still sends is thrown away
   };
   State state = State::kFirstPacket;
-  os::Descriptor client;
-  os::Descriptor server;
-  std::string address;        // of the client, without its port
+  ClientStream client;
+  ClientStream server;
+  std::string address;        // of the client, without its port; "local"
   std::string neighbourhood;  // neighbourhood_of
   sockaddr_storage from{};
   Time deadline = Time::max();
@@ -106,28 +122,48 @@ struct Session {
   bool asked_gss = false;
   std::unique_ptr<Pipes> pipes;
   LoginWatch login;
+  std::string role;
   std::string socket;  // of the copy that it leads to
 
+  [[nodiscard]] bool is_local() const { return from.ss_family == AF_UNIX; }
   [[nodiscard]] bool finished() const { return pipes->up.sink_shut && pipes->down.sink_shut; }
 };
 
-os::Descriptor connect_socket(std::string path) {
-  sockaddr_un address{};
-  // A path that is too long for an address is gone by from its folder.
-  os::Descriptor folder;
+// A path that is too long for an address is gone by from `base`, where that is the working directory, or from
+// its folder, which `folder` keeps open.
+bool unix_address(std::string path, const std::string& base, sockaddr_un& address, os::Descriptor& folder) {
+  if (path.size() >= sizeof address.sun_path && !base.empty() && path.starts_with(base + "/"))
+    path.erase(0, base.size() + 1);
   if (const size_t slash = path.rfind('/');
       path.size() >= sizeof address.sun_path && slash != std::string::npos) {
     folder = os::Descriptor(::open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.valid()) return {};
+    if (!folder.valid()) return false;
     path = fmt::format("/proc/self/fd/{}{}", folder.get(), path.substr(slash));
   }
-  if (path.size() >= sizeof address.sun_path) return {};
+  if (path.size() >= sizeof address.sun_path) return false;
+  address = {};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
+  return true;
+}
+
+// Invalid where nobody listens, or somebody else than `server_user`: a password is not for him.
+os::Descriptor connect_socket(const std::string& path, const std::string& base,
+                              const std::optional<uid_t>& server_user) {
+  sockaddr_un address{};
+  os::Descriptor folder;
+  if (!unix_address(path, base, address, folder)) return {};
   os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return {};
   // Connected at once or, where the server's queue is full, refused: unix(7).
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  // Of whoever called listen(): unix(7), SO_PEERCRED.
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  if (server_user && (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0 ||
+                      listener.uid != *server_user)) {
+    return {};
+  }
   return socket;
 }
 
@@ -136,6 +172,50 @@ void be_quick_and_alive(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
+
+std::string text_of(const sockaddr_storage& from) {
+  if (from.ss_family == AF_UNIX) return "local";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* address = from.ss_family == AF_INET6
+                            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(from).sin6_addr)
+                            : static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(from).sin_addr);
+  return inet_ntop(from.ss_family, address, text.data(), text.size()) == nullptr ? std::string("?")
+                                                                                 : std::string(text.data());
+}
+
+// Whose connections are counted together: of IPv6 one customer of a provider has a /64, of a Unix socket one
+// user.
+std::string neighbourhood_of(const sockaddr_storage& from, int fd) {
+  constexpr size_t kNetworkBytes = 8;
+  if (from.ss_family == AF_UNIX) {
+    ucred client{};
+    socklen_t size = sizeof client;
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client, &size);
+    return fmt::format("user {}", client.uid);
+  }
+  if (from.ss_family != AF_INET6) return text_of(from);
+  const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(from).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return text_of(from);
+  return {reinterpret_cast<const char*>(address.s6_addr), kNetworkBytes};
+}
+
+// Gates of this process: what is left of its descriptors is shared.
+std::atomic<int>& gates_open() {
+  static std::atomic<int> count{0};
+  return count;
+}
+
+// Two descriptors a connection, and enough left for whatever else the process does.
+int connections_within_descriptors(const GateLimits& limits) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return limits.connections;
+  const auto reserved = static_cast<rlim_t>(limits.descriptors_reserved);
+  const rlim_t left = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 2;
+  const auto gates = static_cast<rlim_t>(std::max(gates_open().load(), 1));
+  return static_cast<int>(std::min<rlim_t>(left / 2 / gates, static_cast<rlim_t>(limits.connections)));
+}
+
+}  // namespace
 
 Result<os::Descriptor> listen_at(const std::string& address, uint16_t port) {
   sockaddr_storage storage{};
@@ -167,70 +247,57 @@ Result<os::Descriptor> listen_at(const std::string& address, uint16_t port) {
   return socket;
 }
 
-std::string text_of(const sockaddr_storage& from) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const void* address = from.ss_family == AF_INET6
-                            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(from).sin6_addr)
-                            : static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(from).sin_addr);
-  return inet_ntop(from.ss_family, address, text.data(), text.size()) == nullptr ? std::string("?")
-                                                                                 : std::string(text.data());
+Result<os::Descriptor> listen_at_path(const std::string& path, mode_t mode) {
+  sockaddr_un address{};
+  os::Descriptor folder;
+  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.valid() || !unix_address(path, {}, address, folder))
+    return os::system_error("listen at", path, socket.valid() ? ENAMETOOLONG : errno);
+  YTB_ASSIGN(std::optional<os::FileInfo> present, os::info_of(path));
+  if (present && present->kind != os::FileKind::kOther) {
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("{} exists and is not a socket", path),
+                 .hint = "move it away"};
+  }
+  if (present) YTB_TRY(os::remove_file(path));
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      chmod(path.c_str(), mode) != 0 || listen(socket.get(), kBacklog) != 0) {
+    return os::system_error("listen at", path, errno);
+  }
+  return socket;
 }
 
-// Whose connections are counted together: of IPv6 one customer of a provider has a /64.
-std::string neighbourhood_of(const sockaddr_storage& from) {
-  constexpr size_t kNetworkBytes = 8;
-  if (from.ss_family != AF_INET6) return text_of(from);
-  const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(from).sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&address)) return text_of(from);
-  return {reinterpret_cast<const char*>(address.s6_addr), kNetworkBytes};
-}
-
-// Gates of this process: what is left of its descriptors is shared.
-std::atomic<int>& gates_open() {
-  static std::atomic<int> count{0};
-  return count;
-}
-
-// Two descriptors a connection, and enough left for whatever else the process does.
-int connections_within_descriptors(const GateLimits& limits) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return limits.connections;
-  const auto reserved = static_cast<rlim_t>(limits.descriptors_reserved);
-  const rlim_t left = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 2;
-  const auto gates = static_cast<rlim_t>(std::max(gates_open().load(), 1));
-  return static_cast<int>(std::min<rlim_t>(left / 2 / gates, static_cast<rlim_t>(limits.connections)));
-}
-
-}  // namespace
-
-// The thread's own state; nothing of it is shared but the owner's atomics.
+// The loop's own state; nothing of it is shared but the number of connections.
 class Gate::Loop {
  public:
-  Loop(Gate& owner, GateOptions options, os::Descriptor listener, int wake)
-      : owner_(owner),
-        options_(std::move(options)),
+  Loop(GateOptions options, int wake, std::atomic<int>* connections)
+      : options_(std::move(options)),
         limits_(options_.limits),
-        listener_(std::move(listener)),
-        wake_(wake) {}
+        listeners_(std::move(options_.listeners)),
+        wake_(wake),
+        connections_(connections) {}
 
   void run() {
-    // Ends when `wake_` is written; every turn waits for an event or a deadline.
+    // Ends when `wake_` is written, or when it is told so at its control socket; every turn waits for an
+    // event or a deadline.
     while (turn()) {
     }
   }
 
  private:
-  static short events_of(const Pipe& from, const Pipe& to) {
-    short events = 0;
-    if (from.wants_read()) events |= POLLIN;
-    if (!to.empty()) events |= POLLOUT;
-    return events;
-  }
+  using State = Session::State;
 
-  // One side of a session. A side of which nothing is wanted is not watched at all: poll() reports a hang-up
-  // whether asked or not, and would turn in circles until the other side is done.
+  // Before the sessions, each with its place.
+  enum Watched : size_t { kWake, kNetwork, kLocal, kControl, kSessions };
+
+  // A side of which nothing is wanted is not watched at all: poll() reports a hang-up whether asked or not,
+  // and would turn in circles until the other side is done.
   void watch(int fd, short events) {
     polls_.push_back({.fd = events == 0 ? -1 : fd, .events = events, .revents = 0});
+  }
+
+  void watch_listener(const os::Descriptor& listener, bool listens) {
+    polls_.push_back({.fd = listens ? listener.get() : -1, .events = POLLIN, .revents = 0});
   }
 
   // Until the next deadline, in milliseconds; -1: there is none.
@@ -242,35 +309,47 @@ class Gate::Loop {
     return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
   }
 
-  bool turn() {
+  void watch_all() {
     polls_.clear();
     polls_.push_back({.fd = wake_, .events = POLLIN, .revents = 0});
     const bool listens = accept_after_ <= std::chrono::steady_clock::now();
-    polls_.push_back({.fd = listens ? listener_.get() : -1, .events = POLLIN, .revents = 0});
+    watch_listener(listeners_.network, listens);
+    watch_listener(listeners_.local, listens);
+    watch_listener(listeners_.control, true);
     for (const auto& session : sessions_) {
       if (session->pipes == nullptr) {
-        watch(session->client.get(), POLLIN);
+        watch(session->client.fd(), session->client.events(true, false));
         watch(-1, 0);
         continue;
       }
-      watch(session->client.get(), events_of(session->pipes->up, session->pipes->down));
-      watch(session->server.get(), events_of(session->pipes->down, session->pipes->up));
+      const Pipe& up = session->pipes->up;
+      const Pipe& down = session->pipes->down;
+      watch(session->client.fd(), session->client.events(up.wants_read(), !down.empty()));
+      watch(session->server.fd(), session->server.events(down.wants_read(), !up.empty()));
     }
+  }
+
+  bool turn() {
+    watch_all();
     const int ready = poll(polls_.data(), polls_.size(), time_left(std::chrono::steady_clock::now()));
     if (ready < 0) return errno == EINTR || pause();
-    if ((polls_[0].revents & POLLIN) != 0) return false;
+    if ((polls_[kWake].revents & POLLIN) != 0) return false;
     now_ = std::chrono::steady_clock::now();
     for (size_t i = 0; i < sessions_.size(); ++i) {
+      if (sessions_[i] == nullptr) continue;  // made room for another in this turn
       Session& session = *sessions_[i];
+      const short client = polls_[kSessions + 2 * i].revents;
       const bool goes_on = session.pipes == nullptr
-                               ? listen_to(session, polls_[2 + 2 * i].revents)
-                               : serve(session, polls_[2 + 2 * i].revents, polls_[3 + 2 * i].revents);
+                               ? listen_to(session, client)
+                               : serve(session, client, polls_[kSessions + 2 * i + 1].revents);
       if (!goes_on || (session.deadline <= now_ && !outlives_deadline(session))) sessions_[i].reset();
     }
     std::erase_if(sessions_, [](const auto& session) { return session == nullptr; });
-    if ((polls_[1].revents & POLLIN) != 0) accept_some();
-    owner_.connections_ = static_cast<int>(sessions_.size());
-    return true;
+    if ((polls_[kNetwork].revents & POLLIN) != 0) accept_some(listeners_.network);
+    if ((polls_[kLocal].revents & POLLIN) != 0) accept_some(listeners_.local);
+    if ((polls_[kControl].revents & POLLIN) != 0 && !obey()) return false;
+    if (connections_ != nullptr) *connections_ = static_cast<int>(sessions_.size());
+    return !retired_ || !sessions_.empty();
   }
 
   // After a failure of the system's, which may pass. False: it is time to end.
@@ -281,9 +360,14 @@ class Gate::Loop {
 
   // Whether a session whose time is over stays a little longer, to be told so.
   bool outlives_deadline(Session& session) {
+    if (session.state != State::kLogin && session.state != State::kOpen) return false;
     // In the middle of a message of the server's it could not be read.
-    if (session.state != Session::State::kLogin || !session.pipes->down.empty()) return false;
-    return refuse(session, "57014", "the login took too long", "");
+    if (!session.pipes->down.empty() || session.pipes->up.source_closed) return false;
+    if (session.state == State::kLogin) return refuse(session, "57014", "the login took too long", "");
+    return refuse(session, "57P05",
+                  fmt::format("nothing was said on this connection for {} s",
+                              std::chrono::duration_cast<std::chrono::seconds>(limits_.idle).count()),
+                  "the config's alias: {socket: {idle: …}} says how long that may be");
   }
 
   // ------------------------------------------------------------------------------------- before the login
@@ -291,14 +375,24 @@ class Gate::Loop {
   // Of a session that leads nowhere yet. False when it is over.
   bool listen_to(Session& session, short events) {
     if ((events & (POLLERR | POLLNVAL)) != 0) return false;
-    if ((events & (POLLIN | POLLHUP)) == 0) return true;
-    std::array<char, kStartupBytesMax> bytes{};
-    const ssize_t count = recv(session.client.get(), bytes.data(), bytes.size(), 0);
-    if (count == 0) return false;
-    if (count < 0) return errno == EAGAIN || errno == EINTR;
-    if (session.state == Session::State::kRefused) return true;
-    session.said.append(bytes.data(), static_cast<size_t>(count));
-    while (session.state == Session::State::kFirstPacket) {
+    if (events == 0) return true;
+    if (session.state == State::kProxyHeader) return read_proxy(session);
+    if (session.state == State::kHandshake) return shake_hands(session);
+    if (session.state == State::kFirstPacket && begins_tls(session)) return start_tls(session, true);
+    std::array<char, kReadBytes> bytes;
+    size_t count = 0;
+    switch (session.client.read(bytes.data(), bytes.size(), count)) {
+      case ClientStream::Moved::kSome:
+        break;
+      case ClientStream::Moved::kWait:
+        return true;
+      case ClientStream::Moved::kEnd:
+      case ClientStream::Moved::kBroken:
+        return false;
+    }
+    if (session.state == State::kEnding) return true;
+    session.said.append(bytes.data(), count);
+    while (session.state == State::kFirstPacket) {
       const FirstPacket packet = read_first_packet(session.said);
       if (packet.kind == FirstPacket::Kind::kIncomplete) return session.said.size() < kStartupBytesMax;
       if (!take(session, packet)) return false;
@@ -311,11 +405,15 @@ class Gate::Loop {
     switch (packet.kind) {
       case Kind::kTlsRequest:
       case Kind::kGssRequest: {
-        // Each once, as a server has it; and nothing may come before the answer.
+        // Each once, as a server has it; and nothing may come before the answer: what was sent in clear would
+        // be read as if it had come encrypted.
         bool& asked = packet.kind == Kind::kTlsRequest ? session.asked_tls : session.asked_gss;
         if (std::exchange(asked, true) || session.said.size() != packet.bytes) return false;
+        if (session.client.encrypted()) return false;
         session.said.clear();
-        return send(session.client.get(), "N", 1, MSG_NOSIGNAL) == 1;
+        const bool tls = packet.kind == Kind::kTlsRequest && options_.tls != nullptr && !session.is_local();
+        if (send(session.client.fd(), tls ? "S" : "N", 1, MSG_NOSIGNAL) != 1) return false;
+        return !tls || start_tls(session, false);
       }
       case Kind::kCancel:
         return cancel(session, packet);
@@ -329,41 +427,119 @@ class Gate::Loop {
     return false;
   }
 
+  // Whether the client begins with TLS itself. Its first byte is looked at and left where it is.
+  bool begins_tls(const Session& session) const {
+    char first = 0;
+    return !session.client.encrypted() && session.said.empty() && !session.is_local() &&
+           recv(session.client.fd(), &first, 1, MSG_PEEK) == 1 &&
+           read_first_packet({&first, 1}).kind == FirstPacket::Kind::kTlsHandshake;
+  }
+
+  bool start_tls(Session& session, bool direct) {
+    // Directly is only for whom did not ask before.
+    if (options_.tls == nullptr || (direct && session.asked_tls)) return false;
+    if (!session.client.begin_tls(options_.tls, direct).ok()) return false;
+    session.state = State::kHandshake;
+    return shake_hands(session);
+  }
+
+  static bool shake_hands(Session& session) {
+    switch (session.client.handshake()) {
+      case ClientStream::Moved::kSome:
+        session.state = State::kFirstPacket;
+        return true;
+      case ClientStream::Moved::kWait:
+        return true;
+      case ClientStream::Moved::kEnd:
+      case ClientStream::Moved::kBroken:
+        break;
+    }
+    return false;
+  }
+
+  // No byte beyond the header is taken: TLS may begin there.
+  bool read_proxy(Session& session) {
+    std::array<char, kProxyHeaderBytesMax> bytes{};
+    while (true) {
+      const size_t wanted = proxy_header_wants(session.said);
+      if (wanted > bytes.size()) return false;
+      const ssize_t count = recv(session.client.fd(), bytes.data(), wanted, 0);
+      if (count < 0) return errno == EAGAIN || errno == EINTR;
+      if (count == 0) return false;
+      session.said.append(bytes.data(), static_cast<size_t>(count));
+      const ProxyHeader header = read_proxy_header(session.said);
+      switch (header.kind) {
+        case ProxyHeader::Kind::kIncomplete:
+          continue;
+        case ProxyHeader::Kind::kProxied:
+          session.from = header.client;
+          [[fallthrough]];
+        case ProxyHeader::Kind::kLocal:
+          session.said.clear();
+          session.state = State::kFirstPacket;
+          return take_place(session);
+        case ProxyHeader::Kind::kUnknown:
+          return false;
+      }
+    }
+  }
+
+  // Once it is known from where a session comes. False: it is refused.
+  bool take_place(Session& session) {
+    session.address = text_of(session.from);
+    session.neighbourhood = neighbourhood_of(session.from, session.client.fd());
+    if (is_room_for(session)) return true;
+    // A client that has said nothing yet takes an error for an answer, too; it is not waited for. Whoever
+    // comes from an address of no role is told so when he has said who he is: clients that ask for TLS do not
+    // show what comes before it (CVE-2024-10977).
+    (void)refuse(session, "53300", "too many connections", "");
+    return false;
+  }
+
   bool let_in(Session& session, const FirstPacket& packet) {
     if (!packet.sqlstate.empty()) return refuse(session, packet.sqlstate, packet.refusal, "");
+    if (options_.tls_required && !session.client.encrypted() && !session.is_local()) {
+      return refuse(session, "28000", "connections without TLS are not taken here",
+                    "connect with sslmode=require, or better verify-full: see 'yesterdaytabase connect'");
+    }
     auto role = options_.roles.find(packet.user);
     if (role == options_.roles.end() || !role->second.admits(session.from)) {
       return refuse(
           session, "28000",
           fmt::format("role \"{}\" may not come in from {}", printable(packet.user), session.address),
-          "the config's access: {…: {from: […]}} says who may come from where");
+          kFromHint);
     }
     const Result<std::string> path = options_.resolve();
     // Where it leads, and not the name: that moves on, and a cancel request must not.
     std::error_code failed;
     if (path.ok()) session.socket = std::filesystem::canonical(*path, failed).string();
-    session.server = path.ok() && !failed ? connect_socket(session.socket) : os::Descriptor();
-    if (!session.server.valid()) {
+    if (path.ok() && !failed) session.server = connect(session.socket);
+    if (session.server.fd() < 0) {
       return refuse(session, "57P03", "no copy is live at the moment",
                     "try again in a moment; 'yesterdaytabase status' says more");
     }
     begin_pipes(session);
-    session.state = Session::State::kLogin;
+    session.role = packet.user;
+    session.state = State::kLogin;
     session.deadline = now_ + limits_.login;
     return true;
+  }
+
+  [[nodiscard]] ClientStream connect(const std::string& socket) const {
+    return ClientStream(connect_socket(socket, options_.base, options_.server_user));
   }
 
   // To the copy whose key it is, wherever the name points by now. An answer there is none, as in PostgreSQL.
   bool cancel(Session& session, const FirstPacket& packet) {
     const auto holder = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& other) {
-      return other != nullptr && other->state == Session::State::kOpen &&
+      return other != nullptr && other->state == State::kOpen &&
              other->login.cancel_key() == packet.cancel_key;
     });
     if (holder == sessions_.end()) return false;
-    session.server = connect_socket((*holder)->socket);
-    if (!session.server.valid()) return false;
+    session.server = connect((*holder)->socket);
+    if (session.server.fd() < 0) return false;
     begin_pipes(session);
-    session.state = Session::State::kCancel;
+    session.state = State::kCancel;
     session.deadline = now_ + limits_.first_packet;
     return true;
   }
@@ -376,20 +552,26 @@ class Gate::Loop {
     up.end = session.said.size();
     session.said = {};
   }
-  static_assert(2 * kStartupBytesMax <= kBufferBytes);
+  static_assert(kStartupBytesMax + kReadBytes <= kBufferBytes);
 
   bool refuse(Session& session, std::string_view sqlstate, std::string_view why, std::string_view hint) {
     const std::string told = fatal_message(sqlstate, why, hint);
-    session.pipes.reset();
-    session.server = {};
-    session.said = {};
+    size_t count = 0;
     // It fits a socket's buffer that nothing was written to; whoever has filled it reads nothing anyway.
-    if (send(session.client.get(), told.data(), told.size(), MSG_NOSIGNAL) < 0) return false;
-    // Closed at once, what it still sends would be answered by a reset, and the message be lost with it.
-    shutdown(session.client.get(), SHUT_WR);
-    session.state = Session::State::kRefused;
-    session.deadline = now_ + kLinger;
+    if (session.client.write(told, count) == ClientStream::Moved::kBroken) return false;
+    end_gently(session);
     return true;
+  }
+
+  // Closed at once, what the client still sends would be answered by a reset, and what it was told last be
+  // lost with it.
+  void end_gently(Session& session) {
+    session.pipes.reset();
+    session.server = ClientStream();
+    session.said = {};
+    session.client.shut_write();
+    session.state = State::kEnding;
+    session.deadline = now_ + kLinger;
   }
 
   // --------------------------------------------------------------------------------------------- passing on
@@ -403,106 +585,180 @@ class Gate::Loop {
     Pipe& up = session.pipes->up;
     Pipe& down = session.pipes->down;
     bool moved = false;
-    if ((client_events & kReadable) != 0 && up.wants_read()) {
-      if (!up.read_from(session.client.get())) return false;
+    if (session.client.is_for_read(client_events) && up.wants_read()) {
+      if (!up.read_from(session.client)) return false;
       moved = true;
     }
     if ((server_events & kReadable) != 0 && down.wants_read()) {
-      if (!down.read_from(session.server.get())) down.source_closed = true;
+      // A server that closes is gone: nobody is left to write to.
+      if (!down.read_from(session.server)) down.source_closed = true;
+      if (down.source_closed) up.end_here();
       moved = true;
-      if (session.state == Session::State::kLogin && !follow_login(session)) return false;
+      if (session.state == State::kLogin && !follow_login(session)) return false;
     }
-    if (!up.write_to(session.server.get())) up.end_here();
-    if (!down.write_to(session.client.get())) return false;
-    if (session.state == Session::State::kOpen && (up.source_closed || down.source_closed) &&
-        (moved || session.deadline == Time::max())) {
-      session.deadline = now_ + limits_.half_closed;
-    }
-    return !session.finished();
+    const bool client_ended = up.source_closed && !down.source_closed;
+    if (!up.write_to(session.server)) up.end_here();
+    if (!down.write_to(session.client)) return false;
+    if (session.state == State::kOpen && (moved || session.deadline == Time::max()))
+      session.deadline = time_of_open(session);
+    if (!session.finished()) return true;
+    if (client_ended || session.state == State::kCancel) return false;
+    end_gently(session);
+    return true;
+  }
+
+  [[nodiscard]] Time time_of_open(const Session& session) const {
+    if (session.pipes->up.source_closed || session.pipes->down.source_closed)
+      return now_ + limits_.half_closed;
+    return limits_.idle.count() == 0 ? Time::max() : now_ + limits_.idle;
   }
 
   bool follow_login(Session& session) {
     if (!session.login.read(session.pipes->down.unread())) return false;
     if (!session.login.over()) return true;
-    session.state = Session::State::kOpen;
-    session.deadline = Time::max();
+    session.state = State::kOpen;
+    session.deadline = time_of_open(session);
     return true;
   }
 
   // -------------------------------------------------------------------------------------------------- limits
 
   [[nodiscard]] int count(const std::function<bool(const Session&)>& which) const {
-    return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
-                                          [&](const auto& session) { return which(*session); }));
+    return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+      return session != nullptr && which(*session);
+    }));
   }
   // The oldest of those gives up its place: whoever was refused, then who has not said who he is, then the
-  // others. False: there is none.
+  // others. False: there is none. The place itself stays, empty, until the turn is over.
   bool make_room(const std::function<bool(const Session&)>& which) {
-    using State = Session::State;
-    for (const State state : {State::kRefused, State::kCancel, State::kFirstPacket, State::kLogin}) {
+    for (const State state : {State::kEnding, State::kCancel, State::kProxyHeader, State::kHandshake,
+                              State::kFirstPacket, State::kLogin}) {
       const auto oldest = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
-        return session->state == state && which(*session);
+        return session != nullptr && session->state == state && which(*session);
       });
       if (oldest == sessions_.end()) continue;
-      sessions_.erase(oldest);
+      oldest->reset();
       return true;
     }
     return false;
   }
   // Sessions stand in the order in which they came.
-  bool is_room_for(const std::string& neighbourhood) {
-    const auto here = [&](const Session& session) { return session.neighbourhood == neighbourhood; };
-    const auto waiting = [](const Session& session) { return session.state != Session::State::kOpen; };
+  bool is_room_for(const Session& comer) {
+    const auto others = [&](const Session& session) { return &session != &comer; };
+    const auto here = [&](const Session& session) {
+      return others(session) && session.neighbourhood == comer.neighbourhood;
+    };
+    const auto waiting = [&](const Session& session) {
+      return others(session) && session.state != State::kOpen;
+    };
     const auto waiting_here = [&](const Session& session) { return waiting(session) && here(session); };
     if (count(waiting_here) >= limits_.before_login_of_address && !make_room(waiting_here)) return false;
-    if (count(waiting) >= limits_.before_login && !make_room(waiting)) return false;
+    if (count(waiting) >= limits_.before_login && !make_room(in_the_crowd(comer))) return false;
     if (count(here) >= limits_.of_address && !make_room(waiting_here)) return false;
-    return static_cast<int>(sessions_.size()) < connections_within_descriptors(limits_) || make_room(waiting);
+    return count(others) < connections_within_descriptors(limits_) || make_room(in_the_crowd(comer));
+  }
+  // Who waits beside the most others of his own address: a flood makes room for itself, and who comes alone
+  // keeps his place.
+  [[nodiscard]] std::function<bool(const Session&)> in_the_crowd(const Session& comer) const {
+    std::map<std::string_view, int> crowds;
+    for (const auto& session : sessions_) {
+      if (session != nullptr && session.get() != &comer && session->state != State::kOpen)
+        ++crowds[session->neighbourhood];
+    }
+    const auto largest = std::max_element(crowds.begin(), crowds.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (largest == crowds.end()) return [](const Session&) { return false; };
+    return [&comer, where = std::string(largest->first)](const Session& session) {
+      return &session != &comer && session.state != State::kOpen && session.neighbourhood == where;
+    };
   }
 
-  void accept_some() {
+  void accept_some(const os::Descriptor& listener) {
     for (int i = 0; i < kAcceptsPerTurnMax; ++i) {
       sockaddr_storage from{};
       socklen_t size = sizeof from;
       os::Descriptor client(
-          accept4(listener_.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+          accept4(listener.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!client.valid()) {
         // The process has no descriptor left: asked again at once, it would do nothing else.
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
           accept_after_ = now_ + kAcceptPause;
-        return;
+        break;
       }
+      if (from.ss_family != AF_UNIX) be_quick_and_alive(client.get());
       auto session = std::make_unique<Session>();
-      session->client = std::move(client);
+      session->client = ClientStream(std::move(client));
       session->from = from;
-      session->address = text_of(from);
-      session->neighbourhood = neighbourhood_of(from);
-      // Nobody of whom no role may come from there is listened to at all.
-      const bool expected = std::any_of(options_.roles.begin(), options_.roles.end(),
-                                        [&](const auto& role) { return role.second.admits(from); });
-      if (!expected || !is_room_for(session->neighbourhood)) {
-        refuse_at_once(*session, expected);
+      const bool proxied = from.ss_family != AF_UNIX && options_.proxies.admits(from);
+      session->state = proxied ? State::kProxyHeader : State::kFirstPacket;
+      session->deadline = now_ + limits_.first_packet;
+      if (proxied ? count([](const Session&) { return true; }) < connections_within_descriptors(limits_)
+                  : take_place(*session)) {
+        sessions_.push_back(std::move(session));
+      }
+    }
+    std::erase_if(sessions_, [](const auto& session) { return session == nullptr; });
+  }
+
+  // ------------------------------------------------------------------------------------------- what we are
+  // told
+
+  // One of ours asks, at a socket that is open to nobody else. False: it is time to end.
+  bool obey() {
+    os::Descriptor asker(accept4(listeners_.control.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!asker.valid()) return true;
+    const timeval patience{.tv_sec = 0, .tv_usec = 200'000};
+    setsockopt(asker.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(asker.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    char word = 0;
+    if (recv(asker.get(), &word, 1, 0) != 1) return true;
+    switch (static_cast<Word>(word)) {
+      case Word::kReport:
+        answer(asker, to_text(report()));
+        return true;
+      case Word::kRetire:
+        hand_over(asker, listeners_);
+        listeners_ = {};
+        retired_ = true;
+        return true;
+      case Word::kEnd:
+        answer(asker, "");
+        for (const auto& session : sessions_) tell_the_end(*session);
+        return false;
+    }
+    return true;
+  }
+
+  // What fits; there is no time to wait for anybody.
+  void tell_the_end(Session& session) {
+    if (session.state != State::kOpen || !session.pipes->down.empty()) return;
+    (void)refuse(session, "57P01", "the gate to this copy is closed for good", "");
+  }
+
+  [[nodiscard]] GateState report() const {
+    GateState state;
+    state.settings = options_.settings;
+    for (const auto& session : sessions_) {
+      if (session->state != State::kOpen) {
+        ++state.report.before_login;
         continue;
       }
-      be_quick_and_alive(session->client.get());
-      session->deadline = now_ + limits_.first_packet;
-      sessions_.push_back(std::move(session));
+      ports::GateConnections one{.role = session->role,
+                                 .address = session->address,
+                                 .socket = session->socket,
+                                 .encrypted = session->client.encrypted(),
+                                 .count = 1};
+      add(state.report.connections, std::move(one));
     }
+    return state;
   }
 
-  // A client that has said nothing yet takes an error for an answer, too; it is not waited for.
-  void refuse_at_once(Session& session, bool expected) {
-    (void)refuse(session, expected ? "53300" : "28000",
-                 expected ? std::string("too many connections")
-                          : fmt::format("nobody may come in from {}", session.address),
-                 expected ? "" : "the config's access: {…: {from: […]}} says who may come from where");
-  }
-
-  Gate& owner_;
   GateOptions options_;
   const GateLimits limits_;
-  os::Descriptor listener_;
+  Listeners listeners_;
   int wake_;
+  std::atomic<int>* connections_;
+  bool retired_ = false;
   Time now_ = std::chrono::steady_clock::now();
   Time accept_after_ = now_;
   std::vector<std::unique_ptr<Session>> sessions_;
@@ -510,20 +766,24 @@ class Gate::Loop {
 };
 
 Result<std::unique_ptr<Gate>> Gate::start(GateOptions options) {
-  YTB_ASSIGN(os::Descriptor listener, listen_at(options.address, options.port));
+  if (!options.listeners.network.valid()) {
+    YTB_ASSIGN(options.listeners.network, listen_at(options.address, options.port));
+  }
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
-  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size);
+  getsockname(options.listeners.network.get(), reinterpret_cast<sockaddr*>(&bound), &size);
   std::unique_ptr<Gate> gate(new Gate());
   gate->port_ = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
                                                   : reinterpret_cast<sockaddr_in&>(bound).sin_port);
   gate->wake_ = os::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!gate->wake_.valid()) return os::system_error("make", "an event descriptor", errno);
-  auto loop = std::make_unique<Loop>(*gate, std::move(options), std::move(listener), gate->wake_.get());
+  auto loop = std::make_unique<Loop>(std::move(options), gate->wake_.get(), &gate->connections_);
   ++gates_open();
   gate->thread_ = std::thread([owned = std::move(loop)] { owned->run(); });
   return gate;
 }
+
+void Gate::run(GateOptions options) { Loop(std::move(options), -1, nullptr).run(); }
 
 Gate::~Gate() {
   if (!thread_.joinable()) return;

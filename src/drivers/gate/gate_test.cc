@@ -15,6 +15,10 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "drivers/gate/authority.h"
+#include "drivers/gate/control.h"
+#include "drivers/os/files.h"
 #include "tests/postgres_cluster.h"
 
 namespace ytb::gate {
@@ -86,17 +90,31 @@ class GateTest : public ::testing::Test {
   static std::string socket_of(const PostgresCluster& cluster) {
     return fmt::format("{}/.s.PGSQL.{}", cluster.socket_directory(), cluster.port());
   }
-  void open(GateLimits limits = {}) {
-    std::map<std::string, AddressList> roles;
-    roles["staging"] = *AddressList::parse({"127.0.0.0/29"});
-    roles["reporter"] = *AddressList::parse({"127.0.1.1", "127.0.0.2"});
-    auto gate = Gate::start({.address = "127.0.0.1",
-                             .port = 0,
-                             .roles = std::move(roles),
-                             .resolve = [this]() -> Result<std::string> { return live_.load(); },
-                             .limits = limits});
+  GateOptions options(GateLimits limits = {}) {
+    GateOptions options;
+    options.address = "127.0.0.1";
+    options.roles["staging"] = *AddressList::parse({"127.0.0.0/29"});
+    options.roles["reporter"] = *AddressList::parse({"127.0.1.1", "127.0.0.2"});
+    options.roles["local_only"] = *AddressList::parse({"local"});
+    options.resolve = [this]() -> Result<std::string> { return live_.load(); };
+    options.limits = limits;
+    return options;
+  }
+  void open(GateLimits limits = {}) { open_with(options(limits)); }
+  void open_with(GateOptions options) {
+    auto gate = Gate::start(std::move(options));
     ASSERT_TRUE(gate.ok()) << gate.error().message;
     gate_ = std::move(*gate);
+  }
+  // Options of a gate that has a certificate for `name`; the authority's is in root_.
+  GateOptions with_tls(const std::string& name) {
+    GateOptions made = options();
+    const Instant now = SystemClock().now();
+    Authority authority = *Authority::open(cluster_->folder() + "/tls", "authority of a test", now);
+    root_ = cluster_->folder() + "/ca.crt";
+    YTB_CHECK(os::write_file(root_, authority.certificate_pem()).ok());
+    made.tls = *TlsServer::make(*authority.issue({name}, now), now);
+    return made;
   }
   [[nodiscard]] Connection connect(const std::string& user, const std::string& more = "") const {
     return {PQconnectdb(fmt::format("host=127.0.0.1 port={} dbname=postgres user={} connect_timeout=10 {}",
@@ -124,6 +142,7 @@ class GateTest : public ::testing::Test {
     std::string path;
   } live_;
   std::unique_ptr<Gate> gate_;
+  std::string root_;
 };
 
 TEST_F(GateTest, EveryRoleComesFromItsOwnAddressesAlone) {
@@ -262,9 +281,180 @@ TEST_F(GateTest, HalfAConnectionDoesNotStay) {
 
 TEST_F(GateTest, ATakenAddressIsSaidClearly) {
   open();
-  auto other = Gate::start({.address = "127.0.0.1", .port = gate_->port(), .roles = {}, .resolve = {}});
+  GateOptions same = options();
+  same.port = gate_->port();
+  auto other = Gate::start(std::move(same));
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, Code::kSpace);
+}
+
+TEST_F(GateTest, ClientsVerifyItsCertificate) {
+  open_with(with_tls("127.0.0.1"));
+  for (const char* mode : {"prefer", "require", "verify-ca", "verify-full"}) {
+    const Connection in = connect("staging", fmt::format("sslmode={} sslrootcert={}", mode, root_));
+    ASSERT_EQ(PQstatus(in.get()), CONNECTION_OK) << mode << ": " << PQerrorMessage(in.get());
+    EXPECT_NE(PQsslInUse(in.get()), 0) << mode;
+    EXPECT_EQ(ask(in.get(), "SELECT repeat('x', 3000000)").size(), 3000000U);
+  }
+  EXPECT_EQ(PQsslInUse(connect("staging", "sslmode=disable").get()), 0);
+  const Connection bound = connect("staging", "sslmode=require channel_binding=require");
+  EXPECT_NE(PQstatus(bound.get()), CONNECTION_OK) << "the server sees no TLS, and cannot be bound to it";
+}
+
+TEST_F(GateTest, ACertificateOfAnotherNameIsNotTaken) {
+  open_with(with_tls("elsewhere.test"));
+  EXPECT_THAT(PQerrorMessage(connect("staging", "sslmode=verify-full sslrootcert=" + root_).get()),
+              HasSubstr("elsewhere.test"));
+  EXPECT_EQ(PQstatus(connect("staging", "sslmode=verify-ca sslrootcert=" + root_).get()), CONNECTION_OK);
+}
+
+TEST_F(GateTest, WhereTlsIsRequiredNothingElseComesInButCancels) {
+  GateOptions required = with_tls("127.0.0.1");
+  required.tls_required = true;
+  open_with(std::move(required));
+  EXPECT_THAT(PQerrorMessage(connect("staging", "sslmode=disable").get()),
+              HasSubstr("connections without TLS are not taken here"));
+  const Connection in = connect("staging", "sslmode=require");
+  ASSERT_EQ(PQstatus(in.get()), CONNECTION_OK) << PQerrorMessage(in.get());
+  ASSERT_EQ(PQsendQuery(in.get(), "SELECT pg_sleep(60)"), 1);
+  while (cluster_->value("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") !=
+         "1") {
+  }
+  std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(in.get()), &PQfreeCancel);
+  std::string error(256, '\0');
+  EXPECT_EQ(PQcancel(cancel.get(), error.data(), static_cast<int>(error.size())), 1) << error;
+  std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(in.get()), &PQclear);
+  EXPECT_THAT(PQresultErrorMessage(result.get()), HasSubstr("canceling statement due to user request"));
+}
+
+// CVE-2021-23214: what was sent in clear before the handshake must not be read as if it came within.
+TEST_F(GateTest, NothingInClearIsReadAsIfItWereEncrypted) {
+  open_with(with_tls("127.0.0.1"));
+  const Client client(gate_->port());
+  const std::string words("user\0staging\0\0", 15);
+  client.say(number(8) + number(80877103) + number(static_cast<uint32_t>(8 + words.size())) +
+             number(3U << 16U) + words);
+  EXPECT_EQ(client.hear_all(), "");
+}
+
+TEST_F(GateTest, AProxyThatIsTrustedSaysWhoseConnectionItIs) {
+  GateOptions proxied = options();
+  proxied.proxies = *AddressList::parse({"127.0.0.9"});
+  open_with(std::move(proxied));
+  const auto header = [](unsigned char last, unsigned char third = 0) {
+    std::string bytes("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 16);
+    bytes += std::string("\x7f\0", 2) + static_cast<char>(third) + static_cast<char>(last);
+    return bytes + std::string("\x7f\0\0\1\x30\x39\x15\x38", 8);
+  };
+  // Proxy's header, then the login at once: whoever is behind it counts.
+  for (const auto& [last, comes_in] : std::map<unsigned char, bool>{{1, true}, {7, true}, {8, false}}) {
+    const Client client(gate_->port(), "127.0.0.9");
+    client.say(header(last));
+    client.log_in("staging");
+    client.say("X" + number(4));
+    const std::string said = client.hear_all();
+    ASSERT_FALSE(said.empty()) << int{last};
+    EXPECT_EQ(said[0], comes_in ? 'R' : 'E') << said;
+  }
+  const Client reporter(gate_->port(), "127.0.0.9");
+  reporter.say(header(1, 1));
+  reporter.log_in("reporter");
+  reporter.say("X" + number(4));
+  EXPECT_EQ(reporter.hear_all()[0], 'R');
+  // Without a header nothing is taken from it, and from nobody else a header.
+  const Client silent(gate_->port(), "127.0.0.9");
+  silent.log_in("staging");
+  EXPECT_EQ(silent.hear_all(), "");
+  const Client pretender(gate_->port(), "127.0.0.1");
+  pretender.say(header(1));
+  pretender.log_in("staging");
+  EXPECT_EQ(pretender.hear_all(), "");
+}
+
+TEST_F(GateTest, AtTheUnixSocketOnlyRolesThatAreLocalComeIn) {
+  GateOptions both = options();
+  const std::string path = cluster_->folder() + "/.s.PGSQL.5432";
+  both.listeners.local = *listen_at_path(path, 0777);
+  open_with(std::move(both));
+  const auto locally = [&](const std::string& user) {
+    return Connection(PQconnectdb(fmt::format("host={} port=5432 dbname=postgres user={} connect_timeout=10",
+                                              cluster_->folder(), user)
+                                      .c_str()),
+                      &PQfinish);
+  };
+  EXPECT_EQ(ask(locally("local_only").get(), "SELECT 7"), "7");
+  EXPECT_THAT(PQerrorMessage(locally("staging").get()),
+              HasSubstr("role \"staging\" may not come in from local"));
+  EXPECT_THAT(PQerrorMessage(connect("local_only").get()),
+              HasSubstr("role \"local_only\" may not come in from 127.0.0.1"));
+  EXPECT_EQ(ask(connect("staging").get(), "SELECT 7"), "7");
+}
+
+TEST_F(GateTest, ASocketOfAnotherUsersProgramIsNotLedTo) {
+  GateOptions other = options();
+  other.server_user = getuid() + 1;
+  open_with(std::move(other));
+  EXPECT_THAT(PQerrorMessage(connect("staging").get()), HasSubstr("no copy is live at the moment"));
+}
+
+TEST_F(GateTest, WhoSaysNothingForTooLongIsToldSo) {
+  open({.idle = milliseconds(1300)});
+  const Client client(gate_->port());
+  client.log_in("staging");
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_THAT(client.hear_all(), HasSubstr("nothing was said on this connection for 1 s"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(8));
+}
+
+// A server that goes tells its clients why, and they must be able to read it although they are just talking.
+TEST_F(GateTest, TheServersLastWordsReachWhoIsTalking) {
+  open();
+  const Client client(gate_->port());
+  client.log_in("staging");
+  std::string heard;
+  while (heard.find(std::string("Z") + number(5)) == std::string::npos) heard += client.hear();
+  cluster_->run("postgres",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'staging'");
+  for (int i = 0; i < 50; ++i) client.say("Q" + number(4 + 9) + std::string("SELECT 1\0", 9));
+  EXPECT_THAT(client.hear_all(), HasSubstr("57P01"));
+}
+
+TEST_F(GateTest, OneThatIsReplacedHandsOverItsListenersAndServesWhoIsThere) {
+  const std::string control = cluster_->folder() + "/control";
+  GateOptions first = options();
+  first.settings = "the first";
+  first.listeners.control = *listen_at_path(control, 0600);
+  open_with(std::move(first));
+  const uint16_t port = gate_->port();
+  const Connection in = connect("staging");
+  ASSERT_EQ(ask(in.get(), "SELECT 7"), "7");
+
+  Result<std::optional<GateState>> state = ask_state(control);
+  ASSERT_TRUE(state.ok() && *state) << (state.ok() ? "nobody there" : state.error().message);
+  EXPECT_EQ((*state)->settings, "the first");
+  ASSERT_EQ((*state)->report.connections.size(), 1U);
+  const ports::GateConnections& one = (*state)->report.connections[0];
+  EXPECT_EQ(one.role, "staging");
+  EXPECT_EQ(one.address, "127.0.0.1");
+  EXPECT_EQ(one.socket, live_.load());
+  EXPECT_EQ(one.count, 1);
+
+  Result<std::optional<Listeners>> given = ask_to_retire(control);
+  ASSERT_TRUE(given.ok() && *given);
+  ASSERT_TRUE((*given)->network.valid());
+  // Nobody listens, and nobody is refused: who comes now waits for the next one.
+  const Client early(port);
+  early.log_in("staging");
+  GateOptions second = options();
+  second.listeners = std::move(**given);
+  auto next = Gate::start(std::move(second));
+  ASSERT_TRUE(next.ok());
+  EXPECT_EQ((*next)->port(), port);
+  early.say("X" + number(4));
+  EXPECT_EQ(early.hear_all()[0], 'R');
+  EXPECT_EQ(ask(in.get(), "SELECT 8"), "8") << "who was there stays";
+  EXPECT_FALSE(ask_state(control)->has_value());
 }
 
 TEST_F(GateTest, NonsenseAndTlsAreHungUpOn) {

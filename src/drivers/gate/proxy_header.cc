@@ -111,4 +111,9 @@ ProxyHeader read_proxy_header(std::string_view bytes) {
   return {.kind = Kind::kProxied, .bytes = size, .client = source_of(header, ipv4)};
 }
 
+size_t proxy_header_wants(std::string_view bytes) {
+  if (bytes.size() < kFixedBytes) return kFixedBytes - bytes.size();
+  return kFixedBytes + short_at(bytes, kLengthAt) - bytes.size();
+}
+
 }  // namespace ytb::gate

@@ -33,5 +33,7 @@ struct ProxyHeader {
 };
 // A kind other than kIncomplete is final: it is the same with any bytes that follow.
 ProxyHeader read_proxy_header(std::string_view bytes);
+// Of an incomplete header: how many more bytes can be taken without taking one of the client's own.
+size_t proxy_header_wants(std::string_view bytes);
 
 }  // namespace ytb::gate

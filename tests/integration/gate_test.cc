@@ -1,0 +1,156 @@
+// The gate as users meet it, without `serve`: a refresh begins it, it outlives us, changes without cutting
+// anybody, and ends with the rest.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "scenario.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using Connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+
+std::string text_of(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+class GateOfCopies : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    scenario_.production().run("shop", R"(
+      CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);
+      INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;)");
+    scenario_.write_policy("    public.users: {id: keep, email: email}\n");
+    scenario_.accept();
+    scenario_.take_snapshot("monday");
+  }
+  void config(const std::string& more, const std::string& from = "local, 127.0.0.1/32") {
+    scenario_.options().alias_extra = fmt::format("        listen: 127.0.0.1:{}\n{}", port_, more);
+    scenario_.options().access = fmt::format(
+        "      staging:\n        password: file:{}/staging.password\n        member_of: "
+        "[pg_read_all_data]\n        from: [{}]\n",
+        scenario_.home(), from);
+    scenario_.write_config();
+  }
+  [[nodiscard]] Connection connect(const std::string& more = "") const {
+    return {PQconnectdb(fmt::format("host=127.0.0.1 port={} user=staging dbname=shop password={} "
+                                    "connect_timeout=10 {}",
+                                    port_, scenario_.password(), more)
+                            .c_str()),
+            PQfinish};
+  }
+  static std::string ask(PGconn* connection, const char* query) {
+    std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, query), PQclear);
+    if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return PQerrorMessage(connection);
+    return PQgetvalue(result.get(), 0, 0);
+  }
+  nlohmann::json status() { return nlohmann::json::parse(scenario_.ytb({"status", "--output", "json"}).out); }
+  // Process ids of gates.
+  std::vector<pid_t> gates() {
+    std::vector<pid_t> found;
+    for (const std::string& process : scenario_.processes()) {
+      if (process.find("gate-process") != std::string::npos) found.push_back(std::stoi(process));
+    }
+    return found;
+  }
+
+  uint16_t port_ = free_port();
+  Scenario scenario_;
+};
+
+TEST_F(GateOfCopies, ARefreshBeginsItAndItOutlivesUs) {
+  config("");
+  scenario_.refresh();
+  const std::string root = scenario_.alias() + "-ca.crt";
+  const Connection held = connect("sslmode=verify-full sslrootcert=" + root);
+  ASSERT_EQ(PQstatus(held.get()), CONNECTION_OK) << PQerrorMessage(held.get());
+  EXPECT_EQ(ask(held.get(), "SELECT count(*) FROM users WHERE email LIKE '%@real.test'"), "0");
+  ASSERT_EQ(gates().size(), 1U);
+  const pid_t first = gates()[0];
+
+  // Who is connected is shown.
+  const nlohmann::json shown = status()["gate"];
+  ASSERT_EQ(shown["connections"].size(), 1U) << shown;
+  EXPECT_EQ(shown["connections"][0]["role"], "staging");
+  EXPECT_EQ(shown["connections"][0]["address"], "127.0.0.1");
+  EXPECT_EQ(shown["connections"][0]["copy"], scenario_.live_copy());
+  EXPECT_EQ(shown["connections"][0]["encrypted"], true);
+  EXPECT_THAT(scenario_.ytb({"status"}).out, HasSubstr("1 connection"));
+
+  // Nothing that has not changed is begun anew; what has is, and cuts nobody.
+  EXPECT_EQ(scenario_.refresh(0, {"--if-due"}).status, 0);
+  EXPECT_EQ(gates(), std::vector<pid_t>{first});
+  config("", "local");
+  EXPECT_EQ(scenario_.refresh(0, {"--if-due"}).status, 0);
+  EXPECT_EQ(ask(held.get(), "SELECT 7"), "7");
+  EXPECT_THAT(PQerrorMessage(connect().get()), HasSubstr("role \"staging\" may not come in from 127.0.0.1"));
+  EXPECT_EQ(gates().size(), 2U) << "the first serves who is there";
+}
+
+TEST_F(GateOfCopies, ItHoldsNoKeyAndReachesNothing) {
+  config("");
+  scenario_.refresh();
+  ASSERT_EQ(gates().size(), 1U);
+  const std::string status = text_of(fmt::format("/proc/{}/status", gates()[0]));
+  EXPECT_THAT(status, HasSubstr("Seccomp:\t2"));
+  EXPECT_THAT(status, HasSubstr("NoNewPrivs:\t1"));
+  EXPECT_THAT(status, HasSubstr("CapEff:\t0000000000000000"));
+  EXPECT_THAT(status, HasSubstr("CapPrm:\t0000000000000000"));
+  // Descriptors: nothing of the state, no file but its log.
+  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", gates()[0]))) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+    if (gone) continue;
+    EXPECT_TRUE(target.starts_with("socket:") || target == "/dev/null" || target.ends_with("/log")) << target;
+  }
+}
+
+TEST_F(GateOfCopies, OneThatDiedIsBegunAgainAndTeardownEndsIt) {
+  config("");
+  scenario_.refresh();
+  ASSERT_EQ(gates().size(), 1U);
+  kill(gates()[0], SIGKILL);
+  while (!gates().empty()) {
+  }
+  EXPECT_NE(PQstatus(connect().get()), CONNECTION_OK);
+  EXPECT_THAT(scenario_.ytb({"status"}).out, HasSubstr("no gate runs"));
+  EXPECT_EQ(scenario_.refresh(0, {"--if-due"}).status, 0);
+  EXPECT_EQ(PQstatus(connect().get()), CONNECTION_OK);
+  EXPECT_EQ(scenario_.ytb({"teardown", "--yes"}).status, 0);
+  EXPECT_TRUE(gates().empty());
+  EXPECT_FALSE(std::filesystem::exists(scenario_.alias() + ".gate"));
+}
+
+// Without a client the previous copy goes at once; with one it stays until the drain is over.
+TEST_F(GateOfCopies, ADrainEndsWithItsLastClient) {
+  config("");
+  scenario_.options().drain = "1h";
+  scenario_.write_config();
+  scenario_.refresh();
+  const std::string monday = scenario_.live_copy();
+  Connection held = connect();
+  ASSERT_EQ(PQstatus(held.get()), CONNECTION_OK) << PQerrorMessage(held.get());
+  scenario_.take_snapshot("tuesday");
+  scenario_.refresh();
+  EXPECT_EQ(ask(held.get(), "SELECT 7"), "7");
+  const RunResult waiting = scenario_.ytb({"refresh"});
+  EXPECT_THAT(waiting.out + waiting.err, HasSubstr("drains until its last client has gone (1 now)"));
+  held.reset();
+  EXPECT_EQ(scenario_.ytb({"refresh", "--wait-drain"}).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(scenario_.copies() + "/" + monday));
+}
+
+}  // namespace
+}  // namespace ytb::testing
