@@ -96,6 +96,18 @@ TEST(Text, Base64) {
   EXPECT_EQ(to_base64(std::string("\xfb\xff\0", 3)), "+/8A");
 }
 
+TEST(Text, HostNamesAreWhatCertificatesHold) {
+  for (const char* name :
+       {"a", "vm", "staging.example.com", "Build-7", "my_app.local", "3com.example", "10.0.0.x"})
+    EXPECT_TRUE(is_host_name(name)) << name;
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string("a."), std::string(".a"), std::string("a..b"),
+        std::string("-a"), std::string("a-"), std::string("*.example.com"), std::string("10.0.0.300"),
+        std::string("10.0.0"), std::string("fd00::1"), std::string("a b"), std::string("müller.de"),
+        std::string("a\n"), std::string(64, 'a'), std::string(63, 'a') + "." + std::string(190, 'b')})
+    EXPECT_FALSE(is_host_name(name)) << name;
+}
+
 TEST(Text, PrintableHidesControlCharacters) { EXPECT_EQ(printable("a\nb\x1b[31m\\"), "a\\nb\\x1b[31m\\\\"); }
 
 TEST(Error, EveryCodeHasItsOwnNameAndStatus) {

@@ -114,6 +114,22 @@ std::string to_lower_ascii(std::string_view text) {
   return lower;
 }
 
+bool is_host_name(std::string_view text) {
+  constexpr size_t kNameMax = 253;  // RFC 1035, 2.3.4, as text
+  constexpr size_t kLabelMax = 63;
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::string_view kOfLabels = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+  if (text.size() > kNameMax) return false;
+  const std::string name = to_lower_ascii(text);
+  const std::vector<std::string> labels = split(name, '.');
+  for (const std::string& label : labels) {
+    if (label.empty() || label.size() > kLabelMax || label.front() == '-' || label.back() == '-')
+      return false;
+    if (label.find_first_not_of(kOfLabels) != std::string::npos) return false;
+  }
+  return labels.back().find_first_not_of(kDigits) != std::string::npos;
+}
+
 std::string to_hex(std::string_view bytes) {
   std::string text(bytes.size() * 2 + 1, '\0');
   sodium_bin2hex(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),

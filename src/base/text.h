@@ -27,6 +27,9 @@ std::string to_hex(std::string_view bytes);
 // Sixteen bytes as RFC 9562 writes them.
 void append_uuid_text(std::string_view bytes, std::string& out);
 std::string to_base64(std::string_view bytes);  // RFC 4648, section 4, padded
+// Whether it is a DNS name as certificates hold them: labels of ASCII letters, digits, - and _, joined by
+// dots, the last of which is not a number (that would be a mistyped address). No wildcard.
+bool is_host_name(std::string_view text);
 // Control characters, quotes and backslashes escaped: for names of others in our messages and logs.
 std::string printable(std::string_view text);
 

@@ -147,6 +147,8 @@ void check_places(const config::Config& config, const config::ProductionConfig& 
   look("state", config.state_directory);
   look("copies", production.copies.directory);
   look("alias", production.alias.directory);
+  look("tls certificate", production.alias.tls_certificate);
+  look("tls key", production.alias.tls_key);
   look("policy", production.masking.policy_file);
   look("policy lock", production.masking.lock_file);
 }

@@ -113,6 +113,17 @@ struct AliasConfig {
   std::string directory;     // what staging users put in host=
   std::string service_file;  // "" : <directory>/../pg_service.conf
   std::string listen;        // "" or "address:port": of the gate that serve keeps
+  // The rest is of that gate, and is given only with `listen`.
+  // False ("offered"): a client that asks for no TLS is let in as well. The default where `listen` is
+  // loopback.
+  bool tls_required = true;
+  std::string tls_certificate;         // PEM file, its chain included; "" : one of our own authority
+  std::string tls_key;                 // PEM file of its private key; given where tls_certificate is
+  std::vector<std::string> tls_names;  // what our own certificate is for beside this machine's names
+  std::vector<std::string> proxies;    // addresses and CIDR blocks whose connections begin with PROXY v2
+  std::optional<Duration> idle;        // after so long without a byte a connection is ended; none: never
+  int connections = 1000;              // at once, in all
+  int connections_per_address = 500;   // at once, from one client's address
 };
 
 struct MaskingConfig {

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "config/config_aws.h"
+#include "config/config_gate.h"
 #include "config/config_rules.h"
 #include "config/diagnostics.h"
 #include "config/reader.h"
@@ -274,12 +275,7 @@ class ConfigReader {
     MapReader kind(diagnostics_, *node, "'socket'");
     alias.directory = values_.path(kind, "directory", "alias/" + name);
     alias.service_file = values_.path(kind, "service_file", "");
-    alias.listen = kind.text("listen");
-    if (const YamlNode* listen = node->find("listen");
-        listen != nullptr && !is_address_and_port(alias.listen)) {
-      diagnostics_.add(listen->mark, "'listen' takes address:port, e.g. 0.0.0.0:6432 or [::]:6432",
-                       listen->width());
-    }
+    read_gate(values_, kind, alias);
     kind.finish();
     return alias;
   }

@@ -141,6 +141,14 @@ bool is_address_and_port(std::string_view text) {
   return bracketed ? size == 16 : size == 4;
 }
 
+bool is_loopback(std::string_view address_and_port) {
+  std::string host(address_and_port.substr(0, address_and_port.rfind(':')));
+  if (host == "localhost") return true;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const std::vector<unsigned char> bytes = address_bytes(host);
+  return bytes.size() == 4 ? bytes.front() == 127 : bytes == address_bytes("::1");
+}
+
 bool is_address(std::string_view text) { return !address_bytes(std::string(text)).empty(); }
 
 std::optional<std::string> wrong_with_path(std::string_view path) {
@@ -163,12 +171,18 @@ std::optional<std::string> wrong_with_role(std::string_view name) {
 
 std::optional<std::string> wrong_with_origin(std::string_view from) {
   if (from == "local") return std::nullopt;
-  const size_t slash = from.find('/');
-  std::vector<unsigned char> bytes = address_bytes(std::string(from.substr(0, slash)));
-  if (bytes.empty()) return "is neither local nor an address or CIDR, e.g. 10.0.0.0/8";
+  if (!is_address(from.substr(0, from.find('/'))))
+    return "is neither local nor an address or CIDR, e.g. 10.0.0.0/8";
+  return wrong_with_block(from);
+}
+
+std::optional<std::string> wrong_with_block(std::string_view block) {
+  const size_t slash = block.find('/');
+  std::vector<unsigned char> bytes = address_bytes(std::string(block.substr(0, slash)));
+  if (bytes.empty()) return "is not an address or CIDR, e.g. 10.0.0.5 or 10.0.1.0/24";
   const int bits = static_cast<int>(bytes.size()) * 8;
   std::optional<int> prefix =
-      slash == std::string_view::npos ? bits : number(from.substr(slash + 1), 0, bits);
+      slash == std::string_view::npos ? bits : number(block.substr(slash + 1), 0, bits);
   if (!prefix) return fmt::format("needs a prefix length from 0 to {}", bits);
   for (int bit = *prefix; bit < bits; ++bit) {
     const auto mask = static_cast<unsigned>(0x80U >> static_cast<unsigned>(bit % 8));
@@ -177,6 +191,11 @@ std::optional<std::string> wrong_with_origin(std::string_view from) {
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::string> wrong_with_certificate_name(std::string_view name) {
+  if (is_address(name) || is_host_name(name)) return std::nullopt;
+  return "is neither a host's name nor an address, e.g. staging.example.com or 10.0.0.7";
 }
 
 bool is_remote(std::string_view place) { return place.starts_with(kS3) || place.starts_with(kSsm); }

@@ -20,11 +20,15 @@ bool read_port_range(std::string_view text, uint16_t& first, uint16_t& last);
 bool is_address_and_port(std::string_view text);
 // "10.0.0.2", "fd00::2".
 bool is_address(std::string_view text);
+// Whether only this machine reaches what is_address_and_port: 127.0.0.0/8, ::1, localhost.
+bool is_loopback(std::string_view address_and_port);
 
 // Each of these: what is wrong, as the end of a sentence about the value; nullopt: nothing.
 std::optional<std::string> wrong_with_path(std::string_view path);
 std::optional<std::string> wrong_with_role(std::string_view name);
-std::optional<std::string> wrong_with_origin(std::string_view from);  // "local", an address, a CIDR
+std::optional<std::string> wrong_with_origin(std::string_view from);            // "local", an address, a CIDR
+std::optional<std::string> wrong_with_block(std::string_view block);            // an address, a CIDR
+std::optional<std::string> wrong_with_certificate_name(std::string_view name);  // a DNS name, an address
 
 // Of what is_remote() is true.
 std::optional<std::string> wrong_with_remote(std::string_view place);

@@ -300,6 +300,100 @@ TEST(ConfigTest, BadValuesAreNamed) {
   for (const Bad& bad : cases) EXPECT_THAT(error_of(with(bad.lines)), HasSubstr(bad.message)) << bad.lines;
 }
 
+// `keys` of alias.socket, in the production of with().
+std::string with_socket(std::string_view keys) {
+  return with(fmt::format("    alias: {{socket: {{{}}}}}\n", keys));
+}
+
+AliasConfig alias_of(std::string_view keys) {
+  Result<Config> config = parse_config(with_socket(keys), "/etc/ytb/ytb.yaml");
+  EXPECT_TRUE(config.ok()) << to_string(config.error());
+  return config.ok() ? config->productions.at(0).alias : AliasConfig{};
+}
+
+TEST(ConfigTest, TheGatesKeysAreRead) {
+  const AliasConfig all = alias_of(
+      "listen: \"0.0.0.0:6432\", tls: offered, tls_names: [staging.example.com, 10.0.0.7, \"fd00::7\"], "
+      "proxies: [10.0.0.5, 10.0.1.0/24, \"fd00::/64\"], idle: 8h, connections: 2000, "
+      "connections_per_address: 40");
+  EXPECT_FALSE(all.tls_required);
+  EXPECT_THAT(all.tls_names, ElementsAre("staging.example.com", "10.0.0.7", "fd00::7"));
+  EXPECT_THAT(all.proxies, ElementsAre("10.0.0.5", "10.0.1.0/24", "fd00::/64"));
+  EXPECT_EQ(all.idle, std::chrono::hours(8));
+  EXPECT_EQ(all.connections, 2000);
+  EXPECT_EQ(all.connections_per_address, 40);
+
+  const AliasConfig own =
+      alias_of("listen: \"[::]:6432\", tls_certificate: gate.crt, tls_key: /etc/ssl/gate.key");
+  EXPECT_EQ(own.tls_certificate, "/etc/ytb/gate.crt");
+  EXPECT_EQ(own.tls_key, "/etc/ssl/gate.key");
+  EXPECT_TRUE(own.tls_required);
+  EXPECT_FALSE(own.idle.has_value());
+  EXPECT_EQ(own.connections, 1000);
+  EXPECT_EQ(own.connections_per_address, 500);
+  EXPECT_THAT(alias_of("listen: \"127.0.0.1:6432\", tls_names: staging").tls_names, ElementsAre("staging"));
+}
+
+TEST(ConfigTest, TlsIsRequiredWhereOthersCanListenIn) {
+  for (const char* address : {"127.0.0.1:6432", "127.9.8.7:6432", "localhost:6432", "[::1]:6432"}) {
+    EXPECT_FALSE(alias_of(fmt::format("listen: \"{}\"", address)).tls_required) << address;
+    EXPECT_TRUE(alias_of(fmt::format("listen: \"{}\", tls: required", address)).tls_required) << address;
+  }
+  for (const char* address :
+       {"0.0.0.0:6432", "[::]:6432", "10.0.0.7:6432", "128.0.0.1:6432", "[fd00::1]:6432"})
+    EXPECT_TRUE(alias_of(fmt::format("listen: \"{}\"", address)).tls_required) << address;
+}
+
+TEST(ConfigTest, BadKeysOfTheGateAreNamed) {
+  // Without a gate each of them would promise what is not there.
+  for (const char* key : {"tls: required", "tls_names: [a]", "proxies: [10.0.0.5]", "idle: 8h",
+                          "connections: 5", "connections_per_address: 5"}) {
+    const std::string name(key, std::string_view(key).find(':'));
+    EXPECT_THAT(error_of(with_socket(key)),
+                HasSubstr(fmt::format("'{}' is for the gate, and without 'listen'", name)));
+  }
+  EXPECT_THAT(
+      error_of(with_socket("tls: offered")),
+      HasSubstr("ytb.yaml:7:27: 'tls' is for the gate, and without 'listen' there is none: add listen: "
+                "0.0.0.0:6432, or leave it out"));
+  EXPECT_THAT(error_of(with_socket("tls_certificate: a, tls_key: b")),
+              HasSubstr("'tls_key' is for the gate, and without 'listen'"));
+  const std::vector<Bad> cases = {
+      {"tls: on", "'tls' takes required, offered, not 'on'"},
+      {"tls: require", "(did you mean 'required'?)"},
+      {"tls_certificate: gate.crt", "'tls_certificate' needs 'tls_key'"},
+      {"tls_key: gate.key", "'tls_key' needs 'tls_certificate'"},
+      {"tls_certificate: a, tls_key: file:gate.key", "'tls_key' takes the path of a file, without file:"},
+      {"tls_certificate: s3://b/a, tls_key: b", "'tls_certificate' takes a path on this machine"},
+      {"tls_certificate: ~/a, tls_key: b", "'tls_certificate' starts with '~'"},
+      {"tls_certificate: a, tls_key: b, tls_names: [c]",
+       "'tls_names' is for the certificate that this program"},
+      {"tls_names: [\"*.example.com\"]",
+       "'tls_names': '*.example.com' is neither a host's name nor an address"},
+      {"tls_names: [ok, 10.0.0.0/8]", "ytb.yaml:7:62: 'tls_names': '10.0.0.0/8' is neither"},
+      {"tls_names: {a: b}", "'tls_names' takes text, not a mapping"},
+      {"proxies: [local]", "'proxies': 'local' is not an address or CIDR"},
+      {"proxies: 10.0.0.1/8", "'proxies': '10.0.0.1/8' has bits set behind its prefix of 8"},
+      {"proxies: [10.0.0.0/33]", "needs a prefix length from 0 to 32"},
+      {"proxies: [proxy.internal]", "'proxy.internal' is not an address or CIDR"},
+      {"idle: 8", "'idle': '8' is not a duration"},
+      {"idle: 0s", "'idle' takes 1s to 30d"},
+      {"idle: 31d", "'idle' takes 1s to 30d"},
+      {"connections: 0", "'connections' takes a whole number from 1 to 100000"},
+      {"connections: 100001", "'connections' takes a whole number from 1 to 100000"},
+      {"connections_per_address: many", "'connections_per_address' takes a whole number from 1 to 100000"},
+      {"conections: 5", "unknown key 'conections' in 'socket' (did you mean 'connections'?)"},
+  };
+  for (const Bad& bad : cases)
+    EXPECT_THAT(error_of(with_socket(fmt::format("listen: \"0.0.0.0:6432\", {}", bad.lines))),
+                HasSubstr(bad.message))
+        << bad.lines;
+  std::string many = "proxies: [10.0.0.1";
+  for (int i = 0; i < 100; ++i) many += ", 10.0.0.1";
+  EXPECT_THAT(error_of(with_socket("listen: \"0.0.0.0:6432\", " + many + "]")),
+              HasSubstr("'proxies' takes at most 100"));
+}
+
 TEST(ConfigTest, AccessIsChecked) {
   auto access = [](std::string_view text) {
     return error_of(
