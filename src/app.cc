@@ -32,6 +32,8 @@
 #include "drivers/os/core_files.h"
 #include "drivers/os/environment.h"
 #include "drivers/os/files.h"
+#include "drivers/os/host_name.h"
+#include "drivers/os/subprocess.h"
 #include "drivers/os/tcp_ports.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/connection.h"
@@ -136,28 +138,44 @@ Result<Address> parse_listen(const std::string& text) {
   const char* end = text.data() + text.size();
   auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, address.port);
   if (error != std::errc{} || stopped != end || address.port == 0) return wrong;
+  if (address.host == "localhost") address.host = "127.0.0.1";  // the gate takes numbers only
   return address;
 }
 
-bool is_loopback(const std::string& host) { return host.starts_with("127.") || host == "::1"; }
+// Where a client reaches the gate, for the service entry: what a certificate can be for, and, as the entry is
+// copied to other machines, where it can be, not a loopback address.
+std::string reached_at(const std::string& host, const config::AliasConfig& alias) {
+  if (host != "0.0.0.0" && host != "::") return host;
+  if (!alias.tls_names.empty()) return alias.tls_names.front();
+  const std::string name = os::host_name();
+  if (is_host_name(name)) return name;
+  return host == "::" ? "::1" : "127.0.0.1";
+}
 
-// Where a client on this host reaches an address that is listened at.
-std::string reached_at(const std::string& host) {
-  if (host == "0.0.0.0") return "127.0.0.1";
-  return host == "::" ? "::1" : host;
+std::string service_file_of(const config::AliasConfig& alias) {
+  if (!alias.service_file.empty()) return alias.service_file;
+  return os::join_path(os::parent_of(alias.directory), "pg_service.conf");
+}
+
+// The file that clients verify the gate by: our own authority's. "" : there is no gate, or its certificate is
+// somebody else's.
+std::string tls_root_of(const config::AliasConfig& alias) {
+  if (alias.listen.empty() || !alias.tls_certificate.empty()) return {};
+  return socket_alias::authority_file(service_file_of(alias), alias.directory);
 }
 
 socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& production) {
-  Result<Address> listen = parse_listen(production.alias.listen);  // an error where there is none
-  return {.directory = production.alias.directory,
-          .service_file = production.alias.service_file.empty()
-                              ? os::join_path(os::parent_of(production.alias.directory), "pg_service.conf")
-                              : production.alias.service_file,
+  const config::AliasConfig& alias = production.alias;
+  Result<Address> listen = parse_listen(alias.listen);  // an error where there is none
+  return {.directory = alias.directory,
+          .service_file = service_file_of(alias),
           .copies_directory = production.copies.directory,
           .dbname = postgres::database_of(production.source.connection),
           .user = production.access.size() == 1 ? production.access.front().name : std::string(),
-          .tcp_host = listen.ok() ? reached_at(listen->host) : std::string(),
-          .tcp_port = listen.ok() ? std::to_string(listen->port) : std::string()};
+          .tcp_host = listen.ok() ? reached_at(listen->host, alias) : std::string(),
+          .tcp_port = listen.ok() ? std::to_string(listen->port) : std::string(),
+          .tls_root = tls_root_of(alias),
+          .tls_required = !alias.tls_certificate.empty()};
 }
 
 // What the local drivers refer to.
@@ -234,9 +252,17 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
   settings.live = production.alias.directory + "/.s.PGSQL.5432";
   settings.copies = production.copies.directory;
   settings.run_as = production.copies.run_as;
-  settings.tls_required = address.ok() && !is_loopback(address->host);
+  const config::AliasConfig& alias = production.alias;
+  settings.tls_required = alias.tls_required;
+  settings.tls_names = alias.tls_names;
+  settings.certificate_file = alias.tls_certificate;
+  settings.key_file = alias.tls_key;
   settings.authority_folder = os::join_path(config.state_directory, "tls");
-  settings.authority_publish = production.alias.directory + "-ca.crt";
+  settings.authority_publish = tls_root_of(alias);
+  settings.proxies = alias.proxies;
+  settings.limits.connections = alias.connections;
+  settings.limits.of_address = alias.connections_per_address;
+  settings.limits.idle = std::chrono::duration_cast<std::chrono::milliseconds>(alias.idle.value_or(Duration{}));
   settings.version = YTB_VERSION;
   settings.unit = fmt::format("yesterdaytabase-gate-{}", production.name);
   return std::make_unique<gate::GateProcess>(std::move(settings), clock);

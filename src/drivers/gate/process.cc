@@ -14,7 +14,6 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstdio>
 #include <set>
 #include <thread>
@@ -24,6 +23,7 @@
 #include "drivers/gate/authority.h"
 #include "drivers/gate/control.h"
 #include "drivers/os/files.h"
+#include "drivers/os/host_name.h"
 #include "drivers/os/lock.h"
 #include "drivers/os/sandbox.h"
 #include "drivers/os/subprocess.h"
@@ -54,8 +54,7 @@ constexpr rlim_t kDescriptorsWanted = 8192;
 std::vector<std::string> names_of_host(const GateSettings& settings) {
   std::set<std::string> names{"localhost", "127.0.0.1", "::1"};
   names.insert(settings.tls_names.begin(), settings.tls_names.end());
-  std::array<char, HOST_NAME_MAX + 1> host{};
-  if (gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0') names.insert(host.data());
+  if (const std::string host = os::host_name(); is_host_name(host)) names.insert(host);
   const bool everywhere = settings.address == "0.0.0.0" || settings.address == "::";
   if (!everywhere) names.insert(settings.address);
   ifaddrs* list = nullptr;

@@ -25,8 +25,10 @@ std::string render(const ServiceEntries& entries) {
   std::string text =
       fmt::format("[{}]\n{}\nhost={}\n{}", entries.name, kMark, entries.alias_directory, common);
   if (entries.tcp_host.empty()) return text;
-  return text + fmt::format("\n[{}-tcp]\n{}\nhost={}\nport={}\n{}", entries.name, kMark, entries.tcp_host,
-                            entries.tcp_port, common);
+  std::string tls = entries.tls_required ? "sslmode=require\n" : "";
+  if (!entries.tls_root.empty()) tls = fmt::format("sslmode=verify-full\nsslrootcert={}\n", entries.tls_root);
+  return text + fmt::format("\n[{}-tcp]\n{}\nhost={}\nport={}\n{}{}", entries.name, kMark, entries.tcp_host,
+                            entries.tcp_port, common, tls);
 }
 
 }  // namespace

@@ -16,8 +16,12 @@ struct ServiceEntries {
   std::string alias_directory;  // host= of [name]
   std::string tcp_host;         // of [name-tcp]; "" : there is none
   std::string tcp_port;
-  std::string dbname;  // "" : left to the user
-  std::string user;    // "" : left to the user
+  std::string dbname;         // "" : left to the user
+  std::string user;           // "" : left to the user
+  std::string tls_root = {};  // of [name-tcp]: sslrootcert= and sslmode=verify-full; "" : neither line
+  // Of [name-tcp] without tls_root: sslmode=require. The certificate is then somebody's whom libpq knows only
+  // from version 16 on (sslrootcert=system), and an older one could not read such an entry.
+  bool tls_required = false;
 };
 
 // The file with our entries put in place of earlier ones, or added at the end.

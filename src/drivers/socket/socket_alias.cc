@@ -68,6 +68,10 @@ bool server_answers(const std::string& socket_path, pid_t server, Duration timeo
   return recv(socket.get(), &answer, 1, 0) == 1 && (answer == 'S' || answer == 'N');
 }
 
+std::string authority_file(const std::string& service_file, const std::string& alias_directory) {
+  return os::join_path(os::parent_of(service_file), os::name_in(alias_directory) + "-ca.crt");
+}
+
 SocketAlias::SocketAlias(SocketAliasOptions options) : options_(std::move(options)) {}
 
 Status SocketAlias::check_length(const std::string& directory) {
@@ -122,7 +126,9 @@ ServiceEntries SocketAlias::entries() const {
           .tcp_host = options_.tcp_host,
           .tcp_port = options_.tcp_port,
           .dbname = options_.dbname,
-          .user = options_.user};
+          .user = options_.user,
+          .tls_root = options_.tls_root,
+          .tls_required = options_.tls_required};
 }
 
 Result<model::AliasState> SocketAlias::read() {

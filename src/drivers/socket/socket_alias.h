@@ -28,7 +28,13 @@ struct SocketAliasOptions {
   std::string user;              // likewise
   std::string tcp_host{};        // where `listen:` is reached, for the service entries; "" : nowhere
   std::string tcp_port{};
+  std::string tls_root{};     // as in ServiceEntries
+  bool tls_required = false;  // likewise
 };
+
+// Where the certificate of our own authority is published, for clients to verify the gate by: beside the
+// service file, named after the alias ("shop-yesterday-ca.crt").
+std::string authority_file(const std::string& service_file, const std::string& alias_directory);
 
 class SocketAlias final : public ports::AliasStore {
  public:

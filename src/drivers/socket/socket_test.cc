@@ -116,6 +116,14 @@ port=6432
 dbname=shop
 user=staging
 )");
+  // With TLS; the first entry, which leads to a socket, has none.
+  entries.tls_root = "/run/y/my shop-ca.crt";
+  EXPECT_EQ(with_entries(once, entries), once + "sslmode=verify-full\nsslrootcert=/run/y/my shop-ca.crt\n");
+  EXPECT_FALSE(has_entries(once, entries)) << "an entry without TLS is written anew";
+  entries.tls_root.clear();
+  entries.tls_required = true;
+  EXPECT_EQ(with_entries(once, entries), once + "sslmode=require\n");
+  entries.tls_required = false;
   EXPECT_TRUE(has_entries(once, entries));
   EXPECT_EQ(with_entries(once, entries), once);
   EXPECT_EQ(without_entries(once, "shop-yesterday"), others);
@@ -128,6 +136,11 @@ user=staging
   EXPECT_THAT(with_entries(more, entries), HasSubstr("[later]\nhost=z\n"));
   EXPECT_EQ(with_entries(with_entries(more, entries), entries), with_entries(more, entries));
   EXPECT_EQ(without_entries(with_entries("", entries), "shop-yesterday"), "");
+}
+
+TEST(ServiceFile, TheAuthoritysCertificateLiesBesideIt) {
+  EXPECT_EQ(authority_file("/etc/y/pg_service.conf", "/run/y/shop-yesterday"),
+            "/etc/y/shop-yesterday-ca.crt");
 }
 
 class Alias : public ::testing::Test {
