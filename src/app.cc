@@ -268,6 +268,26 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
   return std::make_unique<gate::GateProcess>(std::move(settings), clock);
 }
 
+// --------------------------------------------------------------------------------------------- connect:
+
+// Comes back only where it cannot. `umask`: of who called us.
+Error become_psql(const config::ProductionConfig& production, const cli::PsqlCall& call, mode_t umask) {
+  Result<std::string> program = basebackup::find_client(production.copies.bin_dir, "psql");
+  // The programs of servers do not always come with psql.
+  if (!program.ok() && !production.copies.bin_dir.empty()) program = basebackup::find_client("", "psql");
+  if (!program.ok()) {
+    return Error{.code = Code::kExternal,
+                 .message = "psql is not installed here, or not in PATH",
+                 .hint =
+                     "install it (Debian, Ubuntu: postgresql-client), or add --print for the line to paste "
+                     "where it is"};
+  }
+  std::vector<std::string> words{"psql"};
+  words.insert(words.end(), call.arguments.begin(), call.arguments.end());
+  ::umask(umask);
+  return os::become(*program, std::move(words), call.environment);
+}
+
 // ----------------------------------------------------------------------------------------------- check:
 
 void add(std::vector<cli::CheckLine>& lines, std::string what, Status status, std::string detail) {
@@ -428,7 +448,7 @@ cli::Output make_output() {
 int run_app(int argc, char** argv, const AppHooks& hooks) {
   if (argc == 2 && argv[1] == gate::kGateCommand) return gate::run_gate_process();
   // Secrets are written with their own mode; folders must stay open to the user that copies run as.
-  ::umask(0022);
+  const mode_t umask_given = ::umask(0022);
   os::forbid_core_files();
   os::set_apart_variables("PG");  // libpq would obey them in each of our sessions
   install_signals();
@@ -470,6 +490,8 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
       .installed_servers = installed_servers,
       .run_lambda = [&] { return run_lambda(function, stop_flag); },
       .run_work = [&](const cli::WorkCall& call) { return run_work(function, call, stop_flag); },
+      .become_psql = [umask_given](const config::ProductionConfig& production, const cli::PsqlCall& call)
+          -> Status { return become_psql(production, call, umask_given); },
       .on_serve = [] { hangup_reloads.store(true); },
       .version = YTB_VERSION,
       .executable = own_path(),

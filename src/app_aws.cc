@@ -9,6 +9,7 @@
 #include "drivers/aws/vault.h"
 #include "drivers/dns/cname_lookup.h"
 #include "drivers/os/files.h"
+#include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine.h"
 #include "drivers/rds/snapshot_source.h"
 #include "drivers/rds/stack_args.h"
@@ -86,6 +87,7 @@ route53::AliasOptions alias_options(const config::ProductionConfig& production,
           .domain = alias.domain,
           .name = alias.name,
           .user = production.access.size() == 1 ? production.access.front().name : std::string(),
+          .dbname = postgres::database_of(production.source.connection),
           .copy_prefix = rds::name_prefix(production.name),
           .ttl_s = alias.ttl_s,
           .adopted_targets = std::move(adopted_targets)};

@@ -225,6 +225,36 @@ std::vector<CommandSpec> make_commands() {
                     .help = "how old the data may be, e.g. 26h",
                     .letter = ""}},
        .examples = "  yesterdaytabase status\n  yesterdaytabase status --max-age 26h --output json\n"},
+      {.id = CommandId::kConnect,
+       .path = "connect",
+       .summary = "Open psql on the live copy",
+       .help =
+           "Becomes psql, which leads to the live copy: by the service file's entry for the alias's socket, "
+           "with --tcp by that of the gate at 'listen:', and on AWS by the name. What follows -- is psql's. "
+           "psql asks for the password, or takes it from ~/.pgpass, PGPASSFILE or PGPASSWORD; there is no "
+           "option for it.\n\n"
+           "Exit status 7 where 'status' would say that no copy is live or that staging does not get it; "
+           "else "
+           "psql's own.",
+       .arguments = {},
+       .options =
+           {{.name = "--role",
+             .value = "ROLE",
+             .help = "one of 'access:'; needed where there are several",
+             .letter = ""},
+            {.name = "--tcp", .value = "", .help = "through the gate, not by the socket", .letter = ""},
+            {.name = "--dbname",
+             .value = "NAME",
+             .help = "default: the database of source.connection",
+             .letter = "-d"},
+            {.name = "--print",
+             .value = "",
+             .help = "only print the line to paste (with --output json always so)",
+             .letter = ""}},
+       .examples = "  yesterdaytabase connect\n"
+                   "  yesterdaytabase connect --dbname shop -- -c 'SELECT count(*) FROM users'\n"
+                   "  yesterdaytabase connect --tcp --print\n",
+       .hands_on = "PSQL-ARGUMENTS"},
       {.id = CommandId::kRollback,
        .path = "rollback",
        .summary = "Point the alias at a previous copy again",

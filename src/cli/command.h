@@ -41,6 +41,7 @@ enum class CommandId {
   kLambda,
   kWork,
   kStatus,
+  kConnect,
   kRollback,
   kDelete,
   kTeardown,
@@ -60,6 +61,8 @@ struct CommandSpec {
   std::string_view examples;  // indented lines
   // Of a command without --dry-run: the one that says what it would do.
   std::string_view foretold_by = {};
+  // What may follow "--", for another program: "PSQL-ARGUMENTS"; "" : nothing is handed on.
+  std::string_view hands_on = {};
 };
 
 std::span<const CommandSpec> commands();
@@ -76,6 +79,7 @@ struct Invocation {
   const CommandSpec* command = nullptr;  // none: help was asked for
   std::string help;                      // the help text to print, where asked for
   std::vector<std::string> arguments;
+  std::vector<std::string> handed_on;  // what followed "--", where the command hands that on
   std::map<std::string, std::vector<std::string>, std::less<>> options;  // by name, without "--"
 
   [[nodiscard]] bool has(std::string_view name) const { return options.find(name) != options.end(); }

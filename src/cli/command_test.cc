@@ -70,6 +70,30 @@ TEST(CommandLine, OptionsAndArguments) {
   EXPECT_EQ(parse("status -c a -c b")->value("config"), "b");
 }
 
+TEST(CommandLine, WhatFollowsDashesIsHandedOn) {
+  Result<Invocation> psql =
+      parse_command_line({"connect", "--role", "app", "-p", "shop", "--", "-c",
+                          "SELECT 1 WHERE password = 'x'", "status", "--help", "--", "-W"});
+  ASSERT_TRUE(psql.ok()) << psql.error().message;
+  EXPECT_EQ(psql->help, "") << "of psql's --help";
+  EXPECT_EQ(psql->command->id, CommandId::kConnect);
+  EXPECT_EQ(psql->value("role"), "app");
+  EXPECT_FALSE(psql->has("config")) << "-c is psql's here";
+  EXPECT_TRUE(psql->arguments.empty());
+  EXPECT_EQ(psql->handed_on, (std::vector<std::string>{"-c", "SELECT 1 WHERE password = 'x'", "status",
+                                                       "--help", "--", "-W"}));
+  EXPECT_TRUE(parse("connect").value().handed_on.empty());
+  EXPECT_TRUE(parse("connect --").value().handed_on.empty());
+  EXPECT_FALSE(parse("connect -X").ok()) << "psql's options come behind --";
+  EXPECT_FALSE(parse("connect shop").ok());
+
+  // Another command hands nothing on: an argument, whatever it looks like.
+  Result<Invocation> table = parse("policy preview -- -odd");
+  ASSERT_TRUE(table.ok()) << table.error().message;
+  EXPECT_EQ(table->arguments, std::vector<std::string>{"-odd"});
+  EXPECT_FALSE(parse("refresh -- --force").ok());
+}
+
 TEST(CommandLine, HelpIsFoundEverywhere) {
   EXPECT_EQ(parse("")->help, help_text(""));
   EXPECT_EQ(parse("-h")->help, help_text(""));
@@ -125,7 +149,13 @@ TEST(CommandLine, SecretsAreRefusedAndNeverEchoed) {
            {"init", "--connection", "host=db1 user=a password=hunter2"},
            {"init", "--connection", "host=db1 PASSWORD = hunter2"},
            {"init", "--connection", "postgres://a:hunter2@db1/shop"},
-           {"init", "--connection=postgresql://db1/shop?password=hunter2"}}) {
+           {"init", "--connection=postgresql://db1/shop?password=hunter2"},
+           {"connect", "--password", "hunter2"},
+           {"connect", "--dbname", "dbname=shop password=hunter2"},
+           {"connect", "--", "host=db1 password=hunter2"},
+           {"connect", "--", "-dpostgres://a:hunter2@db1/shop"},
+           {"connect", "--", "--dbname=postgresql://db1/shop?password=hunter2"},
+           {"refresh", "--", "--password=hunter2"}}) {
     Result<Invocation> invocation = parse_command_line(words);
     ASSERT_FALSE(invocation.ok()) << words.back();
     EXPECT_EQ(invocation.error().code, Code::kUsage);

@@ -86,6 +86,7 @@ Status run_serve(Context& context);
 Status run_lambda(Context& context);
 Status run_work(Context& context);
 Status run_status(Context& context);
+Status run_connect(Context& context);
 Status run_rollback(Context& context);
 Status run_delete(Context& context);
 Status run_teardown(Context& context);

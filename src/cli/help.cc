@@ -61,6 +61,7 @@ std::string command_help(const CommandSpec& command) {
     usage += argument.required ? fmt::format(" {}", argument.name) : fmt::format(" [{}]", argument.name);
   }
   usage += " [OPTIONS]";
+  if (!command.hands_on.empty()) usage += fmt::format(" [-- {}]", command.hands_on);
   std::string text = fmt::format("{}\n\nUsage: {}\n", command.summary, usage);
   if (!command.help.empty()) text += "\n" + wrap(command.help, kColumns);
   if (!command.options.empty()) text += "\nOptions:\n" + option_lines(command.options);

@@ -32,12 +32,28 @@ Error secret_refused(std::string what) {
           "'password: ${VARIABLE}' for one from the environment"};
 }
 
-// A secret on the command line has leaked already: the refusal teaches the safe way and never echoes it.
-Status refuse_secrets(const std::vector<std::string>& words) {
-  // "password=…" in a connection string, "scheme://user:password@host".
+// "password=…" in a connection string, "scheme://user:password@host".
+bool holds_password(const std::string& word) {
   static const std::regex kInline(
       "(^|[\\s?&'\"=])(password|passwd|sslpassword)\\s*=|://[^/@\\s:]*:[^/@\\s]+@",
       std::regex::icase | std::regex::optimize);
+  return word.size() <= kWordSizeMax && std::regex_search(word, kInline);
+}
+
+// Of what another program gets only connection strings are looked at: SQL may well say password = …, and
+// psql's own -W and --password hold none.
+Status refuse_handed_on_secrets(const std::vector<std::string>& words) {
+  static const std::regex kConnection("^(-d|--dbname=)?\\s*(postgres(ql)?://|[a-z_]+\\s*=)",
+                                      std::regex::icase | std::regex::optimize);
+  for (const std::string& word : words) {
+    if (holds_password(word) && std::regex_search(word, kConnection))
+      return secret_refused("a connection string with a password in it was given");
+  }
+  return {};
+}
+
+// A secret on the command line has leaked already: the refusal teaches the safe way and never echoes it.
+Status refuse_secrets(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     std::string name = to_lower_ascii(word.substr(0, word.find('=')));
     if (name.starts_with("-")) {
@@ -52,7 +68,7 @@ Status refuse_secrets(const std::vector<std::string>& words) {
             fmt::format("secrets are not taken from the command line ({})", printable(name)));
       }
     }
-    if (word.size() <= kWordSizeMax && std::regex_search(word, kInline)) {
+    if (holds_password(word)) {
       return secret_refused("a connection string with a password in it was given");
     }
   }
@@ -167,15 +183,15 @@ Error unknown_command(const std::string& word, const GroupSpec* group) {
   return usage(fmt::format("there is no command '{}'{}", printable(word), did_you_mean(word, known)), "");
 }
 
+// `behind`: what followed "--", no option whatever it looks like.
 Result<std::vector<std::string>> arguments_of(const CommandSpec& command,
-                                              const std::vector<std::string>& words) {
+                                              const std::vector<std::string>& words,
+                                              const std::vector<std::string>& behind) {
   for (const std::string& word : words) {
-    if (word.size() > 1 && word.front() == '-' && word != "--")
-      return unknown_option(word, &command, command.path);
+    if (word.size() > 1 && word.front() == '-') return unknown_option(word, &command, command.path);
   }
-  std::vector<std::string> arguments;
-  std::copy_if(words.begin(), words.end(), std::back_inserter(arguments),
-               [](const std::string& word) { return word != "--"; });
+  std::vector<std::string> arguments = words;
+  arguments.insert(arguments.end(), behind.begin(), behind.end());
   for (size_t i = 0; i < command.arguments.size(); ++i) {
     if (command.arguments[i].required && i >= arguments.size()) {
       return usage(fmt::format("'{}' needs {}", command.path, command.arguments[i].name), command.path);
@@ -224,9 +240,12 @@ std::string own_words(const CLI::ParseError& error) {
 
 Result<Invocation> parse_command_line(const std::vector<std::string>& words) {
   if (words.size() > kWordsMax) return usage(fmt::format("more than {} words were given", kWordsMax), "");
-  YTB_TRY(refuse_secrets(words));
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  const std::vector<std::string> ours(words.begin(), dashes);
+  std::vector<std::string> behind(dashes == words.end() ? dashes : dashes + 1, words.end());
+  YTB_TRY(refuse_secrets(ours));
   Parser parser;
-  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  std::vector<std::string> reversed(ours.rbegin(), ours.rend());
   std::optional<std::string> failure;
   try {
     parser.app.parse(reversed);
@@ -239,6 +258,8 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words) {
                           : group != nullptr ? group->name
                                              : std::string_view();
   if (failure) return usage(*failure, path);
+  const bool hands_on = command != nullptr && !command->hands_on.empty();
+  YTB_TRY(hands_on ? refuse_handed_on_secrets(behind) : refuse_secrets(behind));
 
   Invocation invocation;
   for (const Slot& slot : parser.slots) {
@@ -257,7 +278,8 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words) {
     return unknown_command(word, group);
   }
   YTB_TRY(check_values(invocation, path));
-  YTB_ASSIGN(invocation.arguments, arguments_of(*command, rest));
+  if (hands_on) invocation.handed_on.swap(behind);
+  YTB_ASSIGN(invocation.arguments, arguments_of(*command, rest, behind));
   invocation.command = command;
   return invocation;
 }

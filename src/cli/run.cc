@@ -49,6 +49,8 @@ Status dispatch(Context& context) {
       return run_work(context);
     case CommandId::kStatus:
       return run_status(context);
+    case CommandId::kConnect:
+      return run_connect(context);
     case CommandId::kRollback:
       return run_rollback(context);
     case CommandId::kDelete:

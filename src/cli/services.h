@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <istream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,12 @@ struct WorkCall {
   std::optional<std::string> config;
 };
 
+// `connect`: how psql is called.
+struct PsqlCall {
+  std::vector<std::string> arguments;              // without its name
+  std::map<std::string, std::string> environment;  // beside what this process has; perhaps a password
+};
+
 struct Services {
   Clock& clock;
   StopFlag& stop;
@@ -72,6 +79,8 @@ struct Services {
   // `lambda` and `work`, which run where AWS starts them. Empty: this program was built without.
   std::function<Status()> run_lambda = {};
   std::function<Status(const WorkCall&)> run_work = {};
+  // Becomes psql, and comes back only with why that failed (tests: also without). Empty: not in this build.
+  std::function<Status(const config::ProductionConfig&, const PsqlCall&)> become_psql = {};
   std::function<void()> on_serve;  // serve begins: from now on SIGHUP means to read the config again
   std::string version;             // "0.1.0"
   std::string executable;          // absolute path of this program, for units of systemd

@@ -113,6 +113,10 @@ TEST_F(AwsCommandLine, RefreshesSwapsRollsBackAndTearsDown) {
   EXPECT_THAT(first.out, HasSubstr("dbname=… user=staging sslmode=require"));
   EXPECT_THAT(first.out, HasSubstr("sslmode=verify-full fails"));
   EXPECT_EQ(aws_->resolved(), aws_->address_of(copy));
+  EXPECT_THAT(
+      must({"connect", "--dbname", "shop", "--print"}).out,
+      ::testing::MatchesRegex("psql 'host=shop-yesterday.mysite.com port=[0-9]+ dbname=shop user=staging "
+                              "sslmode=require'\n"));
   EXPECT_EQ(aws_->ask_staging(copy, "SELECT count(*) FROM users"), "500");
   EXPECT_EQ(aws_->ask_staging(copy, "SELECT count(*) FROM users WHERE email LIKE '%corp.test'"), "0");
   EXPECT_EQ(aws_->ask_staging(copy, "SELECT count(DISTINCT email) FROM users WHERE note LIKE 'note %'"),

@@ -73,7 +73,10 @@ class CommandsTest : public testing::Test {
         .reload = reload_,
         .in = in_,
         .in_is_terminal = terminal_,
-        .environment = [](const std::string&) { return std::optional<std::string>(); },
+        .environment = [this](const std::string& name) -> std::optional<std::string> {
+          auto found = environment_.find(name);
+          return found == environment_.end() ? std::nullopt : std::optional<std::string>(found->second);
+        },
         .make_drivers = [this](const config::Config& read,
                                const config::ProductionConfig&) -> Result<refresh::Drivers> {
           if (no_drivers_) return *no_drivers_;
@@ -98,13 +101,18 @@ class CommandsTest : public testing::Test {
             },
         .open_adoption = open_adoption_,
         .installed_servers = [] { return std::vector<std::string>{"PostgreSQL 15 (/pg/15)"}; },
+        .become_psql = [this](const config::ProductionConfig&, const PsqlCall& call) -> Status {
+          psql_ = call;
+          if (no_psql_) return *no_psql_;
+          return {};
+        },
         .on_serve = {},
         .version = "0.1.0",
         .executable = "/usr/bin/yesterdaytabase",
         .hooks = hooks_};
     Output output{.out = out_, .err = err_};
     std::vector<std::string> words = split(line, ' ');
-    words.insert(words.end(), {"--config", folder_ / "ytb.yaml"});
+    words.insert(words.begin(), {"--config", folder_ / "ytb.yaml"});
     return run_command_line(words, services, output);
   }
   std::string out() const { return out_.str(); }
@@ -133,6 +141,9 @@ class CommandsTest : public testing::Test {
   MaskedTables tables_;
   std::optional<Error> no_drivers_;
   decltype(Services::open_adoption) open_adoption_;
+  std::map<std::string, std::string> environment_;
+  std::optional<PsqlCall> psql_;
+  std::optional<Error> no_psql_;
   std::ostringstream out_;
   std::ostringstream err_;
 };
@@ -227,6 +238,80 @@ TEST_F(CommandsTest, StatusIsStaleWhereStagingGetsNothing) {
   world_.clock.set(from_iso("2026-11-22T06:00:00Z").value());
   EXPECT_EQ(run("status --max-age 26h"), 0) << err();
   EXPECT_FALSE(said("✗")) << out();
+}
+
+TEST_F(CommandsTest, ConnectBecomesPsqlOnTheLiveCopy) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  environment_ = {{"PGPASSWORD", "planted-secret"}, {"PGHOST", "elsewhere"}, {"PGHOSTADDR", "10.0.0.9"},
+                  {"PGSSLMODE", "disable"},         {"PGSERVICE", "other"},  {"PGTZ", "UTC"}};
+  ASSERT_EQ(run("connect -- -X -c SELECT"), 0) << err();
+  ASSERT_TRUE(psql_.has_value());
+  EXPECT_EQ(psql_->arguments,
+            (std::vector<std::string>{"--dbname=shop", "--username=staging", "-X", "-c", "SELECT"}));
+  EXPECT_EQ(psql_->environment,
+            (std::map<std::string, std::string>{{"PGSERVICEFILE", "/srv/my files/pg_service.conf"},
+                                                {"PGSERVICE", "shop-yesterday"},
+                                                {"PGPASSWORD", "planted-secret"},
+                                                {"PGTZ", "UTC"}}));
+  EXPECT_EQ(out(), "") << "standard output is psql's";
+
+  change("from: [local]", "from: [local, 10.0.0.0/8]");
+  change("directory: alias", "directory: alias\n        listen: 0.0.0.0:6432");
+  ASSERT_EQ(run("connect --tcp --dbname a=b"), 0) << err();
+  EXPECT_EQ(psql_->environment.at("PGSERVICE"), "shop-yesterday-tcp");
+  EXPECT_EQ(psql_->arguments.front(), "--dbname=dbname=a=b") << "a name, not a connection string";
+
+  no_psql_ = Error{.code = Code::kExternal, .message = "psql is not installed here", .hint = "install it"};
+  EXPECT_EQ(run("connect"), exit_status(Code::kExternal));
+  EXPECT_TRUE(complained("psql is not installed here")) << err();
+}
+
+TEST_F(CommandsTest, ConnectPrintsTheLineToPaste) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  environment_ = {{"PGPASSWORD", "planted-secret"}};
+  ASSERT_EQ(run("connect --print -- -c $1;"), 0) << err();
+  EXPECT_EQ(out(),
+            "PGSERVICEFILE='/srv/my files/pg_service.conf' psql 'service=shop-yesterday dbname=shop "
+            "user=staging' -c '$1;'\n");
+  EXPECT_FALSE(psql_.has_value());
+  ASSERT_EQ(run("connect --output json"), 0) << err();
+  EXPECT_FALSE(psql_.has_value()) << "what psql says is not JSON";
+  EXPECT_FALSE(said("planted-secret")) << out();
+  Json printed = last_line();
+  EXPECT_EQ(printed["copy"], kFirst);
+  EXPECT_EQ(printed["service_file"], "/srv/my files/pg_service.conf");
+  EXPECT_EQ(printed["parameters"],
+            (Json{{"service", "shop-yesterday"}, {"dbname", "shop"}, {"user", "staging"}}));
+  EXPECT_EQ(printed["line"],
+            "PGSERVICEFILE='/srv/my files/pg_service.conf' psql 'service=shop-yesterday dbname=shop "
+            "user=staging'");
+}
+
+TEST_F(CommandsTest, ConnectRefusesWhatLeadsNowhere) {
+  auto refused = [&](const std::string& line, Code code, std::string_view why) {
+    EXPECT_EQ(run(line), exit_status(code)) << line << out() << err();
+    EXPECT_TRUE(complained(why)) << line << err();
+    EXPECT_FALSE(psql_.has_value()) << line;
+  };
+  refused("connect", Code::kStale, "no copy is live");
+  refused("connect --print", Code::kStale, "no copy is live");
+  ASSERT_EQ(run("refresh"), 0) << err();
+  refused("connect --role stagin", Code::kUsage,
+          "the role 'stagin' is not in 'access' of 'shop' (did you mean 'staging'?)");
+  refused("connect --tcp", Code::kConfig, "alias.socket has no 'listen'");
+  change("directory: alias", "directory: alias\n        listen: 0.0.0.0:6432");
+  refused("connect --tcp", Code::kRefused, "the gate does not let 'staging' in: its 'from' has no address");
+  change("    access:", "    access:\n      app: {password: file:pw}");
+  refused("connect", Code::kUsage, "2 roles may log in: app, staging");
+
+  fakes::FakeCopy& copy = world_.copies.at(model::CopyId(kFirst));
+  copy.record.running = false;
+  refused("connect --role app", Code::kStale, fmt::format("the server of {} is down", kFirst));
+  copy.record.running = true;
+  world_.alias.service.reset();
+  refused("connect --role app", Code::kStale, "pg_service.conf does not lead to the live copy as it should");
+  world_.alias.service = model::CopyId(kFirst);
+  EXPECT_EQ(run("connect --role app --print"), 0) << err();
 }
 
 TEST_F(CommandsTest, StatusTellsTheLastFailureUntilItIsOvercome) {

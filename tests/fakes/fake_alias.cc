@@ -19,6 +19,10 @@ Result<model::AliasState> FakeAliasStore::read() {
   state.consistent = shown->link == shown->service;
   state.seen = shown->link.has_value() && shown->reads_since_move > 1;
   state.connect = "psql service=shop-yesterday";
+  state.path = {
+      .service_file = "/srv/my files/pg_service.conf", .service = "shop-yesterday", .dbname = "shop"};
+  state.tcp_path = state.path;
+  state.tcp_path->service = "shop-yesterday-tcp";
   return state;
 }
 

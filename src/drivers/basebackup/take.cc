@@ -67,34 +67,6 @@ Result<std::string> manifest_checksum_in(const std::string& folder) {
   return manifest.checksum;
 }
 
-// The newest installed program of that name: a newer pg_basebackup can talk to an older server.
-Result<std::string> find_client(const std::string& bin_dir, const std::string& name) {
-  if (!bin_dir.empty()) return os::find_program(os::join_path(bin_dir, name));
-  constexpr std::string_view kPlaces[] = {"/usr/lib/postgresql",
-                                          "/usr/pgsql-"};  // Debian; Red Hat's names end in it
-  int newest = 0;
-  std::string found;
-  auto versions = os::list_folder(std::string(kPlaces[0]), kEntriesMax);
-  if (versions.ok()) {
-    for (const os::FileInfo& version : *versions) {
-      int major = 0;
-      auto [end, error] =
-          std::from_chars(version.name.data(), version.name.data() + version.name.size(), major);
-      std::string candidate = fmt::format("{}/{}/bin/{}", kPlaces[0], version.name, name);
-      if (error == std::errc() && major > newest && os::find_program(candidate).ok()) {
-        newest = major;
-        found = candidate;
-      }
-    }
-  }
-  for (int major = 99; found.empty() && major >= 12; --major) {
-    std::string candidate = fmt::format("{}{}/bin/{}", kPlaces[1], major, name);
-    if (os::find_program(candidate).ok()) found = candidate;
-  }
-  if (!found.empty()) return found;
-  return os::find_program(name);
-}
-
 // Connection strings reach programs as arguments, where everybody can read them.
 Status refuse_password_in(std::string_view connection) {
   bool keyword = connection.find("password") != std::string_view::npos;
@@ -215,6 +187,33 @@ Status check_options(const SourceOptions& options) {
 }
 
 }  // namespace
+
+Result<std::string> find_client(const std::string& bin_dir, const std::string& name) {
+  if (!bin_dir.empty()) return os::find_program(os::join_path(bin_dir, name));
+  constexpr std::string_view kPlaces[] = {"/usr/lib/postgresql",
+                                          "/usr/pgsql-"};  // Debian; Red Hat's names end in it
+  int newest = 0;
+  std::string found;
+  auto versions = os::list_folder(std::string(kPlaces[0]), kEntriesMax);
+  if (versions.ok()) {
+    for (const os::FileInfo& version : *versions) {
+      int major = 0;
+      auto [end, error] =
+          std::from_chars(version.name.data(), version.name.data() + version.name.size(), major);
+      std::string candidate = fmt::format("{}/{}/bin/{}", kPlaces[0], version.name, name);
+      if (error == std::errc() && major > newest && os::find_program(candidate).ok()) {
+        newest = major;
+        found = candidate;
+      }
+    }
+  }
+  for (int major = 99; found.empty() && major >= 12; --major) {
+    std::string candidate = fmt::format("{}{}/bin/{}", kPlaces[1], major, name);
+    if (os::find_program(candidate).ok()) found = candidate;
+  }
+  if (!found.empty()) return found;
+  return os::find_program(name);
+}
 
 std::optional<TakeProgress> parse_take_progress(std::string_view line) {
   constexpr uint64_t kUnit = 1024;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "drivers/os/files.h"
+#include "drivers/os/host_name.h"
 #include "drivers/os/lock.h"
 #include "drivers/os/secrets.h"
 #include "drivers/os/subprocess.h"
@@ -35,6 +36,35 @@ TEST(Run, CapturesBothStreamsStatusAndInput) {
   EXPECT_EQ(finished->err, "oops\n");
   EXPECT_EQ(finished->exit_status, 3);
 }
+
+TEST(Become, TakesThePlaceOfThisProcess) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ::setenv("YTB_TEST_GIVEN", "before", 1);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::dup2(ends[1], STDOUT_FILENO);
+    (void)become("/bin/sh",
+                 {"sh", "-c", "printf %s \"$YTB_TEST_GIVEN$YTB_TEST_ADDED$0$HOME\"; kill -PIPE $$", "a b"},
+                 {{"YTB_TEST_GIVEN", "after,"}, {"YTB_TEST_ADDED", "added,"}});
+    ::_exit(1);
+  }
+  ::close(ends[1]);
+  std::string said(100, '\0');
+  const ssize_t size = ::read(ends[0], said.data(), said.size());
+  said.resize(size > 0 ? static_cast<size_t>(size) : 0);
+  ::close(ends[0]);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  const char* home = ::getenv("HOME");
+  EXPECT_EQ(said, std::string("after,added,a b") + (home != nullptr ? home : ""));
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE) << "a broken pipe ends it, as it should";
+  ::unsetenv("YTB_TEST_GIVEN");
+  EXPECT_EQ(become("/nowhere/psql", {"psql"}, {}).code, Code::kExternal);
+}
+
+TEST(HostName, IsWhatTheKernelSays) { EXPECT_EQ(host_name() + "\n", get("/proc/sys/kernel/hostname")); }
 
 TEST(Run, PassesArgumentsUntouched) {
   auto finished = run({.argv = {"printf", "%s|", "a b", "$HOME", "\"; rm -rf /;", ""}});

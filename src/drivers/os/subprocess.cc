@@ -252,6 +252,26 @@ Result<Finished> run_checked(const Command& command) {
       .hint = {}};
 }
 
+Error become(const std::string& program, std::vector<std::string> argv,
+             const std::map<std::string, std::string>& environment) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text(*entry);
+    if (!environment.contains(text.substr(0, text.find('=')))) variables.push_back(text);
+  }
+  for (const auto& [name, value] : environment) variables.push_back(fmt::format("{}={}", name, value));
+  std::vector<char*> arguments;
+  std::vector<char*> variable_pointers;
+  point_into(argv, arguments);
+  point_into(variables, variable_pointers);
+  // Handlers end with us by themselves; what is ignored would stay so.
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  ::sigaction(SIGPIPE, &standard, nullptr);
+  ::execve(program.c_str(), arguments.data(), variable_pointers.data());
+  return system_error("execute", program, errno);
+}
+
 Result<std::string> find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) {
     if (::access(name.c_str(), X_OK) == 0) return name;

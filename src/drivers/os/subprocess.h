@@ -71,6 +71,12 @@ Result<Finished> run_checked(const Command& command);
 // Returns its process id; whether it does its work is the caller's to find out.
 Result<pid_t> spawn_detached(const Command& command, const std::string& log_file, const std::string& unit);
 
+// Becomes that program, with the same arguments (argv[0] included), descriptors, folder and environment, to
+// which `environment` is added. Returns only where it could not be: kExternal. For a process that has nothing
+// left to do, as other threads of it end without a word.
+Error become(const std::string& program, std::vector<std::string> argv,
+             const std::map<std::string, std::string>& environment);
+
 // Absolute path of a program in PATH (or `name` itself where it is a path); kExternal where it is not there.
 Result<std::string> find_program(const std::string& name);
 

@@ -99,6 +99,7 @@ Error Route53Alias::not_ours(const aws::RecordSet& record) const {
 Result<model::AliasState> Route53Alias::read() {
   model::AliasState state;
   state.connect = how_to_connect(kDefaultPort);
+  state.path = {.host = options_.name, .port = kDefaultPort, .sslmode = "require", .dbname = options_.dbname};
   state.note =
       "sslmode=verify-full fails through a name of your own: a copy's certificate names its RDS endpoint; "
       "verify-ca with RDS's CA bundle works";
@@ -115,6 +116,7 @@ Result<model::AliasState> Route53Alias::read() {
     state.host = endpoint.address;
     state.port = endpoint.port;
     state.connect = how_to_connect(endpoint.port);
+    state.path.port = endpoint.port;
   }
   if (!state.target) {
     state.stray = target;

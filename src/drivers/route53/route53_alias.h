@@ -24,6 +24,7 @@ struct AliasOptions {
   std::string domain = {};   // "mysite.com"
   std::string name = {};     // "shop-yesterday.mysite.com"
   std::string user = {};     // of the connection that is shown; "" : left out
+  std::string dbname = {};   // of production, as its source's connection names it; "" : not known
   // How endpoints of the production's copies begin, where that is not its name:
   // "averylongnam-1a2b-yesterday-".
   std::string copy_prefix = {};

@@ -164,6 +164,7 @@ TEST_F(Alias, says_how_to_connect_and_what_does_not_work) {
   endpoints_[kFirst].port = 6543;
   AliasOptions options;
   options.user = "staging";
+  options.dbname = "shop";
   auto alias = make(options);
   EXPECT_EQ(read(*alias).connect,
             "psql \"host=shop-yesterday.mysite.com dbname=… user=staging sslmode=require\"");
@@ -173,6 +174,10 @@ TEST_F(Alias, says_how_to_connect_and_what_does_not_work) {
             "psql \"host=shop-yesterday.mysite.com port=6543 dbname=… user=staging sslmode=require\"");
   EXPECT_EQ(state.host, endpoint_of(kFirst));
   EXPECT_EQ(state.port, 6543);
+  EXPECT_EQ(state.path.host, "shop-yesterday.mysite.com");
+  EXPECT_EQ(state.path.port, 6543);
+  EXPECT_EQ(state.path.sslmode, "require");
+  EXPECT_EQ(state.path.dbname, "shop");
   EXPECT_THAT(state.note, HasSubstr("sslmode=verify-full fails"));
 }
 

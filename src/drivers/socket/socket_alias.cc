@@ -136,6 +136,11 @@ Result<model::AliasState> SocketAlias::read() {
   const std::string name = os::name_in(options_.directory);
   state.connect =
       fmt::format("PGSERVICEFILE={} psql service={}", shell_word(options_.service_file), shell_word(name));
+  state.path = {.service_file = options_.service_file, .service = name, .dbname = options_.dbname};
+  if (!options_.tcp_host.empty()) {
+    state.tcp_path = state.path;
+    state.tcp_path->service = name + "-tcp";
+  }
   YTB_ASSIGN(auto info, os::info_of(options_.directory));
   if (!info) return state;
   if (info->kind != os::FileKind::kLink) {

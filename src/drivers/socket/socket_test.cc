@@ -212,6 +212,25 @@ TEST_F(Alias, MovesAndIsSeen) {
   EXPECT_FALSE(os::exists(home_ + "/alias/services"));
 }
 
+TEST_F(Alias, SaysWhatLeadsThroughIt) {
+  SocketAliasOptions options{.directory = home_ + "/alias/shop-yesterday",
+                             .service_file = home_ + "/alias/services",
+                             .copies_directory = home_ + "/copies",
+                             .dbname = "shop",
+                             .user = "staging"};
+  const model::AliasState by_socket = *SocketAlias(options).read();
+  EXPECT_EQ(by_socket.path.service_file, options.service_file);
+  EXPECT_EQ(by_socket.path.service, "shop-yesterday");
+  EXPECT_EQ(by_socket.path.dbname, "shop");
+  EXPECT_FALSE(by_socket.tcp_path.has_value());
+  options.tcp_host = "vm";
+  options.tcp_port = "6432";
+  const model::AliasState with_gate = *SocketAlias(options).read();
+  ASSERT_TRUE(with_gate.tcp_path.has_value());
+  EXPECT_EQ(with_gate.tcp_path->service, "shop-yesterday-tcp");
+  EXPECT_EQ(with_gate.tcp_path->service_file, options.service_file);
+}
+
 TEST_F(Alias, AnotherServerAtItsPathIsNotSeen) {
   const std::string elsewhere = home_ + "/.s.PGSQL.6501";
   const pid_t other = fork();

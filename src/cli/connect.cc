@@ -1,0 +1,184 @@
+// connect: psql on the live copy.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/shell.h"
+#include "base/text.h"
+#include "cli/context.h"
+#include "cli/describe.h"
+#include "cli/served.h"
+
+namespace ytb::cli {
+namespace {
+
+// Of the PG… variables, which this program itself does not go by, those that psql gets as they are: none of
+// them leads elsewhere or decides over TLS.
+constexpr std::array<const char*, 8> kVariablesKept{"PGPASSWORD", "PGPASSFILE",       "PGAPPNAME",
+                                                    "PGOPTIONS",  "PGCLIENTENCODING", "PGDATESTYLE",
+                                                    "PGTZ",       "PGCONNECT_TIMEOUT"};
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+Result<const model::AccessRole*> choose_role(const Context& context,
+                                             const config::ProductionConfig& production) {
+  std::vector<std::string> names;
+  for (const model::AccessRole& role : production.access) names.push_back(role.name);
+  const std::string listed = printable(join(names, ", "));
+  const std::optional<std::string> wanted = context.call.value("role");
+  if (!wanted && production.access.size() == 1) return &production.access.front();
+  if (!wanted) {
+    return Error{.code = Code::kUsage,
+                 .message = fmt::format("{} roles may log in: {}", names.size(), listed),
+                 .hint = "say which one with --role ROLE"};
+  }
+  for (const model::AccessRole& role : production.access) {
+    if (role.name == *wanted) return &role;
+  }
+  return Error{.code = Code::kUsage,
+               .message = fmt::format("the role '{}' is not in 'access' of '{}'{}: no copy lets it in",
+                                      printable(*wanted), production.name, did_you_mean(*wanted, names)),
+               .hint = fmt::format("it has {}", listed)};
+}
+
+// Whether the role may come through the gate, which would only say "no". By the socket all of them may:
+// `from` is enforced by the gate alone (docs/safety-model.md).
+Status check_way(const config::ProductionConfig& production, const model::AccessRole& role, bool tcp) {
+  if (config::is_aws(production) || !tcp) return {};
+  if (production.alias.listen.empty()) {
+    return Error{.code = Code::kConfig,
+                 .message = "--tcp leads through the gate, and alias.socket has no 'listen'",
+                 .hint = "leave out --tcp, or add listen: 127.0.0.1:6432 and run 'yesterdaytabase serve'"};
+  }
+  const auto local = std::count(role.from.begin(), role.from.end(), "local");
+  if (static_cast<size_t>(local) < role.from.size()) return {};
+  return Error{.code = Code::kRefused,
+               .message = fmt::format("the gate does not let '{}' in: its 'from' has no address",
+                                      printable(role.name)),
+               .hint = "leave out --tcp, or add this machine's address to its 'from'"};
+}
+
+Result<Parameters> parameters_of(const Context& context, const model::ConnectPath& path,
+                                 const model::AccessRole& role) {
+  const std::string dbname = context.call.value("dbname").value_or(path.dbname);
+  if (dbname.empty()) {
+    return Error{.code = Code::kUsage,
+                 .message = "there is no database to connect to: source.connection names none",
+                 .hint = "say which one with --dbname NAME"};
+  }
+  Parameters parameters;
+  if (!path.service.empty()) {
+    parameters = {{"service", path.service}};
+  } else {
+    parameters = {{"host", path.host}, {"port", std::to_string(path.port)}};
+  }
+  parameters.emplace_back("dbname", dbname);
+  parameters.emplace_back("user", role.name);
+  if (!path.sslmode.empty()) parameters.emplace_back("sslmode", path.sslmode);
+  return parameters;
+}
+
+// As libpq reads it: PostgreSQL's documentation, "Connection Strings".
+std::string connection_value(std::string_view text) {
+  if (!text.empty() && text.find_first_of(" \t\r\n\v\f'\\") == std::string_view::npos)
+    return std::string(text);
+  std::string quoted = "'";
+  for (char c : text) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string line_to_paste(const model::ConnectPath& path, const Parameters& parameters,
+                          const std::vector<std::string>& more) {
+  std::vector<std::string> words;
+  for (const auto& [keyword, value] : parameters) words.push_back(keyword + "=" + connection_value(value));
+  std::string line =
+      path.service_file.empty() ? "" : fmt::format("PGSERVICEFILE={} ", shell_word(path.service_file));
+  line += "psql " + shell_word(join(words, " "));
+  for (const std::string& word : more) line += " " + shell_word(word);
+  return line;
+}
+
+// The same for psql itself. What leads to the copy is in the environment, so that a database that is named
+// behind "--" is one of the copy's as well.
+PsqlCall call_of(const Context& context, const model::ConnectPath& path, const Parameters& parameters) {
+  PsqlCall call;
+  for (const char* variable : kVariablesKept) {
+    if (std::optional<std::string> value = context.services.environment(variable))
+      call.environment[variable] = *value;
+  }
+  if (!path.service_file.empty()) call.environment["PGSERVICEFILE"] = path.service_file;
+  for (const auto& [keyword, value] : parameters) {
+    if (keyword == "service") call.environment["PGSERVICE"] = value;
+    if (keyword == "host") call.environment["PGHOST"] = value;
+    if (keyword == "port") call.environment["PGPORT"] = value;
+    if (keyword == "sslmode") call.environment["PGSSLMODE"] = value;
+    if (keyword == "user") call.arguments.push_back("--username=" + value);
+    if (keyword != "dbname") continue;
+    // Such a name by itself would be read as a connection string.
+    const bool odd = value.find('=') != std::string::npos || value.find("://") != std::string::npos;
+    call.arguments.push_back("--dbname=" + (odd ? "dbname=" + connection_value(value) : value));
+  }
+  const std::vector<std::string>& more = context.call.handed_on;
+  call.arguments.insert(call.arguments.end(), more.begin(), more.end());
+  return call;
+}
+
+void print_json(const Context& context, const model::Copy& copy, const model::ConnectPath& path,
+                const Parameters& parameters) {
+  Json keywords = Json::object();
+  for (const auto& [keyword, value] : parameters) keywords[keyword] = value;
+  context.out() << to_text(Json{{"copy", copy.id.str()},
+                                {"line", line_to_paste(path, parameters, context.call.handed_on)},
+                                {"service_file", path.service_file},
+                                {"parameters", std::move(keywords)},
+                                {"arguments", context.call.handed_on}});
+}
+
+Result<model::Observed> observe(const Context& context, const Site& site) {
+  ProgressView view(context.output, context.services.clock);
+  YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, refresh::Inputs{}, view));
+  model::Observed observed = refresher.observe();
+  if (!observed.copies.known()) return observed.copies.why_not();
+  if (!observed.alias.known()) return observed.alias.why_not();
+  if (std::optional<Error> why = why_not_served(context, observed)) return *why;
+  // Of a service file that was not written anew its entry may lead elsewhere.
+  if (!observed.alias->path.service.empty() && !observed.alias->consistent) {
+    return Error{.code = Code::kStale,
+                 .message = fmt::format("{} does not lead to the live copy as it should",
+                                        printable(observed.alias->path.service_file)),
+                 .hint = fmt::format("'{}' puts it right", context.command("refresh"))};
+  }
+  return observed;
+}
+
+}  // namespace
+
+Status run_connect(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  const config::ProductionConfig& production = *site.production;
+  YTB_ASSIGN(const model::AccessRole* role, choose_role(context, production));
+  const bool tcp = context.call.has("tcp");
+  YTB_TRY(check_way(production, *role, tcp));
+  YTB_ASSIGN(const model::Observed observed, observe(context, site));
+  const model::ConnectPath path =
+      tcp && observed.alias->tcp_path ? *observed.alias->tcp_path : observed.alias->path;
+  YTB_ASSIGN(const Parameters parameters, parameters_of(context, path, *role));
+  if (context.output.json()) {
+    print_json(context, *served_copy(observed), path, parameters);
+    return {};
+  }
+  if (context.call.has("print")) {
+    context.out() << line_to_paste(path, parameters, context.call.handed_on) << "\n";
+    return {};
+  }
+  if (!context.services.become_psql)
+    return Error{
+        .code = Code::kUnsupported, .message = "this program was built without psql", .hint = "add --print"};
+  return context.services.become_psql(production, call_of(context, path, parameters));
+}
+
+}  // namespace ytb::cli

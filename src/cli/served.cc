@@ -1,0 +1,57 @@
+#include "cli/served.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace ytb::cli {
+
+const model::Copy* served_copy(const model::Observed& observed) {
+  if (!observed.copies.known()) return nullptr;
+  // Between the alias's move and the record of it, what it points at is what people get.
+  for (const model::Copy& copy : *observed.copies) {
+    const bool at_alias = observed.alias.known() && observed.alias->target == copy.id;
+    const bool may_serve = copy.opened && copy.proven && copy.marked;
+    if (at_alias && (may_serve || copy.phase == model::Phase::kLive)) return &copy;
+  }
+  return live_copy(*observed.copies);
+}
+
+std::optional<Error> why_not_served(const Context& context, const model::Observed& observed) {
+  if (!observed.copies.known()) return std::nullopt;
+  auto says = [](std::string message, std::string hint) {
+    return Error{.code = Code::kStale, .message = std::move(message), .hint = std::move(hint)};
+  };
+  const model::Copy* live = served_copy(observed);
+  const std::string mend = fmt::format("'{}' puts it right", context.command("refresh"));
+  if (live == nullptr) {
+    return says("no copy is live",
+                fmt::format("'{}' says what is in the way", context.command("status --explain")));
+  }
+  if (observed.alias.known()) {
+    const model::AliasState& alias = *observed.alias;
+    if (!alias.target && !alias.stray.empty()) {
+      return says(fmt::format("the alias does not lead to {}: {}", live->id, printable(alias.stray)),
+                  fmt::format("move that away, then '{}' sets it anew", context.command("refresh")));
+    }
+    if (alias.target != live->id) {
+      return says(fmt::format("the alias points at {}, not at {}",
+                              alias.target ? printable(alias.target->str()) : "nothing", live->id),
+                  mend);
+    }
+  }
+  if (!live->running) return says(fmt::format("the server of {} is down", live->id), mend);
+  if (!live->proven) {
+    return says(fmt::format("the proof of {} does not verify", live->id),
+                fmt::format("'{}' says why; '{}' puts another copy in its place",
+                            context.command("proof verify"), context.command("refresh --force")));
+  }
+  if (live->data_as_of > context.now() + kClockSkewMax) {
+    return says(fmt::format("staging's data is dated {}, which is still to come", to_iso(live->data_as_of)),
+                fmt::format("where this machine's clock is right, '{}' and '{}' begin anew",
+                            context.command("teardown"), context.command("refresh")));
+  }
+  return std::nullopt;
+}
+
+}  // namespace ytb::cli

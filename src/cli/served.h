@@ -1,0 +1,15 @@
+// Served: which copy staging gets, and what is in its way. Private to this room.
+#pragma once
+
+#include <optional>
+
+#include "cli/context.h"
+
+namespace ytb::cli {
+
+// The copy that people get, or else the one that is recorded live; nullptr: none, or the copies are unknown.
+const model::Copy* served_copy(const model::Observed& observed);
+// kStale: why staging does not get it; none where all is well, or where it is not known.
+std::optional<Error> why_not_served(const Context& context, const model::Observed& observed);
+
+}  // namespace ytb::cli
