@@ -262,7 +262,7 @@ RunResult AwsScenario::run(std::vector<std::string> words) {
           [&sessions](const config::AwsConfig& aws) {
             return Result<std::unique_ptr<ports::Vault>>(open_aws_vault(sessions, aws));
           },
-      .open_gate = {},
+      .make_gatekeeper = {},
       .check_place =
           [&wiring](const config::Config& config, const config::ProductionConfig& production,
                     const cli::MaskedTables& tables) {

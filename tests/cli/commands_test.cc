@@ -90,10 +90,7 @@ class CommandsTest : public testing::Test {
               std::make_unique<refresh::SqliteJournal>(read.state_directory + "/journal.db", nullptr);
           return drivers;
         },
-        .open_gate = [](const config::Config&,
-                        const config::ProductionConfig&) -> Result<std::unique_ptr<serve::Gate>> {
-          return Error{.code = Code::kUnsupported, .message = "no gate here", .hint = ""};
-        },
+        .make_gatekeeper = {},
         .check_place =
             [this](const config::Config&, const config::ProductionConfig&, const MaskedTables& tables) {
               tables_ = tables;
