@@ -73,7 +73,7 @@ class GateOfCopies : public ::testing::Test {
 TEST_F(GateOfCopies, ARefreshBeginsItAndItOutlivesUs) {
   config("");
   scenario_.refresh();
-  const std::string root = scenario_.alias() + "-ca.crt";
+  const std::string root = scenario_.home() + "/shop-yesterday-ca.crt";
   const Connection held = connect("sslmode=verify-full sslrootcert=" + root);
   ASSERT_EQ(PQstatus(held.get()), CONNECTION_OK) << PQerrorMessage(held.get());
   EXPECT_EQ(ask(held.get(), "SELECT count(*) FROM users WHERE email LIKE '%@real.test'"), "0");

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -38,6 +39,8 @@ constexpr size_t kBufferBytes = 64 * 1024;
 constexpr int kBacklog =
     4096;  // a dropped SYN is sent again after a second: a flood would cost everybody that
 constexpr int kAcceptsPerTurnMax = 64;
+constexpr int kEventsPerTurn = 256;
+constexpr std::chrono::milliseconds kSweepEvery{20};
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::milliseconds kLinger{5000};  // for a client to read what it was told last
 // Of TLS a record at least, so that none of it stays where poll() does not see it.
@@ -110,9 +113,12 @@ struct Session {
     kCancel,  // a key is on its way to a server, which closes
     kEnding,  // told why; what it still sends is thrown away
   };
+  uint64_t number = 0;
   State state = State::kFirstPacket;
   ClientStream client;
   ClientStream server;
+  short client_watched = 0;  // for what epoll looks at them
+  short server_watched = 0;
   std::string address;        // of the client, without its port; "local"
   std::string neighbourhood;  // neighbourhood_of
   sockaddr_storage from{};
@@ -277,6 +283,17 @@ class Gate::Loop {
         wake_(wake),
         connections_(connections) {}
 
+  // Error{kExternal}: the kernel gives no epoll.
+  Status begin() {
+    epoll_ = os::Descriptor(epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll_.valid()) return os::system_error("make", "an epoll", errno);
+    short wake_watched = 0;
+    watch(wake_, kWake, POLLIN, wake_watched);
+    watch(listeners_.control.get(), kControl, POLLIN, control_watched_);
+    watch_listeners(true);
+    return {};
+  }
+
   void run() {
     // Ends when `wake_` is written, or when it is told so at its control socket; every turn waits for an
     // event or a deadline.
@@ -287,74 +304,119 @@ class Gate::Loop {
  private:
   using State = Session::State;
 
-  // Before the sessions, each with its place.
-  enum Watched : size_t { kWake, kNetwork, kLocal, kControl, kSessions };
+  // What an event of epoll's is about: one of these, or twice a session's number, plus one for its server's
+  // side.
+  enum Watched : uint64_t { kWake, kNetwork, kLocal, kControl, kFirstNumber };
 
-  // A side of which nothing is wanted is not watched at all: poll() reports a hang-up whether asked or not,
-  // and would turn in circles until the other side is done.
-  void watch(int fd, short events) {
-    polls_.push_back({.fd = events == 0 ? -1 : fd, .events = events, .revents = 0});
+  // Has epoll look at a descriptor for other events than now. A side of which nothing is wanted is not looked
+  // at at all: a hang-up is reported whether asked for or not, and would turn us in circles until the other
+  // side is done. EPOLLIN and EPOLLOUT are POLLIN and POLLOUT: epoll_ctl(2).
+  void watch(int fd, uint64_t key, short wanted, short& now) const {
+    if (wanted == now || fd < 0) return;
+    epoll_event event{};
+    event.events = static_cast<uint32_t>(static_cast<unsigned short>(wanted));
+    event.data.u64 = key;
+    const int what = now == 0 ? EPOLL_CTL_ADD : wanted == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    if (epoll_ctl(epoll_.get(), what, fd, &event) == 0) now = wanted;
   }
 
-  void watch_listener(const os::Descriptor& listener, bool listens) {
-    polls_.push_back({.fd = listens ? listener.get() : -1, .events = POLLIN, .revents = 0});
+  void watch_listeners(bool listens) {
+    const short wanted = listens ? POLLIN : 0;
+    watch(listeners_.network.get(), kNetwork, wanted, network_watched_);
+    watch(listeners_.local.get(), kLocal, wanted, local_watched_);
   }
 
-  // Until the next deadline, in milliseconds; -1: there is none.
-  [[nodiscard]] int time_left(Time now) const {
-    Time next = accept_after_ > now ? accept_after_ : Time::max();
-    for (const auto& session : sessions_) next = std::min(next, session->deadline);
-    if (next == Time::max()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
-    return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
-  }
-
-  void watch_all() {
-    polls_.clear();
-    polls_.push_back({.fd = wake_, .events = POLLIN, .revents = 0});
-    const bool listens = accept_after_ <= std::chrono::steady_clock::now();
-    watch_listener(listeners_.network, listens);
-    watch_listener(listeners_.local, listens);
-    watch_listener(listeners_.control, true);
-    for (const auto& session : sessions_) {
-      if (session->pipes == nullptr) {
-        watch(session->client.fd(), session->client.events(true, false));
-        watch(-1, 0);
-        continue;
-      }
-      const Pipe& up = session->pipes->up;
-      const Pipe& down = session->pipes->down;
-      watch(session->client.fd(), session->client.events(up.wants_read(), !down.empty()));
-      watch(session->server.fd(), session->server.events(down.wants_read(), !up.empty()));
+  // Whatever was done with it: what it waits for now.
+  void watch(Session& session) {
+    nearest_ = std::min(nearest_, session.deadline);
+    const uint64_t key = 2 * session.number;
+    if (session.pipes == nullptr) {
+      watch(session.client.fd(), key, session.client.events(true, false), session.client_watched);
+      return;
     }
+    const Pipe& up = session.pipes->up;
+    const Pipe& down = session.pipes->down;
+    watch(session.client.fd(), key, session.client.events(up.wants_read(), !down.empty()),
+          session.client_watched);
+    watch(session.server.fd(), key + 1, session.server.events(down.wants_read(), !up.empty()),
+          session.server_watched);
   }
 
   bool turn() {
-    watch_all();
-    const int ready = poll(polls_.data(), polls_.size(), time_left(std::chrono::steady_clock::now()));
-    if (ready < 0) return errno == EINTR || pause();
-    if ((polls_[kWake].revents & POLLIN) != 0) return false;
+    std::array<epoll_event, kEventsPerTurn> events;
+    const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, time_left());
+    if (count < 0) return errno == EINTR || pause();
     now_ = std::chrono::steady_clock::now();
-    for (size_t i = 0; i < sessions_.size(); ++i) {
-      if (sessions_[i] == nullptr) continue;  // made room for another in this turn
-      Session& session = *sessions_[i];
-      const short client = polls_[kSessions + 2 * i].revents;
-      const bool goes_on = session.pipes == nullptr
-                               ? listen_to(session, client)
-                               : serve(session, client, polls_[kSessions + 2 * i + 1].revents);
-      if (!goes_on || (session.deadline <= now_ && !outlives_deadline(session))) sessions_[i].reset();
+    bool goes_on = true;
+    for (int i = 0; i < count && goes_on; ++i) {
+      const uint64_t key = events[static_cast<size_t>(i)].data.u64;
+      const auto found = static_cast<short>(events[static_cast<size_t>(i)].events);
+      switch (key) {
+        case kWake:
+          return false;
+        case kNetwork:
+          accept_some(listeners_.network);
+          break;
+        case kLocal:
+          accept_some(listeners_.local);
+          break;
+        case kControl:
+          goes_on = obey();
+          break;
+        default:
+          look_at(key, found);
+      }
     }
-    std::erase_if(sessions_, [](const auto& session) { return session == nullptr; });
-    if ((polls_[kNetwork].revents & POLLIN) != 0) accept_some(listeners_.network);
-    if ((polls_[kLocal].revents & POLLIN) != 0) accept_some(listeners_.local);
-    if ((polls_[kControl].revents & POLLIN) != 0 && !obey()) return false;
+    if (nearest_ <= now_) sweep();
     if (connections_ != nullptr) *connections_ = static_cast<int>(sessions_.size());
-    return !retired_ || !sessions_.empty();
+    return goes_on && (!retired_ || !sessions_.empty());
+  }
+
+  void look_at(uint64_t key, short found) {
+    const auto at = sessions_.find(key / 2);
+    if (at == sessions_.end()) return;  // ended in this turn
+    Session& session = *at->second;
+    const bool of_client = key % 2 == 0;
+    const bool goes_on = session.pipes == nullptr ? !of_client || listen_to(session, found)
+                         : of_client              ? serve(session, found, 0)
+                                                  : serve(session, 0, found);
+    if (goes_on) {
+      watch(session);
+    } else {
+      sessions_.erase(at);
+    }
+  }
+
+  // Until the next deadline, in milliseconds; -1: there is none.
+  [[nodiscard]] int time_left() const {
+    if (nearest_ == Time::max()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(nearest_ - std::chrono::steady_clock::now());
+    return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000));
+  }
+
+  // Ends what has taken too long. Looks at all of them, and so not more often than kSweepEvery.
+  void sweep() {
+    nearest_ = Time::max();
+    for (auto at = sessions_.begin(); at != sessions_.end();) {
+      Session& session = *at->second;
+      if (session.deadline <= now_ && !outlives_deadline(session)) {
+        at = sessions_.erase(at);
+        continue;
+      }
+      watch(session);
+      ++at;
+    }
+    if (accept_after_ <= now_) {
+      watch_listeners(true);
+    } else {
+      nearest_ = std::min(nearest_, accept_after_);
+    }
+    if (nearest_ != Time::max()) nearest_ = std::max(nearest_, now_ + kSweepEvery);
   }
 
   // After a failure of the system's, which may pass. False: it is time to end.
   [[nodiscard]] bool pause() const {
-    pollfd wake{.fd = wake_, .events = POLLIN, .revents = 0};
+    pollfd wake{.fd = wake_, .events = POLLIN, .revents = 0};  // of none (-1) nothing is seen
     return poll(&wake, 1, static_cast<int>(kAcceptPause.count())) <= 0;
   }
 
@@ -532,11 +594,10 @@ class Gate::Loop {
   // To the copy whose key it is, wherever the name points by now. An answer there is none, as in PostgreSQL.
   bool cancel(Session& session, const FirstPacket& packet) {
     const auto holder = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& other) {
-      return other != nullptr && other->state == State::kOpen &&
-             other->login.cancel_key() == packet.cancel_key;
+      return other.second->state == State::kOpen && other.second->login.cancel_key() == packet.cancel_key;
     });
     if (holder == sessions_.end()) return false;
-    session.server = connect((*holder)->socket);
+    session.server = connect(holder->second->socket);
     if (session.server.fd() < 0) return false;
     begin_pipes(session);
     session.state = State::kCancel;
@@ -568,6 +629,7 @@ class Gate::Loop {
   void end_gently(Session& session) {
     session.pipes.reset();
     session.server = ClientStream();
+    session.server_watched = 0;
     session.said = {};
     session.client.shut_write();
     session.state = State::kEnding;
@@ -624,20 +686,19 @@ class Gate::Loop {
   // -------------------------------------------------------------------------------------------------- limits
 
   [[nodiscard]] int count(const std::function<bool(const Session&)>& which) const {
-    return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
-      return session != nullptr && which(*session);
-    }));
+    return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
+                                          [&](const auto& session) { return which(*session.second); }));
   }
   // The oldest of those gives up its place: whoever was refused, then who has not said who he is, then the
-  // others. False: there is none. The place itself stays, empty, until the turn is over.
+  // others. False: there is none.
   bool make_room(const std::function<bool(const Session&)>& which) {
     for (const State state : {State::kEnding, State::kCancel, State::kProxyHeader, State::kHandshake,
                               State::kFirstPacket, State::kLogin}) {
       const auto oldest = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
-        return session != nullptr && session->state == state && which(*session);
+        return session.second->state == state && which(*session.second);
       });
       if (oldest == sessions_.end()) continue;
-      oldest->reset();
+      sessions_.erase(oldest);
       return true;
     }
     return false;
@@ -661,9 +722,8 @@ class Gate::Loop {
   // keeps his place.
   [[nodiscard]] std::function<bool(const Session&)> in_the_crowd(const Session& comer) const {
     std::map<std::string_view, int> crowds;
-    for (const auto& session : sessions_) {
-      if (session != nullptr && session.get() != &comer && session->state != State::kOpen)
-        ++crowds[session->neighbourhood];
+    for (const auto& [number, session] : sessions_) {
+      if (session.get() != &comer && session->state != State::kOpen) ++crowds[session->neighbourhood];
     }
     const auto largest = std::max_element(crowds.begin(), crowds.end(),
                                           [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -681,8 +741,11 @@ class Gate::Loop {
           accept4(listener.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!client.valid()) {
         // The process has no descriptor left: asked again at once, it would do nothing else.
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
           accept_after_ = now_ + kAcceptPause;
+          nearest_ = std::min(nearest_, accept_after_);
+          watch_listeners(false);
+        }
         break;
       }
       if (from.ss_family != AF_UNIX) be_quick_and_alive(client.get());
@@ -694,10 +757,11 @@ class Gate::Loop {
       session->deadline = now_ + limits_.first_packet;
       if (proxied ? count([](const Session&) { return true; }) < connections_within_descriptors(limits_)
                   : take_place(*session)) {
-        sessions_.push_back(std::move(session));
+        session->number = next_number_++;
+        watch(*session);
+        sessions_.emplace_hint(sessions_.end(), session->number, std::move(session));
       }
     }
-    std::erase_if(sessions_, [](const auto& session) { return session == nullptr; });
   }
 
   // ------------------------------------------------------------------------------------------- what we are
@@ -718,12 +782,15 @@ class Gate::Loop {
         return true;
       case Word::kRetire:
         hand_over(asker, listeners_);
+        // Closing ours is not enough: who has them now keeps them in our epoll, too (epoll(7), question 6).
+        watch_listeners(false);
+        watch(listeners_.control.get(), kControl, 0, control_watched_);
         listeners_ = {};
         retired_ = true;
         return true;
       case Word::kEnd:
         answer(asker, "");
-        for (const auto& session : sessions_) tell_the_end(*session);
+        for (const auto& [number, session] : sessions_) tell_the_end(*session);
         return false;
     }
     return true;
@@ -738,7 +805,7 @@ class Gate::Loop {
   [[nodiscard]] GateState report() const {
     GateState state;
     state.settings = options_.settings;
-    for (const auto& session : sessions_) {
+    for (const auto& [number, session] : sessions_) {
       if (session->state != State::kOpen) {
         ++state.report.before_login;
         continue;
@@ -756,13 +823,18 @@ class Gate::Loop {
   GateOptions options_;
   const GateLimits limits_;
   Listeners listeners_;
+  os::Descriptor epoll_;
   int wake_;
   std::atomic<int>* connections_;
   bool retired_ = false;
   Time now_ = std::chrono::steady_clock::now();
   Time accept_after_ = now_;
-  std::vector<std::unique_ptr<Session>> sessions_;
-  std::vector<pollfd> polls_;
+  Time nearest_ = Time::max();  // no deadline is over before it
+  uint64_t next_number_ = kFirstNumber;
+  std::map<uint64_t, std::unique_ptr<Session>> sessions_;  // by number, so in the order in which they came
+  short network_watched_ = 0;
+  short local_watched_ = 0;
+  short control_watched_ = 0;
 };
 
 Result<std::unique_ptr<Gate>> Gate::start(GateOptions options) {
@@ -778,12 +850,19 @@ Result<std::unique_ptr<Gate>> Gate::start(GateOptions options) {
   gate->wake_ = os::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!gate->wake_.valid()) return os::system_error("make", "an event descriptor", errno);
   auto loop = std::make_unique<Loop>(std::move(options), gate->wake_.get(), &gate->connections_);
+  YTB_TRY(loop->begin());
   ++gates_open();
   gate->thread_ = std::thread([owned = std::move(loop)] { owned->run(); });
   return gate;
 }
 
-void Gate::run(GateOptions options) { Loop(std::move(options), -1, nullptr).run(); }
+Status Gate::run(GateOptions options, const std::function<Status()>& before_first) {
+  Loop loop(std::move(options), -1, nullptr);
+  YTB_TRY(loop.begin());
+  YTB_TRY(before_first());
+  loop.run();
+  return {};
+}
 
 Gate::~Gate() {
   if (!thread_.joinable()) return;

@@ -78,9 +78,9 @@ class Gate {
  public:
   // Listens and starts its thread. Error{kSpace} when the address is taken.
   static Result<std::unique_ptr<Gate>> start(GateOptions options);
-  // In this thread, until it was told at its control socket to end, or to take nobody in any more and the
-  // last has gone. Needs listeners.
-  static void run(GateOptions options);
+  // In this thread, until it was told at its control socket to end, or to take nobody in any more and the last
+  // has gone. Needs listeners. `before_first` is called once all is open that it needs.
+  static Status run(GateOptions options, const std::function<Status()>& before_first);
   // Stops listening and cuts what is open.
   ~Gate();
   Gate(const Gate&) = delete;

@@ -345,9 +345,7 @@ Status be_gate() {
   Secret wiped(std::move(text));
   wiped = Secret();
   ::signal(SIGPIPE, SIG_IGN);
-  YTB_TRY(os::enter_sandbox());
-  Gate::run(std::move(options));
-  return {};
+  return Gate::run(std::move(options), os::enter_sandbox);
 }
 
 }  // namespace
