@@ -1,6 +1,6 @@
-// gate_alone ADDRESS PORT SOCKET ROLE [CERTIFICATE KEY]: a process that does nothing but be the gate before one server, so that
-// bench/gate can take its processor time and memory for the gate's. Lets ROLE in from anywhere. Prints the
-// port that it has (PORT 0: any free one), and ends when its standard input does.
+// gate_alone ADDRESS PORT SOCKET ROLE [CERTIFICATE KEY]: a process that does nothing but be the gate before
+// one server, so that bench/gate can take its processor time and memory for the gate's. Lets ROLE in from
+// anywhere. Prints the port that it has (PORT 0: any free one), and ends when its standard input does.
 #include <fmt/format.h>
 #include <unistd.h>
 

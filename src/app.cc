@@ -164,6 +164,11 @@ std::string tls_root_of(const config::AliasConfig& alias) {
   return socket_alias::authority_file(service_file_of(alias), alias.directory);
 }
 
+// Beside the alias, whose parent is the place of what clients see.
+std::string gate_folder(const config::ProductionConfig& production) {
+  return production.alias.directory + ".gate";
+}
+
 socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& production) {
   const config::AliasConfig& alias = production.alias;
   Result<Address> listen = parse_listen(alias.listen);  // an error where there is none
@@ -175,7 +180,8 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
           .tcp_host = listen.ok() ? reached_at(listen->host, alias) : std::string(),
           .tcp_port = listen.ok() ? std::to_string(listen->port) : std::string(),
           .tls_root = tls_root_of(alias),
-          .tls_required = !alias.tls_certificate.empty()};
+          .tls_required = !alias.tls_certificate.empty(),
+          .gate_folder = config::guards_socket(production) ? gate_folder(production) : std::string()};
 }
 
 // What the local drivers refer to.
@@ -232,24 +238,23 @@ Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Con
 
 // ---------------------------------------------------------------------------------------------- listen:
 
-// Beside the alias, whose parent is the place of what clients see.
-std::string gate_folder(const config::ProductionConfig& production) {
-  return production.alias.directory + ".gate";
-}
-
 std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const config::Config& config,
                                                    const config::ProductionConfig& production) {
   if (production.alias.kind != "socket") return nullptr;
   gate::GateSettings settings;
-  settings.folder = gate_folder(production);
+  settings.folder = os::join_path(os::join_path(config.state_directory, "gates"), production.name.str());
   const Result<Address> address = parse_listen(production.alias.listen);  // an error where there is none
   if (address.ok()) {
     settings.address = address->host;
     settings.port = address->port;
   }
   for (const model::AccessRole& role : production.access) settings.roles[role.name] = role.from;
+  settings.listens_locally = config::guards_socket(production);
+  settings.public_folder = gate_folder(production);
+  settings.config_read = config.read_at;
   // Without a number: the alias leads to one socket, whatever its copy's number is.
-  settings.live = production.alias.directory + "/.s.PGSQL.5432";
+  settings.live = (settings.listens_locally ? settings.public_folder + "/live" : production.alias.directory) +
+                  "/.s.PGSQL.5432";
   settings.copies = production.copies.directory;
   settings.run_as = production.copies.run_as;
   const config::AliasConfig& alias = production.alias;
@@ -262,7 +267,8 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
   settings.proxies = alias.proxies;
   settings.limits.connections = alias.connections;
   settings.limits.of_address = alias.connections_per_address;
-  settings.limits.idle = std::chrono::duration_cast<std::chrono::milliseconds>(alias.idle.value_or(Duration{}));
+  settings.limits.idle =
+      std::chrono::duration_cast<std::chrono::milliseconds>(alias.idle.value_or(Duration{}));
   settings.version = YTB_VERSION;
   settings.unit = fmt::format("yesterdaytabase-gate-{}", production.name);
   return std::make_unique<gate::GateProcess>(std::move(settings), clock);
@@ -446,7 +452,7 @@ cli::Output make_output() {
 }  // namespace
 
 int run_app(int argc, char** argv, const AppHooks& hooks) {
-  if (argc == 2 && argv[1] == gate::kGateCommand) return gate::run_gate_process();
+  if (argc >= 2 && argv[1] == gate::kGateCommand) return gate::run_gate_process();
   // Secrets are written with their own mode; folders must stay open to the user that copies run as.
   const mode_t umask_given = ::umask(0022);
   os::forbid_core_files();

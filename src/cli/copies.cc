@@ -156,11 +156,15 @@ Status remove_one(const Site& site, const model::OwnedCopy& owned, ports::Progre
 Status remove_everything(Context& context, Site& site, const std::vector<model::OwnedCopy>& ours) {
   ProgressView view(context.output, context.services.clock, context.services.hooks);
   YTB_TRY(site.drivers.alias->remove());
-  if (context.services.make_gatekeeper) {
-    if (const auto gate = context.services.make_gatekeeper(*site.config, *site.production))
-      YTB_TRY(gate->end());
-  }
   std::optional<Error> first;
+  if (context.services.make_gatekeeper) {
+    const auto gate = context.services.make_gatekeeper(*site.config, *site.production);
+    const Status ended = gate == nullptr ? Status() : gate->end();
+    if (!ended.ok()) {
+      view.note(fmt::format("the gate could not be ended: {}", ended.error().message));
+      first = ended.error();
+    }
+  }
   for (const model::OwnedCopy& owned : ours) {
     Status removed = remove_one(site, owned, view);
     if (!removed.ok()) {

@@ -169,7 +169,11 @@ Status run_refresh(Context& context) {
   options.refresh_now = !context.call.has("if-due");
   options.force = context.call.has("force");
   options.wait_drain = context.call.has("wait-drain");
+  // Before the name moves, as it may come to lead to the gate; whether that went well is asked again at the
+  // end.
+  (void)keep_gate(context, site);
   Result<refresh::RunResult> result = refresher.run(options);
+  const Result<std::string> gate = keep_gate(context, site);
   view.finish();
   if (!result.ok()) {
     Error error = std::move(result).error();
@@ -179,7 +183,6 @@ Status run_refresh(Context& context) {
     }
     return error;
   }
-  const Result<std::string> gate = keep_gate(context, site);
   YTB_TRY(print_summary(context, site, refresher, *result, context.now() - begun));
   if (gate.ok()) return {};
   Error error = gate.error();

@@ -37,7 +37,7 @@ Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& l
   refresh::RunOptions options;
   options.refresh_now = false;
   if (usable) gathered.decision = refresher.plan(options);
-  gathered.wants_gate = !site.production->alias.listen.empty();
+  gathered.wants_gate = config::wants_gate(*site.production);
   if (context.services.make_gatekeeper) {
     const auto gatekeeper = context.services.make_gatekeeper(*site.config, *site.production);
     if (gatekeeper != nullptr) gathered.gate = gatekeeper->report();
@@ -164,11 +164,13 @@ void print_trouble(const Context& context, std::string_view what, const Error& e
 
 void print_gate(const Context& context, const Gathered& gathered) {
   if (!gathered.gate.ok()) return print_unknown(context, "the gate", gathered.gate.error());
-  if (!*gathered.gate) {
-    if (!gathered.wants_gate) return;
-    context.out() << fmt::format("  {} no gate runs at the config's listen:\n    hint: '{}' begins it\n",
-                                 context.output.bad("✗"), context.command("refresh"));
-    return;
+  if (!*gathered.gate || !(*gathered.gate)->takes_in) {
+    if (gathered.wants_gate) {
+      context.out() << fmt::format(
+          "  {} no gate runs for the config's listen: and from:\n    hint: '{}' begins it\n",
+          context.output.bad("✗"), context.command("refresh --if-due"));
+    }
+    if (!*gathered.gate) return;
   }
   const ports::GateReport& gate = **gathered.gate;
   context.out() << fmt::format("gate{}\n", gate.before_login == 0

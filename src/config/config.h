@@ -157,10 +157,16 @@ struct Config {
   model::SecretRef signing_key;               // of proofs; none: made in the state directory
   std::string state_directory;                // journal, locks, signing key; default: beside the copies
   std::vector<ProductionConfig> productions;  // in file order, at least one
+  Instant read_at;                            // when the file was read
 };
 
 // Whether a production lives with AWS: its source, its copies and its alias do, or none of them does.
 inline bool is_aws(const ProductionConfig& production) { return production.copies.kind != "local"; }
+// Whether the gate stands before the Unix socket, too: a server cannot tell who came through the gate, and
+// some role may not come in locally.
+bool guards_socket(const ProductionConfig& production);
+// Whether there is to be a gate at all.
+bool wants_gate(const ProductionConfig& production);
 // Whether a file that the config names is kept with AWS ("s3://bucket/key", "ssm:name") and not on this
 // machine.
 bool is_remote(std::string_view place);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -11,7 +12,7 @@ namespace ytb::config {
 namespace {
 
 constexpr int64_t kConnectionsMax = 100'000;
-constexpr size_t kTlsNamesMax = 100;
+constexpr size_t kTlsNamesMax = 80;  // a certificate holds 100, this host's own among them
 constexpr size_t kProxiesMax = 100;
 constexpr Duration kIdleLeast = std::chrono::seconds(1);
 constexpr Duration kIdleMost = std::chrono::hours(24 * 30);
@@ -100,6 +101,17 @@ void read_gate(const Values& values, MapReader& socket, AliasConfig& alias) {
   alias.connections = static_cast<int>(socket.integer("connections", alias.connections, 1, kConnectionsMax));
   alias.connections_per_address = static_cast<int>(
       socket.integer("connections_per_address", alias.connections_per_address, 1, kConnectionsMax));
+}
+
+bool guards_socket(const ProductionConfig& production) {
+  if (production.alias.kind != "socket") return false;
+  return std::any_of(production.access.begin(), production.access.end(), [](const model::AccessRole& role) {
+    return std::find(role.from.begin(), role.from.end(), "local") == role.from.end();
+  });
+}
+
+bool wants_gate(const ProductionConfig& production) {
+  return !production.alias.listen.empty() || guards_socket(production);
 }
 
 }  // namespace ytb::config

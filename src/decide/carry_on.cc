@@ -286,10 +286,26 @@ int next_attempt(const View& view, const Snapshot& snapshot) {
   return attempt;
 }
 
-// Whether one more copy stays within live + spares + one in flight.
-bool has_room(View& view) {
+// A previous copy that nobody is connected to gives its place to the next: only a rollback would want it.
+std::optional<Action> without_clients(View& view, std::optional<Instant>& soon) {
+  if (!view.alias().seen) return std::nullopt;
+  for (const Copy* copy : view.ours) {
+    if (copy->phase != Phase::kDraining || copy->clients != 0) continue;
+    if (model::has_no_clients(*copy, view.now))
+      return remove_copy(view, *copy, "room is wanted, and nobody is connected to it");
+    soon = copy->phase_since + model::kOnTheWay;
+  }
+  return std::nullopt;
+}
+
+// Whether one more copy stays within live + spares + one in flight; or else, where there is one, what makes
+// room for it.
+bool has_room(View& view, std::optional<Action>& makes_room) {
   size_t copies_max = 2 + static_cast<size_t>(std::max(0, view.desired.spare_copies));
   if (view.ours.size() < copies_max) return true;
+  std::optional<Instant> soon;
+  makes_room = without_clients(view, soon);
+  if (makes_room) return false;
   bool drains = std::any_of(view.ours.begin(), view.ours.end(),
                             [](const Copy* copy) { return copy->phase == Phase::kDraining; });
   std::string reason = fmt::format("{} copies are there and {} allowed: the next waits until one is gone",
@@ -298,15 +314,18 @@ bool has_room(View& view) {
   for (const Hold& hold : view.holds) {
     if (hold.until && hold.waiting != Waiting::kNothing) until = std::max(*until, *hold.until);
   }
-  view.in_the_way =
-      Hold{.waiting = drains ? Waiting::kDrain : Waiting::kBackoff,
-           .reason = reason,
-           .until = until,
-           .blocker = Error{.code = Code::kBusy,
-                            .message = std::move(reason),
-                            .hint = drains ? "run it again once the drain is over, or set a shorter drain"
-                                           : "a copy could not be deleted: see its log",
-                            .retry = Retry::kLater}};
+  if (soon) until = *soon;
+  view.in_the_way = Hold{
+      .waiting = drains ? Waiting::kDrain : Waiting::kBackoff,
+      .reason = reason,
+      .until = until,
+      .blocker = Error{
+          .code = Code::kBusy,
+          .message = std::move(reason),
+          .hint = drains
+                      ? "run it again when its clients have gone or its drain is over, or set a shorter drain"
+                      : "a copy could not be deleted: see its log",
+          .retry = Retry::kLater}};
   return false;
 }
 
@@ -367,7 +386,8 @@ std::optional<Action> begin_refresh(View& view) {
                                    (!live->running && live->tries >= kTriesMax) ||
                                    (!stale.empty() && is_time_to_make_anew(view, *live)));
   const Snapshot* snapshot = choose_snapshot(view, live, again);
-  if (snapshot == nullptr || !has_room(view)) return std::nullopt;
+  if (snapshot == nullptr) return std::nullopt;
+  if (std::optional<Action> makes_room; !has_room(view, makes_room)) return makes_room;
   if (view.desired.cannot_mask) {
     view.in_the_way = Hold{.waiting = Waiting::kPerson,
                            .reason = split(view.desired.cannot_mask->message, '\n').front(),

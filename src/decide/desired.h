@@ -26,6 +26,7 @@ struct Desired {
 
   // What the person of this run asks for, beyond the schedule.
   bool refresh_now = false;  // due whatever the schedule says; also tries again what waits for a person
+  bool end_drains = false;   // a previous copy goes with its last client, although one could roll back to it
   bool force = false;        // refresh_now, and even when the newest snapshot is already live
   // The instant this run was asked for: a copy begun at or after it satisfies `force`.
   Instant asked_at;

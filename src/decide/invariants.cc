@@ -228,8 +228,8 @@ class ActionCheck {
   }
   // The alias has moved to a live copy, was seen there, and the drain is over.
   void demand_drained() {
-    demand(now_ >= copy_->phase_since + desired_.drain || copy_->clients == 0, Invariant::kNoGap,
-           "its drain is not over, and it may have clients");
+    demand(now_ >= copy_->phase_since + desired_.drain || model::has_no_clients(*copy_, now_),
+           Invariant::kNoGap, "its drain is not over, and it may have clients");
     demand(observed_.alias->seen, Invariant::kNoGap, "nobody was seen to reach the new copy");
     demand_other_live();
   }

@@ -22,14 +22,6 @@ std::optional<Action> point_at(View& view, const Copy& copy, std::string reason)
   return unless_backing_off(view, action_on(kind, copy, std::move(reason)), copy);
 }
 
-std::optional<Action> remove_copy(View& view, const Copy& copy, std::string reason) {
-  if (!may_delete(view, copy)) {
-    view.remark(fmt::format("{} is not deleted: the alias points at it", copy.id));
-    return std::nullopt;
-  }
-  return unless_backing_off(view, action_on(ActionKind::kDelete, copy, std::move(reason)), copy);
-}
-
 // The alias points at nothing that may serve: the best that is there.
 const Copy* best_to_serve(const View& view) {
   for (bool live_only : {true, false}) {
@@ -104,12 +96,33 @@ std::optional<Action> clear_away(View& view) {
   return std::nullopt;
 }
 
+std::optional<Action> remove_copy(View& view, const Copy& copy, std::string reason) {
+  if (!may_delete(view, copy)) {
+    view.remark(fmt::format("{} is not deleted: the alias points at it", copy.id));
+    return std::nullopt;
+  }
+  return unless_backing_off(view, action_on(ActionKind::kDelete, copy, std::move(reason)), copy);
+}
+
 namespace {
 
-std::string drains_until(const Copy& copy, Instant over) {
-  if (!copy.clients || *copy.clients == 0) return fmt::format("{} drains until {}", copy.id, to_iso(over));
-  return fmt::format("{} drains until its last client has gone ({} now), at {} at the latest", copy.id,
-                     *copy.clients, to_iso(over));
+Hold drains(const View& view, const Copy& copy, const Copy& live) {
+  const Instant over = copy.phase_since + view.desired.drain;
+  Hold hold{.waiting = Waiting::kDrain, .reason = {}, .until = over, .blocker = std::nullopt};
+  if (view.now >= over) {
+    hold.reason = fmt::format("{} drains until a client has reached {}", copy.id, live.id);
+    hold.until = view.now + kLookAgain;
+  } else if (copy.clients.value_or(0) > 0) {
+    hold.reason = fmt::format(
+        "{} drains until {}, {} connected", copy.id, to_iso(over),
+        *copy.clients == 1 ? std::string("one client is") : fmt::format("{} clients are", *copy.clients));
+    if (view.desired.end_drains) hold.until = std::min(over, view.now + kLookAgain);
+  } else {
+    hold.reason = fmt::format("{} drains until {}", copy.id, to_iso(over));
+    if (copy.clients && view.desired.end_drains)
+      hold.until = std::min(over, copy.phase_since + model::kOnTheWay);
+  }
+  return hold;
 }
 
 }  // namespace
@@ -129,23 +142,15 @@ std::optional<Action> end_drains(View& view) {
   }
   for (const Copy* copy : view.ours) {
     if (copy->phase != Phase::kDraining) continue;
-    const Instant over = copy->phase_since + view.desired.drain;
     if (copy->phase_since > view.now + view.desired.drain) {
       Action again = action_on(ActionKind::kDemote, *copy, "the clock was set back: its drain begins anew");
       if (auto action = unless_backing_off(view, std::move(again), *copy)) return action;
       continue;
     }
-    const bool drained = model::is_drained(*copy, view.desired.drain, view.now);
-    if (!drained || !view.alias().seen) {
-      const bool unseen = drained;
-      // Who is connected is looked at again, where that can be seen.
-      const Instant again = copy->clients ? std::min(over, view.now + kLookAgain) : over;
-      view.holds.push_back(
-          {.waiting = Waiting::kDrain,
-           .reason = unseen ? fmt::format("{} drains until a client has reached {}", copy->id, live->id)
-                            : drains_until(*copy, over),
-           .until = unseen ? view.now + kLookAgain : again,
-           .blocker = std::nullopt});
+    const bool over = view.now >= copy->phase_since + view.desired.drain ||
+                      (view.desired.end_drains && model::has_no_clients(*copy, view.now));
+    if (!over || !view.alias().seen) {
+      view.holds.push_back(drains(view, *copy, *live));
       continue;
     }
     bool wanted =

@@ -66,6 +66,8 @@ bool may_delete(const View& view, const model::Copy& copy);
 model::Action action_on(model::ActionKind kind, const model::Copy& copy, std::string reason);
 // The action, or, where its last try failed too recently, a hold.
 std::optional<model::Action> unless_backing_off(View& view, model::Action action, const model::Copy& copy);
+// Its deletion, or a remark why it is not deleted, or a hold.
+std::optional<model::Action> remove_copy(View& view, const model::Copy& copy, std::string reason);
 // What stays of a copy that a person did away with or rolled back from.
 model::Attempt tombstone_of(const model::Copy& copy, model::AttemptOutcome outcome, Instant now,
                             std::string reason);

@@ -94,7 +94,8 @@ std::optional<Action> delete_asked(View& view) {
     return std::nullopt;
   }
   if (copy->phase == Phase::kDraining &&
-      (!model::is_drained(*copy, view.desired.drain, view.now) || !view.alias().seen)) {
+      ((view.now < copy->phase_since + view.desired.drain && !model::has_no_clients(*copy, view.now)) ||
+       !view.alias().seen)) {
     refuse(view, fmt::format("{} still serves clients that hold on to it", copy->id),
            fmt::format("it goes by itself once its drain is over, at {} or later",
                        to_iso(copy->phase_since + view.desired.drain)),

@@ -14,7 +14,7 @@ using model::Phase;
 namespace {
 
 bool drained(const config::ProductionConfig& production, const Copy& copy, Instant now) {
-  return copy.phase == Phase::kDraining && model::is_drained(copy, production.drain, now);
+  return copy.phase == Phase::kDraining && now >= copy.phase_since + production.drain;
 }
 
 int64_t overdue(const config::ProductionConfig& production, const std::vector<const Copy*>& ours,

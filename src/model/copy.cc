@@ -92,14 +92,6 @@ bool may_follow(Phase from, Phase to) {
   return to == step_after(from);
 }
 
-bool is_drained(const Copy& copy, Duration drain, Instant now) {
-  // Between looking a name up and connecting; of names that are remembered for longer (DNS) nobody can tell
-  // who is connected.
-  constexpr Duration kOnTheWay = std::chrono::seconds(10);
-  if (now >= copy.phase_since + drain) return true;
-  return copy.clients == 0 && now >= copy.phase_since + kOnTheWay;
-}
-
 CopyId copy_id(const ProductionName& production, Instant data_as_of, int attempt) {
   YTB_CHECK(attempt >= 1);
   return CopyId(fmt::format("{}{}{}-{}", production, kInfix, to_compact(data_as_of), attempt));

@@ -73,9 +73,14 @@ struct Attempt {
   Retry retry = Retry::kNever;
 };
 
-// Whether nobody holds on to a copy from which the name has moved on: its time is over, or its last client
-// has gone and whoever had looked the name up before it moved has come by now.
-bool is_drained(const Copy& copy, Duration drain, Instant now);
+// Between looking a name up and connecting, where the name is a path. Of names that are remembered for longer
+// (DNS) nobody can tell who is connected.
+constexpr Duration kOnTheWay = std::chrono::seconds(5);
+// Whether nobody holds on to a copy from which the name has moved on, although its drain is not over: its
+// last client has gone, and whoever had looked the name up before it moved has come by now.
+inline bool has_no_clients(const Copy& copy, Instant now) {
+  return copy.clients == 0 && now >= copy.phase_since + kOnTheWay;
+}
 
 // "<production>-yesterday-<YYYYMMDD-HHMMSS>-<attempt>"
 CopyId copy_id(const ProductionName& production, Instant data_as_of, int attempt);

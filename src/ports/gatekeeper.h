@@ -21,6 +21,7 @@ struct GateConnections {
 };
 
 struct GateReport {
+  bool takes_in = false;  // false: only gates that have been replaced serve who is still there
   int before_login = 0;
   std::vector<GateConnections> connections;  // of those that are logged in
 };

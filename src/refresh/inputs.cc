@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
 #include "drivers/os/secrets.h"
@@ -123,7 +124,9 @@ Result<config::Config> load_config(const std::string& file, ports::Vault& vault)
   YTB_ASSIGN(std::string text,
              read_document(vault, file, kConfigSizeMax, "the config cannot be read",
                            "'yesterdaytabase init' writes a first one; --config names another"));
-  return config::parse_config(text, file);
+  YTB_ASSIGN(config::Config config, config::parse_config(text, file));
+  config.read_at = SystemClock().now();  // compared between processes of this host only
+  return config;
 }
 
 Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vault& vault,

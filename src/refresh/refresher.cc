@@ -29,7 +29,7 @@ constexpr Duration kInDoubtPause = std::chrono::seconds(1);
 constexpr int kInDoubtMax = 20;
 constexpr int kUnknownMax = 10;
 // A drain of a copy without clients is over in seconds: it is worth waiting for.
-constexpr Duration kDrainSoon = std::chrono::seconds(10);
+constexpr Duration kDrainSoon = model::kOnTheWay;
 constexpr int kDrainWaitsMax = 2;
 
 // Neither success nor failure: somebody stopped us, somebody else is at it, or nobody knows.
@@ -87,6 +87,7 @@ decide::Desired Refresher::desired_for(const RunOptions& options) const {
   desired.delete_copy = options.delete_copy;
   desired.refresh_now = options.refresh_now && !goal_reached_;
   desired.force = options.force && !goal_reached_;
+  desired.end_drains = options.wait_drain;
   // A run makes one copy live at most; what became due meanwhile is the next run's.
   if (goal_reached_) desired.schedule.reset();
   return desired;
@@ -304,6 +305,7 @@ Result<RunResult> Refresher::run(const RunOptions& asked) {
   goal_reached_ = false;
   in_doubt_ = 0;
   spared_tries_ = 0;
+  drain_waits_ = 0;
   unknown_ = 0;
   Result<RunResult> result = run_to_the_end(options);
   if (!result.ok()) {

@@ -79,16 +79,29 @@ void Server::start_workers() {
 
 void Server::keep_gates() {
   std::shared_ptr<const config::Config> config = current();
+  for (auto at = gatekeepers_.begin(); at != gatekeepers_.end();) {
+    const auto& [name, gatekeeper] = *at;
+    if (find(*config, name) != nullptr) {
+      ++at;
+      continue;
+    }
+    // Its copies stay as they are; but who may come to them is nobody's word any more.
+    const Status ended = gatekeeper->end();
+    parts_.log(name, ended.ok() ? std::string("its gate was closed") : "error: " + ended.error().message);
+    at = gatekeepers_.erase(at);
+  }
   for (const config::ProductionConfig& production : config->productions) {
-    const std::unique_ptr<ports::Gatekeeper> gatekeeper = parts_.make_gatekeeper(*config, production);
+    if (parts_.stop.requested()) return;
+    std::unique_ptr<ports::Gatekeeper> gatekeeper = parts_.make_gatekeeper(*config, production);
     if (gatekeeper == nullptr) continue;
     const Result<std::string> kept = gatekeeper->keep();
     // Said once; tried again, as whoever holds the port may let it go.
     std::string trouble = kept.ok() ? std::string() : kept.error().message;
     if (!trouble.empty() && trouble != gate_troubles_[production.name])
-      parts_.log(production.name, fmt::format("error: {}", trouble));
+      parts_.log(production.name, fmt::format("error: {}\nhint: {}", trouble, kept.error().hint));
     gate_troubles_[production.name] = std::move(trouble);
     if (kept.ok() && !kept->empty()) parts_.log(production.name, *kept);
+    gatekeepers_[production.name] = std::move(gatekeeper);
   }
   gate_again_ = parts_.clock.now() + kGateAgainAfter;
 }
@@ -108,8 +121,8 @@ Status Server::run() {
   YTB_ASSIGN(config::Config first, parts_.load_config());
   adopt(std::move(first));
   parts_.log(kNobody, fmt::format("serving {} production(s)", current()->productions.size()));
+  keep_gates();  // first: the name may come to lead there
   start_workers();
-  keep_gates();
   while (!parts_.stop.requested()) {
     if (parts_.reload.exchange(false)) {
       read_again();

@@ -64,7 +64,8 @@ class Server {
   mutable std::mutex mutex_;  // guards config_ only
   std::shared_ptr<const config::Config> config_;
   std::map<model::ProductionName, Worker> workers_;
-  std::map<model::ProductionName, std::string> gate_troubles_;  // what was said last
+  std::map<model::ProductionName, std::unique_ptr<ports::Gatekeeper>> gatekeepers_;  // by the last look
+  std::map<model::ProductionName, std::string> gate_troubles_;                       // what was said last
   Instant gate_again_;
 };
 

@@ -83,8 +83,8 @@ Result<std::optional<GateState>> ask_state(const std::string& control) {
   return std::optional(std::move(state));
 }
 
-Result<std::optional<Listeners>> ask_to_retire(const std::string& control) {
-  YTB_ASSIGN(const os::Descriptor socket, ask(control, Word::kRetire));
+Result<std::optional<Listeners>> ask_to_share(const std::string& control) {
+  YTB_ASSIGN(const os::Descriptor socket, ask(control, Word::kShare));
   if (!socket.valid()) return std::optional<Listeners>();
   std::array<char, kListenersMax + 1> kinds{};
   iovec bytes{.iov_base = kinds.data(), .iov_len = kinds.size()};
@@ -114,12 +114,20 @@ Result<std::optional<Listeners>> ask_to_retire(const std::string& control) {
   return std::optional(std::move(listeners));
 }
 
-Result<bool> ask_to_end(const std::string& control) {
-  YTB_ASSIGN(const os::Descriptor socket, ask(control, Word::kEnd));
+namespace {
+
+// Until it has done it: it closes the connection last.
+Result<bool> ask_and_wait(const std::string& control, Word word) {
+  YTB_ASSIGN(const os::Descriptor socket, ask(control, word));
   if (!socket.valid()) return false;
   YTB_TRY(read_answer(socket, control));
   return true;
 }
+
+}  // namespace
+
+Result<bool> ask_to_retire(const std::string& control) { return ask_and_wait(control, Word::kRetire); }
+Result<bool> ask_to_end(const std::string& control) { return ask_and_wait(control, Word::kEnd); }
 
 std::string to_text(const GateState& state) {
   nlohmann::ordered_json connections = nlohmann::ordered_json::array();

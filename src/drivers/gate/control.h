@@ -16,7 +16,8 @@ namespace ytb::gate {
 
 enum class Word : char {
   kReport = 'r',  // what it was begun with, and who is connected
-  kRetire = 't',  // it takes nobody in any more, gives its listeners away, and ends when the last has gone
+  kShare = 's',   // gives its listeners away and goes on accepting as well
+  kRetire = 't',  // takes nobody in any more, and ends when the last has gone
   kEnd = 'e',
 };
 
@@ -28,8 +29,10 @@ struct GateState {
 // ---- asking; none or false: nobody is there
 
 Result<std::optional<GateState>> ask_state(const std::string& control);
-// Its listeners; what it did not listen at is not valid.
-Result<std::optional<Listeners>> ask_to_retire(const std::string& control);
+// Its listeners; what it does not listen at is not valid.
+Result<std::optional<Listeners>> ask_to_share(const std::string& control);
+// True: its listeners are closed.
+Result<bool> ask_to_retire(const std::string& control);
 Result<bool> ask_to_end(const std::string& control);
 
 // ---- answering

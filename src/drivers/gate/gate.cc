@@ -390,7 +390,8 @@ class Gate::Loop {
   // Until the next deadline, in milliseconds; -1: there is none.
   [[nodiscard]] int time_left() const {
     if (nearest_ == Time::max()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(nearest_ - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(nearest_ - std::chrono::steady_clock::now());
     return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000));
   }
 
@@ -580,6 +581,8 @@ class Gate::Loop {
       return refuse(session, "57P03", "no copy is live at the moment",
                     "try again in a moment; 'yesterdaytabase status' says more");
     }
+    if (!is_room_to_log_in(session))
+      return refuse(session, "53300", "too many are logging in at the moment", "try again in a moment");
     begin_pipes(session);
     session.role = packet.user;
     session.state = State::kLogin;
@@ -596,8 +599,10 @@ class Gate::Loop {
     const auto holder = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& other) {
       return other.second->state == State::kOpen && other.second->login.cancel_key() == packet.cancel_key;
     });
-    if (holder == sessions_.end()) return false;
-    session.server = connect(holder->second->socket);
+    // Of a connection that a gate before us serves: the live copy's server knows its own keys.
+    const Result<std::string> live = options_.resolve();
+    if (holder == sessions_.end() && !live.ok()) return false;
+    session.server = connect(holder == sessions_.end() ? *live : holder->second->socket);
     if (session.server.fd() < 0) return false;
     begin_pipes(session);
     session.state = State::kCancel;
@@ -658,13 +663,12 @@ class Gate::Loop {
       moved = true;
       if (session.state == State::kLogin && !follow_login(session)) return false;
     }
-    const bool client_ended = up.source_closed && !down.source_closed;
     if (!up.write_to(session.server)) up.end_here();
     if (!down.write_to(session.client)) return false;
     if (session.state == State::kOpen && (moved || session.deadline == Time::max()))
       session.deadline = time_of_open(session);
     if (!session.finished()) return true;
-    if (client_ended || session.state == State::kCancel) return false;
+    if (session.state == State::kCancel) return false;
     end_gently(session);
     return true;
   }
@@ -689,19 +693,53 @@ class Gate::Loop {
     return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
                                           [&](const auto& session) { return which(*session.second); }));
   }
-  // The oldest of those gives up its place: whoever was refused, then who has not said who he is, then the
-  // others. False: there is none.
-  bool make_room(const std::function<bool(const Session&)>& which) {
-    for (const State state : {State::kEnding, State::kCancel, State::kProxyHeader, State::kHandshake,
-                              State::kFirstPacket, State::kLogin}) {
-      const auto oldest = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
-        return session.second->state == state && which(*session.second);
-      });
-      if (oldest == sessions_.end()) continue;
-      sessions_.erase(oldest);
-      return true;
+  // How far somebody has come who is not in yet: who has got nowhere makes room first. A cancel needs its
+  // place but for a moment.
+  enum Progress { kToldWhy, kSilent, kBegun, kEncrypted, kLoggingIn, kNone };
+  [[nodiscard]] static Progress progress_of(const Session& session) {
+    switch (session.state) {
+      case State::kEnding:
+        return kToldWhy;
+      case State::kProxyHeader:
+        return session.said.empty() ? kSilent : kBegun;
+      case State::kHandshake:
+        return kBegun;
+      case State::kFirstPacket:
+        return session.client.encrypted()                                         ? kEncrypted
+               : session.said.empty() && !session.asked_tls && !session.asked_gss ? kSilent
+                                                                                  : kBegun;
+      case State::kLogin:
+      case State::kCancel:
+        return kLoggingIn;
+      case State::kOpen:
+        break;
     }
-    return false;
+    return kNone;
+  }
+
+  // Of those that `which` names one gives up its place: of the largest crowd at one address, who has come
+  // least far, and of these the oldest. A flood makes room for itself; a few of one office are no crowd.
+  // False: there is none.
+  bool make_room(const std::function<bool(const Session&)>& which) {
+    constexpr int kNoCrowd = 8;
+    std::map<std::string_view, int> crowds;
+    for (const auto& [number, session] : sessions_) {
+      if (session->state != State::kOpen) ++crowds[session->neighbourhood];
+    }
+    auto chosen = sessions_.end();
+    std::pair<int, int> worst{};  // smaller: sooner
+    for (auto at = sessions_.begin(); at != sessions_.end(); ++at) {
+      const Session& session = *at->second;
+      if (session.state == State::kOpen || !which(session)) continue;
+      const int crowd = std::max(crowds[session.neighbourhood], kNoCrowd);
+      const std::pair<int, int> here{-crowd, progress_of(session)};
+      if (chosen != sessions_.end() && here >= worst) continue;
+      chosen = at;
+      worst = here;
+    }
+    if (chosen == sessions_.end()) return false;
+    sessions_.erase(chosen);
+    return true;
   }
   // Sessions stand in the order in which they came.
   bool is_room_for(const Session& comer) {
@@ -714,23 +752,16 @@ class Gate::Loop {
     };
     const auto waiting_here = [&](const Session& session) { return waiting(session) && here(session); };
     if (count(waiting_here) >= limits_.before_login_of_address && !make_room(waiting_here)) return false;
-    if (count(waiting) >= limits_.before_login && !make_room(in_the_crowd(comer))) return false;
+    if (count(waiting) >= limits_.before_login && !make_room(waiting)) return false;
     if (count(here) >= limits_.of_address && !make_room(waiting_here)) return false;
-    return count(others) < connections_within_descriptors(limits_) || make_room(in_the_crowd(comer));
+    return count(others) < connections_within_descriptors(limits_) || make_room(waiting);
   }
-  // Who waits beside the most others of his own address: a flood makes room for itself, and who comes alone
-  // keeps his place.
-  [[nodiscard]] std::function<bool(const Session&)> in_the_crowd(const Session& comer) const {
-    std::map<std::string_view, int> crowds;
-    for (const auto& [number, session] : sessions_) {
-      if (session.get() != &comer && session->state != State::kOpen) ++crowds[session->neighbourhood];
-    }
-    const auto largest = std::max_element(crowds.begin(), crowds.end(),
-                                          [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (largest == crowds.end()) return [](const Session&) { return false; };
-    return [&comer, where = std::string(largest->first)](const Session& session) {
-      return &session != &comer && session.state != State::kOpen && session.neighbourhood == where;
+  // Whoever logs in has a process of the server's, of which others need theirs.
+  bool is_room_to_log_in(const Session& comer) {
+    const auto logs_in = [&](const Session& session) {
+      return &session != &comer && session.state == State::kLogin;
     };
+    return count(logs_in) < limits_.logging_in || make_room(logs_in);
   }
 
   void accept_some(const os::Descriptor& listener) {
@@ -780,12 +811,14 @@ class Gate::Loop {
       case Word::kReport:
         answer(asker, to_text(report()));
         return true;
-      case Word::kRetire:
+      case Word::kShare:
         hand_over(asker, listeners_);
-        // Closing ours is not enough: who has them now keeps them in our epoll, too (epoll(7), question 6).
+        return true;
+      case Word::kRetire:
+        // Closing ours is not enough: who shares them keeps them in our epoll, too (epoll(7), question 6).
         watch_listeners(false);
-        watch(listeners_.control.get(), kControl, 0, control_watched_);
-        listeners_ = {};
+        listeners_.network.reset();
+        listeners_.local.reset();
         retired_ = true;
         return true;
       case Word::kEnd:

@@ -8,11 +8,11 @@
 // asked for that. Each new connection asks anew where the name points; one that exists stays where it is
 // until the copy goes. A socket behind which another user's program listens is none.
 //
-// Bounded: connections in all and by address, those that have not logged in yet, the time that a login may
-// take, and the time that one half of a closed connection may stay; descriptors stay in reserve. Where too
-// many from one address (of IPv6 a /64) have not logged in, the oldest of them makes room, who has not said
-// who he is before who has. One thread; 128 kB for each connection that has said who it is, 10 kB for one
-// that has not, and for TLS some 40 kB.
+// Bounded: connections in all and by address, those that have not logged in yet, those that are just logging
+// in, the time that a login may take, and the time that one half of a closed connection may stay; descriptors
+// stay in reserve. Where too many have not logged in, one makes room: of the largest crowd at one address (of
+// IPv6 a /64), who has come least far, and of these the oldest. One thread; 128 kB for each connection that
+// has said who it is, 10 kB for one that has not, and within TLS 10 to 40 kB more.
 #pragma once
 
 #include <sys/types.h>
@@ -39,8 +39,9 @@ struct GateLimits {
   int of_address = 500;
   int before_login = 200;  // connections in all whose login is not over
   int before_login_of_address = 50;
+  int logging_in = 30;  // with a process of the server's, which has 100 for everybody
   std::chrono::milliseconds first_packet{10'000};  // from the first byte's chance to the whole packet
-  std::chrono::milliseconds login{60'000};         // from there until the server says that it is ready
+  std::chrono::milliseconds login{20'000};         // from there until the server says that it is ready
   std::chrono::milliseconds half_closed{60'000};   // without a byte in the other direction
   std::chrono::milliseconds idle{0};               // without a byte either way; 0: for ever
   int descriptors_reserved = 256;
@@ -50,7 +51,7 @@ struct GateLimits {
 struct Listeners {
   os::Descriptor network;
   os::Descriptor local;    // a Unix socket for clients: roles that have "local" come in there
-  os::Descriptor control;  // a Unix socket for our own: see control.h
+  os::Descriptor control;  // a Unix socket for our own: see control.h; stays after it has retired
 };
 // Error{kSpace} when the address is taken; kConfig when it is not numeric.
 Result<os::Descriptor> listen_at(const std::string& address, uint16_t port);
@@ -78,8 +79,8 @@ class Gate {
  public:
   // Listens and starts its thread. Error{kSpace} when the address is taken.
   static Result<std::unique_ptr<Gate>> start(GateOptions options);
-  // In this thread, until it was told at its control socket to end, or to take nobody in any more and the last
-  // has gone. Needs listeners. `before_first` is called once all is open that it needs.
+  // In this thread, until it was told at its control socket to end, or to take nobody in any more and the
+  // last has gone. Needs listeners. `before_first` is called once all is open that it needs.
   static Status run(GateOptions options, const std::function<Status()>& before_first);
   // Stops listening and cuts what is open.
   ~Gate();

@@ -440,10 +440,11 @@ TEST_F(GateTest, OneThatIsReplacedHandsOverItsListenersAndServesWhoIsThere) {
   EXPECT_EQ(one.socket, live_.load());
   EXPECT_EQ(one.count, 1);
 
-  Result<std::optional<Listeners>> given = ask_to_retire(control);
+  Result<std::optional<Listeners>> given = ask_to_share(control);
   ASSERT_TRUE(given.ok() && *given);
   ASSERT_TRUE((*given)->network.valid());
-  // Nobody listens, and nobody is refused: who comes now waits for the next one.
+  EXPECT_TRUE(*ask_to_retire(control));
+  // Nobody accepts, and nobody is refused: who comes now waits for the next one.
   const Client early(port);
   early.log_in("staging");
   GateOptions second = options();
@@ -454,7 +455,18 @@ TEST_F(GateTest, OneThatIsReplacedHandsOverItsListenersAndServesWhoIsThere) {
   early.say("X" + number(4));
   EXPECT_EQ(early.hear_all()[0], 'R');
   EXPECT_EQ(ask(in.get(), "SELECT 8"), "8") << "who was there stays";
-  EXPECT_FALSE(ask_state(control)->has_value());
+  EXPECT_EQ((*ask_state(control))->report.connections.size(), 1U) << "it can still be asked";
+  // The second does not know the first one's keys; the server does.
+  ASSERT_EQ(PQsendQuery(in.get(), "SELECT pg_sleep(60)"), 1);
+  while (cluster_->value("postgres",
+                         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") !=
+         "1") {
+  }
+  std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(in.get()), &PQfreeCancel);
+  std::string error(256, '\0');
+  EXPECT_EQ(PQcancel(cancel.get(), error.data(), static_cast<int>(error.size())), 1) << error;
+  std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(in.get()), &PQclear);
+  EXPECT_THAT(PQresultErrorMessage(result.get()), HasSubstr("canceling statement due to user request"));
 }
 
 TEST_F(GateTest, NonsenseAndTlsAreHungUpOn) {

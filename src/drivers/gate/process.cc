@@ -12,9 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <set>
 #include <thread>
 
@@ -35,18 +37,21 @@ namespace {
 using Tree = nlohmann::ordered_json;
 
 // What the program finds as its descriptors, after os::kFirstInherited.
-enum class Inherited : int { kSettings, kControl, kNetwork, kLocal };
+enum class Inherited : int { kSettings, kControl, kFirstListener };
 constexpr int fd_of(Inherited what) { return os::kFirstInherited + static_cast<int>(what); }
 
-constexpr mode_t kFolderMode = 0711;  // others pass to the public socket
+constexpr std::string_view kControl = "control";
+constexpr std::string_view kControlNew = "control.new";
+constexpr mode_t kFolderMode = 0700;
+constexpr mode_t kPublicFolderMode = 0711;  // others pass to the public socket
 constexpr mode_t kControlMode = 0600;
 constexpr mode_t kPublicMode = 0777;  // whoever connects is judged by role, and asked for a password
 constexpr auto kBeginMax = std::chrono::seconds(15);
 constexpr auto kLookEvery = std::chrono::milliseconds(10);
-constexpr auto kLockPatience = std::chrono::seconds(30);
+constexpr auto kLockPatience = std::chrono::seconds(20);
 constexpr auto kRenewBefore = std::chrono::hours(24 * 30);
+constexpr size_t kNamesOfHostMax = kNamesMax;  // those of the config come first
 constexpr size_t kLogShown = 2048;
-constexpr rlim_t kDescriptorsWanted = 8192;
 
 // ----------------------------------------------------------------------------------------- certificates
 
@@ -59,7 +64,7 @@ std::vector<std::string> names_of_host(const GateSettings& settings) {
   if (!everywhere) names.insert(settings.address);
   ifaddrs* list = nullptr;
   if (everywhere && getifaddrs(&list) == 0) {
-    for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+    for (const ifaddrs* one = list; one != nullptr && names.size() < kNamesOfHostMax; one = one->ifa_next) {
       if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_UP) == 0) continue;
       std::array<char, INET6_ADDRSTRLEN> text{};
       if (one->ifa_addr->sa_family == AF_INET) {
@@ -88,6 +93,12 @@ Result<Certificate> certificate_of(const GateSettings& settings, Instant now) {
   if (!settings.certificate_file.empty()) {
     YTB_ASSIGN(certificate.shown, os::read_file(settings.certificate_file, kPemBytesMax));
     certificate.make = [&settings, chain = certificate.shown]() -> Result<TlsIdentity> {
+      YTB_ASSIGN(std::optional<os::FileInfo> info, os::info_of(settings.key_file));
+      if (info && info->kind == os::FileKind::kFile && (info->mode & 0007U) != 0) {
+        return Error{.code = Code::kConfig,
+                     .message = fmt::format("the key {} can be read by everybody", settings.key_file),
+                     .hint = fmt::format("chmod 600 {}", settings.key_file)};
+      }
       YTB_ASSIGN(std::string key, os::read_file(settings.key_file, kPemBytesMax));
       return TlsIdentity{.chain_pem = chain, .key_pem = Secret(std::move(key))};
     };
@@ -112,7 +123,8 @@ Status publish(const std::string& file, const std::string& pem) {
 
 // ---------------------------------------------------------------------------------------------- settings
 
-Tree to_tree(const GateSettings& settings, const Certificate& certificate, uid_t server_user) {
+Tree to_tree(const GateSettings& settings, const Certificate& certificate, const std::string& copies,
+             uid_t server_user) {
   const GateLimits& limits = settings.limits;
   Tree roles = Tree::object();
   for (const auto& [role, from] : settings.roles) roles[role] = from;
@@ -122,7 +134,7 @@ Tree to_tree(const GateSettings& settings, const Certificate& certificate, uid_t
           {"roles", std::move(roles)},
           {"live", settings.live},
           {"listens_locally", settings.listens_locally},
-          {"copies", settings.copies},
+          {"copies", copies},
           {"server_user", server_user},
           {"proxies", settings.proxies},
           {"tls_required", settings.tls_required},
@@ -135,16 +147,40 @@ Tree to_tree(const GateSettings& settings, const Certificate& certificate, uid_t
           {"idle_ms", limits.idle.count()}};
 }
 
-// What a gate is asked by: until when its certificate is good enough, and what it was begun with.
-std::string settings_text(const Tree& tree, Instant renew_at) {
-  return fmt::format("{}\n{}", to_iso(renew_at), write_json(tree));
+// What a gate tells whoever asks it: until when its certificate is good enough, when the config was read that
+// it was begun by, and what it was begun with.
+std::string settings_text(const Tree& tree, Instant renew_at, Instant config_read) {
+  return fmt::format("{}\n{}\n{}", to_iso(renew_at), to_iso(config_read, true), write_json(tree));
 }
 
-bool is_as_wanted(std::string_view running, const Tree& wanted, Instant now) {
-  const size_t line = running.find('\n');
-  if (line == std::string_view::npos || running.substr(line + 1) != write_json(wanted)) return false;
-  const std::optional<Instant> renew_at = from_iso(running.substr(0, line));
-  return renew_at && now < *renew_at;
+struct Running {
+  Instant renew_at;
+  Instant config_read;
+  Tree tree;
+};
+
+std::optional<Running> read_settings_text(const std::string& text) {
+  const std::vector<std::string> lines = split(text, '\n');
+  if (lines.size() != 3) return std::nullopt;
+  const std::optional<Instant> renew_at = from_iso(lines[0]);
+  const std::optional<Instant> config_read = from_iso(lines[1]);
+  Tree tree = parse_json<Tree>(lines[2]);
+  if (!renew_at || !config_read || !tree.is_object()) return std::nullopt;
+  return Running{.renew_at = *renew_at, .config_read = *config_read, .tree = std::move(tree)};
+}
+
+// Names that a host had and has no longer make no new certificate necessary.
+bool is_as_wanted(const Running& running, Tree wanted, Instant now) {
+  Tree tree = running.tree;
+  std::set<std::string> has;
+  for (const Tree& name : tree.contains("names") ? tree["names"] : Tree::array()) {
+    if (name.is_string()) has.insert(name.get<std::string>());
+  }
+  const bool named = std::all_of(wanted["names"].begin(), wanted["names"].end(),
+                                 [&](const Tree& name) { return has.contains(name.get<std::string>()); });
+  tree.erase("names");
+  wanted.erase("names");
+  return named && tree == wanted && now < running.renew_at;
 }
 
 // Whether a listener that was handed over is the one that is wanted now.
@@ -165,12 +201,27 @@ bool listens_at(const os::Descriptor& listener, const std::string& address, uint
   return false;
 }
 
+// 0: of none.
+uint16_t port_of(const os::Descriptor& listener) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (!listener.valid() || getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+    return 0;
+  return ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                           : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+}
+
 // A file in memory that goes with its descriptors.
 Result<os::Descriptor> in_memory(const std::string& text) {
   os::Descriptor file(memfd_create("gate", MFD_CLOEXEC));
   if (!file.valid()) return os::system_error("make", "a file in memory", errno);
   YTB_TRY(os::write_at(file, text, 0, "a file in memory"));
   return file;
+}
+
+Status rename_over(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  return os::system_error("rename", from, errno);
 }
 
 std::string last_words(const std::string& log) {
@@ -182,58 +233,141 @@ std::string last_words(const std::string& log) {
 
 }  // namespace
 
-std::string GateProcess::control() const { return os::join_path(settings_.folder, "control"); }
+namespace {
+
+// A folder of ours alone, made or there: whoever could write in it could put a socket of his own into our
+// place.
+Status make_own_folder(const std::string& path, mode_t mode) {
+  YTB_TRY(os::make_folders(os::parent_of(path)));
+  YTB_TRY(os::make_folder(path, mode));
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0) return os::system_error("look at", path, errno);
+  if (S_ISDIR(found.st_mode) && found.st_uid == ::geteuid() && (found.st_mode & 0022U) == 0) return {};
+  return Error{.code = Code::kRefused,
+               .message = fmt::format("{} is another user's, or others may write in it", path),
+               .hint = "look at who made it, and remove it"};
+}
+
+}  // namespace
+
+std::string GateProcess::place(std::string_view name) const { return os::join_path(settings_.folder, name); }
+
+Result<std::vector<std::string>> GateProcess::controls() const {
+  std::vector<std::string> paths;
+  if (!os::exists(settings_.folder)) return paths;
+  YTB_ASSIGN(std::vector<os::FileInfo> entries, os::list_folder(settings_.folder));
+  for (const os::FileInfo& entry : entries) {
+    if (entry.kind == os::FileKind::kOther && entry.name.starts_with(kControl))
+      paths.push_back(place(entry.name));
+  }
+  return paths;
+}
 
 Result<std::string> GateProcess::keep() {
-  if (settings_.address.empty() && !os::exists(settings_.folder)) return std::string();
-  YTB_TRY(os::make_folders(settings_.folder, kFolderMode));
-  YTB_ASSIGN(const os::FileLock lock,
-             os::FileLock::acquire_within(os::join_path(settings_.folder, "lock"), "looking after the gate",
-                                          clock_.now(), kLockPatience));
+  if (!settings_.wanted() && !os::exists(settings_.folder)) return std::string();
+  YTB_TRY(make_own_folder(settings_.folder, kFolderMode));
+  YTB_ASSIGN(const os::FileLock lock, os::FileLock::acquire_within(place("lock"), "looking after the gate",
+                                                                   clock_.now(), kLockPatience));
+  YTB_TRY(settle());
   return keep_locked();
 }
 
+// What somebody left who was killed while he replaced a gate.
+Status GateProcess::settle() {
+  YTB_ASSIGN(const std::vector<std::string> paths, controls());
+  for (const std::string& path : paths) {
+    if (path == place(kControl)) continue;
+    const Result<std::optional<GateState>> state = ask_state(path);
+    if (state.ok() && !*state) YTB_TRY(os::remove_file(path));
+  }
+  if (!os::exists(place(kControlNew))) return {};
+  const Result<std::optional<GateState>> present = ask_state(place(kControl));
+  if (present.ok() && !*present) return rename_over(place(kControlNew), place(kControl));
+  // It serves beside the one that it was to replace, by settings that may be nobody's any more.
+  YTB_TRY(ask_to_end(place(kControlNew)));
+  return os::remove_file(place(kControlNew));
+}
+
+// The one that is there serves who is connected, and is found again under another name.
+Status GateProcess::retire_present() {
+  if (!os::exists(place(kControl))) return {};
+  int number = 1;
+  while (os::exists(place(fmt::format("{}.{}", kControl, number)))) ++number;
+  const std::string retired = place(fmt::format("{}.{}", kControl, number));
+  YTB_TRY(rename_over(place(kControl), retired));
+  YTB_ASSIGN(const bool was_there, ask_to_retire(retired));
+  if (!was_there) YTB_TRY(os::remove_file(retired));
+  return {};
+}
+
 Result<std::string> GateProcess::keep_locked() {
-  if (settings_.address.empty()) {
-    YTB_ASSIGN(const std::optional<Listeners> closed, ask_to_retire(control()));
-    YTB_TRY(os::remove_file(control()));
-    return closed ? std::string("the gate takes nobody in any more") : std::string();
+  if (!settings_.wanted()) {
+    YTB_ASSIGN(const std::optional<GateState> present, ask_state(place(kControl)));
+    YTB_TRY(retire_present());
+    return present ? std::string("the gate takes nobody in any more") : std::string();
   }
   YTB_ASSIGN(const os::User user, os::find_user(settings_.run_as));
   const Instant now = clock_.now();
   YTB_ASSIGN(const Certificate certificate, certificate_of(settings_, now));
   if (settings_.certificate_file.empty()) YTB_TRY(publish(settings_.authority_publish, certificate.shown));
-  const Tree wanted = to_tree(settings_, certificate, user.uid);
-  Result<std::optional<GateState>> running = ask_state(control());
-  if (running.ok() && *running && is_as_wanted((*running)->settings, wanted, now)) return std::string();
+  // A path by which the sandbox reaches sockets whose own path is too long.
+  const std::string copies = os::exists(settings_.copies) ? *os::real_path(settings_.copies) : "/";
+  const Tree wanted = to_tree(settings_, certificate, copies, user.uid);
+  Result<std::optional<GateState>> present = ask_state(place(kControl));
   // One that answers something else than we understand is of another version.
-  if (!running.ok() && running.error().code != Code::kCorrupt) return std::move(running).error();
+  if (!present.ok() && present.error().code != Code::kCorrupt) return std::move(present).error();
+  const bool another = !present.ok() || present->has_value();
+  if (present.ok() && *present) {
+    const std::optional<Running> running = read_settings_text((*present)->settings);
+    if (running && is_as_wanted(*running, wanted, now)) return std::string();
+    if (running && running->config_read > settings_.config_read && now < running->renew_at) {
+      return Error{.code = Code::kBusy,
+                   .message = "the gate was begun by a config that was read later than this one",
+                   .hint = "reload serve: systemctl reload yesterdaytabase, or send it SIGHUP",
+                   .retry = Retry::kLater};
+    }
+  }
 
-  // All that can fail comes before another gate is asked to go.
   YTB_ASSIGN(const TlsIdentity identity, certificate.make());
   YTB_ASSIGN(const std::shared_ptr<const TlsServer> tls, TlsServer::make(identity, now));
+  // Not sooner than it can be done: a certificate of a day is renewed once it is over.
+  const Instant renew_at =
+      tls->not_after() - kRenewBefore > now ? tls->not_after() - kRenewBefore : tls->not_after();
   Listeners listeners;
-  if (!running.ok() || *running) {
-    YTB_ASSIGN(std::optional<Listeners> given, ask_to_retire(control()));
-    if (given) listeners = std::move(*given);
+  if (another) {
+    YTB_ASSIGN(std::optional<Listeners> shared, ask_to_share(place(kControl)));
+    if (shared) listeners = std::move(*shared);
   }
+  bool retired = false;
   if (!listens_at(listeners.network, settings_.address, settings_.port)) {
+    const bool same_port = port_of(listeners.network) == settings_.port;
     listeners.network.reset();
-    YTB_ASSIGN(listeners.network, listen_at(settings_.address, settings_.port));
+    Result<os::Descriptor> opened = settings_.address.empty() ? Result<os::Descriptor>(os::Descriptor())
+                                                              : listen_at(settings_.address, settings_.port);
+    if (!opened.ok() && same_port) {
+      // The one that is there is in the way itself, as where 127.0.0.1 becomes 0.0.0.0.
+      YTB_TRY(retire_present());
+      retired = true;
+      opened = listen_at(settings_.address, settings_.port);
+    }
+    if (!opened.ok()) return std::move(opened).error();
+    listeners.network = std::move(*opened);
   }
   if (!settings_.listens_locally) {
     listeners.local.reset();
   } else if (!listeners.local.valid()) {
+    YTB_TRY(make_own_folder(settings_.public_folder, kPublicFolderMode));
     YTB_ASSIGN(listeners.local,
-               listen_at_path(os::join_path(settings_.folder, ".s.PGSQL.5432"), kPublicMode));
+               listen_at_path(os::join_path(settings_.public_folder, ".s.PGSQL.5432"), kPublicMode));
   }
-  YTB_ASSIGN(listeners.control, listen_at_path(control(), kControlMode));
-  // Not sooner than it can be done: a certificate of a day is renewed once it is over.
-  const Instant renew_at =
-      tls->not_after() - kRenewBefore > now ? tls->not_after() - kRenewBefore : tls->not_after();
-  YTB_TRY(begin(std::move(listeners), settings_text(wanted, renew_at), identity));
-  const bool another = running.ok() ? running->has_value() : true;
-  return fmt::format("the gate at {}:{} {}", settings_.address, settings_.port,
+  YTB_ASSIGN(listeners.control, listen_at_path(place(kControlNew), kControlMode));
+  YTB_TRY(begin(std::move(listeners), settings_text(wanted, renew_at, settings_.config_read), identity));
+  if (!retired) YTB_TRY(retire_present());
+  YTB_TRY(rename_over(place(kControlNew), place(kControl)));
+  const std::string where = settings_.address.empty()
+                                ? std::string("the Unix socket")
+                                : fmt::format("{}:{}", settings_.address, settings_.port);
+  return fmt::format("the gate at {} {}", where,
                      another ? "has new settings; who is connected stays" : "leads to the live copy");
 }
 
@@ -243,25 +377,30 @@ Status GateProcess::begin(Listeners listeners, const std::string& settings,
       {"settings", settings}, {"chain", identity.chain_pem}, {"key", std::string(identity.key_pem.reveal())}};
   const Secret text(write_json(tree));
   YTB_ASSIGN(const os::Descriptor file, in_memory(std::string(text.reveal())));
-  std::vector<int> inherited{file.get(), listeners.control.get(), listeners.network.get()};
-  if (listeners.local.valid()) inherited.push_back(listeners.local.get());
-  const std::string log = os::join_path(settings_.folder, "log");
+  std::vector<int> inherited{file.get(), listeners.control.get()};
+  for (const os::Descriptor* listener : {&listeners.network, &listeners.local}) {
+    if (listener->valid()) inherited.push_back(listener->get());
+  }
+  const std::string log = place("log");
   const os::Command command{
-      .argv = {"/proc/self/exe", std::string(kGateCommand)},  // this program, though its file be replaced
+      // This program, though its file be replaced; the folder is for whoever looks at processes.
+      .argv = {"/proc/self/exe", std::string(kGateCommand), settings_.folder},
       .run_as = settings_.run_as,
-      .cwd = settings_.copies,
+      .cwd = os::exists(settings_.copies) ? settings_.copies : "/",
       .inherited = std::move(inherited)};
   YTB_TRY(os::remove_file(log));
-  YTB_TRY(os::spawn_detached(command, log, settings_.unit));
+  // Named after its beginning, too: the one that it replaces may still be there.
+  YTB_TRY(os::spawn_detached(command, log, fmt::format("{}-{}", settings_.unit, to_compact(clock_.now()))));
   const auto until = std::chrono::steady_clock::now() + kBeginMax;
   // Our own ends must be closed, or a gate that died would seem to listen.
   listeners = {};
   while (std::chrono::steady_clock::now() < until) {
-    Result<std::optional<GateState>> state = ask_state(control());
+    Result<std::optional<GateState>> state = ask_state(place(kControlNew));
     if (state.ok() && *state && (*state)->settings == settings) return {};
     if (state.ok() && !*state) break;
     std::this_thread::sleep_for(kLookEvery);
   }
+  YTB_TRY(os::remove_file(place(kControlNew)));
   return Error{.code = Code::kExternal,
                .message = fmt::format("the gate did not begin: {}", last_words(log)),
                .hint = fmt::format("look at {}", log),
@@ -269,17 +408,26 @@ Status GateProcess::begin(Listeners listeners, const std::string& settings,
 }
 
 Result<std::optional<ports::GateReport>> GateProcess::report() {
-  YTB_ASSIGN(std::optional<GateState> state, ask_state(control()));
-  if (!state) return std::optional<ports::GateReport>();
-  return std::optional(std::move(state->report));
+  std::optional<ports::GateReport> all;
+  YTB_ASSIGN(const std::vector<std::string> paths, controls());
+  for (const std::string& path : paths) {
+    YTB_ASSIGN(const std::optional<GateState> state, ask_state(path));
+    if (!state) continue;
+    if (!all) all.emplace();
+    all->before_login += state->report.before_login;
+    all->takes_in = all->takes_in || path == place(kControl);
+    for (const ports::GateConnections& one : state->report.connections) add(all->connections, one);
+  }
+  return all;
 }
 
 Status GateProcess::end() {
   if (!os::exists(settings_.folder)) return {};
   YTB_ASSIGN(const os::FileLock lock,
-             os::FileLock::acquire_within(os::join_path(settings_.folder, "lock"), "ending the gate",
-                                          clock_.now(), kLockPatience));
-  YTB_TRY(ask_to_end(control()));
+             os::FileLock::acquire_within(place("lock"), "ending the gate", clock_.now(), kLockPatience));
+  YTB_ASSIGN(const std::vector<std::string> paths, controls());
+  for (const std::string& path : paths) YTB_TRY(ask_to_end(path));
+  if (!settings_.public_folder.empty()) YTB_TRY(os::remove_tree(settings_.public_folder));
   return os::remove_tree(settings_.folder);
 }
 
@@ -305,7 +453,7 @@ Result<GateOptions> options_from(const std::string& text) {
   const Tree whole = parse_json<Tree>(text);
   GateOptions options;
   options.settings = whole.at("settings").get<std::string>();
-  const Tree tree = parse_json<Tree>(options.settings.substr(options.settings.find('\n') + 1));
+  const Tree tree = parse_json<Tree>(options.settings.substr(options.settings.rfind('\n') + 1));
   for (const auto& [role, from] : tree.at("roles").items()) {
     YTB_ASSIGN(options.roles[role], AddressList::parse(from.get<std::vector<std::string>>()));
   }
@@ -325,23 +473,24 @@ Result<GateOptions> options_from(const std::string& text) {
   limits.idle = std::chrono::milliseconds(tree.at("idle_ms").get<int64_t>());
   limits.descriptors_reserved = 32;  // the process does nothing else
   options.listeners.control = os::Descriptor(fd_of(Inherited::kControl));
-  options.listeners.network = os::Descriptor(fd_of(Inherited::kNetwork));
-  if (tree.at("listens_locally").get<bool>())
-    options.listeners.local = os::Descriptor(fd_of(Inherited::kLocal));
+  int next = fd_of(Inherited::kFirstListener);
+  if (!tree.at("address").get<std::string>().empty()) options.listeners.network = os::Descriptor(next++);
+  if (tree.at("listens_locally").get<bool>()) options.listeners.local = os::Descriptor(next++);
   return options;
 }
 
-void allow_many_descriptors() {
+void allow_descriptors(const GateLimits& limits) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, kDescriptorsWanted));
+  const auto wanted = static_cast<rlim_t>(2 * limits.connections + limits.descriptors_reserved);
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 Status be_gate() {
   YTB_ASSIGN(std::string text, read_settings());
-  allow_many_descriptors();
   YTB_ASSIGN(GateOptions options, options_from(text));
+  allow_descriptors(options.limits);
   Secret wiped(std::move(text));
   wiped = Secret();
   ::signal(SIGPIPE, SIG_IGN);

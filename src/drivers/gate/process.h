@@ -2,12 +2,14 @@
 // production. It gets sockets that listen already and what it needs to know, and then walls itself in
 // (os/sandbox.h): it has no key but its certificate's, opens no file, and reaches nothing but Unix sockets.
 //
-//   <folder>/control  where it is asked (control.h); ours alone
-//   <folder>/.s.PGSQL.5432  where it is the public Unix socket, too
+//   <folder>/control      where it is asked (control.h); ours alone
+//   <folder>/control.new  the same of one that is just beginning
+//   <folder>/control.1 …  of those that it replaced, as long as they serve somebody
 //   <folder>/log, lock
 //
-// Another of other settings is put in a gate's place without a gap: the old one hands over its listeners and
-// serves who is connected until the last has gone.
+// Another of other settings is put in a gate's place without a gap: it gets the same listeners, and only when
+// it answers is the old one asked to take nobody in any more. The old one serves who is connected until the
+// last has gone. Killed at any moment, the next look goes on from what is there.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +28,16 @@ namespace ytb::gate {
 constexpr std::string_view kGateCommand = "gate-process";
 
 struct GateSettings {
-  std::string folder;   // of the gate; made where it is missing
-  std::string address;  // numeric; "": no gate is wanted
+  [[nodiscard]] bool wanted() const { return !address.empty() || listens_locally; }
+
+  std::string folder;   // of the gates of this production, in our own state; made where it is missing
+  Instant config_read;  // when the config was read: what a newer one wants is left alone
+  std::string address;  // numeric; "": none is wanted for the network
   uint16_t port = 0;
   std::map<std::string, std::vector<std::string>> roles;  // role → where it may come in from
   std::string live;                                       // leads to the live copy's Unix socket
-  bool listens_locally = false;                           // at the public Unix socket, too
+  bool listens_locally = false;                           // at the public Unix socket, too:
+  std::string public_folder;                              // there, as .s.PGSQL.5432
   std::string copies;                                     // the folder of the copies
   std::string run_as;  // their servers' user, and the gate's; "": ourselves
   GateLimits limits{};
@@ -56,9 +62,12 @@ class GateProcess final : public ports::Gatekeeper {
   Status end() override;
 
  private:
-  [[nodiscard]] std::string control() const;
+  [[nodiscard]] std::string place(std::string_view name) const;
   Result<std::string> keep_locked();
+  Status settle();
+  Status retire_present();
   Status begin(Listeners listeners, const std::string& settings, const TlsIdentity& identity) const;
+  [[nodiscard]] Result<std::vector<std::string>> controls() const;
 
   GateSettings settings_;
   const Clock& clock_;

@@ -197,6 +197,11 @@ Status rename_new(const std::string& from, const std::string& to) {
   return parent_of(from) == parent_of(to) ? Status() : sync_folder(parent_of(from));
 }
 
+Status set_mode(const std::string& path, mode_t mode) {
+  if (::chmod(path.c_str(), mode) == 0) return {};
+  return system_error("change the mode of", path, errno);
+}
+
 Status remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove", path, errno);
   return {};

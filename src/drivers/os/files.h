@@ -60,6 +60,7 @@ Status write_link(const std::string& path, const std::string& target);
 // Renames within one file system; refuses (kRefused) where `to` exists. Both folders are fsynced.
 Status rename_new(const std::string& from, const std::string& to);
 Status remove_file(const std::string& path);  // absent: success
+Status set_mode(const std::string& path, mode_t mode);
 
 // Makes one folder with exactly this mode and owner; an existing one is given them. A symbolic link or file
 // in its place is kRefused.

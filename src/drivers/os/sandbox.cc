@@ -15,6 +15,7 @@
 #include "drivers/os/core_files.h"
 #include "drivers/os/descriptor.h"
 #include "drivers/os/system_call_filter.h"
+#include "drivers/os/weak_wall.h"
 
 namespace ytb::os {
 namespace {
@@ -37,9 +38,13 @@ Error leaks(const char* what) {
 
 Status enter_sandbox() {
   forbid_core_files();
+  // Its memory holds a key: nobody else of its user is to read it, and it has nothing that others look up.
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return system_error("hide the memory of", "this process", errno, Code::kUnsupported);
   YTB_TRY(give_up_capabilities());
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return system_error("renounce", "new privileges", errno, Code::kUnsupported);
+  YTB_TRY(internal::restrict_network());
   std::vector<sock_filter> filter = internal::system_call_filter(internal::Reach::kOpened);
   sock_fprog program{.len = static_cast<unsigned short>(filter.size()), .filter = filter.data()};
   if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
@@ -48,6 +53,12 @@ Status enter_sandbox() {
     return leaks("a folder can be opened");
   if (Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); socket.valid())
     return leaks("a socket of the network can be made");
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0)
+    return system_error("make", "Unix sockets within the filter", errno, Code::kUnsupported);
+  const Descriptor one(pair[0]);
+  const Descriptor other(pair[1]);
+  if (::fcntl(one.get(), F_SETOWN, ::getpid()) == 0) return leaks("a signal can be sent by a descriptor");
   return {};
 }
 

@@ -66,9 +66,9 @@ Result<Finished> run_checked(const Command& command);
 
 // Starts a program that outlives us: own session, standard input from nowhere, output appended to `log_file`
 // (made with mode 0600, owned by whom it runs as), every other descriptor closed. Where we are a service of
-// systemd it is put into a scope of its own named after `unit` before it begins, so that stopping the service
-// does not end it.
-// Returns its process id; whether it does its work is the caller's to find out.
+// systemd it is put into a scope of its own named after `unit` (with an enclosure before it begins), so that
+// stopping the service does not end it. Returns its process id; whether it does its work is the caller's to
+// find out.
 Result<pid_t> spawn_detached(const Command& command, const std::string& log_file, const std::string& unit);
 
 // Becomes that program, with the same arguments (argv[0] included), descriptors, folder and environment, to

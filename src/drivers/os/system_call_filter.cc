@@ -1,5 +1,6 @@
 #include "drivers/os/system_call_filter.h"
 
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -272,18 +273,62 @@ namespace {
 // What a program needs that waits for its descriptors, reads, writes, accepts and connects; and what libc and
 // a sanitizer's runtime ask for beside it. No file is opened, no program begun, no process signalled.
 const std::initializer_list<long> kOfOpened = {
-    SYS_read,         SYS_write,          SYS_readv,         SYS_writev,          SYS_recvfrom,
-    SYS_sendto,       SYS_recvmsg,        SYS_sendmsg,       SYS_ppoll,           SYS_accept4,
-    SYS_connect,      SYS_shutdown,       SYS_setsockopt,    SYS_getsockopt,      SYS_getsockname,
-    SYS_getpeername,  SYS_close,          SYS_fcntl,         SYS_fstat,           SYS_newfstatat,
-    SYS_statx,        SYS_readlinkat,     SYS_munmap,        SYS_mremap,          SYS_madvise,
-    SYS_brk,          SYS_futex,          SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep,
-    SYS_gettimeofday, SYS_getrandom,      SYS_getpid,        SYS_gettid,          SYS_getuid,
-    SYS_geteuid,      SYS_getgid,         SYS_getegid,       SYS_sched_yield,     SYS_sched_getaffinity,
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,  SYS_sigaltstack,     SYS_restart_syscall,
-    SYS_membarrier,   SYS_exit,           SYS_exit_group,
+    SYS_read,
+    SYS_write,
+    SYS_readv,
+    SYS_writev,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_recvmsg,
+    SYS_sendmsg,
+    SYS_ppoll,
+    SYS_epoll_ctl,
+    SYS_epoll_pwait,
+    SYS_accept4,
+    SYS_connect,
+    SYS_shutdown,
+    SYS_setsockopt,
+    SYS_getsockopt,
+    SYS_getsockname,
+    SYS_getpeername,
+    SYS_close,
+    SYS_fstat,
+    SYS_newfstatat,
+    SYS_statx,
+    SYS_readlinkat,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_brk,
+    SYS_futex,
+    SYS_clock_gettime,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_gettimeofday,
+    SYS_getrandom,
+    SYS_getpid,
+    SYS_gettid,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_getgid,
+    SYS_getegid,
+    SYS_sched_yield,
+    SYS_sched_getaffinity,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sigaltstack,
+    SYS_restart_syscall,
+    SYS_membarrier,
+    SYS_exit,
+    SYS_exit_group,
 #if defined(__x86_64__)
-    SYS_poll,         SYS_stat,           SYS_lstat,         SYS_readlink,        SYS_arch_prctl,
+    SYS_poll,
+    SYS_epoll_wait,
+    SYS_stat,
+    SYS_lstat,
+    SYS_readlink,
+    SYS_arch_prctl,
 #endif
 };
 
@@ -296,10 +341,21 @@ void judge_protection(Filter& filter) {
       filter.end(kAllow);
     });
   }
-  filter.of(SYS_prlimit64, [&] {  // to read a limit
+  filter.of(SYS_prlimit64, [&] {  // to read a limit of one's own: both halves of where a new one is
+    filter.load_argument(0);
+    filter.end_unless_equal(0, answer(EPERM));
     filter.load_argument(2);
     filter.end_unless_equal(0, answer(EPERM));
+    filter.load(offsetof(seccomp_data, args) + 8 * 2 + 4);
+    filter.end_unless_equal(0, answer(EPERM));
     filter.end(kAllow);
+  });
+  // Whom a descriptor signals (F_SETOWN, F_SETSIG, O_ASYNC) could be anybody of this user.
+  filter.of(SYS_fcntl, [&] {
+    filter.load_argument(1);
+    for (int command : {F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC})
+      filter.end_if_equal(static_cast<uint32_t>(command), kAllow);
+    filter.end(answer(EPERM));
   });
 }
 

@@ -118,6 +118,18 @@ Result<WeakWall> plan_weak_wall(const Enclosure& enclosure) {
   return wall;
 }
 
+Status restrict_network() {
+  const long version = ::syscall(kCreateRuleset, nullptr, 0, kAskVersion);
+  constexpr long kWithNetwork = 4;
+  if (version < kWithNetwork) return {};
+  RulesetAttributes handled{
+      .files = 0, .network = kTcpBindAndConnect, .scoped = version >= 6 ? kAbstractSockets | kSignals : 0};
+  const Descriptor rules(static_cast<int>(::syscall(kCreateRuleset, &handled, sizeof handled, 0)));
+  if (!rules.valid() || ::syscall(kRestrictSelf, rules.get(), 0) != 0)
+    return system_error("restrict by Landlock", "this process", errno, Code::kUnsupported);
+  return {};
+}
+
 void enter_landlock(const WeakWall& wall, int report_fd) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(report_fd, Step::kPrivileges, errno);
   if (::syscall(kRestrictSelf, wall.rules.get(), 0) != 0) fail(report_fd, Step::kRestrict, errno);

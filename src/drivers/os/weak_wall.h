@@ -23,6 +23,10 @@ struct WeakWall {
 // kUnsupported where the kernel lacks what is needed, with what to change.
 Result<WeakWall> plan_weak_wall(const Enclosure& enclosure);
 
+// Of this thread, for good, where the kernel can (Linux 6.7 and later): no TCP port is bound or connected to,
+// and from 6.12 no abstract socket of others, and no process outside signalled. Where it cannot: nothing.
+Status restrict_network();
+
 // In the child: Landlock, for good. The user may still be switched after it.
 void enter_landlock(const WeakWall& wall, int report_fd);
 // In the child, last: no capabilities, the filter; then tries what must not work. Reports what fails and

@@ -109,11 +109,6 @@ Status record_boot(const ports::InstanceSpec& spec) {
   return os::write_file(boot_file(spec), *now);
 }
 
-Status set_mode(const std::string& path, mode_t mode) {
-  if (::chmod(path.c_str(), mode) == 0) return {};
-  return os::system_error("change the mode of", path, errno);
-}
-
 // OID 10 is ours, everybody else's door is shut. Direct updates of pg_authid: no name needs quoting, and no
 // event trigger, hook or check of production's runs.
 // `verifier`: of the password that our own role has as long as the copy is closed.
@@ -463,8 +458,8 @@ Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
   YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
   YTB_TRY(check_links(spec.root));
   YTB_TRY(remove_leftovers(spec.data()));
-  YTB_TRY(set_mode(spec.data(), 0700));
-  YTB_TRY(set_mode(spec.run(), 0700));
+  YTB_TRY(os::set_mode(spec.data(), 0700));
+  YTB_TRY(os::set_mode(spec.run(), 0700));
   YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
   YTB_ASSIGN(std::string os_user, our_name());
   return write_configuration(spec, limits, Door::kClosed, closed_hba(spec.admin_role),
@@ -557,7 +552,7 @@ Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
   // Server logs of the closed time may quote what was still raw.
   YTB_TRY(os::remove_file(log_file(spec, Door::kClosed)));
   YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
-  YTB_TRY(set_mode(spec.run(), 0755));
+  // The folder of the socket stays ours alone until the name leads there.
   YTB_TRY(os::remove_file(admin_password_file(spec)));
   return write_configuration(spec, limits, Door::kOpen, hba, "");
 }

@@ -22,6 +22,9 @@ namespace {
 
 constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
 constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
+constexpr std::string_view kLive = "live";
+constexpr mode_t kPublicMode = 0755;
+constexpr mode_t kPrivateMode = 0700;  // whoever comes in comes through the gate
 constexpr size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;  // 107
 constexpr size_t kServiceFileMax = 1 << 20;
 constexpr Duration kAnswerTimeout = std::chrono::seconds(2);
@@ -35,6 +38,19 @@ uint16_t port_in_name(std::string_view name) {
   return static_cast<uint16_t>(port);
 }
 
+// Invalid where nobody listens.
+os::Descriptor connected(const std::string& socket_path) {
+  sockaddr_un address{};
+  if (socket_path.size() > kSocketPathMax) return {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid() ||
+      connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return {};
+  return socket;
+}
+
 Result<std::string> read_service_file(const std::string& path) {
   if (!os::exists(path)) return std::string();
   return os::read_file(path, kServiceFileMax);
@@ -43,13 +59,8 @@ Result<std::string> read_service_file(const std::string& path) {
 }  // namespace
 
 bool server_answers(const std::string& socket_path, pid_t server, Duration timeout) {
-  sockaddr_un address{};
-  if (socket_path.size() > kSocketPathMax) return false;
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const os::Descriptor socket = connected(socket_path);
   if (!socket.valid()) return false;
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
   // Of whoever called listen(): unix(7), SO_PEERCRED.
   ucred listener{};
   socklen_t size = sizeof listener;
@@ -100,6 +111,10 @@ std::string SocketAlias::run_directory(const model::CopyId& copy) const {
   return os::join_path(os::join_path(options_.copies_directory, copy.str()), "run");
 }
 
+std::string SocketAlias::moving_link() const {
+  return options_.gate_folder.empty() ? options_.directory : os::join_path(options_.gate_folder, kLive);
+}
+
 Result<uint16_t> SocketAlias::port_in(const std::string& run_directory) const {
   YTB_ASSIGN(auto entries, os::list_folder(run_directory));
   uint16_t found = 0;
@@ -113,6 +128,13 @@ Result<uint16_t> SocketAlias::port_in(const std::string& run_directory) const {
                .message = fmt::format("no server's socket in {}", run_directory),
                .hint = "the copy does not run; the next refresh starts it",
                .retry = Retry::kLater};
+}
+
+mode_t SocketAlias::mode_of_run() const { return options_.gate_folder.empty() ? kPublicMode : kPrivateMode; }
+
+bool SocketAlias::gate_listens() const {
+  if (options_.gate_folder.empty()) return true;
+  return connected(os::join_path(options_.gate_folder, kDefaultSocket)).valid();
 }
 
 pid_t SocketAlias::server_of(const model::CopyId& copy) const {
@@ -147,7 +169,15 @@ Result<model::AliasState> SocketAlias::read() {
     state.stray = fmt::format("{}, a file or folder", options_.directory);
     return state;
   }
-  YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
+  YTB_ASSIGN(std::string target, os::read_link(options_.directory));
+  // Before the gate was to listen there, or since it no longer does, the name leads the other way.
+  const std::string gate = options_.directory + ".gate";
+  bool as_wanted = (target == gate) == !options_.gate_folder.empty();
+  if (target == gate) {
+    YTB_ASSIGN(auto live, os::info_of(os::join_path(gate, kLive)));
+    if (!live || live->kind != os::FileKind::kLink) return state;  // leads nowhere yet
+    YTB_ASSIGN(target, os::read_link(os::join_path(gate, kLive)));
+  }
   const std::string folder = os::parent_of(target);
   if (os::parent_of(folder) != options_.copies_directory || os::name_in(target) != "run") {
     state.stray = target;
@@ -161,10 +191,13 @@ Result<model::AliasState> SocketAlias::read() {
     return state;
   }
   const std::string socket = os::join_path(target, kDefaultSocket);
-  state.consistent = os::exists(socket) && has_entries(service, entries());
+  YTB_ASSIGN(auto run, os::info_of(target));
+  as_wanted = as_wanted && run && (run->mode & 0777U) == mode_of_run();
+  state.consistent = as_wanted && os::exists(socket) && has_entries(service, entries());
   const pid_t server = server_of(*state.target);
   state.seen = state.consistent && server > 0 &&
-               server_answers(os::join_path(options_.directory, kDefaultSocket), server, kAnswerTimeout);
+               server_answers(os::join_path(moving_link(), kDefaultSocket), server, kAnswerTimeout) &&
+               gate_listens();
   return state;
 }
 
@@ -180,7 +213,21 @@ Status SocketAlias::repoint(const model::PassedProof& proof, const model::Copy& 
   const std::string own = fmt::format("{}{}", kSocketPrefix, port);
   if (own != kDefaultSocket) YTB_TRY(os::write_link(os::join_path(run, kDefaultSocket), own));
   YTB_TRY(os::make_folders(os::parent_of(options_.directory)));
-  YTB_TRY(os::write_link(options_.directory, run));
+  if (options_.gate_folder.empty()) {
+    YTB_TRY(os::set_mode(run, kPublicMode));
+    YTB_TRY(os::write_link(options_.directory, run));
+  } else {
+    if (!gate_listens()) {
+      return Error{.code = Code::kConnection,
+                   .message = fmt::format("no gate listens in {}: the name would lead to nobody",
+                                          options_.gate_folder),
+                   .hint = "see its log there; 'refresh' begins it",
+                   .retry = Retry::kLater};
+    }
+    YTB_TRY(os::write_link(moving_link(), run));
+    YTB_TRY(os::write_link(options_.directory, options_.gate_folder));
+    YTB_TRY(os::set_mode(run, kPrivateMode));
+  }
 
   YTB_TRY(os::make_folders(os::parent_of(options_.service_file)));
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
@@ -192,7 +239,8 @@ Status SocketAlias::remove() {
   YTB_ASSIGN(auto present, os::info_of(options_.directory));
   if (present && present->kind == os::FileKind::kLink) {
     YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
-    if (os::is_inside(target, options_.copies_directory)) YTB_TRY(os::remove_file(options_.directory));
+    if (os::is_inside(target, options_.copies_directory) || target == options_.directory + ".gate")
+      YTB_TRY(os::remove_file(options_.directory));
   }
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
   const std::string rest = without_entries(service, os::name_in(options_.directory));

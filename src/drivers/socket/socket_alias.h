@@ -30,6 +30,10 @@ struct SocketAliasOptions {
   std::string tcp_port{};
   std::string tls_root{};     // as in ServiceEntries
   bool tls_required = false;  // likewise
+  // Of the gate, where it listens at the public socket, too, since a role may come in from elsewhere only:
+  // then the name leads there, and a link in there, `live`, to the copy's socket, whose folder others cannot
+  // pass. "": the name leads to that folder.
+  std::string gate_folder{};
 };
 
 // Where the certificate of our own authority is published, for clients to verify the gate by: beside the
@@ -52,8 +56,13 @@ class SocketAlias final : public ports::AliasStore {
 
  private:
   [[nodiscard]] std::string run_directory(const model::CopyId& copy) const;
+  // The link that moves: the alias itself, or `live` in the gate's folder.
+  [[nodiscard]] std::string moving_link() const;
   // The port in the name of the one socket in a run directory; kConnection where there is none.
   [[nodiscard]] Result<uint16_t> port_in(const std::string& run_directory) const;
+  [[nodiscard]] mode_t mode_of_run() const;
+  // Also where none is wanted.
+  [[nodiscard]] bool gate_listens() const;
   // The process id of a copy's server, compared with what was written down when it began; 0: none, or not
   // ours to read.
   [[nodiscard]] pid_t server_of(const model::CopyId& copy) const;
