@@ -176,7 +176,7 @@ std::vector<CommandSpec> make_commands() {
        .summary = "Keep every production's schedule, in the foreground",
        .help = "What systemd or a container starts. Starts the live copies after a reboot, refreshes on "
                "schedule, catches "
-               "up after downtime, keeps the gate at 'listen:' addresses, complains once when staging is "
+               "up after downtime, looks after the gates, complains once when staging is "
                "older than "
                "max_age. "
                "SIGTERM stops it gracefully (copies go on serving), SIGHUP reads the config again.",

@@ -95,6 +95,7 @@ Status run_rollback(Context& context) {
   refresh::RunOptions options;
   options.refresh_now = false;
   options.rollback_to = target.id;
+  (void)keep_gate(context, site);  // the name may lead to it; where it does not run, the move says so
   return run_asked(context, site, options);
 }
 

@@ -23,7 +23,8 @@ std::string systemd_word(const std::string& text) {
 std::vector<SystemdUnit> systemd_units(const std::string& executable, const std::string& config_file) {
   std::string command = fmt::format("{} --config {}", systemd_word(executable), systemd_word(config_file));
   std::string service = fmt::format(
-      "# Keeps every production's schedule, starts live copies after a boot, keeps the gate at listen: "
+      "# Keeps every production's schedule, starts live copies after a boot, looks after the gates at "
+      "listen: "
       "addresses.\n"
       "[Unit]\n"
       "Description=Yesterdaytabase: staging is yesterday's production\n"

@@ -112,7 +112,7 @@ struct AliasConfig {
   Route53AliasConfig route53;
   std::string directory;     // what staging users put in host=
   std::string service_file;  // "" : <directory>/../pg_service.conf
-  std::string listen;        // "" or "address:port": of the gate that serve keeps
+  std::string listen;        // "" or "address:port": of the gate
   // The rest is of that gate, and is given only with `listen`.
   // False ("offered"): a client that asks for no TLS is let in as well. The default where `listen` is
   // loopback.

@@ -199,6 +199,45 @@ TEST(Decide, DriftIsSaidWhateverElseIsUnderWay) {
   EXPECT_EQ(decide(desired, state.observed(), kNow).drift, "");
 }
 
+// One could roll back to it: it stays for its drain, clients or not, unless its place is wanted.
+TEST(Decide, APreviousCopyWithoutClientsGivesWayOnlyWhereItsPlaceIsWanted) {
+  State state = serving();
+  state.copies = {copy(kToday, Phase::kLive), copy(kYesterday, Phase::kDraining)};
+  state.copies[1].phase_since = kNow - seconds(20);
+  state.alias.target = state.copies[0].id;
+  state.copies[1].clients = 0;
+  EXPECT_THAT(told(daily(), state), HasSubstr("drains until"));
+
+  Desired wanted = daily();
+  wanted.refresh_now = wanted.force = true;
+  wanted.asked_at = kNow;
+  EXPECT_EQ(told(wanted, state), "delete:" + state.copies[1].id.str());
+  EXPECT_TRUE(
+      check_action(wanted, state.observed(), *decide(wanted, state.observed(), kNow).action, kNow).empty());
+  Desired waits = daily();
+  waits.end_drains = true;
+  EXPECT_EQ(told(waits, state), "delete:" + state.copies[1].id.str());
+
+  // Somebody is connected, or may be: nobody knows, or he has just looked the name up.
+  for (const std::optional<int> clients : {std::optional<int>(2), std::optional<int>()}) {
+    state.copies[1].clients = clients;
+    const Decision decision = decide(wanted, state.observed(), kNow);
+    EXPECT_FALSE(decision.action);
+    EXPECT_EQ(decision.waiting, Waiting::kDrain);
+    ASSERT_TRUE(decision.blocker);
+    EXPECT_EQ(decision.blocker->code, Code::kBusy);
+  }
+  state.copies[1].clients = 0;
+  state.copies[1].phase_since = kNow - seconds(2);
+  const Decision soon = decide(wanted, state.observed(), kNow);
+  EXPECT_FALSE(soon.action);
+  EXPECT_EQ(soon.until, kNow + seconds(3)) << "worth waiting for";
+  model::Action early;
+  early.kind = model::ActionKind::kDelete;
+  early.copy = state.copies[1].id;
+  EXPECT_FALSE(check_action(wanted, state.observed(), early, kNow).empty());
+}
+
 TEST(Decide, WhatCannotBeMaskedIsNotRestored) {
   State state = serving();
   Desired desired = daily();

@@ -98,7 +98,11 @@ class ServerTest : public testing::Test {
       return same ? std::string() : "the gate at " + listen;
     }
     Result<std::optional<ports::GateReport>> report() override { return std::optional<ports::GateReport>(); }
-    Status end() override { return {}; }
+    Status end() override {
+      std::scoped_lock lock(test.mutex_);
+      test.gates_.erase(listen);
+      return {};
+    }
     ServerTest& test;
     std::string listen;
   };
@@ -136,6 +140,7 @@ TEST_F(ServerTest, ReadsTheConfigAgain) {
     EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 2; })) << "the change is looked at at once";
     change([&] { config_.productions = {production("crm")}; });
     EXPECT_TRUE(eventually([&] { return logged("shop: is no longer in the config"); }));
+    EXPECT_TRUE(eventually([&] { return !gates_.contains("127.0.0.1:7000"); })) << "nobody's gate goes on";
     change([&] { config_.productions = {production("crm"), production("shop")}; });
     EXPECT_TRUE(eventually([&] { return turns_.count("shop") == 3; }))
         << "a production that came back is not kept";

@@ -131,6 +131,21 @@ TEST_F(Serve, RefreshesWhatIsDueForwardsAndStartsAgainWhatShouldRun) {
   EXPECT_EQ(second.stop().status, 0);
 }
 
+// What a refresh has read of the config counts, although serve has not read it again.
+TEST_F(Serve, DoesNotPutRevokedAddressesBack) {
+  Daemon daemon(scenario_.config_file(), scenario_.home());
+  ASSERT_TRUE(eventually([&] { return can_log_in(by_tcp()); })) << daemon.stop(SIGKILL).out;
+  scenario_.options().access =
+      fmt::format("      staging:\n        password: file:{}/staging.password\n        from: [local]\n",
+                  scenario_.home());
+  scenario_.write_config();
+  ASSERT_TRUE(eventually([&] { return scenario_.ytb({"refresh", "--if-due"}).status == 0; }));
+  EXPECT_FALSE(can_log_in(by_tcp()));
+  std::this_thread::sleep_for(std::chrono::seconds(12));  // serve looks after its gates every ten
+  EXPECT_FALSE(can_log_in(by_tcp()));
+  EXPECT_THAT(daemon.stop().out, HasSubstr("a config that was read later"));
+}
+
 TEST_F(Serve, TurnsAwayAddressesThatNoRoleNames) {
   scenario_.options().access = fmt::format(
       "      staging:\n        password: file:{}/staging.password\n        from: [local, 127.0.0.2/32]\n",

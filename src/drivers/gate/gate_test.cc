@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -467,6 +468,51 @@ TEST_F(GateTest, OneThatIsReplacedHandsOverItsListenersAndServesWhoIsThere) {
   EXPECT_EQ(PQcancel(cancel.get(), error.data(), static_cast<int>(error.size())), 1) << error;
   std::unique_ptr<PGresult, decltype(&PQclear)> result(PQgetResult(in.get()), &PQclear);
   EXPECT_THAT(PQresultErrorMessage(result.get()), HasSubstr("canceling statement due to user request"));
+}
+
+// Who is in the middle of a handshake, or of his login, is not pushed out by others who say nothing.
+TEST_F(GateTest, ATrickleOfSilenceKeepsNobodyOut) {
+  GateOptions few = with_tls("127.0.0.1");
+  few.limits.before_login = 60;
+  few.limits.before_login_of_address = 30;
+  open_with(std::move(few));
+  std::atomic<bool> ends = false;
+  std::thread flood([&] {
+    std::vector<std::unique_ptr<Client>> silent;
+    for (int i = 0; !ends; ++i) {
+      silent.push_back(
+          std::make_unique<Client>(gate_->port(), fmt::format("127.0.0.{}", i % 2 == 0 ? 1 : 9)));
+      if (silent.size() > 200) silent.erase(silent.begin());
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    const Connection in = connect("staging", "sslmode=verify-full sslrootcert=" + root_);
+    EXPECT_EQ(PQstatus(in.get()), CONNECTION_OK) << i << ": " << PQerrorMessage(in.get());
+  }
+  ends = true;
+  flood.join();
+}
+
+// Each login has a process of the server's: half a login of many takes none from the others.
+TEST_F(GateTest, HalfLoginsLeaveTheServerToOthers) {
+  cluster_->run("postgres", "ALTER ROLE staging PASSWORD 'x'; ALTER ROLE reporter PASSWORD 'x'");
+  cluster_->run("postgres",
+                "COPY (SELECT 'local all postgres trust' UNION ALL SELECT 'local all all scram-sha-256') "
+                "TO '" +
+                    cluster_->data() + "/pg_hba.conf'; SELECT pg_reload_conf()");
+  open({.logging_in = 5});
+  std::vector<std::unique_ptr<Client>> half;
+  for (int i = 0; i < 30; ++i) {
+    half.push_back(std::make_unique<Client>(gate_->port(), "127.0.0.2"));
+    half.back()->log_in("reporter");
+    (void)half.back()->hear();
+  }
+  EXPECT_EQ(PQstatus(connect("staging", "password=x").get()), CONNECTION_OK);
+  EXPECT_LE(std::stoi(cluster_->value("postgres",
+                                      "SELECT count(*) FROM pg_stat_activity WHERE backend_type = "
+                                      "'client backend'")),
+            8);
 }
 
 TEST_F(GateTest, NonsenseAndTlsAreHungUpOn) {
