@@ -253,8 +253,11 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
   settings.public_folder = gate_folder(production);
   settings.config_read = config.read_at;
   // Without a number: the alias leads to one socket, whatever its copy's number is.
-  settings.live = (settings.listens_locally ? settings.public_folder + "/live" : production.alias.directory) +
-                  "/.s.PGSQL.5432";
+  constexpr std::string_view kSocket = "/.s.PGSQL.5432";
+  settings.alias = production.alias.directory;
+  settings.live_behind_gate = fmt::format("{}/live{}", settings.public_folder, kSocket);
+  settings.live =
+      settings.listens_locally ? settings.live_behind_gate : fmt::format("{}{}", settings.alias, kSocket);
   settings.copies = production.copies.directory;
   settings.run_as = production.copies.run_as;
   const config::AliasConfig& alias = production.alias;

@@ -287,13 +287,21 @@ int next_attempt(const View& view, const Snapshot& snapshot) {
 }
 
 // A previous copy that nobody is connected to gives its place to the next: only a rollback would want it.
+// Before it goes an older one that is kept for that.
 std::optional<Action> without_clients(View& view, std::optional<Instant>& soon) {
-  if (!view.alias().seen) return std::nullopt;
+  if (view.live() == nullptr || !view.alias().seen) return std::nullopt;
+  const Copy* spare = nullptr;
+  for (const Copy* copy : view.ours) {  // newest first
+    if (copy->phase == Phase::kSpare) spare = copy;
+  }
   for (const Copy* copy : view.ours) {
     if (copy->phase != Phase::kDraining || copy->clients != 0) continue;
-    if (model::has_no_clients(*copy, view.now))
-      return remove_copy(view, *copy, "room is wanted, and nobody is connected to it");
-    soon = copy->phase_since + model::kOnTheWay;
+    if (!model::has_no_clients(*copy, view.now)) {
+      soon = copy->phase_since + model::kOnTheWay;
+      continue;
+    }
+    const Copy& goes = spare != nullptr && rank_of(*copy) > rank_of(*spare) ? *spare : *copy;
+    if (auto action = remove_copy(view, goes, "room is wanted, and nobody is connected to it")) return action;
   }
   return std::nullopt;
 }
@@ -387,7 +395,6 @@ std::optional<Action> begin_refresh(View& view) {
                                    (!stale.empty() && is_time_to_make_anew(view, *live)));
   const Snapshot* snapshot = choose_snapshot(view, live, again);
   if (snapshot == nullptr) return std::nullopt;
-  if (std::optional<Action> makes_room; !has_room(view, makes_room)) return makes_room;
   if (view.desired.cannot_mask) {
     view.in_the_way = Hold{.waiting = Waiting::kPerson,
                            .reason = split(view.desired.cannot_mask->message, '\n').front(),
@@ -395,6 +402,7 @@ std::optional<Action> begin_refresh(View& view) {
                            .blocker = view.desired.cannot_mask};
     return std::nullopt;
   }
+  if (std::optional<Action> makes_room; !has_room(view, makes_room)) return makes_room;
   Action restore;
   restore.kind = ActionKind::kRestore;
   restore.snapshot = *snapshot;

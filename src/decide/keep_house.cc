@@ -109,7 +109,7 @@ namespace {
 Hold drains(const View& view, const Copy& copy, const Copy& live) {
   const Instant over = copy.phase_since + view.desired.drain;
   Hold hold{.waiting = Waiting::kDrain, .reason = {}, .until = over, .blocker = std::nullopt};
-  if (view.now >= over) {
+  if (view.now >= over || !view.alias().seen) {
     hold.reason = fmt::format("{} drains until a client has reached {}", copy.id, live.id);
     hold.until = view.now + kLookAgain;
   } else if (copy.clients.value_or(0) > 0) {

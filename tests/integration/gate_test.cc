@@ -184,6 +184,20 @@ TEST_F(GateOfCopies, ARoleIsHeldToItsAddressesAtTheUnixSocketToo) {
   EXPECT_FALSE(std::filesystem::exists(scenario_.alias() + ".gate"));
 }
 
+// Also where nobody is to come from the network: the role that has addresses only is held to them.
+TEST_F(GateOfCopies, WithoutListenItStandsBeforeTheSocketAlone) {
+  scenario_.options().alias_extra = "";
+  scenario_.options().access = fmt::format(
+      "      staging:\n        password: file:{0}/staging.password\n        from: [local]\n"
+      "      remote:\n        password: file:{0}/staging.password\n        from: [10.0.0.0/8]\n",
+      scenario_.home());
+  scenario_.write_config();
+  scenario_.refresh();
+  EXPECT_TRUE(can_log_in(scenario_.staging("shop")));
+  EXPECT_FALSE(can_log_in(scenario_.staging("shop", "remote")));
+  EXPECT_EQ(gates().size(), 1U);
+}
+
 // Without a client the previous copy goes at once; with one it stays until the drain is over.
 TEST_F(GateOfCopies, ADrainEndsWithItsLastClient) {
   config("");

@@ -27,16 +27,16 @@ constexpr char kLocal = 'l';
 constexpr size_t kListenersMax = 2;
 
 // Invalid where nobody listens.
-Result<os::Descriptor> ask(const std::string& control, Word word) {
+Result<os::Descriptor> connect_to(const std::string& file) {
   // The folder is ours, and the path of what is in it may be long.
   const os::Descriptor folder(
-      ::open(os::parent_of(control).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+      ::open(os::parent_of(file).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!folder.valid() && errno == ENOENT) return os::Descriptor();
-  if (!folder.valid()) return os::system_error("open", os::parent_of(control), errno);
+  if (!folder.valid()) return os::system_error("open", os::parent_of(file), errno);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), os::name_in(control));
-  if (path.size() >= sizeof address.sun_path) return os::system_error("ask at", control, ENAMETOOLONG);
+  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), os::name_in(file));
+  if (path.size() >= sizeof address.sun_path) return os::system_error("ask at", file, ENAMETOOLONG);
   std::memcpy(address.sun_path, path.data(), path.size());
   os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return os::system_error("make", "a socket", errno);
@@ -44,10 +44,16 @@ Result<os::Descriptor> ask(const std::string& control, Word word) {
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) return os::Descriptor();
-    Error error = os::system_error("ask the gate at", control, errno);
+    Error error = os::system_error("ask the gate at", file, errno);
     if (errno == EACCES || errno == EPERM) error.hint = "the gate is another user's: run this as that user";
     return error;
   }
+  return socket;
+}
+
+Result<os::Descriptor> ask(const std::string& control, Word word) {
+  YTB_ASSIGN(os::Descriptor socket, connect_to(control));
+  if (!socket.valid()) return socket;
   const char byte = static_cast<char>(word);
   if (send(socket.get(), &byte, 1, MSG_NOSIGNAL) != 1) return os::system_error("ask", control, errno);
   return socket;
@@ -125,6 +131,11 @@ Result<bool> ask_and_wait(const std::string& control, Word word) {
 }
 
 }  // namespace
+
+Result<bool> is_listened_at(const std::string& path) {
+  YTB_ASSIGN(const os::Descriptor socket, connect_to(path));
+  return socket.valid();
+}
 
 Result<bool> ask_to_retire(const std::string& control) { return ask_and_wait(control, Word::kRetire); }
 Result<bool> ask_to_end(const std::string& control) { return ask_and_wait(control, Word::kEnd); }

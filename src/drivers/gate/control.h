@@ -35,6 +35,9 @@ Result<std::optional<Listeners>> ask_to_share(const std::string& control);
 Result<bool> ask_to_retire(const std::string& control);
 Result<bool> ask_to_end(const std::string& control);
 
+// Whether anybody listens at a Unix socket, however long its path is.
+Result<bool> is_listened_at(const std::string& path);
+
 // ---- answering
 
 std::string to_text(const GateState& state);

@@ -320,10 +320,13 @@ class Gate::Loop {
     if (epoll_ctl(epoll_.get(), what, fd, &event) == 0) now = wanted;
   }
 
-  void watch_listeners(bool listens) {
+  // False: the kernel refuses just now.
+  bool watch_listeners(bool listens) {
     const short wanted = listens ? POLLIN : 0;
     watch(listeners_.network.get(), kNetwork, wanted, network_watched_);
     watch(listeners_.local.get(), kLocal, wanted, local_watched_);
+    return (!listeners_.network.valid() || network_watched_ == wanted) &&
+           (!listeners_.local.valid() || local_watched_ == wanted);
   }
 
   // Whatever was done with it: what it waits for now.
@@ -407,11 +410,8 @@ class Gate::Loop {
       watch(session);
       ++at;
     }
-    if (accept_after_ <= now_) {
-      watch_listeners(true);
-    } else {
-      nearest_ = std::min(nearest_, accept_after_);
-    }
+    if (accept_after_ <= now_ && !watch_listeners(true)) accept_after_ = now_ + kAcceptPause;
+    if (accept_after_ > now_) nearest_ = std::min(nearest_, accept_after_);
     if (nearest_ != Time::max()) nearest_ = std::max(nearest_, now_ + kSweepEvery);
   }
 
@@ -602,7 +602,9 @@ class Gate::Loop {
     // Of a connection that a gate before us serves: the live copy's server knows its own keys.
     const Result<std::string> live = options_.resolve();
     if (holder == sessions_.end() && !live.ok()) return false;
-    session.server = connect(holder == sessions_.end() ? *live : holder->second->socket);
+    std::error_code failed;
+    session.server = connect(holder == sessions_.end() ? std::filesystem::canonical(*live, failed).string()
+                                                       : holder->second->socket);
     if (session.server.fd() < 0) return false;
     begin_pipes(session);
     session.state = State::kCancel;
@@ -724,7 +726,9 @@ class Gate::Loop {
     constexpr int kNoCrowd = 8;
     std::map<std::string_view, int> crowds;
     for (const auto& [number, session] : sessions_) {
-      if (session->state != State::kOpen) ++crowds[session->neighbourhood];
+      // Whom a proxy brings is not known yet.
+      if (session->state != State::kOpen && session->state != State::kProxyHeader)
+        ++crowds[session->neighbourhood];
     }
     auto chosen = sessions_.end();
     std::pair<int, int> worst{};  // smaller: sooner

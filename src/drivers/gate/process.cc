@@ -61,7 +61,7 @@ std::vector<std::string> names_of_host(const GateSettings& settings) {
   names.insert(settings.tls_names.begin(), settings.tls_names.end());
   if (const std::string host = os::host_name(); is_host_name(host)) names.insert(host);
   const bool everywhere = settings.address == "0.0.0.0" || settings.address == "::";
-  if (!everywhere) names.insert(settings.address);
+  if (!everywhere && !settings.address.empty()) names.insert(settings.address);
   ifaddrs* list = nullptr;
   if (everywhere && getifaddrs(&list) == 0) {
     for (const ifaddrs* one = list; one != nullptr && names.size() < kNamesOfHostMax; one = one->ifa_next) {
@@ -264,6 +264,12 @@ Result<std::vector<std::string>> GateProcess::controls() const {
 }
 
 Result<std::string> GateProcess::keep() {
+  // Until the name has been moved away from the gate, whoever comes by it comes here.
+  const Result<std::string> leads_to = os::read_link(settings_.alias);
+  if (!settings_.listens_locally && leads_to.ok() && *leads_to == settings_.public_folder) {
+    settings_.listens_locally = true;
+    settings_.live = settings_.live_behind_gate;
+  }
   if (!settings_.wanted() && !os::exists(settings_.folder)) return std::string();
   YTB_TRY(make_own_folder(settings_.folder, kFolderMode));
   YTB_ASSIGN(const os::FileLock lock, os::FileLock::acquire_within(place("lock"), "looking after the gate",
@@ -276,16 +282,32 @@ Result<std::string> GateProcess::keep() {
 Status GateProcess::settle() {
   YTB_ASSIGN(const std::vector<std::string> paths, controls());
   for (const std::string& path : paths) {
-    if (path == place(kControl)) continue;
-    const Result<std::optional<GateState>> state = ask_state(path);
-    if (state.ok() && !*state) YTB_TRY(os::remove_file(path));
+    if (path == place(kControl) || path == place(kControlNew)) continue;
+    // Whoever renamed it may have been killed before he asked.
+    YTB_ASSIGN(const bool serves, ask_to_retire(path));
+    if (!serves) YTB_TRY(os::remove_file(path));
   }
   if (!os::exists(place(kControlNew))) return {};
   const Result<std::optional<GateState>> present = ask_state(place(kControl));
   if (present.ok() && !*present) return rename_over(place(kControlNew), place(kControl));
-  // It serves beside the one that it was to replace, by settings that may be nobody's any more.
+  // It may serve beside the one that it was to replace, by settings that may be nobody's any more.
   YTB_TRY(ask_to_end(place(kControlNew)));
   return os::remove_file(place(kControlNew));
+}
+
+// Also where none is wanted there.
+bool GateProcess::is_listened_at_locally() const {
+  if (!settings_.listens_locally) return true;
+  const Result<bool> there = is_listened_at(os::join_path(settings_.public_folder, ".s.PGSQL.5432"));
+  return there.ok() && *there;
+}
+
+// The name still leads to the copy itself; clients from the network are to come there as before until it
+// moves.
+Status GateProcess::lead_where_the_name_leads() const {
+  const Result<std::string> leads_to = os::read_link(settings_.alias);
+  if (!leads_to.ok() || *leads_to == settings_.public_folder) return {};
+  return os::write_link(os::parent_of(settings_.live_behind_gate), *leads_to);
 }
 
 // The one that is there serves who is connected, and is found again under another name.
@@ -301,32 +323,33 @@ Status GateProcess::retire_present() {
 }
 
 Result<std::string> GateProcess::keep_locked() {
+  const Instant now = clock_.now();
+  Result<std::optional<GateState>> present = ask_state(place(kControl));
+  // One that answers something else than we understand is of another version.
+  if (!present.ok() && present.error().code != Code::kCorrupt) return std::move(present).error();
+  const bool another = !present.ok() || present->has_value();
+  std::optional<Running> running;
+  if (present.ok() && *present) running = read_settings_text((*present)->settings);
+  // A time that is still to come is that of a clock that was wrong.
+  if (running && running->config_read > settings_.config_read && running->config_read <= now) {
+    return Error{.code = Code::kBusy,
+                 .message = "the gate was begun by a config that was read later than this one",
+                 .hint = "reload serve: systemctl reload yesterdaytabase, or send it SIGHUP",
+                 .retry = Retry::kLater};
+  }
   if (!settings_.wanted()) {
-    YTB_ASSIGN(const std::optional<GateState> present, ask_state(place(kControl)));
     YTB_TRY(retire_present());
-    return present ? std::string("the gate takes nobody in any more") : std::string();
+    return another ? std::string("the gate takes nobody in any more") : std::string();
   }
   YTB_ASSIGN(const os::User user, os::find_user(settings_.run_as));
-  const Instant now = clock_.now();
   YTB_ASSIGN(const Certificate certificate, certificate_of(settings_, now));
   if (settings_.certificate_file.empty()) YTB_TRY(publish(settings_.authority_publish, certificate.shown));
   // A path by which the sandbox reaches sockets whose own path is too long.
   const std::string copies = os::exists(settings_.copies) ? *os::real_path(settings_.copies) : "/";
   const Tree wanted = to_tree(settings_, certificate, copies, user.uid);
-  Result<std::optional<GateState>> present = ask_state(place(kControl));
-  // One that answers something else than we understand is of another version.
-  if (!present.ok() && present.error().code != Code::kCorrupt) return std::move(present).error();
-  const bool another = !present.ok() || present->has_value();
-  if (present.ok() && *present) {
-    const std::optional<Running> running = read_settings_text((*present)->settings);
-    if (running && is_as_wanted(*running, wanted, now)) return std::string();
-    if (running && running->config_read > settings_.config_read && now < running->renew_at) {
-      return Error{.code = Code::kBusy,
-                   .message = "the gate was begun by a config that was read later than this one",
-                   .hint = "reload serve: systemctl reload yesterdaytabase, or send it SIGHUP",
-                   .retry = Retry::kLater};
-    }
-  }
+  const bool same_place =
+      running && running->tree.value("live", "") == settings_.live && is_listened_at_locally();
+  if (running && is_as_wanted(*running, wanted, now) && same_place) return std::string();
 
   YTB_ASSIGN(const TlsIdentity identity, certificate.make());
   YTB_ASSIGN(const std::shared_ptr<const TlsServer> tls, TlsServer::make(identity, now));
@@ -353,10 +376,10 @@ Result<std::string> GateProcess::keep_locked() {
     if (!opened.ok()) return std::move(opened).error();
     listeners.network = std::move(*opened);
   }
-  if (!settings_.listens_locally) {
-    listeners.local.reset();
-  } else if (!listeners.local.valid()) {
+  if (!settings_.listens_locally || !same_place) listeners.local.reset();
+  if (settings_.listens_locally && !listeners.local.valid()) {
     YTB_TRY(make_own_folder(settings_.public_folder, kPublicFolderMode));
+    YTB_TRY(lead_where_the_name_leads());
     YTB_ASSIGN(listeners.local,
                listen_at_path(os::join_path(settings_.public_folder, ".s.PGSQL.5432"), kPublicMode));
   }
@@ -400,7 +423,9 @@ Status GateProcess::begin(Listeners listeners, const std::string& settings,
     if (state.ok() && !*state) break;
     std::this_thread::sleep_for(kLookEvery);
   }
-  YTB_TRY(os::remove_file(place(kControlNew)));
+  // One that is only slow must not serve by a name that nobody finds.
+  Result<bool> ended = ask_to_end(place(kControlNew));
+  if (ended.ok()) YTB_TRY(os::remove_file(place(kControlNew)));
   return Error{.code = Code::kExternal,
                .message = fmt::format("the gate did not begin: {}", last_words(log)),
                .hint = fmt::format("look at {}", log),
@@ -482,7 +507,8 @@ Result<GateOptions> options_from(const std::string& text) {
 void allow_descriptors(const GateLimits& limits) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto wanted = static_cast<rlim_t>(2 * limits.connections + limits.descriptors_reserved);
+  const auto wanted =
+      2 * static_cast<rlim_t>(limits.connections) + static_cast<rlim_t>(limits.descriptors_reserved);
   limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -38,6 +38,8 @@ struct GateSettings {
   std::string live;                                       // leads to the live copy's Unix socket
   bool listens_locally = false;                           // at the public Unix socket, too:
   std::string public_folder;                              // there, as .s.PGSQL.5432
+  std::string live_behind_gate;                           // `live` where the name leads to that folder
+  std::string alias;                                      // the name: a link, to it or to the copy's folder
   std::string copies;                                     // the folder of the copies
   std::string run_as;  // their servers' user, and the gate's; "": ourselves
   GateLimits limits{};
@@ -66,6 +68,8 @@ class GateProcess final : public ports::Gatekeeper {
   Result<std::string> keep_locked();
   Status settle();
   Status retire_present();
+  [[nodiscard]] bool is_listened_at_locally() const;
+  [[nodiscard]] Status lead_where_the_name_leads() const;
   Status begin(Listeners listeners, const std::string& settings, const TlsIdentity& identity) const;
   [[nodiscard]] Result<std::vector<std::string>> controls() const;
 

@@ -171,8 +171,9 @@ Result<pid_t> spawn_detached(const Command& command, const std::string& log_file
   }
   YTB_TRY(admission.admit(second, report_read.get(), command, [&] { return move_to_scope(second, unit); }));
   YTB_TRY(internal::read_report(report_read.get(), command));
-  // One with an enclosure was moved before it began.
-  if (command.enclosure == nullptr) YTB_TRY(move_to_scope(second, unit));
+  // One with an enclosure was moved before it began. Another has begun: it works as well where it is, and
+  // ends with the service where that ends all that it began.
+  if (command.enclosure == nullptr) (void)move_to_scope(second, unit);
   return second;
 }
 

@@ -1,5 +1,6 @@
 #include "drivers/socket/socket_alias.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -38,12 +39,15 @@ uint16_t port_in_name(std::string_view name) {
   return static_cast<uint16_t>(port);
 }
 
-// Invalid where nobody listens.
+// Invalid where nobody listens. Its folder may have a longer path than an address holds.
 os::Descriptor connected(const std::string& socket_path) {
+  const os::Descriptor folder(::open(os::parent_of(socket_path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return {};
+  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), os::name_in(socket_path));
   sockaddr_un address{};
-  if (socket_path.size() > kSocketPathMax) return {};
+  if (path.size() > kSocketPathMax) return {};
   address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  std::memcpy(address.sun_path, path.data(), path.size());
   os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid() ||
       connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
@@ -132,6 +136,23 @@ Result<uint16_t> SocketAlias::port_in(const std::string& run_directory) const {
 
 mode_t SocketAlias::mode_of_run() const { return options_.gate_folder.empty() ? kPublicMode : kPrivateMode; }
 
+// Draining copies and spares, from a time when the name led to them themselves.
+Result<std::vector<std::string>> SocketAlias::others_of(const model::CopyId& copy) const {
+  std::vector<std::string> open;
+  const std::string name = copy.str();
+  const std::string production = name.substr(0, name.rfind("-yesterday-"));
+  YTB_ASSIGN(auto entries, os::list_folder(options_.copies_directory));
+  for (const os::FileInfo& entry : entries) {
+    if (entry.kind != os::FileKind::kDirectory ||
+        !model::is_copy_name(model::ProductionName(production), entry.name))
+      continue;
+    const std::string run = run_directory(model::CopyId(entry.name));
+    YTB_ASSIGN(auto info, os::info_of(run));
+    if (info && entry.name != name && (info->mode & 0077U) != 0) open.push_back(run);
+  }
+  return open;
+}
+
 bool SocketAlias::gate_listens() const {
   if (options_.gate_folder.empty()) return true;
   return connected(os::join_path(options_.gate_folder, kDefaultSocket)).valid();
@@ -193,6 +214,10 @@ Result<model::AliasState> SocketAlias::read() {
   const std::string socket = os::join_path(target, kDefaultSocket);
   YTB_ASSIGN(auto run, os::info_of(target));
   as_wanted = as_wanted && run && (run->mode & 0777U) == mode_of_run();
+  if (!options_.gate_folder.empty()) {
+    YTB_ASSIGN(const std::vector<std::string> open, others_of(*state.target));
+    as_wanted = as_wanted && open.empty();
+  }
   state.consistent = as_wanted && os::exists(socket) && has_entries(service, entries());
   const pid_t server = server_of(*state.target);
   state.seen = state.consistent && server > 0 &&
@@ -227,6 +252,8 @@ Status SocketAlias::repoint(const model::PassedProof& proof, const model::Copy& 
     YTB_TRY(os::write_link(moving_link(), run));
     YTB_TRY(os::write_link(options_.directory, options_.gate_folder));
     YTB_TRY(os::set_mode(run, kPrivateMode));
+    YTB_ASSIGN(const std::vector<std::string> open, others_of(copy.id));
+    for (const std::string& other : open) YTB_TRY(os::set_mode(other, kPrivateMode));
   }
 
   YTB_TRY(os::make_folders(os::parent_of(options_.service_file)));

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "drivers/socket/service_file.h"
 #include "model/ids.h"
@@ -61,6 +62,8 @@ class SocketAlias final : public ports::AliasStore {
   // The port in the name of the one socket in a run directory; kConnection where there is none.
   [[nodiscard]] Result<uint16_t> port_in(const std::string& run_directory) const;
   [[nodiscard]] mode_t mode_of_run() const;
+  // Folders of sockets of this production's other copies that others can pass.
+  [[nodiscard]] Result<std::vector<std::string>> others_of(const model::CopyId& copy) const;
   // Also where none is wanted.
   [[nodiscard]] bool gate_listens() const;
   // The process id of a copy's server, compared with what was written down when it began; 0: none, or not
