@@ -116,7 +116,11 @@ Hold drains(const View& view, const Copy& copy, const Copy& live) {
     hold.reason = fmt::format(
         "{} drains until {}, {} connected", copy.id, to_iso(over),
         *copy.clients == 1 ? std::string("one client is") : fmt::format("{} clients are", *copy.clients));
-    if (view.desired.end_drains) hold.until = std::min(over, view.now + kLookAgain);
+    // The longer it may last, the less often it is looked at: the looks stay few, and what is waited in vain
+    // small beside what was waited anyway.
+    constexpr int kLooksAtLeast = 10;
+    if (view.desired.end_drains)
+      hold.until = std::min(over, view.now + std::max(kLookAgain, (over - view.now) / kLooksAtLeast));
   } else {
     hold.reason = fmt::format("{} drains until {}", copy.id, to_iso(over));
     if (copy.clients && view.desired.end_drains)

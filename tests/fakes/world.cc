@@ -109,8 +109,19 @@ void World::remember() {
 std::vector<Copy> World::list() const {
   std::vector<Copy> all;
   all.reserve(copies.size());
-  for (const auto& [id, copy] : copies) all.push_back(copy.record);
+  for (const auto& [id, copy] : copies) {
+    all.push_back(copy.record);
+    all.back().clients = clients_of(copy.record);
+  }
   return all;
+}
+
+std::optional<int> World::clients_of(const Copy& copy) const {
+  if (!sees_clients || copy.phase != model::Phase::kDraining) return std::nullopt;
+  // The last one leaves at once, or after a part of the drain, or stays for longer than it.
+  unsigned sum = 0;
+  for (const char c : copy.id.str()) sum += static_cast<unsigned char>(c);
+  return clock.now() < copy.phase_since + drain * static_cast<int64_t>(sum % 6) / 4 ? 1 : 0;
 }
 
 model::Observed World::truth() const {

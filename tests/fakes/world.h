@@ -85,6 +85,8 @@ class World {
   // The truth as an observation.
   [[nodiscard]] model::Observed truth() const;
   [[nodiscard]] std::vector<model::Copy> list() const;
+  // Connected to a draining copy; they leave and do not come back. None: this world cannot tell.
+  [[nodiscard]] std::optional<int> clients_of(const model::Copy& copy) const;
   FakeCopy* find(const model::CopyId& id);
   [[nodiscard]] bool is_ours(const model::Copy& copy) const;
   // Nothing raw in it, and masked with one policy and key throughout.
@@ -102,6 +104,7 @@ class World {
   model::ProductionName production{"shop"};
   int spare_copies = 0;
   Duration drain = std::chrono::minutes(5);
+  bool sees_clients = false;
   int policy_version = 0;
   bool masking_none = false;
 

@@ -184,6 +184,28 @@ TEST_F(GateOfCopies, ARoleIsHeldToItsAddressesAtTheUnixSocketToo) {
   EXPECT_FALSE(std::filesystem::exists(scenario_.alias() + ".gate"));
 }
 
+// As a kill leaves it between the moment when the old one is put aside and the one when it is asked to
+// retire.
+TEST_F(GateOfCopies, OneThatWasPutAsideDoesNotTakeInByOldAddresses) {
+  config("");
+  scenario_.refresh();
+  const Connection held = connect();
+  ASSERT_EQ(PQstatus(held.get()), CONNECTION_OK) << PQerrorMessage(held.get());
+  std::string folder;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(
+           scenario_.home(), std::filesystem::directory_options::skip_permission_denied)) {
+    if (entry.path().string().ends_with("/gates/shop/control")) folder = entry.path().parent_path().string();
+  }
+  ASSERT_FALSE(folder.empty());
+  std::filesystem::rename(folder + "/control", folder + "/control.1");
+  config("", "local");
+  // The port is still the old one's while it is asked.
+  EXPECT_EQ(scenario_.refresh(0, {"--if-due"}).status, 0);
+  for (int i = 0; i < 6; ++i) EXPECT_NE(PQstatus(connect().get()), CONNECTION_OK);
+  EXPECT_EQ(ask(held.get(), "SELECT 7"), "7");
+  EXPECT_EQ(status()["gate"]["connections"].size(), 1U) << "who is still at the old one is shown";
+}
+
 // Also where nobody is to come from the network: the role that has addresses only is held to them.
 TEST_F(GateOfCopies, WithoutListenItStandsBeforeTheSocketAlone) {
   scenario_.options().alias_extra = "";

@@ -88,6 +88,15 @@ void skip_drain(Desired& desired, Observed& observed) {
   observed.alias = alias;
 }
 
+void count_nobody(Desired&, Observed& observed) {
+  if (!observed.copies.known()) return;
+  std::vector<Copy> copies = *observed.copies;
+  for (Copy& copy : copies) {
+    if (copy.clients) copy.clients = 0;
+  }
+  observed.copies = std::move(copies);
+}
+
 void unknown_is_absent(Desired&, Observed& observed) {
   if (!observed.copies.known()) observed.copies = std::vector<Copy>{};
   if (!observed.alias.known()) observed.alias = model::AliasState{};
@@ -288,6 +297,7 @@ std::vector<Breakage> breakages() {
   return {
       // What is decided.
       {"skip_the_drain", {"no_gap"}, deciding(asked_wrongly(skip_drain))},
+      {"count_nobody", {"no_gap"}, deciding(asked_wrongly(count_nobody))},
       {"repoint_before_the_proof",
        {"closed_door", "it_ends"},
        deciding(instead_of(ActionKind::kProve, ActionKind::kRepoint))},

@@ -61,6 +61,7 @@ class Simulation {
     world_.spare_copies = static_cast<int>(world_.below(3));
     world_.masking_none = world_.chance(50);
     world_.drain = minutes(1 + world_.below(30));
+    world_.sees_clients = world_.chance(500);
     add_strays();
   }
 

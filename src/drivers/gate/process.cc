@@ -284,8 +284,8 @@ Status GateProcess::settle() {
   for (const std::string& path : paths) {
     if (path == place(kControl) || path == place(kControlNew)) continue;
     // Whoever renamed it may have been killed before he asked.
-    YTB_ASSIGN(const bool serves, ask_to_retire(path));
-    if (!serves) YTB_TRY(os::remove_file(path));
+    const Result<bool> serves = ask_to_retire(path);  // one that does not answer is in nobody's way
+    if (serves.ok() && !*serves) YTB_TRY(os::remove_file(path));
   }
   if (!os::exists(place(kControlNew))) return {};
   const Result<std::optional<GateState>> present = ask_state(place(kControl));
