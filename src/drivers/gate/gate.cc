@@ -723,7 +723,7 @@ class Gate::Loop {
   // least far, and of these the oldest. A flood makes room for itself; a few of one office are no crowd.
   // False: there is none.
   bool make_room(const std::function<bool(const Session&)>& which) {
-    constexpr int kNoCrowd = 8;
+    constexpr int kNoCrowd = 3;
     std::map<std::string_view, int> crowds;
     for (const auto& [number, session] : sessions_) {
       // Whom a proxy brings is not known yet.
