@@ -157,8 +157,8 @@ std::string service_file_of(const config::AliasConfig& alias) {
   return os::join_path(os::parent_of(alias.directory), "pg_service.conf");
 }
 
-// The file that clients verify the gate by: our own authority's. "" : there is no gate, or its certificate is
-// somebody else's.
+// The file that clients verify the gate by: our own authority's. "" : no gate is wanted, or its certificate
+// is somebody else's.
 std::string tls_root_of(const config::AliasConfig& alias) {
   if (alias.listen.empty() || !alias.tls_certificate.empty()) return {};
   return socket_alias::authority_file(service_file_of(alias), alias.directory);

@@ -64,7 +64,7 @@ Result<Parameters> parameters_of(const Context& context, const model::ConnectPat
   const std::string dbname = context.call.value("dbname").value_or(path.dbname);
   if (dbname.empty()) {
     return Error{.code = Code::kUsage,
-                 .message = "there is no database to connect to: source.connection names none",
+                 .message = "which database to connect to is not known: source.connection names none",
                  .hint = "say which one with --dbname NAME"};
   }
   Parameters parameters;

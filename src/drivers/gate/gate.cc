@@ -205,20 +205,13 @@ std::string neighbourhood_of(const sockaddr_storage& from, int fd) {
   return {reinterpret_cast<const char*>(address.s6_addr), kNetworkBytes};
 }
 
-// Gates of this process: what is left of its descriptors is shared.
-std::atomic<int>& gates_open() {
-  static std::atomic<int> count{0};
-  return count;
-}
-
 // Two descriptors a connection, and enough left for whatever else the process does.
 int connections_within_descriptors(const GateLimits& limits) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return limits.connections;
   const auto reserved = static_cast<rlim_t>(limits.descriptors_reserved);
   const rlim_t left = limit.rlim_cur > reserved ? limit.rlim_cur - reserved : 2;
-  const auto gates = static_cast<rlim_t>(std::max(gates_open().load(), 1));
-  return static_cast<int>(std::min<rlim_t>(left / 2 / gates, static_cast<rlim_t>(limits.connections)));
+  return static_cast<int>(std::min<rlim_t>(left / 2, static_cast<rlim_t>(limits.connections)));
 }
 
 }  // namespace
@@ -251,6 +244,15 @@ Result<os::Descriptor> listen_at(const std::string& address, uint16_t port) {
     return error;
   }
   return socket;
+}
+
+uint16_t port_of(const os::Descriptor& listener) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (!listener.valid() || getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+    return 0;
+  return ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                           : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
 }
 
 Result<os::Descriptor> listen_at_path(const std::string& path, mode_t mode) {
@@ -572,11 +574,8 @@ class Gate::Loop {
           fmt::format("role \"{}\" may not come in from {}", printable(packet.user), session.address),
           kFromHint);
     }
-    const Result<std::string> path = options_.resolve();
-    // Where it leads, and not the name: that moves on, and a cancel request must not.
-    std::error_code failed;
-    if (path.ok()) session.socket = std::filesystem::canonical(*path, failed).string();
-    if (path.ok() && !failed) session.server = connect(session.socket);
+    session.socket = live_socket();
+    session.server = connect(session.socket);
     if (session.server.fd() < 0) {
       return refuse(session, "57P03", "no copy is live at the moment",
                     "try again in a moment; 'yesterdaytabase status' says more");
@@ -590,7 +589,18 @@ class Gate::Loop {
     return true;
   }
 
+  // Where the name leads just now, and not the name: that moves on, and a cancel request must not. "":
+  // nowhere.
+  [[nodiscard]] std::string live_socket() const {
+    const Result<std::string> path = options_.resolve();
+    std::error_code failed;
+    const std::string leads_to =
+        path.ok() ? std::filesystem::canonical(*path, failed).string() : std::string();
+    return failed ? std::string() : leads_to;
+  }
+
   [[nodiscard]] ClientStream connect(const std::string& socket) const {
+    if (socket.empty()) return ClientStream();
     return ClientStream(connect_socket(socket, options_.base, options_.server_user));
   }
 
@@ -600,11 +610,7 @@ class Gate::Loop {
       return other.second->state == State::kOpen && other.second->login.cancel_key() == packet.cancel_key;
     });
     // Of a connection that a gate before us serves: the live copy's server knows its own keys.
-    const Result<std::string> live = options_.resolve();
-    if (holder == sessions_.end() && !live.ok()) return false;
-    std::error_code failed;
-    session.server = connect(holder == sessions_.end() ? std::filesystem::canonical(*live, failed).string()
-                                                       : holder->second->socket);
+    session.server = connect(holder == sessions_.end() ? live_socket() : holder->second->socket);
     if (session.server.fd() < 0) return false;
     begin_pipes(session);
     session.state = State::kCancel;
@@ -799,10 +805,9 @@ class Gate::Loop {
     }
   }
 
-  // ------------------------------------------------------------------------------------------- what we are
-  // told
+  // ------------------------------------------------------------------------------------ what we are told
 
-  // One of ours asks, at a socket that is open to nobody else. False: it is time to end.
+  // One of ours asks, at a socket that others cannot connect to. False: it is time to end.
   bool obey() {
     os::Descriptor asker(accept4(listeners_.control.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!asker.valid()) return true;
@@ -833,7 +838,7 @@ class Gate::Loop {
     return true;
   }
 
-  // What fits; there is no time to wait for anybody.
+  // What fits; nobody is waited for.
   void tell_the_end(Session& session) {
     if (session.state != State::kOpen || !session.pipes->down.empty()) return;
     (void)refuse(session, "57P01", "the gate to this copy is closed for good", "");
@@ -878,17 +883,12 @@ Result<std::unique_ptr<Gate>> Gate::start(GateOptions options) {
   if (!options.listeners.network.valid()) {
     YTB_ASSIGN(options.listeners.network, listen_at(options.address, options.port));
   }
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  getsockname(options.listeners.network.get(), reinterpret_cast<sockaddr*>(&bound), &size);
   std::unique_ptr<Gate> gate(new Gate());
-  gate->port_ = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
-                                                  : reinterpret_cast<sockaddr_in&>(bound).sin_port);
+  gate->port_ = port_of(options.listeners.network);
   gate->wake_ = os::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!gate->wake_.valid()) return os::system_error("make", "an event descriptor", errno);
   auto loop = std::make_unique<Loop>(std::move(options), gate->wake_.get(), &gate->connections_);
   YTB_TRY(loop->begin());
-  ++gates_open();
   gate->thread_ = std::thread([owned = std::move(loop)] { owned->run(); });
   return gate;
 }
@@ -907,7 +907,6 @@ Gate::~Gate() {
   // The counter of a fresh eventfd cannot overflow: this write does not fail.
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
   thread_.join();
-  --gates_open();
 }
 
 }  // namespace ytb::gate

@@ -55,6 +55,8 @@ struct Listeners {
 };
 // Error{kSpace} when the address is taken; kConfig when it is not numeric.
 Result<os::Descriptor> listen_at(const std::string& address, uint16_t port);
+// Of a socket of the network that listens; 0: it is none.
+uint16_t port_of(const os::Descriptor& listener);
 // A Unix socket, in place of whatever socket nobody listens at any more. `mode`: of its file.
 Result<os::Descriptor> listen_at_path(const std::string& path, mode_t mode);
 

@@ -50,7 +50,6 @@ constexpr auto kBeginMax = std::chrono::seconds(15);
 constexpr auto kLookEvery = std::chrono::milliseconds(10);
 constexpr auto kLockPatience = std::chrono::seconds(20);
 constexpr auto kRenewBefore = std::chrono::hours(24 * 30);
-constexpr size_t kNamesOfHostMax = kNamesMax;  // those of the config come first
 constexpr size_t kLogShown = 2048;
 
 // ----------------------------------------------------------------------------------------- certificates
@@ -62,9 +61,10 @@ std::vector<std::string> names_of_host(const GateSettings& settings) {
   if (const std::string host = os::host_name(); is_host_name(host)) names.insert(host);
   const bool everywhere = settings.address == "0.0.0.0" || settings.address == "::";
   if (!everywhere && !settings.address.empty()) names.insert(settings.address);
+  // As many as a certificate holds; those of the config are in already.
   ifaddrs* list = nullptr;
   if (everywhere && getifaddrs(&list) == 0) {
-    for (const ifaddrs* one = list; one != nullptr && names.size() < kNamesOfHostMax; one = one->ifa_next) {
+    for (const ifaddrs* one = list; one != nullptr && names.size() < kNamesMax; one = one->ifa_next) {
       if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_UP) == 0) continue;
       std::array<char, INET6_ADDRSTRLEN> text{};
       if (one->ifa_addr->sa_family == AF_INET) {
@@ -187,32 +187,23 @@ bool is_as_wanted(const Running& running, Tree wanted, Instant now) {
 bool listens_at(const os::Descriptor& listener, const std::string& address, uint16_t port) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
-  if (!listener.valid() || getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+  if (port_of(listener) != port ||
+      getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
     return false;
   in6_addr wanted{};
   if (bound.ss_family == AF_INET && inet_pton(AF_INET, address.c_str(), &wanted) == 1) {
     const auto& here = reinterpret_cast<const sockaddr_in&>(bound);
-    return ntohs(here.sin_port) == port && std::memcmp(&here.sin_addr, &wanted, sizeof(in_addr)) == 0;
+    return std::memcmp(&here.sin_addr, &wanted, sizeof(in_addr)) == 0;
   }
   if (bound.ss_family == AF_INET6 && inet_pton(AF_INET6, address.c_str(), &wanted) == 1) {
     const auto& here = reinterpret_cast<const sockaddr_in6&>(bound);
-    return ntohs(here.sin6_port) == port && std::memcmp(&here.sin6_addr, &wanted, sizeof wanted) == 0;
+    return std::memcmp(&here.sin6_addr, &wanted, sizeof wanted) == 0;
   }
   return false;
 }
 
-// 0: of none.
-uint16_t port_of(const os::Descriptor& listener) {
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  if (!listener.valid() || getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
-    return 0;
-  return ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
-                                           : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
-}
-
 // A file in memory that goes with its descriptors.
-Result<os::Descriptor> in_memory(const std::string& text) {
+Result<os::Descriptor> in_memory(std::string_view text) {
   os::Descriptor file(memfd_create("gate", MFD_CLOEXEC));
   if (!file.valid()) return os::system_error("make", "a file in memory", errno);
   YTB_TRY(os::write_at(file, text, 0, "a file in memory"));
@@ -231,12 +222,7 @@ std::string last_words(const std::string& log) {
       trim(printable(text->size() > kLogShown ? text->substr(text->size() - kLogShown) : *text)));
 }
 
-}  // namespace
-
-namespace {
-
-// A folder of ours alone, made or there: whoever could write in it could put a socket of his own into our
-// place.
+// A folder of ours alone: whoever could write in it could put a socket of his own into our place.
 Status make_own_folder(const std::string& path, mode_t mode) {
   YTB_TRY(os::make_folders(os::parent_of(path)));
   YTB_TRY(os::make_folder(path, mode));
@@ -399,7 +385,7 @@ Status GateProcess::begin(Listeners listeners, const std::string& settings,
   const Tree tree{
       {"settings", settings}, {"chain", identity.chain_pem}, {"key", std::string(identity.key_pem.reveal())}};
   const Secret text(write_json(tree));
-  YTB_ASSIGN(const os::Descriptor file, in_memory(std::string(text.reveal())));
+  YTB_ASSIGN(const os::Descriptor file, in_memory(text.reveal()));
   std::vector<int> inherited{file.get(), listeners.control.get()};
   for (const os::Descriptor* listener : {&listeners.network, &listeners.local}) {
     if (listener->valid()) inherited.push_back(listener->get());
