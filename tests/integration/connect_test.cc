@@ -23,12 +23,7 @@ class Connect : public ::testing::Test {
 };
 
 TEST_F(Connect, LeadsToTheLiveCopy) {
-  scenario_.production().run("shop", R"(
-    CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);
-    INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;)");
-  scenario_.write_policy("    public.users: {id: keep, email: email}\n");
-  scenario_.accept();
-  scenario_.take_snapshot("monday");
+  scenario_.prepare_users();
 
   RunResult early = connect("-- -XAtc 'SELECT 1'");
   EXPECT_EQ(early.status, 7) << early.out << early.err;

@@ -29,14 +29,7 @@ std::string text_of(const std::string& file) {
 
 class GateOfCopies : public ::testing::Test {
  protected:
-  void SetUp() override {
-    scenario_.production().run("shop", R"(
-      CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);
-      INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;)");
-    scenario_.write_policy("    public.users: {id: keep, email: email}\n");
-    scenario_.accept();
-    scenario_.take_snapshot("monday");
-  }
+  void SetUp() override { scenario_.prepare_users(); }
   void config(const std::string& more, const std::string& from = "local, 127.0.0.1/32") {
     scenario_.options().alias_extra = fmt::format("        listen: 127.0.0.1:{}\n{}", port_, more);
     scenario_.options().access = fmt::format(
@@ -51,11 +44,6 @@ class GateOfCopies : public ::testing::Test {
                                     port_, scenario_.password(), more)
                             .c_str()),
             PQfinish};
-  }
-  static std::string ask(PGconn* connection, const char* query) {
-    std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, query), PQclear);
-    if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return PQerrorMessage(connection);
-    return PQgetvalue(result.get(), 0, 0);
   }
   nlohmann::json status() { return nlohmann::json::parse(scenario_.ytb({"status", "--output", "json"}).out); }
   // Process ids of gates. Where they work cannot be seen but by root; their command line can.

@@ -226,6 +226,15 @@ void Scenario::accept() {
   EXPECT_EQ(result.status, 0) << result.out << result.err;
 }
 
+void Scenario::prepare_users() {
+  production_->run("shop", R"(
+    CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);
+    INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;)");
+  write_policy("    public.users: {id: keep, email: email}\n");
+  accept();
+  take_snapshot("monday");
+}
+
 void Scenario::take_snapshot(const std::string& name, const std::vector<std::string>& extra) {
   EXPECT_TRUE(production_->base_backup(snapshots() + "/" + name, extra));
 }
@@ -312,6 +321,12 @@ std::string digest_of_tree(const std::string& folder) {
 bool can_log_in(const std::string& connection) {
   std::string error;
   return !query_rows(connection, "SELECT 1", error).empty();
+}
+
+std::string ask(PGconn* connection, const char* query) {
+  std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, query), PQclear);
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return PQerrorMessage(connection);
+  return PQgetvalue(result.get(), 0, 0);
 }
 
 }  // namespace ytb::testing

@@ -2,6 +2,8 @@
 // in one temporary folder that is removed at the end. What an end-to-end test is written with.
 #pragma once
 
+#include <libpq-fe.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -60,6 +62,9 @@ class Scenario {
   void accept();
   // A base backup of production under snapshots()/<name>.
   void take_snapshot(const std::string& name, const std::vector<std::string>& extra = {});
+  // A table of a hundred users in database shop, whose addresses a policy masks, and a first snapshot,
+  // "monday".
+  void prepare_users();
   // `refresh`; a failure with its whole output when the status is not `status`.
   RunResult refresh(int status = 0, std::vector<std::string> extra = {});
 
@@ -92,5 +97,7 @@ class Scenario {
 std::string digest_of_tree(const std::string& folder);
 // Whether this connection string can log in and run SELECT 1.
 bool can_log_in(const std::string& connection);
+// First column of the first row, or the error's text.
+std::string ask(PGconn* connection, const char* query);
 
 }  // namespace ytb::testing

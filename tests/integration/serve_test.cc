@@ -63,14 +63,7 @@ class Daemon {
 
 class Serve : public ::testing::Test {
  protected:
-  void SetUp() override {
-    scenario_.production().run("shop", R"(
-      CREATE TABLE users (id int PRIMARY KEY, email text UNIQUE);
-      INSERT INTO users SELECT g, 'user' || g || '@real.test' FROM generate_series(1, 100) g;)");
-    scenario_.write_policy("    public.users: {id: keep, email: email}\n");
-    scenario_.accept();
-    scenario_.take_snapshot("monday");
-  }
+  void SetUp() override { scenario_.prepare_users(); }
   static Scenario::Options options(uint16_t port) {
     Scenario::Options options;
     options.alias_extra = fmt::format("        listen: 127.0.0.1:{}\n", port);
@@ -81,11 +74,6 @@ class Serve : public ::testing::Test {
   [[nodiscard]] std::string by_tcp() const {
     return fmt::format("host=127.0.0.1 port={} user=staging dbname=shop password={} connect_timeout=5", port_,
                        scenario_.password());
-  }
-  static std::string ask(PGconn* connection, const char* query) {
-    std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, query), PQclear);
-    if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return PQerrorMessage(connection);
-    return PQgetvalue(result.get(), 0, 0);
   }
   static constexpr const char* kDataAsOf = "SHOW yesterdaytabase.data_as_of";
 
