@@ -357,7 +357,42 @@ Status check_folder_of_copies(const Clock& clock, const config::ProductionConfig
   return postgres::check_socket_path(longest);
 }
 
-std::vector<cli::CheckLine> check_place(const Clock& clock, const config::ProductionConfig& production) {
+bool has_address(const model::AccessRole& role) {
+  return std::any_of(role.from.begin(), role.from.end(),
+                     [](const std::string& from) { return from != "local"; });
+}
+
+// Whether it can be had, and whether anybody comes in by it.
+void check_gate(std::vector<cli::CheckLine>& lines, const Clock& clock, const config::Config& config,
+                const config::ProductionConfig& production) {
+  const std::string& listen = production.alias.listen;
+  if (config::wants_gate(production)) {
+    Status gate = listen.empty() ? Status() : status_of(parse_listen(listen));
+    if (gate.ok()) gate = make_gatekeeper(clock, config, production)->check();
+    add(lines, "gate", std::move(gate),
+        listen.empty() ? "at the Unix socket, for roles without 'local'" : listen);
+  }
+  const auto nobody = [&](std::string why, std::string hint) {
+    lines.push_back(
+        {.what = "from",
+         .failed = Error{.code = Code::kConfig, .message = std::move(why), .hint = std::move(hint)},
+         .detail = {},
+         .warning = true});
+  };
+  const std::vector<model::AccessRole>& roles = production.access;
+  if (!listen.empty() && std::none_of(roles.begin(), roles.end(), has_address)) {
+    nobody("nobody may come in by 'listen': no role has an address in its 'from'",
+           "add one, as in from: [local, 10.0.0.0/8]");
+  }
+  for (const model::AccessRole& role : roles) {
+    if (!listen.empty() || !has_address(role)) continue;
+    nobody(fmt::format("'{}' may come in from addresses, and nothing listens there", printable(role.name)),
+           "add alias: {socket: {listen: 0.0.0.0:6432}}");
+  }
+}
+
+std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Config& config,
+                                        const config::ProductionConfig& production) {
   std::vector<cli::CheckLine> lines;
   postgres::PostgresInstance kind;
   ports::InstanceSpec spec;
@@ -395,10 +430,7 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Produc
         fmt::format("instead of {}, which reads password verifiers: SELECT on every table, view and sequence",
                     postgres::kReadAllData));
   }
-  if (!production.alias.listen.empty()) {
-    add(lines, "listen", status_of(parse_listen(production.alias.listen)),
-        fmt::format("{}, the gate of 'yesterdaytabase serve'", production.alias.listen));
-  }
+  check_gate(lines, clock, config, production);
   return lines;
 }
 
@@ -490,7 +522,7 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
           [&wiring](const config::Config& config, const config::ProductionConfig& production,
                     const cli::MaskedTables& tables) {
             return config::is_aws(production) ? check_aws_place(wiring, config, production, tables)
-                                              : check_place(wiring.clock, production);
+                                              : check_place(wiring.clock, config, production);
           },
       .open_adoption =
           [&wiring](const config::Config& config, const config::ProductionConfig& production) {

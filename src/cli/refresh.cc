@@ -157,6 +157,17 @@ Status run_plan(Context& context) {
   return {};
 }
 
+// Where the name leads by way of a gate that is not there, no copy could go live: better said now than after
+// a restore, and waiting would not help.
+Status check_name(const Context& context, const Site& site, const Error& why_no_gate) {
+  if (!config::guards_socket(*site.production) || why_no_gate.retry == Retry::kLater) return {};
+  const auto gatekeeper = context.services.make_gatekeeper(*site.config, *site.production);
+  const Result<std::optional<ports::GateReport>> report = gatekeeper->report();
+  if (report.ok() && *report && (*report)->takes_in_locally)
+    return {};  // one of other settings is there still
+  return why_no_gate;
+}
+
 Status run_refresh(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   Instant begun = context.now();
@@ -171,7 +182,9 @@ Status run_refresh(Context& context) {
   options.wait_drain = context.call.has("wait-drain");
   // Before the name moves, as it may come to lead to the gate; whether that went well is asked again at the
   // end.
-  (void)keep_gate(context, site);
+  const Result<std::string> kept = keep_gate(context, site);
+  if (!kept.ok()) YTB_TRY(check_name(context, site, kept.error()));
+  if (kept.ok() && !kept->empty()) view.note(*kept);
   Result<refresh::RunResult> result = refresher.run(options);
   const Result<std::string> gate = keep_gate(context, site);
   view.finish();

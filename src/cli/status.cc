@@ -20,7 +20,6 @@ struct Gathered {
   std::optional<Error> trouble;  // with the inputs: a refresh would not start
   std::vector<ports::JournalEntry> history;
   std::optional<Error> not_served;  // why staging does not get it; none where all is well, or not known
-  bool wants_gate = false;
   Result<std::optional<ports::GateReport>> gate = std::optional<ports::GateReport>();
 };
 
@@ -37,10 +36,16 @@ Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& l
   refresh::RunOptions options;
   options.refresh_now = false;
   if (usable) gathered.decision = refresher.plan(options);
-  gathered.wants_gate = config::wants_gate(*site.production);
   if (context.services.make_gatekeeper) {
     const auto gatekeeper = context.services.make_gatekeeper(*site.config, *site.production);
     if (gatekeeper != nullptr) gathered.gate = gatekeeper->report();
+    const bool runs =
+        !gathered.gate.ok() || (*gathered.gate && (*gathered.gate)->takes_in);  // or it is not known
+    if (gatekeeper != nullptr && config::wants_gate(*site.production) && !runs && !gathered.not_served) {
+      gathered.not_served = Error{.code = Code::kStale,
+                                  .message = "no gate runs for the config's listen: and from:",
+                                  .hint = fmt::format("'{}' begins it", context.command("refresh --if-due"))};
+    }
   }
   if (context.call.has("explain")) {
     Result<std::vector<ports::JournalEntry>> history =
@@ -164,14 +169,7 @@ void print_trouble(const Context& context, std::string_view what, const Error& e
 
 void print_gate(const Context& context, const Gathered& gathered) {
   if (!gathered.gate.ok()) return print_unknown(context, "the gate", gathered.gate.error());
-  if (!*gathered.gate || !(*gathered.gate)->takes_in) {
-    if (gathered.wants_gate) {
-      context.out() << fmt::format(
-          "  {} no gate runs for the config's listen: and from:\n    hint: '{}' begins it\n",
-          context.output.bad("✗"), context.command("refresh --if-due"));
-    }
-    if (!*gathered.gate) return;
-  }
+  if (!*gathered.gate) return;
   const ports::GateReport& gate = **gathered.gate;
   context.out() << fmt::format("gate{}\n", gate.before_login == 0
                                                ? std::string()

@@ -21,7 +21,8 @@ struct GateConnections {
 };
 
 struct GateReport {
-  bool takes_in = false;  // false: only gates that have been replaced serve who is still there
+  bool takes_in = false;          // false: only gates that have been replaced serve who is still there
+  bool takes_in_locally = false;  // at the public Unix socket, where the config has the gate there
   int before_login = 0;
   std::vector<GateConnections> connections;  // of those that are logged in
 };
@@ -30,6 +31,8 @@ class Gatekeeper {
  public:
   virtual ~Gatekeeper() = default;
 
+  // Why keep() would not succeed, as far as that can be seen before; changes nothing.
+  virtual Status check() = 0;
   // A gate as the config says runs from then on: begun where there is none, put in another's place where that
   // one's settings are others; then who is connected stays connected. What was done, for people; "": nothing
   // had to be. Where the config wants none, one that is there takes nobody in any more.

@@ -90,6 +90,7 @@ class ServerTest : public testing::Test {
     Status tell(const ports::Notice&) override { return {}; }
   };
   struct FakeGatekeeper final : ports::Gatekeeper {
+    Status check() override { return {}; }
     FakeGatekeeper(ServerTest& owner, std::string where) : test(owner), listen(std::move(where)) {}
     Result<std::string> keep() override {
       std::scoped_lock lock(test.mutex_);

@@ -20,13 +20,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     YTB_CHECK(packet.user.find('\0') == std::string::npos && !packet.replication);
   }
   // In pieces it is the same.
-  LoginWatch whole;
-  LoginWatch pieces;
+  ServerWatch whole;
+  ServerWatch pieces;
   const bool read = whole.read(bytes);
   bool read_so_far = true;
   for (size_t at = 0; at < bytes.size() && read_so_far; at += 3)
     read_so_far = pieces.read(std::string_view(bytes).substr(at, 3));
-  YTB_CHECK(read == read_so_far && whole.over() == pieces.over());
+  YTB_CHECK(read == read_so_far && whole.login_is_over() == pieces.login_is_over());
+  if (read) YTB_CHECK(whole.is_between_messages() == pieces.is_between_messages());
+  (void)is_farewell(bytes);
   if (read) YTB_CHECK(whole.cancel_key() == pieces.cancel_key());
   return 0;
 }

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -27,6 +29,29 @@ std::string text_of(const std::string& file) {
   return text.str();
 }
 
+// Of another program.
+class TakenPort {
+ public:
+  TakenPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(fd_, 1), 0);
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~TakenPort() { close(fd_); }
+  TakenPort(const TakenPort&) = delete;
+  TakenPort& operator=(const TakenPort&) = delete;
+  [[nodiscard]] uint16_t port() const { return port_; }
+
+ private:
+  int fd_;
+  uint16_t port_ = 0;
+};
+
 class GateOfCopies : public ::testing::Test {
  protected:
   void SetUp() override { scenario_.prepare_users(); }
@@ -38,10 +63,11 @@ class GateOfCopies : public ::testing::Test {
         scenario_.home(), from);
     scenario_.write_config();
   }
-  [[nodiscard]] Connection connect(const std::string& more = "") const {
+  [[nodiscard]] Connection connect(const std::string& more = "") const { return connect(more, port_); }
+  [[nodiscard]] Connection connect(const std::string& more, uint16_t port) const {
     return {PQconnectdb(fmt::format("host=127.0.0.1 port={} user=staging dbname=shop password={} "
                                     "connect_timeout=10 {}",
-                                    port_, scenario_.password(), more)
+                                    port, scenario_.password(), more)
                             .c_str()),
             PQfinish};
   }
@@ -212,6 +238,64 @@ TEST_F(GateOfCopies, WithoutListenItStandsBeforeTheSocketAlone) {
   EXPECT_TRUE(can_log_in(scenario_.staging("shop")));
   EXPECT_FALSE(can_log_in(scenario_.staging("shop", "remote")));
   EXPECT_EQ(gates().size(), 1U);
+}
+
+// Who is connected, and who comes, is served by the one that is there until another can take its place.
+TEST_F(GateOfCopies, ATakenPortLeavesTheGateThatIsThere) {
+  const std::string from = "127.0.0.1/32";  // so that the name leads by way of the gate, too
+  config("", from);
+  scenario_.refresh();
+  const Connection held = connect();
+  ASSERT_EQ(PQstatus(held.get()), CONNECTION_OK) << PQerrorMessage(held.get());
+  const uint16_t before = port_;
+  auto taken = std::make_unique<TakenPort>();
+  port_ = taken->port();
+  config("", from);
+  const std::string monday = live_copy_by_gate();
+  scenario_.take_snapshot("tuesday");
+  EXPECT_THAT(scenario_.ytb({"check"}).out, HasSubstr(fmt::format("cannot listen at 127.0.0.1:{}", port_)));
+  const RunResult refused = scenario_.ytb({"refresh"});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.err, HasSubstr(fmt::format("cannot listen at 127.0.0.1:{}", port_)));
+  const Connection by_old_address = connect("", before);
+  EXPECT_EQ(PQstatus(by_old_address.get()), CONNECTION_OK) << PQerrorMessage(by_old_address.get());
+  EXPECT_NE(live_copy_by_gate(), monday) << "staging is refreshed all the same, by the gate that is there";
+  taken.reset();
+  scenario_.refresh(0, {"--if-due"});
+  EXPECT_EQ(PQstatus(connect().get()), CONNECTION_OK) << "free again, and the gate has moved there";
+  EXPECT_EQ(ask(held.get(), "SELECT 7"), "7");
+}
+
+// Whoever could write in the gate's folder could put a socket of his own into its place, and hear passwords.
+TEST_F(GateOfCopies, AFolderThatIsNotOursAloneIsNotUsed) {
+  config("", "127.0.0.1/32");
+  const std::string planted = scenario_.alias() + ".gate";
+  const auto refuses = [&] {
+    const RunResult refused = scenario_.ytb({"refresh"});
+    EXPECT_NE(refused.status, 0);
+    EXPECT_THAT(refused.err, HasSubstr(planted));
+    EXPECT_EQ((refused.out + refused.err).find("restore"), std::string::npos) << "said before that";
+    EXPECT_TRUE(scenario_.live_copy().empty());
+    EXPECT_THAT(scenario_.ytb({"check"}).out, HasSubstr("another user's, or others may write in it"));
+    EXPECT_FALSE(can_log_in(scenario_.staging("shop")));
+    EXPECT_TRUE(std::filesystem::remove(planted)) << "nothing was put into it";
+  };
+  std::filesystem::create_directories(scenario_.home() + "/elsewhere");
+  std::filesystem::create_directories(std::filesystem::path(planted).parent_path());
+  std::filesystem::create_directory_symlink(scenario_.home() + "/elsewhere", planted);
+  refuses();
+  if (geteuid() == 0) {
+    std::filesystem::create_directory(planted);
+    ASSERT_EQ(chown(planted.c_str(), 12345, 12345), 0);
+    refuses();
+  }
+  // One of ours that others may write in is closed to them.
+  std::filesystem::create_directory(planted);
+  std::filesystem::permissions(planted, std::filesystem::perms::all);
+  scenario_.refresh();
+  EXPECT_EQ(std::filesystem::status(planted).permissions() & std::filesystem::perms::others_write,
+            std::filesystem::perms::none);
+  EXPECT_EQ(PQstatus(connect().get()), CONNECTION_OK);
 }
 
 // Without a client the previous copy goes at once; with one it stays until the drain is over.

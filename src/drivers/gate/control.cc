@@ -1,58 +1,29 @@
 #include "drivers/gate/control.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "base/json.h"
-#include "drivers/os/files.h"
+#include "drivers/os/unix_socket.h"
 
 namespace ytb::gate {
 namespace {
 
 constexpr size_t kAnswerMax = 4 << 20;
-constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+constexpr std::chrono::seconds kPatience{5};
 
 // Which listeners come along, one letter each, in the order of their descriptors.
 constexpr char kNetwork = 'n';
 constexpr char kLocal = 'l';
 constexpr size_t kListenersMax = 2;
 
-// Invalid where nobody listens.
-Result<os::Descriptor> connect_to(const std::string& file) {
-  // The folder is ours, and the path of what is in it may be long.
-  const os::Descriptor folder(
-      ::open(os::parent_of(file).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!folder.valid() && errno == ENOENT) return os::Descriptor();
-  if (!folder.valid()) return os::system_error("open", os::parent_of(file), errno);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), os::name_in(file));
-  if (path.size() >= sizeof address.sun_path) return os::system_error("ask at", file, ENAMETOOLONG);
-  std::memcpy(address.sun_path, path.data(), path.size());
-  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return os::system_error("make", "a socket", errno);
-  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == ENOENT || errno == ECONNREFUSED) return os::Descriptor();
-    Error error = os::system_error("ask the gate at", file, errno);
-    if (errno == EACCES || errno == EPERM) error.hint = "the gate is another user's: run this as that user";
-    return error;
-  }
-  return socket;
-}
-
 Result<os::Descriptor> ask(const std::string& control, Word word) {
-  YTB_ASSIGN(os::Descriptor socket, connect_to(control));
+  YTB_ASSIGN(os::Descriptor socket, os::connect_unix(control, kPatience));
   if (!socket.valid()) return socket;
   const char byte = static_cast<char>(word);
   if (send(socket.get(), &byte, 1, MSG_NOSIGNAL) != 1) return os::system_error("ask", control, errno);
@@ -133,7 +104,7 @@ Result<bool> ask_and_wait(const std::string& control, Word word) {
 }  // namespace
 
 Result<bool> is_listened_at(const std::string& path) {
-  YTB_ASSIGN(const os::Descriptor socket, connect_to(path));
+  YTB_ASSIGN(const os::Descriptor socket, os::connect_unix(path, kPatience));
   return socket.valid();
 }
 

@@ -1,7 +1,6 @@
 #include "drivers/gate/gate.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +27,7 @@
 #include "drivers/gate/proxy_header.h"
 #include "drivers/gate/startup.h"
 #include "drivers/os/files.h"
+#include "drivers/os/unix_socket.h"
 
 namespace ytb::gate {
 namespace {
@@ -45,7 +44,11 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::milliseconds kLinger{5000};  // for a client to read what it was told last
 // Of TLS a record at least, so that none of it stays where poll() does not see it.
 constexpr size_t kReadBytes = 16 * 1024 + 256;
-constexpr std::string_view kFromHint = "the config's access: {…: {from: […]}} says who may come from where";
+// In ASCII, as whatever is said before an encoding is agreed.
+constexpr std::string_view kManyHint =
+    "close some, or see connections and connections_per_address in the config's alias: {socket: ...}";
+constexpr std::string_view kFromHint =
+    "the config's access: {ROLE: {from: [...]}} says who may come from where";
 
 // Bytes read from one side and not yet written to the other.
 struct Pipe {
@@ -113,7 +116,7 @@ struct Session {
     kCancel,  // a key is on its way to a server, which closes
     kEnding,  // told why; what it still sends is thrown away
   };
-  uint64_t number = 0;
+  uint64_t number = 0;  // 0: not among the sessions yet
   State state = State::kFirstPacket;
   ClientStream client;
   ClientStream server;
@@ -127,50 +130,28 @@ struct Session {
   bool asked_tls = false;
   bool asked_gss = false;
   std::unique_ptr<Pipes> pipes;
-  LoginWatch login;
+  ServerWatch watch;
   std::string role;
-  std::string socket;  // of the copy that it leads to
+  std::string socket;    // of the copy that it leads to
+  bool surplus = false;  // beyond the limits: for a cancel request alone
+  bool asks = false;     // the client has said something since the server said something
 
   [[nodiscard]] bool is_local() const { return from.ss_family == AF_UNIX; }
   [[nodiscard]] bool finished() const { return pipes->up.sink_shut && pipes->down.sink_shut; }
 };
 
-// A path that is too long for an address is gone by from `base`, where that is the working directory, or from
-// its folder, which `folder` keeps open.
-bool unix_address(std::string path, const std::string& base, sockaddr_un& address, os::Descriptor& folder) {
-  if (path.size() >= sizeof address.sun_path && !base.empty() && path.starts_with(base + "/"))
-    path.erase(0, base.size() + 1);
-  if (const size_t slash = path.rfind('/');
-      path.size() >= sizeof address.sun_path && slash != std::string::npos) {
-    folder = os::Descriptor(::open(path.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.valid()) return false;
-    path = fmt::format("/proc/self/fd/{}{}", folder.get(), path.substr(slash));
-  }
-  if (path.size() >= sizeof address.sun_path) return false;
-  address = {};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return true;
-}
-
-// Invalid where nobody listens, or somebody else than `server_user`: a password is not for him.
-os::Descriptor connect_socket(const std::string& path, const std::string& base,
+// Invalid where nobody listens, or somebody else than `server_user`: a password is not for him. A path in
+// `base`, the working directory, is gone by from there: the process may open no folder.
+os::Descriptor connect_socket(std::string path, const std::string& base,
                               const std::optional<uid_t>& server_user) {
-  sockaddr_un address{};
-  os::Descriptor folder;
-  if (!unix_address(path, base, address, folder)) return {};
-  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return {};
+  if (path.size() > os::kUnixPathMax && !base.empty() && path.starts_with(base + "/"))
+    path.erase(0, base.size() + 1);
   // Connected at once or, where the server's queue is full, refused: unix(7).
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
-  // Of whoever called listen(): unix(7), SO_PEERCRED.
-  ucred listener{};
-  socklen_t size = sizeof listener;
-  if (server_user && (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0 ||
-                      listener.uid != *server_user)) {
-    return {};
-  }
-  return socket;
+  Result<os::Descriptor> socket = os::connect_unix_at_once(path);
+  if (!socket.ok() || !socket->valid()) return {};
+  const std::optional<ucred> listener = os::listener_of(*socket);
+  if (server_user && (!listener || listener->uid != *server_user)) return {};
+  return std::move(*socket);
 }
 
 void be_quick_and_alive(int fd) {
@@ -216,7 +197,15 @@ int connections_within_descriptors(const GateLimits& limits) {
 
 }  // namespace
 
-Result<os::Descriptor> listen_at(const std::string& address, uint16_t port) {
+namespace {
+
+Error cannot_listen(const std::string& address, uint16_t port) {
+  Error error = os::system_error("listen at", fmt::format("{}:{}", address, port), errno, Code::kSpace);
+  error.hint = "another program may have it: see 'ss -ltnp', or set another listen: address";
+  return error;
+}
+
+Result<os::Descriptor> bind_at(const std::string& address, uint16_t port) {
   sockaddr_storage storage{};
   socklen_t size = 0;
   auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
@@ -237,13 +226,22 @@ Result<os::Descriptor> listen_at(const std::string& address, uint16_t port) {
   os::Descriptor socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   if (!socket.valid() || setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 ||
-      listen(socket.get(), kBacklog) != 0) {
-    Error error = os::system_error("listen at", fmt::format("{}:{}", address, port), errno, Code::kSpace);
-    error.hint = "another program may have it: see 'ss -ltnp', or set another listen: address";
-    return error;
-  }
+      bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0)
+    return cannot_listen(address, port);
   return socket;
+}
+
+}  // namespace
+
+Result<os::Descriptor> listen_at(const std::string& address, uint16_t port) {
+  YTB_ASSIGN(os::Descriptor socket, bind_at(address, port));
+  if (listen(socket.get(), kBacklog) != 0) return cannot_listen(address, port);
+  return socket;
+}
+
+Status check_address(const std::string& address, uint16_t port) {
+  YTB_TRY(bind_at(address, port));
+  return {};
 }
 
 uint16_t port_of(const os::Descriptor& listener) {
@@ -256,11 +254,9 @@ uint16_t port_of(const os::Descriptor& listener) {
 }
 
 Result<os::Descriptor> listen_at_path(const std::string& path, mode_t mode) {
-  sockaddr_un address{};
-  os::Descriptor folder;
   os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket.valid() || !unix_address(path, {}, address, folder))
-    return os::system_error("listen at", path, socket.valid() ? ENAMETOOLONG : errno);
+  if (!socket.valid()) return os::system_error("listen at", path, errno);
+  YTB_ASSIGN(const os::UnixAddress address, os::unix_address(path));
   YTB_ASSIGN(std::optional<os::FileInfo> present, os::info_of(path));
   if (present && present->kind != os::FileKind::kOther) {
     return Error{.code = Code::kRefused,
@@ -268,8 +264,8 @@ Result<os::Descriptor> listen_at_path(const std::string& path, mode_t mode) {
                  .hint = "move it away"};
   }
   if (present) YTB_TRY(os::remove_file(path));
-  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      chmod(path.c_str(), mode) != 0 || listen(socket.get(), kBacklog) != 0) {
+  if (bind(socket.get(), address.get(), os::UnixAddress::size()) != 0 || chmod(path.c_str(), mode) != 0 ||
+      listen(socket.get(), kBacklog) != 0) {
     return os::system_error("listen at", path, errno);
   }
   return socket;
@@ -283,7 +279,8 @@ class Gate::Loop {
         limits_(options_.limits),
         listeners_(std::move(options_.listeners)),
         wake_(wake),
-        connections_(connections) {}
+        connections_(connections),
+        connections_max_(connections_within_descriptors(limits_)) {}
 
   // Error{kExternal}: the kernel gives no epoll.
   Status begin() {
@@ -432,7 +429,7 @@ class Gate::Loop {
     return refuse(session, "57P05",
                   fmt::format("nothing was said on this connection for {} s",
                               std::chrono::duration_cast<std::chrono::seconds>(limits_.idle).count()),
-                  "the config's alias: {socket: {idle: …}} says how long that may be");
+                  "the config's alias: {socket: {idle: ...}} says how long that may be");
   }
 
   // ------------------------------------------------------------------------------------- before the login
@@ -541,7 +538,6 @@ class Gate::Loop {
           [[fallthrough]];
         case ProxyHeader::Kind::kLocal:
           session.said.clear();
-          session.state = State::kFirstPacket;
           return take_place(session);
         case ProxyHeader::Kind::kUnknown:
           return false;
@@ -549,20 +545,21 @@ class Gate::Loop {
     }
   }
 
-  // Once it is known from where a session comes. False: it is refused.
+  // Once it is known from where a session comes. False: it is not even heard out.
   bool take_place(Session& session) {
     session.address = text_of(session.from);
     session.neighbourhood = neighbourhood_of(session.from, session.client.fd());
-    if (is_room_for(session)) return true;
-    // A client that has said nothing yet takes an error for an answer, too; it is not waited for. Whoever
-    // comes from an address of no role is told so when he has said who he is: clients that ask for TLS do not
-    // show what comes before it (CVE-2024-10977).
-    (void)refuse(session, "53300", "too many connections", "");
-    return false;
+    session.state = State::kFirstPacket;
+    // Whoever is not taken in is told so when he has said who he is: clients that ask for TLS do not show
+    // what comes before it (CVE-2024-10977).
+    session.surplus = !is_room_for(session);
+    return fits_beyond(session);
   }
 
   bool let_in(Session& session, const FirstPacket& packet) {
     if (!packet.sqlstate.empty()) return refuse(session, packet.sqlstate, packet.refusal, "");
+    session.surplus = session.surplus && !is_room_for(session);  // one may have gone meanwhile
+    if (session.surplus) return refuse(session, "53300", "too many connections", kManyHint);
     if (options_.tls_required && !session.client.encrypted() && !session.is_local()) {
       return refuse(session, "28000", "connections without TLS are not taken here",
                     "connect with sslmode=require, or better verify-full: see 'yesterdaytabase connect'");
@@ -607,7 +604,7 @@ class Gate::Loop {
   // To the copy whose key it is, wherever the name points by now. An answer there is none, as in PostgreSQL.
   bool cancel(Session& session, const FirstPacket& packet) {
     const auto holder = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& other) {
-      return other.second->state == State::kOpen && other.second->login.cancel_key() == packet.cancel_key;
+      return other.second->state == State::kOpen && other.second->watch.cancel_key() == packet.cancel_key;
     });
     // Of a connection that a gate before us serves: the live copy's server knows its own keys.
     session.server = connect(holder == sessions_.end() ? live_socket() : holder->second->socket);
@@ -662,14 +659,15 @@ class Gate::Loop {
     bool moved = false;
     if (session.client.is_for_read(client_events) && up.wants_read()) {
       if (!up.read_from(session.client)) return false;
+      session.asks = session.asks || !up.empty();
       moved = true;
     }
     if ((server_events & kReadable) != 0 && down.wants_read()) {
       // A server that closes is gone: nobody is left to write to.
       if (!down.read_from(session.server)) down.source_closed = true;
-      if (down.source_closed) up.end_here();
       moved = true;
-      if (session.state == State::kLogin && !follow_login(session)) return false;
+      if (!hear_server(session)) return false;
+      if (down.source_closed) up.end_here();
     }
     if (!up.write_to(session.server)) up.end_here();
     if (!down.write_to(session.client)) return false;
@@ -681,18 +679,48 @@ class Gate::Loop {
     return true;
   }
 
+  // What the server has just said, or that it has closed. False when the session is over.
+  bool hear_server(Session& session) {
+    const Pipe& down = session.pipes->down;
+    const bool between = session.watch.is_between_messages();
+    const bool was_asked = std::exchange(session.asks, false);
+    if (session.state == State::kCancel) return true;
+    if (!session.watch.read(down.unread())) return false;
+    if (session.state == State::kLogin && session.watch.login_is_over()) {
+      session.state = State::kOpen;
+      session.deadline = time_of_open(session);
+    } else if (session.state == State::kOpen && between) {
+      const bool dies = down.source_closed && down.empty() && !was_asked && !session.pipes->up.source_closed;
+      if (dies || is_farewell(down.unread())) say_why_it_ends(session, dies);
+    }
+    return true;
+  }
+
+  // A server that is stopped calls it an administrator's command, and one that died says nothing: the client
+  // learns from us why its connection ends. Only between two messages, and never of an end that it asked for
+  // itself.
+  void say_why_it_ends(Session& session, bool dies) {
+    const std::string live = live_socket();
+    const bool moved_on = !live.empty() && live != session.socket;
+    if (!moved_on && !dies) return;
+    Pipe& down = session.pipes->down;
+    const std::string told =
+        moved_on
+            ? fatal_message("57P01", "the name leads to another copy by now, and this connection has ended",
+                            "connect again")
+            : fatal_message("57P02", "the server of this copy has gone",
+                            "connect again; 'yesterdaytabase status' says more");
+    std::copy(told.begin(), told.end(), down.bytes.begin());
+    down.begin = 0;
+    down.end = told.size();
+    down.source_closed = true;
+    session.pipes->up.end_here();
+  }
+
   [[nodiscard]] Time time_of_open(const Session& session) const {
     if (session.pipes->up.source_closed || session.pipes->down.source_closed)
       return now_ + limits_.half_closed;
     return limits_.idle.count() == 0 ? Time::max() : now_ + limits_.idle;
-  }
-
-  bool follow_login(Session& session) {
-    if (!session.login.read(session.pipes->down.unread())) return false;
-    if (!session.login.over()) return true;
-    session.state = State::kOpen;
-    session.deadline = time_of_open(session);
-    return true;
   }
 
   // -------------------------------------------------------------------------------------------------- limits
@@ -751,20 +779,55 @@ class Gate::Loop {
     sessions_.erase(chosen);
     return true;
   }
+  // Of whom a proxy brings it is not known yet whose place he would take.
+  static bool has_place(const Session& session) {
+    return !session.surplus && session.state != State::kProxyHeader;
+  }
+  // What one who comes finds: of all who have a place, and of those at his address.
+  struct Crowd {
+    int all = 0;
+    int here = 0;
+    int waiting = 0;
+    int waiting_here = 0;
+  };
+  [[nodiscard]] Crowd crowd_before(const Session& comer) const {
+    Crowd crowd;
+    for (const auto& [number, session] : sessions_) {
+      if (session.get() == &comer || !has_place(*session)) continue;
+      const bool here = session->neighbourhood == comer.neighbourhood;
+      const bool waits = session->state != State::kOpen;
+      ++crowd.all;
+      crowd.here += here ? 1 : 0;
+      crowd.waiting += waits ? 1 : 0;
+      crowd.waiting_here += here && waits ? 1 : 0;
+    }
+    return crowd;
+  }
   // Sessions stand in the order in which they came.
   bool is_room_for(const Session& comer) {
-    const auto others = [&](const Session& session) { return &session != &comer; };
-    const auto here = [&](const Session& session) {
-      return others(session) && session.neighbourhood == comer.neighbourhood;
-    };
     const auto waiting = [&](const Session& session) {
-      return others(session) && session.state != State::kOpen;
+      return &session != &comer && has_place(session) && session.state != State::kOpen;
     };
-    const auto waiting_here = [&](const Session& session) { return waiting(session) && here(session); };
-    if (count(waiting_here) >= limits_.before_login_of_address && !make_room(waiting_here)) return false;
-    if (count(waiting) >= limits_.before_login && !make_room(waiting)) return false;
-    if (count(here) >= limits_.of_address && !make_room(waiting_here)) return false;
-    return count(others) < connections_within_descriptors(limits_) || make_room(waiting);
+    const auto waiting_here = [&](const Session& session) {
+      return waiting(session) && session.neighbourhood == comer.neighbourhood;
+    };
+    Crowd crowd = crowd_before(comer);
+    const auto makes_room = [&](const std::function<bool(const Session&)>& which) {
+      if (!make_room(which)) return false;
+      crowd = crowd_before(comer);
+      return true;
+    };
+    if (crowd.waiting_here >= limits_.before_login_of_address && !makes_room(waiting_here)) return false;
+    if (crowd.waiting >= limits_.before_login && !makes_room(waiting)) return false;
+    if (crowd.here >= limits_.of_address && !makes_room(waiting_here)) return false;
+    return crowd.all < connections_max_ || make_room(waiting);
+  }
+  // Who has no place of his own is held in number by what is left, and makes room for the next of them.
+  // False: there is nothing left.
+  bool fits_beyond(const Session& comer) {
+    const int others = static_cast<int>(sessions_.size()) - (comer.number == 0 ? 0 : 1);
+    return others < connections_max_ + kBeyondLimits ||
+           make_room([&](const Session& session) { return &session != &comer && !has_place(session); });
   }
   // Whoever logs in has a process of the server's, of which others need theirs.
   bool is_room_to_log_in(const Session& comer) {
@@ -794,10 +857,9 @@ class Gate::Loop {
       session->client = ClientStream(std::move(client));
       session->from = from;
       const bool proxied = from.ss_family != AF_UNIX && options_.proxies.admits(from);
-      session->state = proxied ? State::kProxyHeader : State::kFirstPacket;
+      session->state = State::kProxyHeader;
       session->deadline = now_ + limits_.first_packet;
-      if (proxied ? count([](const Session&) { return true; }) < connections_within_descriptors(limits_)
-                  : take_place(*session)) {
+      if (proxied ? fits_beyond(*session) : take_place(*session)) {
         session->number = next_number_++;
         watch(*session);
         sessions_.emplace_hint(sessions_.end(), session->number, std::move(session));
@@ -849,7 +911,8 @@ class Gate::Loop {
     state.settings = options_.settings;
     for (const auto& [number, session] : sessions_) {
       if (session->state != State::kOpen) {
-        ++state.report.before_login;
+        // Who has said nothing is nobody yet, as a look whether anybody listens here.
+        if (progress_of(*session) >= kBegun) ++state.report.before_login;
         continue;
       }
       ports::GateConnections one{.role = session->role,
@@ -868,6 +931,7 @@ class Gate::Loop {
   os::Descriptor epoll_;
   int wake_;
   std::atomic<int>* connections_;
+  const int connections_max_;
   bool retired_ = false;
   Time now_ = std::chrono::steady_clock::now();
   Time accept_after_ = now_;

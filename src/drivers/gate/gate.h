@@ -10,9 +10,11 @@
 //
 // Bounded: connections in all and by address, those that have not logged in yet, those that are just logging
 // in, the time that a login may take, and the time that one half of a closed connection may stay; descriptors
-// stay in reserve. Where too many have not logged in, one makes room: of the largest crowd at one address (of
-// IPv6 a /64), who has come least far, and of these the oldest. One thread; 128 kB for each connection that
-// has said who it is, 10 kB for one that has not, and within TLS 10 to 40 kB more.
+// stay in reserve. A few beyond the limits are heard out: a cancel request is passed on, as a server gives no
+// place to one either, and whoever logs in is told why not. Where too many have not logged in, one makes
+// room: of the largest crowd at one address (of IPv6 a /64), who has come least far, and of these the oldest.
+// One thread; 128 kB for each connection that has said who it is, 10 kB for one that has not, and within TLS
+// 10 to 40 kB more.
 #pragma once
 
 #include <sys/types.h>
@@ -47,6 +49,10 @@ struct GateLimits {
   int descriptors_reserved = 256;
 };
 
+// Connections beyond `connections`, in all: proxies that have not said for whom they connect, cancel
+// requests, and logins that are told that there is no place.
+constexpr int kBeyondLimits = 8;
+
 // Sockets that listen already. Those that are valid are used as they are.
 struct Listeners {
   os::Descriptor network;
@@ -55,6 +61,8 @@ struct Listeners {
 };
 // Error{kSpace} when the address is taken; kConfig when it is not numeric.
 Result<os::Descriptor> listen_at(const std::string& address, uint16_t port);
+// The same error, but nobody can connect meanwhile.
+Status check_address(const std::string& address, uint16_t port);
 // Of a socket of the network that listens; 0: it is none.
 uint16_t port_of(const os::Descriptor& listener);
 // A Unix socket, in place of whatever socket nobody listens at any more. `mode`: of its file.

@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,6 +38,20 @@ std::string number(uint32_t value) {
   return out;
 }
 
+// A message as clients send it after the login, or servers answer it.
+std::string message(char type, const std::string& body) {
+  return type + number(static_cast<uint32_t>(4 + body.size())) + body;
+}
+std::string text(std::string_view words) { return std::string(words) + '\0'; }
+std::string half(uint16_t value) {
+  return {static_cast<char>(value >> 8U), static_cast<char>(value & 0xffU)};
+}
+const std::string kSync = message('S', "");
+// Of a statement without parameters or a name.
+std::string parse(const std::string& sql) { return message('P', text("") + text(sql) + half(0)); }
+std::string bind() { return message('B', text("") + text("") + half(0) + half(0) + half(0)); }
+std::string execute(uint32_t rows) { return message('E', text("") + number(rows)); }
+
 // A client of bytes.
 class Client {
  public:
@@ -61,7 +76,29 @@ class Client {
     const std::string words = std::string("user\0", 5) + user + std::string("\0database\0postgres\0\0", 20);
     say(number(static_cast<uint32_t>(8 + words.size())) + number(3U << 16U) + words);
   }
+  // As drivers do that are no libpq: by name and value in turn.
+  void log_in_with(uint32_t version, const std::vector<std::string>& words) const {
+    std::string body = number(version);
+    for (const std::string& word : words) body += text(word);
+    body += '\0';
+    say(number(static_cast<uint32_t>(4 + body.size())) + body);
+  }
   void shut() const { shutdown(fd_, SHUT_WR); }
+  // Messages until the server is ready for the next statement, or the end; types alone in `types`.
+  std::vector<std::string> hear_messages(std::string* types = nullptr) {
+    std::vector<std::string> heard;
+    for (;;) {
+      while (rest_.size() < 5 || rest_.size() < length_of_next()) {
+        const std::string more = hear();
+        if (more.empty()) return heard;
+        rest_ += more;
+      }
+      heard.push_back(rest_.substr(0, length_of_next()));
+      rest_.erase(0, heard.back().size());
+      if (types != nullptr) types->push_back(heard.back()[0]);
+      if (heard.back()[0] == 'Z') return heard;
+    }
+  }
   // What comes next, up to a buffer; "" at the end.
   [[nodiscard]] std::string hear() const {
     std::string bytes(4096, '\0');
@@ -76,7 +113,13 @@ class Client {
   }
 
  private:
+  [[nodiscard]] size_t length_of_next() const {
+    size_t length = 0;
+    for (size_t i = 1; i < 5; ++i) length = length << 8U | static_cast<unsigned char>(rest_[i]);
+    return length + 1;
+  }
   int fd_;
+  std::string rest_;
 };
 
 class GateTest : public ::testing::Test {
@@ -129,13 +172,16 @@ class GateTest : public ::testing::Test {
     return PQgetvalue(result.get(), 0, 0);
   }
 
+  void wait_for_sleeper() const {
+    while (cluster_->value("postgres",
+                           "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND "
+                           "state = 'active'") != "1") {
+    }
+  }
   // A statement of this connection's ends because it is asked to, and not by itself after a minute.
   void expect_that_cancel_reaches(PGconn* connection) {
     ASSERT_EQ(PQsendQuery(connection, "SELECT pg_sleep(60)"), 1);
-    while (cluster_->value("postgres",
-                           "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") !=
-           "1") {
-    }
+    wait_for_sleeper();
     std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(connection), &PQfreeCancel);
     std::string error(256, '\0');
     EXPECT_EQ(PQcancel(cancel.get(), error.data(), static_cast<int>(error.size())), 1) << error;
@@ -327,7 +373,7 @@ TEST_F(GateTest, WhereTlsIsRequiredNothingElseComesInButCancels) {
 TEST_F(GateTest, NothingInClearIsReadAsIfItWereEncrypted) {
   open_with(with_tls("127.0.0.1"));
   const Client client(gate_->port());
-  const std::string words("user\0staging\0\0", 15);
+  const std::string words("user\0staging\0\0", 14);
   client.say(number(8) + number(80877103) + number(static_cast<uint32_t>(8 + words.size())) +
              number(3U << 16U) + words);
   EXPECT_EQ(client.hear_all(), "");
@@ -415,6 +461,222 @@ TEST_F(GateTest, TheServersLastWordsReachWhoIsTalking) {
   EXPECT_THAT(client.hear_all(), HasSubstr("57P01"));
 }
 
+// Between two messages a client learns why its connection ends, and not that an administrator commanded it.
+TEST_F(GateTest, WhoseCopyHasGoneIsToldWhy) {
+  open_with(with_tls("127.0.0.1"));
+  auto next = PostgresCluster::make();
+  ASSERT_NE(next, nullptr);
+  const std::string who = "FROM pg_stat_activity WHERE usename = 'staging'";
+  const auto end_of = [&](const std::string& how, const std::string& sslmode, const std::string& first) {
+    while (cluster_->value("postgres", "SELECT count(*) " + who) != "0") {  // the one before is still ending
+    }
+    const Connection client = connect("staging", "sslmode=" + sslmode);
+    EXPECT_EQ(PQstatus(client.get()), CONNECTION_OK) << PQerrorMessage(client.get());
+    (void)ask(client.get(), first);
+    if (first == "LISTEN news") {
+      cluster_->run("postgres", "NOTIFY news");
+      while (PQnotifies(client.get()) == nullptr) {
+        pollfd readable{.fd = PQsocket(client.get()), .events = POLLIN, .revents = 0};
+        YTB_CHECK(poll(&readable, 1, 10'000) == 1 && PQconsumeInput(client.get()) == 1);
+      }
+    }
+    if (how == "moves") live_ = socket_of(*next);
+    if (how == "dies") {
+      kill(std::stoi(cluster_->value("postgres", "SELECT pid " + who)), SIGKILL);
+    } else {
+      cluster_->run("postgres", "SELECT pg_terminate_backend(pid) " + who);
+    }
+    // The next statement finds the words there.
+    pollfd readable{.fd = PQsocket(client.get()), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(poll(&readable, 1, 10'000), 1);
+    (void)ask(client.get(), "SELECT 1");
+    std::string told = PQerrorMessage(client.get());  // of all results: the end of the connection is another
+    live_ = socket_of(*cluster_);
+    return told;
+  };
+  for (const char* sslmode : {"disable", "require"}) {
+    for (const char* first : {"SELECT 7", "LISTEN news"}) {
+      SCOPED_TRACE(fmt::format("{}, {}", sslmode, first));
+      EXPECT_THAT(end_of("stays", sslmode, first), HasSubstr("due to administrator command"));
+      const std::string moved = end_of("moves", sslmode, first);
+      EXPECT_THAT(moved, HasSubstr("FATAL:  the name leads to another copy by now"));
+      EXPECT_EQ(moved.find("administrator"), std::string::npos);
+    }
+  }
+  EXPECT_THAT(end_of("dies", "disable", "SELECT 7"), HasSubstr("FATAL:  the server of this copy has gone"));
+}
+
+// Who says that he has ended, or has, hears nothing more.
+TEST_F(GateTest, AnEndThatAClientAskedForIsNoFailure) {
+  open();
+  for (const bool says_so : {true, false}) {
+    Client client(gate_->port());
+    client.log_in("staging");
+    ASSERT_EQ(client.hear_messages().back()[0], 'Z');
+    if (says_so) client.say(message('X', ""));
+    client.shut();
+    EXPECT_TRUE(client.hear_messages().empty()) << says_so;
+  }
+}
+
+// Whoever has used up all connections needs a cancel most; a server asks no place for one either.
+TEST_F(GateTest, CancelsComeThroughWhereEveryPlaceIsTaken) {
+  for (const GateLimits& limits : {GateLimits{.connections = 1}, GateLimits{.of_address = 1}}) {
+    open(limits);
+    const Connection in = connect("staging");
+    ASSERT_EQ(PQstatus(in.get()), CONNECTION_OK) << PQerrorMessage(in.get());
+    EXPECT_THAT(PQerrorMessage(connect("staging").get()), HasSubstr("too many connections"));
+    // Who waits in the places beyond gives way.
+    std::vector<std::unique_ptr<Client>> silent;
+    for (int i = 0; i < 40; ++i) silent.push_back(std::make_unique<Client>(gate_->port()));
+    expect_that_cancel_reaches(in.get());
+    if (limits.connections == 1) {
+      EXPECT_LE(gate_->connections(), 1 + kBeyondLimits);
+    }
+    EXPECT_EQ(ask(in.get(), "SELECT 7"), "7");
+    gate_.reset();
+  }
+}
+
+// Of whom a proxy brings it is known late who he is: neither may more come in than there are places, nor may
+// a cancel be kept out by those who have not said it.
+TEST_F(GateTest, ProxiesBringNoMoreThanThereArePlacesFor) {
+  const auto header = [](unsigned char last) {
+    return std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0", 19) + static_cast<char>(last) +
+           std::string("\x7f\0\0\1\x30\x39\x15\x38", 8);
+  };
+  GateOptions proxied = options({.connections = 1});
+  proxied.proxies = *AddressList::parse({"127.0.0.9"});
+  open_with(std::move(proxied));
+  std::vector<std::unique_ptr<Client>> brought;
+  std::string key;
+  for (int i = 0; i < 12; ++i) brought.push_back(std::make_unique<Client>(gate_->port(), "127.0.0.9"));
+  int in = 0;
+  for (const std::unique_ptr<Client>& client : brought) {
+    client->say(header(2));
+    client->log_in("staging");
+    const std::vector<std::string> heard = client->hear_messages();
+    if (heard.empty() || heard.back()[0] != 'Z') continue;
+    ++in;
+    for (const std::string& one : heard) key = one[0] == 'K' ? one.substr(5) : key;
+    client->say(message('Q', text("SELECT pg_sleep(60)")));
+  }
+  EXPECT_EQ(in, 1);
+  EXPECT_LE(gate_->connections(), 1 + kBeyondLimits);
+  ASSERT_FALSE(key.empty());
+  wait_for_sleeper();
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<Client>(gate_->port(), "127.0.0.9"));
+  const Client cancel(gate_->port(), "127.0.0.9");
+  cancel.say(header(2) + number(16) + number(80877102) + key);
+  EXPECT_EQ(cancel.hear_all(), "");
+  EXPECT_EQ(cluster_->value("postgres",
+                            "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.5) WHERE query LIKE 'SELECT "
+                            "pg_sleep(60)' AND state = 'active'"),
+            "0");
+}
+
+// The order of messages of the JDBC driver (pgjdbc 42): it asks for TLS first, sets by the extended protocol,
+// reads a portal in portions, and cancels in clear by another connection, of which it reads the end.
+TEST_F(GateTest, AClientLikeJdbcsIsServed) {
+  open();
+  Client client(gate_->port());
+  client.say(number(8) + number(80877103));
+  ASSERT_EQ(client.hear(), "N");
+  client.log_in_with(3U << 16U, {"user", "staging", "database", "postgres", "client_encoding", "UTF8",
+                                 "DateStyle", "ISO", "TimeZone", "Europe/Berlin", "extra_float_digits", "2"});
+  std::string key;
+  for (const std::string& heard : client.hear_messages()) {
+    if (heard[0] == 'K') key = heard.substr(5);
+  }
+  ASSERT_EQ(key.size(), 8U);
+  for (const char* sql : {"SET extra_float_digits = 3", "SET application_name = 'PostgreSQL JDBC Driver'"}) {
+    std::string types;
+    client.say(parse(sql) + bind() + execute(1) + kSync);
+    client.hear_messages(&types);
+    std::erase(types, 'S');  // of a parameter that clients are told of: where, hangs on the server's version
+    EXPECT_EQ(types, "12CZ");
+  }
+  // BEGIN and the statement in one go, 50 rows, then the others.
+  std::string types;
+  client.say(parse("BEGIN") + bind() + execute(0) + parse("SELECT generate_series(1, 120)") +
+             message('B', text("C_1") + text("") + half(0) + half(0) + half(0)) +
+             message('D', "P" + text("C_1")) + message('E', text("C_1") + number(50)) + kSync);
+  client.hear_messages(&types);
+  EXPECT_EQ(types, "12C12T" + std::string(50, 'D') + "sZ");
+  types.clear();
+  client.say(message('E', text("C_1") + number(0)) + kSync);
+  client.hear_messages(&types);
+  EXPECT_EQ(types, std::string(70, 'D') + "CZ");
+  client.say(parse("SELECT pg_sleep(60)") + bind() + execute(0) + kSync);
+  wait_for_sleeper();
+  const Client cancel(gate_->port());
+  cancel.say(number(16) + number(80877102) + key);
+  EXPECT_EQ(cancel.hear_all(), "");
+  const std::vector<std::string> ended = client.hear_messages();
+  ASSERT_GE(ended.size(), 3U);
+  EXPECT_THAT(ended[2], HasSubstr("C57014"));
+  client.say(message('X', ""));
+  EXPECT_TRUE(client.hear_messages().empty());
+}
+
+// Of Go's (pgx 5): statements are prepared by name and described, values are binary, COPY comes in pieces of
+// 64 kB; here every byte of the login by itself.
+TEST_F(GateTest, AClientLikeGosIsServed) {
+  open();
+  cluster_->run("postgres", "CREATE TABLE copied (v text); GRANT ALL ON copied TO staging");
+  Client client(gate_->port());
+  const std::string words = number(3U << 16U) + text("user") + text("staging") + text("database") +
+                            text("postgres") + text("application_name") + text("app") + '\0';
+  for (const char byte : number(static_cast<uint32_t>(4 + words.size())) + words) client.say({&byte, 1});
+  ASSERT_EQ(client.hear_messages().back()[0], 'Z');
+  std::string types;
+  client.say(message('P', text("stmtcache_1") + text("SELECT $1::int8 + 1, $2::text") + half(0)) +
+             message('D', "S" + text("stmtcache_1")) + kSync);
+  client.hear_messages(&types);
+  EXPECT_EQ(types, "1tTZ");
+  client.say(message('B', text("") + text("stmtcache_1") + half(2) + half(1) + half(0) + half(2) + number(8) +
+                              number(0) + number(41) + number(3) + "abc" + half(1) + half(1)) +
+             message('D', "P" + text("")) + execute(0) + kSync);
+  const std::vector<std::string> rows = client.hear_messages();
+  ASSERT_GE(rows.size(), 3U);
+  EXPECT_EQ(rows[2], message('D', half(2) + number(8) + number(0) + number(42) + number(3) + "abc"));
+  client.say(message('Q', text("COPY copied FROM STDIN")));
+  for (int i = 0; i < 40; ++i) client.say(message('d', std::string(65'535, 'x') + "\n"));
+  client.say(message('c', ""));
+  types.clear();
+  client.hear_messages(&types);
+  EXPECT_EQ(types, "GCZ");
+  client.say(message('X', ""));
+  EXPECT_TRUE(client.hear_messages().empty());
+  EXPECT_EQ(cluster_->value("postgres", "SELECT sum(length(v)) FROM copied"), std::to_string(40 * 65'535));
+}
+
+// Of version 3.2 of the protocol, which servers speak from 18 on: keys of 32 bytes. Older ones say that 3.0
+// is what they speak.
+TEST_F(GateTest, CancelsHoldTheKeysOfTheirProtocol) {
+  open();
+  Client client(gate_->port());
+  client.log_in_with((3U << 16U) + 2, {"user", "staging", "database", "postgres"});
+  std::string key;
+  bool negotiated = false;
+  for (const std::string& heard : client.hear_messages()) {
+    if (heard[0] == 'K') key = heard.substr(5);
+    negotiated = negotiated || heard[0] == 'v';
+  }
+  const bool speaks_it = std::stoi(cluster_->value("postgres", "SHOW server_version_num")) >= 180000;
+  EXPECT_EQ(negotiated, !speaks_it);
+  EXPECT_EQ(key.size(), speaks_it ? 36U : 8U);
+  client.say(message('Q', text("SELECT pg_sleep(60)")));
+  wait_for_sleeper();
+  const Client cancel(gate_->port());
+  cancel.say(number(static_cast<uint32_t>(8 + key.size())) + number(80877102) + key);
+  EXPECT_EQ(cancel.hear_all(), "");
+  std::string all;
+  for (const std::string& heard : client.hear_messages()) all += heard;
+  EXPECT_THAT(all, HasSubstr("C57014"));
+}
+
 TEST_F(GateTest, OneThatIsReplacedHandsOverItsListenersAndServesWhoIsThere) {
   const std::string control = cluster_->folder() + "/control";
   GateOptions first = options();
@@ -481,7 +743,10 @@ TEST_F(GateTest, ATrickleOfSilenceKeepsNobodyOut) {
 
 // Each login has a process of the server's: half a login of many takes none from the others.
 TEST_F(GateTest, HalfLoginsLeaveTheServerToOthers) {
-  cluster_->run("postgres", "ALTER ROLE staging PASSWORD 'x'; ALTER ROLE reporter PASSWORD 'x'");
+  cluster_->run(
+      "postgres",
+      "SET password_encryption = 'scram-sha-256'; ALTER ROLE staging PASSWORD 'x'; ALTER ROLE reporter "
+      "PASSWORD 'x'");
   cluster_->run("postgres",
                 "COPY (SELECT 'local all postgres trust' UNION ALL SELECT 'local all all scram-sha-256') "
                 "TO '" +

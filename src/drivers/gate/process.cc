@@ -51,6 +51,8 @@ constexpr auto kLookEvery = std::chrono::milliseconds(10);
 constexpr auto kLockPatience = std::chrono::seconds(20);
 constexpr auto kRenewBefore = std::chrono::hours(24 * 30);
 constexpr size_t kLogShown = 2048;
+// The process does nothing else: two a connection beyond the limits, its own sockets, and whoever asks.
+constexpr int kDescriptorsReserved = 2 * kBeyondLimits + 16;
 
 // ----------------------------------------------------------------------------------------- certificates
 
@@ -222,16 +224,23 @@ std::string last_words(const std::string& log) {
       trim(printable(text->size() > kLogShown ? text->substr(text->size() - kLogShown) : *text)));
 }
 
-// A folder of ours alone: whoever could write in it could put a socket of his own into our place.
-Status make_own_folder(const std::string& path, mode_t mode) {
-  YTB_TRY(os::make_folders(os::parent_of(path)));
-  YTB_TRY(os::make_folder(path, mode));
+// Whoever could write in a folder of ours could put a socket of his own into our place. `others_write`:
+// whether they may is about to be changed. Nothing there is fine.
+Status check_own_folder(const std::string& path, bool others_write = false) {
   struct stat found {};
-  if (::lstat(path.c_str(), &found) != 0) return os::system_error("look at", path, errno);
-  if (S_ISDIR(found.st_mode) && found.st_uid == ::geteuid() && (found.st_mode & 0022U) == 0) return {};
+  if (::lstat(path.c_str(), &found) != 0)
+    return errno == ENOENT ? Status() : os::system_error("look at", path, errno);
+  const bool closed = others_write || (found.st_mode & 0022U) == 0;
+  if (S_ISDIR(found.st_mode) && found.st_uid == ::geteuid() && closed) return {};
   return Error{.code = Code::kRefused,
                .message = fmt::format("{} is another user's, or others may write in it", path),
                .hint = "look at who made it, and remove it"};
+}
+
+Status make_own_folder(const std::string& path, mode_t mode) {
+  YTB_TRY(os::make_folders(os::parent_of(path)));
+  YTB_TRY(os::make_folder(path, mode));
+  return check_own_folder(path);
 }
 
 }  // namespace
@@ -247,6 +256,26 @@ Result<std::vector<std::string>> GateProcess::controls() const {
       paths.push_back(place(entry.name));
   }
   return paths;
+}
+
+Status GateProcess::check() {
+  if (!settings_.wanted()) return {};
+  YTB_TRY(check_own_folder(settings_.folder, true));
+  if (settings_.listens_locally) YTB_TRY(check_own_folder(settings_.public_folder, true));
+  YTB_TRY(os::find_user(settings_.run_as));
+  if (!settings_.certificate_file.empty()) {
+    YTB_ASSIGN(const Certificate certificate, certificate_of(settings_, clock_.now()));
+    YTB_ASSIGN(const TlsIdentity identity, certificate.make());
+    YTB_TRY(TlsServer::make(identity, clock_.now()));
+  }
+  if (settings_.address.empty()) return {};
+  // A gate of ours at that port is in nobody's way.
+  Result<std::optional<GateState>> present = ask_state(place(kControl));
+  if (present.ok() && *present) {
+    const std::optional<Running> running = read_settings_text((*present)->settings);
+    if (!running || running->tree.value("port", 0) == settings_.port) return {};
+  }
+  return check_address(settings_.address, settings_.port);
 }
 
 Result<std::string> GateProcess::keep() {
@@ -424,7 +453,10 @@ Result<std::optional<ports::GateReport>> GateProcess::report() {
   for (const std::string& path : paths) {
     YTB_ASSIGN(const std::optional<GateState> state, ask_state(path));
     if (!state) continue;
-    if (!all) all.emplace();
+    if (!all) {
+      all.emplace();
+      all->takes_in_locally = settings_.listens_locally && is_listened_at_locally();
+    }
     all->before_login += state->report.before_login;
     all->takes_in = all->takes_in || path == place(kControl);
     for (const ports::GateConnections& one : state->report.connections) add(all->connections, one);
@@ -482,7 +514,7 @@ Result<GateOptions> options_from(const std::string& text) {
   limits.before_login = tree.at("before_login").get<int>();
   limits.before_login_of_address = tree.at("before_login_of_address").get<int>();
   limits.idle = std::chrono::milliseconds(tree.at("idle_ms").get<int64_t>());
-  limits.descriptors_reserved = 32;  // the process does nothing else
+  limits.descriptors_reserved = kDescriptorsReserved;
   options.listeners.control = os::Descriptor(fd_of(Inherited::kControl));
   int next = fd_of(Inherited::kFirstListener);
   if (!tree.at("address").get<std::string>().empty()) options.listeners.network = os::Descriptor(next++);

@@ -59,6 +59,7 @@ class GateProcess final : public ports::Gatekeeper {
   // `clock` outlives it.
   GateProcess(GateSettings settings, const Clock& clock) : settings_(std::move(settings)), clock_(clock) {}
 
+  Status check() override;
   Result<std::string> keep() override;
   Result<std::optional<ports::GateReport>> report() override;
   Status end() override;

@@ -10,6 +10,9 @@ namespace {
 
 constexpr size_t kLengthBytes = 4;
 constexpr size_t kCodeBytes = 4;
+constexpr size_t kHeaderBytes = 1 + kLengthBytes;  // of a message after the first packet
+constexpr char kReadyForQuery = 'Z';
+constexpr char kBackendKeyData = 'K';
 constexpr uint32_t kCancelRequest = 80877102;
 constexpr uint32_t kTlsRequest = 80877103;
 constexpr uint32_t kGssRequest = 80877104;
@@ -131,30 +134,48 @@ std::string fatal_message(std::string_view sqlstate, std::string_view message, s
   return out + fields;
 }
 
-bool LoginWatch::read(std::string_view bytes) {
-  constexpr size_t kHeaderBytes = 1 + kLengthBytes;
-  constexpr char kReadyForQuery = 'Z';
-  constexpr char kBackendKeyData = 'K';
-  while (!over_ && !bytes.empty()) {
+bool is_farewell(std::string_view bytes) {
+  if (bytes.size() < kHeaderBytes || bytes[0] != 'E' || number_at(bytes, 1) != bytes.size() - 1) return false;
+  bool fatal = false;
+  bool stopped = false;
+  // Fields of a letter and a text, each ended by a zero.
+  for (std::string_view rest = bytes.substr(kHeaderBytes); !rest.empty() && rest[0] != '\0';) {
+    const std::string_view field = rest.substr(0, rest.find('\0'));
+    fatal = fatal || field == "VFATAL";
+    stopped = stopped || field == "C57P01";
+    rest.remove_prefix(std::min(rest.size(), field.size() + 1));
+  }
+  return fatal && stopped;
+}
+
+// Of a header that is whole.
+bool ServerWatch::begin_message() {
+  const size_t size = number_at(header_, 1);
+  type_ = header_[0];
+  if (size < kLengthBytes) return false;
+  left_ = size - kLengthBytes;
+  if (login_is_over_ || type_ != kBackendKeyData) return true;
+  cancel_key_.clear();
+  return left_ <= kCancelKeyMax;
+}
+
+bool ServerWatch::read(std::string_view bytes) {
+  while (!lost_ && !bytes.empty()) {
     if (header_.size() < kHeaderBytes) {
       const size_t taken = std::min(kHeaderBytes - header_.size(), bytes.size());
       header_.append(bytes.substr(0, taken));
       bytes.remove_prefix(taken);
       if (header_.size() < kHeaderBytes) return true;
-      const size_t size = number_at(header_, 1);
-      type_ = header_[0];
-      if (size < kLengthBytes) return false;
-      left_ = size - kLengthBytes;
-      if (type_ == kBackendKeyData && left_ > kCancelKeyMax) return false;
-      if (type_ == kBackendKeyData) cancel_key_.clear();
+      lost_ = !begin_message();
+      if (lost_) return login_is_over_;
     }
     const size_t taken = std::min(left_, bytes.size());
-    if (type_ == kBackendKeyData) cancel_key_.append(bytes.substr(0, taken));
+    if (!login_is_over_ && type_ == kBackendKeyData) cancel_key_.append(bytes.substr(0, taken));
     bytes.remove_prefix(taken);
     left_ -= taken;
     if (left_ > 0) return true;
     header_.clear();
-    over_ = type_ == kReadyForQuery;
+    login_is_over_ = login_is_over_ || type_ == kReadyForQuery;
   }
   return true;
 }

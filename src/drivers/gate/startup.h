@@ -1,5 +1,6 @@
 // What is said before and around a login in PostgreSQL's protocol, versions 3.0 and 3.2: what a client sends
-// first, and of what the server answers, when the login is over and which key cancels its statements.
+// first, and of what the server answers, when the login is over, which key cancels its statements, where
+// messages end and how a connection does.
 //
 // Pure; every byte comes from strangers. Source: PostgreSQL's documentation, "Frontend/Backend Protocol",
 // "Message Formats"; limits and order as in backend_startup.c.
@@ -48,20 +49,30 @@ FirstPacket read_first_packet(std::string_view bytes);
 // What a client shows of a connection that is refused: an ErrorResponse of severity FATAL.
 std::string fatal_message(std::string_view sqlstate, std::string_view message, std::string_view hint);
 
-// Reads along with what the server says until the login is over. Bytes come in pieces of any size.
-class LoginWatch {
+// Whether bytes are one message, by which a server that is stopped ends a connection (FATAL, 57P01).
+bool is_farewell(std::string_view bytes);
+
+// Reads along with what the server says: when the login is over, and where a message ends. Bytes come in
+// pieces of any size.
+class ServerWatch {
  public:
-  // False: something else than a server of PostgreSQL's speaks there.
+  // False: something else than a server of PostgreSQL's speaks there. After the login it is only lost track
+  // of.
   bool read(std::string_view bytes);
-  [[nodiscard]] bool over() const { return over_; }
+  [[nodiscard]] bool login_is_over() const { return login_is_over_; }
+  // Between two messages: only there another can be put in.
+  [[nodiscard]] bool is_between_messages() const { return !lost_ && left_ == 0 && header_.empty(); }
   // Process number and key, as CancelRequest sends them; "": none was told.
   [[nodiscard]] const std::string& cancel_key() const { return cancel_key_; }
 
  private:
-  std::string header_;
-  size_t left_ = 0;  // of the message at hand
+  bool begin_message();
+
+  std::string header_;  // as far as it has come
+  size_t left_ = 0;     // of the message at hand
   char type_ = 0;
-  bool over_ = false;
+  bool login_is_over_ = false;
+  bool lost_ = false;
   std::string cancel_key_;
 };
 

@@ -88,21 +88,57 @@ TEST(FirstPacketTest, ARefusalIsAnErrorOfTheProtocol) {
   EXPECT_THAT(told, HasSubstr(std::string("SFATAL\0VFATAL\0C28000\0Mno\0Hhint\0\0", 32)));
 }
 
-TEST(LoginWatchTest, EndsWhenTheServerIsReadyInPiecesOfAnySize) {
+TEST(ServerWatchTest, TheLoginEndsWhenTheServerIsReadyInPiecesOfAnySize) {
   const std::string bytes = "R" + number(8) + number(0) + "S" + number(8) + "a" + std::string(1, '\0') + "b" +
                             std::string(1, '\0') + "K" + number(12) + number(77) + "key!" + "Z" + number(5) +
                             "I";
   for (size_t piece = 1; piece <= bytes.size(); ++piece) {
-    LoginWatch watch;
+    ServerWatch watch;
     for (size_t at = 0; at < bytes.size(); at += piece) {
-      EXPECT_FALSE(watch.over());
+      EXPECT_FALSE(watch.login_is_over());
       EXPECT_TRUE(watch.read(std::string_view(bytes).substr(at, piece)));
     }
-    EXPECT_TRUE(watch.over());
+    EXPECT_TRUE(watch.login_is_over());
     EXPECT_EQ(watch.cancel_key(), number(77) + "key!");
   }
-  EXPECT_FALSE(LoginWatch().read("X" + number(3)));
-  EXPECT_FALSE(LoginWatch().read("K" + number(1000)));
+  EXPECT_FALSE(ServerWatch().read("X" + number(3)));
+  EXPECT_FALSE(ServerWatch().read("K" + number(1000)));
+}
+
+TEST(LastWords, AreOneWholeMessageAndNothingElse) {
+  const std::string farewell = fatal_message("57P01", "terminating connection", "");
+  EXPECT_TRUE(is_farewell(farewell));
+  EXPECT_FALSE(is_farewell(fatal_message("57P03", "the database system is starting up", "")));
+  for (size_t size = 0; size < farewell.size(); ++size) {
+    EXPECT_FALSE(is_farewell(std::string_view(farewell).substr(0, size))) << size;
+  }
+  EXPECT_FALSE(is_farewell(farewell + farewell));
+  std::string error = farewell;
+  error.replace(error.find("VFATAL"), 6, "VERROR");
+  EXPECT_FALSE(is_farewell(error));
+  // Words that only contain it are no field.
+  EXPECT_FALSE(is_farewell(fatal_message("08P01", "C57P01", "C57P01")));
+}
+
+TEST(ServerWatchTest, KnowsWhereMessagesEndWhateverTheyHold) {
+  const std::string ready = "Z" + number(5) + "I";
+  // A row whose value looks like a server that is ready, and then says good-bye.
+  const std::string row = "D" + number(static_cast<uint32_t>(4 + 2 * ready.size())) + ready + ready;
+  const std::string bytes = ready + row + "N" + number(4) + row;
+  std::vector<size_t> ends{0, ready.size(), ready.size() + row.size(), ready.size() + row.size() + 5,
+                           bytes.size()};
+  for (size_t piece = 1; piece <= bytes.size(); ++piece) {
+    ServerWatch watch;
+    for (size_t at = 0; at < bytes.size(); at += piece) {
+      EXPECT_TRUE(watch.read(std::string_view(bytes).substr(at, piece)));
+      const size_t said = std::min(at + piece, bytes.size());
+      EXPECT_EQ(watch.is_between_messages(), std::find(ends.begin(), ends.end(), said) != ends.end()) << said;
+    }
+  }
+  ServerWatch lost;
+  EXPECT_TRUE(lost.read(ready + "X" + number(3))) << "after the login bytes pass, whatever they are";
+  EXPECT_TRUE(lost.read(ready));
+  EXPECT_FALSE(lost.is_between_messages());
 }
 
 }  // namespace

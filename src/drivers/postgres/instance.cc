@@ -17,6 +17,7 @@
 #include "drivers/os/occupant.h"
 #include "drivers/os/process_files.h"
 #include "drivers/os/subprocess.h"
+#include "drivers/os/unix_socket.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/catalog_origin.h"
@@ -34,7 +35,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr size_t kSocketPathMax = 107;  // sockaddr_un.sun_path less its end
 constexpr auto kLookEvery = milliseconds(20);
 constexpr auto kStartMax = minutes(30);  // crash recovery of an opened copy after a power cut
 constexpr auto kStopFastMax = minutes(5);
@@ -612,12 +612,12 @@ Result<ports::InstanceState> PostgresInstance::state(const ports::InstanceSpec& 
 
 Status check_socket_path(const ports::InstanceSpec& spec) {
   std::string path = fmt::format("{}/.s.PGSQL.{}", spec.run(), spec.port);
-  if (path.size() <= kSocketPathMax) return {};
+  if (path.size() <= os::kUnixPathMax) return {};
   return Error{.code = Code::kConfig,
                .message = fmt::format("the socket path {} has {} bytes; the system allows {}", path,
-                                      path.size(), kSocketPathMax),
+                                      path.size(), os::kUnixPathMax),
                .hint = fmt::format("choose a copies.local.directory that is {} bytes shorter",
-                                   path.size() - kSocketPathMax)};
+                                   path.size() - os::kUnixPathMax)};
 }
 
 Status PostgresInstance::check_isolation(const ports::InstanceSpec& spec) {

@@ -1,22 +1,18 @@
 #include "drivers/socket/socket_alias.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 
 #include "base/shell.h"
 #include "base/text.h"
-#include "drivers/os/descriptor.h"
 #include "drivers/os/files.h"
 #include "drivers/os/occupant.h"
+#include "drivers/os/unix_socket.h"
 
 namespace ytb::socket_alias {
 namespace {
@@ -26,7 +22,6 @@ constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
 constexpr std::string_view kLive = "live";
 constexpr mode_t kPublicMode = 0755;
 constexpr mode_t kPrivateMode = 0700;  // whoever comes in comes through the gate
-constexpr size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;  // 107
 constexpr size_t kServiceFileMax = 1 << 20;
 constexpr Duration kAnswerTimeout = std::chrono::seconds(2);
 
@@ -39,22 +34,6 @@ uint16_t port_in_name(std::string_view name) {
   return static_cast<uint16_t>(port);
 }
 
-// Invalid where nobody listens. Its folder may have a longer path than an address holds.
-os::Descriptor connected(const std::string& socket_path) {
-  const os::Descriptor folder(::open(os::parent_of(socket_path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) return {};
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), os::name_in(socket_path));
-  sockaddr_un address{};
-  if (path.size() > kSocketPathMax) return {};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  os::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid() ||
-      connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return {};
-  return socket;
-}
-
 Result<std::string> read_service_file(const std::string& path) {
   if (!os::exists(path)) return std::string();
   return os::read_file(path, kServiceFileMax);
@@ -63,13 +42,11 @@ Result<std::string> read_service_file(const std::string& path) {
 }  // namespace
 
 bool server_answers(const std::string& socket_path, pid_t server, Duration timeout) {
-  const os::Descriptor socket = connected(socket_path);
-  if (!socket.valid()) return false;
-  // Of whoever called listen(): unix(7), SO_PEERCRED.
-  ucred listener{};
-  socklen_t size = sizeof listener;
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0 || listener.pid != server)
-    return false;
+  const Result<os::Descriptor> connected = os::connect_unix(socket_path, timeout);
+  if (!connected.ok() || !connected->valid()) return false;
+  const os::Descriptor& socket = *connected;
+  const std::optional<ucred> listener = os::listener_of(socket);
+  if (!listener || listener->pid != server) return false;
   // SSLRequest: length 8, code 1234·5679 (PostgreSQL documentation, Message Formats).
   constexpr std::array<unsigned char, 8> kSslRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
   if (send(socket.get(), kSslRequest.data(), kSslRequest.size(), MSG_NOSIGNAL) !=
@@ -91,12 +68,12 @@ SocketAlias::SocketAlias(SocketAliasOptions options) : options_(std::move(option
 
 Status SocketAlias::check_length(const std::string& directory) {
   const size_t length = directory.size() + 1 + kDefaultSocket.size();
-  if (length <= kSocketPathMax) return {};
+  if (length <= os::kUnixPathMax) return {};
   return Error{
       .code = Code::kConfig,
       .message = fmt::format("the alias directory '{}' is too long: its socket's path would have {} bytes, "
                              "and the system allows {}",
-                             directory, length, kSocketPathMax),
+                             directory, length, os::kUnixPathMax),
       .hint = "choose a shorter alias.socket.directory, e.g. /run/yesterdaytabase/shop-yesterday"};
 }
 
@@ -155,7 +132,9 @@ Result<std::vector<std::string>> SocketAlias::others_of(const model::CopyId& cop
 
 bool SocketAlias::gate_listens() const {
   if (options_.gate_folder.empty()) return true;
-  return connected(os::join_path(options_.gate_folder, kDefaultSocket)).valid();
+  const Result<os::Descriptor> gate =
+      os::connect_unix(os::join_path(options_.gate_folder, kDefaultSocket), kAnswerTimeout);
+  return gate.ok() && gate->valid();
 }
 
 pid_t SocketAlias::server_of(const model::CopyId& copy) const {
@@ -177,8 +156,10 @@ ServiceEntries SocketAlias::entries() const {
 Result<model::AliasState> SocketAlias::read() {
   model::AliasState state;
   const std::string name = os::name_in(options_.directory);
+  // Where there are several roles the entry has none.
+  const std::string conninfo = "service=" + name + (options_.user.empty() ? " user=ROLE" : "");
   state.connect =
-      fmt::format("PGSERVICEFILE={} psql service={}", shell_word(options_.service_file), shell_word(name));
+      fmt::format("PGSERVICEFILE={} psql {}", shell_word(options_.service_file), shell_word(conninfo));
   state.path = {.service_file = options_.service_file, .service = name, .dbname = options_.dbname};
   if (!options_.tcp_host.empty()) {
     state.tcp_path = state.path;
