@@ -42,16 +42,26 @@ Result<const model::AccessRole*> choose_role(const Context& context,
                .hint = fmt::format("it has {}", listed)};
 }
 
-// Whether the role may come through the gate, which would only say "no". By the socket all of them may:
-// `from` is enforced by the gate alone (docs/safety-model.md).
+// Whether the role may come this way: the gate would only say "no".
 Status check_way(const config::ProductionConfig& production, const model::AccessRole& role, bool tcp) {
-  if (config::is_aws(production) || !tcp) return {};
-  if (production.alias.listen.empty()) {
-    return Error{.code = Code::kConfig,
-                 .message = "--tcp leads through the gate, and alias.socket has no 'listen'",
-                 .hint = "leave out --tcp, or add listen: 127.0.0.1:6432 and run 'yesterdaytabase serve'"};
-  }
+  if (config::is_aws(production)) return {};
   const auto local = std::count(role.from.begin(), role.from.end(), "local");
+  if (!tcp) {
+    if (local > 0) return {};
+    return Error{
+        .code = Code::kRefused,
+        .message = fmt::format("'{}' may not come in through the Unix socket: its 'from' has no 'local'",
+                               printable(role.name)),
+        .hint = production.alias.listen.empty()
+                    ? "add local to its 'from', or addresses and alias: {socket: {listen: ...}}"
+                    : "add --tcp, or add local to its 'from'"};
+  }
+  if (production.alias.listen.empty()) {
+    return Error{
+        .code = Code::kConfig,
+        .message = "--tcp leads through the gate, and alias.socket has no 'listen'",
+        .hint = "leave out --tcp, or add listen: 127.0.0.1:6432, and 127.0.0.1 to the role's 'from'"};
+  }
   if (static_cast<size_t>(local) < role.from.size()) return {};
   return Error{.code = Code::kRefused,
                .message = fmt::format("the gate does not let '{}' in: its 'from' has no address",
@@ -91,19 +101,9 @@ std::string connection_value(std::string_view text) {
   return quoted + "'";
 }
 
-std::string line_to_paste(const model::ConnectPath& path, const Parameters& parameters,
-                          const std::vector<std::string>& more) {
-  std::vector<std::string> words;
-  for (const auto& [keyword, value] : parameters) words.push_back(keyword + "=" + connection_value(value));
-  std::string line =
-      path.service_file.empty() ? "" : fmt::format("PGSERVICEFILE={} ", shell_word(path.service_file));
-  line += "psql " + shell_word(join(words, " "));
-  for (const std::string& word : more) line += " " + shell_word(word);
-  return line;
-}
-
-// The same for psql itself. What leads to the copy is in the environment, so that a database that is named
-// behind "--" is one of the copy's as well.
+// For psql itself. What leads to the copy is in the environment, so that a database that is named
+// behind "--" is one of the copy's as well: by -d, or by its name alone, which psql takes for a user's where
+// it was told a database before.
 PsqlCall call_of(const Context& context, const model::ConnectPath& path, const Parameters& parameters) {
   PsqlCall call;
   for (const char* variable : kVariablesKept) {
@@ -118,6 +118,11 @@ PsqlCall call_of(const Context& context, const model::ConnectPath& path, const P
     if (keyword == "sslmode") call.environment["PGSSLMODE"] = value;
     if (keyword == "user") call.arguments.push_back("--username=" + value);
     if (keyword != "dbname") continue;
+    if (!context.call.has("dbname")) {
+      // A service's own entry has it.
+      if (path.service.empty()) call.environment["PGDATABASE"] = value;
+      continue;
+    }
     // Such a name by itself would be read as a connection string.
     const bool odd = value.find('=') != std::string::npos || value.find("://") != std::string::npos;
     call.arguments.push_back("--dbname=" + (odd ? "dbname=" + connection_value(value) : value));
@@ -127,12 +132,36 @@ PsqlCall call_of(const Context& context, const model::ConnectPath& path, const P
   return call;
 }
 
+// Words that are handed on may name a database, which is one of the copy's only where psql is led there by
+// its environment, as we lead it.
+std::string line_to_paste(const Context& context, const model::ConnectPath& path,
+                          const Parameters& parameters) {
+  std::string line;
+  const auto set = [&](std::string_view name, const std::string& value) {
+    line += fmt::format("{}={} ", name, shell_word(value));
+  };
+  if (context.call.handed_on.empty()) {
+    std::vector<std::string> words;
+    for (const auto& [keyword, value] : parameters) words.push_back(keyword + "=" + connection_value(value));
+    if (!path.service_file.empty()) set("PGSERVICEFILE", path.service_file);
+    return line + "psql " + shell_word(join(words, " "));
+  }
+  const PsqlCall call = call_of(context, path, parameters);
+  for (const auto& [name, value] : call.environment) {
+    if (std::find(kVariablesKept.begin(), kVariablesKept.end(), name) == kVariablesKept.end())
+      set(name, value);
+  }
+  line += "psql";
+  for (const std::string& word : call.arguments) line += " " + shell_word(word);
+  return line;
+}
+
 void print_json(const Context& context, const model::Copy& copy, const model::ConnectPath& path,
                 const Parameters& parameters) {
   Json keywords = Json::object();
   for (const auto& [keyword, value] : parameters) keywords[keyword] = value;
   context.out() << to_text(Json{{"copy", copy.id.str()},
-                                {"line", line_to_paste(path, parameters, context.call.handed_on)},
+                                {"line", line_to_paste(context, path, parameters)},
                                 {"service_file", path.service_file},
                                 {"parameters", std::move(keywords)},
                                 {"arguments", context.call.handed_on}});
@@ -150,7 +179,7 @@ Result<model::Observed> observe(const Context& context, const Site& site) {
     return Error{.code = Code::kStale,
                  .message = fmt::format("{} does not lead to the live copy as it should",
                                         printable(observed.alias->path.service_file)),
-                 .hint = fmt::format("'{}' puts it right", context.command("refresh"))};
+                 .hint = fmt::format("'{}' puts it right", context.command("refresh --if-due"))};
   }
   return observed;
 }
@@ -172,7 +201,7 @@ Status run_connect(Context& context) {
     return {};
   }
   if (context.call.has("print")) {
-    context.out() << line_to_paste(path, parameters, context.call.handed_on) << "\n";
+    context.out() << line_to_paste(context, path, parameters) << "\n";
     return {};
   }
   if (!context.services.become_psql)

@@ -88,13 +88,14 @@ void read_gate(const Values& values, MapReader& socket, AliasConfig& alias) {
                                   key));
     }
   }
-  const std::string tls =
-      socket.text("tls", understood && is_loopback(alias.listen) ? "offered" : "required");
+  alias.proxies = socket.texts("proxies");
+  check_each(values, socket, "proxies", alias.proxies, kProxiesMax, wrong_with_block);
+  // Behind a proxy clients are elsewhere, wherever the gate itself listens.
+  const bool stays_here = understood && is_loopback(alias.listen) && alias.proxies.empty();
+  const std::string tls = socket.text("tls", stays_here ? "offered" : "required");
   values.require_one_of(socket, "tls", tls, {"required", "offered"});
   alias.tls_required = tls != "offered";
   read_certificate(values, socket, alias);
-  alias.proxies = socket.texts("proxies");
-  check_each(values, socket, "proxies", alias.proxies, kProxiesMax, wrong_with_block);
   alias.idle = socket.duration("idle");
   if (alias.idle && (*alias.idle < kIdleLeast || *alias.idle > kIdleMost))
     values.complain(socket, "idle", "'idle' takes 1s to 30d");

@@ -338,6 +338,8 @@ TEST(ConfigTest, TlsIsRequiredWhereOthersCanListenIn) {
   for (const char* address : {"127.0.0.1:6432", "127.9.8.7:6432", "localhost:6432", "[::1]:6432"}) {
     EXPECT_FALSE(alias_of(fmt::format("listen: \"{}\"", address)).tls_required) << address;
     EXPECT_TRUE(alias_of(fmt::format("listen: \"{}\", tls: required", address)).tls_required) << address;
+    EXPECT_TRUE(alias_of(fmt::format("listen: \"{}\", proxies: [10.0.0.5]", address)).tls_required)
+        << "behind a proxy clients are elsewhere";
   }
   for (const char* address :
        {"0.0.0.0:6432", "[::]:6432", "10.0.0.7:6432", "128.0.0.1:6432", "[fd00::1]:6432"})

@@ -99,7 +99,7 @@ std::string starter_config(const ProductionConfig& values) {
                         quoted(values.copies.isolation.reason));
   text += "    alias:\n      socket:\n";
   text += "        " + line("directory", values.alias.directory, "alias   # what staging users put in host=");
-  text += "        " + line("listen", values.alias.listen, "0.0.0.0:6432   # forwarded by `ytb serve`");
+  text += "        " + line("listen", values.alias.listen, "0.0.0.0:6432   # for laptops: the gate");
   text += "    masking:\n" + masking_block(values.masking);
   text += "    access:   # who may log in to a copy once it is proven; nobody else can\n";
   text += access_block(values.access);

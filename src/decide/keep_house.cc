@@ -62,7 +62,7 @@ std::optional<Action> mend_alias(View& view) {
     }
     if (const std::string why = out_of_date(view, *live); !why.empty()) view.remark(why);
     if (!view.alias().consistent && can_serve(*live)) {
-      return point_at(view, *live, "the parts of the alias disagree: repeat the repoint");
+      return point_at(view, *live, "the alias is not set as the config has it: set it again");
     }
     return std::nullopt;
   }

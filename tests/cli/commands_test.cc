@@ -243,8 +243,8 @@ TEST_F(CommandsTest, ConnectBecomesPsqlOnTheLiveCopy) {
                   {"PGSSLMODE", "disable"},         {"PGSERVICE", "other"},  {"PGTZ", "UTC"}};
   ASSERT_EQ(run("connect -- -X -c SELECT"), 0) << err();
   ASSERT_TRUE(psql_.has_value());
-  EXPECT_EQ(psql_->arguments,
-            (std::vector<std::string>{"--dbname=shop", "--username=staging", "-X", "-c", "SELECT"}));
+  EXPECT_EQ(psql_->arguments, (std::vector<std::string>{"--username=staging", "-X", "-c", "SELECT"}))
+      << "the service's entry has the database, and one by its name alone is not taken for a user";
   EXPECT_EQ(psql_->environment,
             (std::map<std::string, std::string>{{"PGSERVICEFILE", "/srv/my files/pg_service.conf"},
                                                 {"PGSERVICE", "shop-yesterday"},
@@ -268,8 +268,8 @@ TEST_F(CommandsTest, ConnectPrintsTheLineToPaste) {
   environment_ = {{"PGPASSWORD", "planted-secret"}};
   ASSERT_EQ(run("connect --print -- -c $1;"), 0) << err();
   EXPECT_EQ(out(),
-            "PGSERVICEFILE='/srv/my files/pg_service.conf' psql 'service=shop-yesterday dbname=shop "
-            "user=staging' -c '$1;'\n");
+            "PGSERVICE=shop-yesterday PGSERVICEFILE='/srv/my files/pg_service.conf' psql "
+            "--username=staging -c '$1;'\n");
   EXPECT_FALSE(psql_.has_value());
   ASSERT_EQ(run("connect --output json"), 0) << err();
   EXPECT_FALSE(psql_.has_value()) << "what psql says is not JSON";

@@ -37,6 +37,8 @@ TEST_F(Connect, LeadsToTheLiveCopy) {
   EXPECT_EQ(connect("--dbname postgres -- -XAtc 'SELECT current_database()'").out, "postgres\n");
   EXPECT_EQ(connect("-- -XAt -d postgres -c 'SELECT current_database()'").out, "postgres\n")
       << "a database of the copy, not of the server that PGHOST names";
+  EXPECT_EQ(connect("-- -XAt -c 'SELECT current_database(), current_user' postgres").out,
+            "postgres|staging\n");
   EXPECT_EQ(connect("--role app -- -XAtc 'SELECT 1'").status, 2);
 
   // The printed line does the same in another shell.
@@ -45,6 +47,9 @@ TEST_F(Connect, LeadsToTheLiveCopy) {
   RunResult pasted =
       run_program({"sh", "-c", fmt::format("export PGPASSWORD={}; {}", scenario_.password(), line.out)});
   EXPECT_EQ(pasted.out, "100\n") << line.out << pasted.err;
+  line = connect("--print -- -XAtc 'SELECT current_database()' postgres");
+  pasted = run_program({"sh", "-c", fmt::format("export PGPASSWORD={}; {}", scenario_.password(), line.out)});
+  EXPECT_EQ(pasted.out, "postgres\n") << line.out << pasted.err;
 
   // With a gate the service file gets another entry; until it is there, nobody is sent by it.
   scenario_.options().alias_extra =

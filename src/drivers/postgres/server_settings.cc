@@ -1,11 +1,9 @@
 #include "drivers/postgres/server_settings.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
@@ -164,18 +162,6 @@ int number_in(const std::map<std::string, std::string>& settings, const std::str
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
   }
   return std::max(number, least);
-}
-
-bool is_cidr(const std::string& text) {
-  size_t slash = text.find('/');
-  if (slash == std::string::npos) return false;
-  int bits = -1;
-  auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-  if (error != std::errc() || end != text.data() + text.size() || bits < 0) return false;
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  std::string host = text.substr(0, slash);
-  if (inet_pton(AF_INET, host.c_str(), address.data()) == 1) return bits <= 32;
-  return inet_pton(AF_INET6, host.c_str(), address.data()) == 1 && bits <= 128;
 }
 
 }  // namespace
@@ -349,14 +335,8 @@ Result<std::string> open_hba(const std::vector<ports::AccessGrant>& grants) {
           .message = fmt::format("pg_hba.conf cannot carry the role name '{}'", printable(name)),
           .hint = "rename the access role: no control characters, no leading slash, at most 63 bytes"};
     }
-    for (const std::string& from : grant.role.from) {
-      if (from == "local" || is_cidr(from)) continue;
-      return Error{.code = Code::kConfig,
-                   .message = fmt::format("'{}' is neither 'local' nor an address range", printable(from)),
-                   .hint = "write e.g. 10.0.0.0/8 or ::1/128"};
-    }
-    // Also a role with address ranges alone: whoever comes from there comes through the gate, which
-    // enforces them and connects here.
+    // Also a role with addresses alone: whoever comes from there comes through the gate, which holds every
+    // role to its `from` and connects here.
     out += fmt::format("local all {} scram-sha-256\n", hba_quoted(name));
   }
   return out;
