@@ -59,7 +59,7 @@ void connect_once(const char* connection_string, Tally& tally) {
   }
 }
 
-std::string quoted(const std::string& text) {
+std::string json_text(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -106,9 +106,9 @@ int main(int argc, char** argv) {
 
   std::string seen;
   for (const auto& [data_as_of, count] : tally.seen) {
-    seen += fmt::format("{}{}: {}", seen.empty() ? "" : ", ", quoted(data_as_of), count);
+    seen += fmt::format("{}{}: {}", seen.empty() ? "" : ", ", json_text(data_as_of), count);
   }
   fmt::print("{{\"attempts\": {}, \"failed\": {}, \"first_error\": {}, \"seen\": {{{}}}}}\n", tally.attempts,
-             tally.failed, quoted(tally.first_error), seen);
+             tally.failed, json_text(tally.first_error), seen);
   return 0;
 }

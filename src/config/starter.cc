@@ -12,42 +12,42 @@
 namespace ytb::config {
 namespace {
 
-std::string quoted(const std::string& text) { return masking::yaml_scalar(text); }
+std::string yaml_text(const std::string& text) { return masking::yaml_scalar(text); }
 
 std::string reference(const model::SecretRef& secret) {
   switch (secret.kind) {
     case model::SecretRef::Kind::kEnvironment:
-      return quoted("${" + secret.locator + "}");
+      return yaml_text("${" + secret.locator + "}");
     case model::SecretRef::Kind::kFile:
-      return quoted("file:" + secret.locator);
+      return yaml_text("file:" + secret.locator);
     case model::SecretRef::Kind::kSecretsManager:
-      return quoted("secretsmanager:" + secret.locator);
+      return yaml_text("secretsmanager:" + secret.locator);
     case model::SecretRef::Kind::kParameterStore:
-      return quoted("ssm:" + secret.locator);
+      return yaml_text("ssm:" + secret.locator);
     case model::SecretRef::Kind::kNone:
       break;
   }
-  return quoted("${PASSWORD}");
+  return yaml_text("${PASSWORD}");
 }
 
 std::string list(const std::vector<std::string>& texts) {
   std::vector<std::string> parts;
-  for (const std::string& text : texts) parts.push_back(quoted(text));
+  for (const std::string& text : texts) parts.push_back(yaml_text(text));
   return "[" + join(parts, ", ") + "]";
 }
 
 // A line, or its example as a comment where there is no value.
 std::string line(std::string_view key, const std::string& value, std::string_view example) {
-  if (!value.empty()) return fmt::format("{}: {}\n", key, quoted(value));
+  if (!value.empty()) return fmt::format("{}: {}\n", key, yaml_text(value));
   return fmt::format("# {}: {}\n", key, example);
 }
 
 std::string masking_block(const MaskingConfig& masking) {
-  if (!masking.none_reason.empty()) return fmt::format("      none: {}\n", quoted(masking.none_reason));
+  if (!masking.none_reason.empty()) return fmt::format("      none: {}\n", yaml_text(masking.none_reason));
   std::string text =
       fmt::format("      policy: {}   # what becomes of every column; `ytb policy propose` writes a draft\n",
-                  quoted(masking.policy_file.empty() ? "policy.yaml" : masking.policy_file));
-  if (!masking.lock_file.empty()) text += fmt::format("      lock: {}\n", quoted(masking.lock_file));
+                  yaml_text(masking.policy_file.empty() ? "policy.yaml" : masking.policy_file));
+  if (!masking.lock_file.empty()) text += fmt::format("      lock: {}\n", yaml_text(masking.lock_file));
   if (!masking.key.empty()) {
     text +=
         fmt::format("      key: {}   # as long as it stays, so do the pseudonyms\n", reference(masking.key));
@@ -58,7 +58,7 @@ std::string masking_block(const MaskingConfig& masking) {
 std::string access_block(const std::vector<model::AccessRole>& roles) {
   std::string text;
   for (const model::AccessRole& role : roles) {
-    text += fmt::format("      {}:\n        password: {}\n", quoted(role.name), reference(role.password));
+    text += fmt::format("      {}:\n        password: {}\n", yaml_text(role.name), reference(role.password));
     if (!role.member_of.empty()) {
       text += fmt::format("        member_of: {}\n", list(role.member_of));
     } else {
@@ -79,7 +79,7 @@ std::string starter_config(const ProductionConfig& values) {
       "keys\n"
       "# are references: ${NAME} (an environment variable) or file:PATH.\n"
       "version: 1\n\nproductions:\n";
-  text += fmt::format("  {}:\n    source:\n      basebackup:\n", quoted(values.name.str()));
+  text += fmt::format("  {}:\n    source:\n      basebackup:\n", yaml_text(values.name.str()));
   text += fmt::format("        directories: {}   # of pg_basebackup results, plain or tar\n",
                       list(values.source.directories));
   text += "        " +
@@ -96,7 +96,7 @@ std::string starter_config(const ProductionConfig& values) {
   text += fmt::format("        ports: {}-{}\n", values.copies.port_first, values.copies.port_last);
   if (!values.copies.isolation.sealed())
     text += fmt::format("        isolation: {{{}: {}}}\n", values.copies.isolation.name(),
-                        quoted(values.copies.isolation.reason));
+                        yaml_text(values.copies.isolation.reason));
   text += "    alias:\n      socket:\n";
   text += "        " + line("directory", values.alias.directory, "alias   # what staging users put in host=");
   text += "        " + line("listen", values.alias.listen, "0.0.0.0:6432   # for laptops: the gate");
@@ -104,8 +104,8 @@ std::string starter_config(const ProductionConfig& values) {
   text += "    access:   # who may log in to a copy once it is proven; nobody else can\n";
   text += access_block(values.access);
   if (values.schedule) {
-    text += fmt::format("    schedule: {{cron: {}, timezone: {}}}\n", quoted(values.schedule->text()),
-                        quoted(values.schedule->zone()));
+    text += fmt::format("    schedule: {{cron: {}, timezone: {}}}\n", yaml_text(values.schedule->text()),
+                        yaml_text(values.schedule->zone()));
   } else {
     text += "    schedule: \"0 6 * * *\"   # or {cron: \"0 6 * * *\", timezone: Europe/Berlin}\n";
   }

@@ -227,7 +227,7 @@ const std::string* reason_for(const masking::SurvivorPolicy& policy, std::string
 namespace {
 
 // As a YAML scalar, anywhere.
-std::string quoted(std::string_view text) {
+std::string yaml_text(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
@@ -436,8 +436,8 @@ std::string how_to_settle(const masking::SurvivorPolicy& policy, const ports::Su
       : search.depth == masking::SearchDepth::kWords ? "words"
                                                      : "prose");
   for (const auto& [database, places] : unsettled) {
-    text += fmt::format("      {}:\n", quoted(database));
-    for (const std::string& place : places) text += fmt::format("        {}: \"\"\n", quoted(place));
+    text += fmt::format("      {}:\n", yaml_text(database));
+    for (const std::string& place : places) text += fmt::format("        {}: \"\"\n", yaml_text(place));
   }
   return text +
          "  then 'yesterdaytabase refresh' makes another copy; until it passes, the one before stays live";

@@ -8,7 +8,7 @@
 namespace ytb::testing {
 namespace {
 
-std::string quoted(const std::string& name) {
+std::string sql_name(const std::string& name) {
   std::string out = "\"";
   for (char c : name) out += c == '"' ? "\"\"" : std::string(1, c);
   return out + "\"";
@@ -47,7 +47,7 @@ TEST(Hostile, NamesOfEveryKind) {
   std::string script = "CREATE TABLE x (id int); INSERT INTO x VALUES (1);\n";
   std::string databases;
   for (const std::string& name : names) {
-    const std::string q = quoted(name);
+    const std::string q = sql_name(name);
     production.run("postgres", fmt::format("CREATE ROLE {} LOGIN PASSWORD 'x'", q));
     production.run("postgres", fmt::format("CREATE DATABASE {} OWNER {}", q, q));
     production.run(name,
@@ -71,7 +71,7 @@ TEST(Hostile, NamesOfEveryKind) {
   scenario.refresh();
   EXPECT_EQ(scenario.staging_value("SELECT count(*) FROM x"), "1");
   for (const std::string& name : names) {
-    const std::string q = quoted(name);
+    const std::string q = sql_name(name);
     EXPECT_EQ(
         scenario.staging_value(fmt::format("SELECT count(*) FROM {0}.{0} WHERE {0} LIKE '%@real.test'", q)),
         "0");

@@ -16,13 +16,15 @@ json select(const Call& call, const std::vector<json>& all, const std::string& i
   }
   json out = json::array();
   for (const json& one : all) {
-    bool fits = ids.empty() || std::find(ids.begin(), ids.end(), one[id_field]) != ids.end();
+    bool fits = ids.empty() || std::any_of(ids.begin(), ids.end(),
+                                           [&](const std::string& id) { return one[id_field] == id; });
     for (const json& filter : call.input.value("Filters", json::array())) {
       auto field = filters.find(filter.value("Name", ""));
       if (field == filters.end())
         refuse("InvalidParameterValue", "The filter '" + filter.value("Name", "") + "' is invalid");
       std::vector<std::string> values = filter.value("Values", std::vector<std::string>{});
-      fits = fits && std::find(values.begin(), values.end(), one[field->second]) != values.end();
+      fits = fits && std::any_of(values.begin(), values.end(),
+                                 [&](const std::string& value) { return one[field->second] == value; });
     }
     if (fits) out.push_back(one);
   }

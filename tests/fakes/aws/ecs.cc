@@ -160,7 +160,7 @@ json Ecs::describe(Call& call) {
   for (const json& id : call.input["tasks"]) {
     bool there = false;
     for (const auto& [arn, task] : tasks_) {
-      if (task.forgotten || (arn != id && split(arn, '/').back() != id)) continue;
+      if (task.forgotten || (id != arn && id != split(arn, '/').back())) continue;
       found.push_back(task.shown);
       there = true;
     }

@@ -185,7 +185,7 @@ json Rds::restore_cluster(Call& call) {
     refuse("InvalidDBClusterSnapshotStateFault", "The snapshot " + name + " is not available.");
   if (snapshot["SnapshotType"] == "shared" && snapshot["StorageEncrypted"] == true)
     refuse("KMSKeyNotAccessibleFault", "An encrypted shared snapshot must be copied before it is restored.");
-  if (call.text("Engine") != snapshot["Engine"])
+  if (snapshot["Engine"] != call.text("Engine"))
     refuse("InvalidParameterCombination",
            "The engine of the snapshot is " + snapshot["Engine"].get<std::string>());
   std::string group = call.text("DBClusterParameterGroupName");

@@ -198,7 +198,7 @@ json Rds::restore_instance(Call& call) {
   if (snapshot["SnapshotType"] == "shared" && snapshot["Encrypted"]) {
     refuse("KMSKeyNotAccessibleFault", "An encrypted shared snapshot must be copied before it is restored.");
   }
-  if (call.has("Engine") && call.text("Engine") != snapshot["Engine"]) {
+  if (call.has("Engine") && snapshot["Engine"] != call.text("Engine")) {
     refuse("InvalidParameterCombination",
            "The engine of the snapshot is " + snapshot["Engine"].get<std::string>());
   }

@@ -198,7 +198,7 @@ json Rds::copy_snapshot(Call& call) {
   std::string source = snapshot_named(call.text("SourceDBSnapshotIdentifier"));
   json copy = *snapshots_.find(source);
   bool foreign = copy["SnapshotType"] == "shared" || copy["SnapshotType"] == "public";
-  if (foreign && call.text("SourceDBSnapshotIdentifier") != copy["DBSnapshotArn"]) {
+  if (foreign && copy["DBSnapshotArn"] != call.text("SourceDBSnapshotIdentifier")) {
     refuse("InvalidParameterValue", "a shared snapshot is named by its ARN");
   }
   if (snapshots_.has(target)) {
