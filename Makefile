@@ -1,6 +1,8 @@
 # One command for each thing a developer does. Each installs what it needs first (tools/setup).
 PREFIX ?= /usr/local
-JOBS ?= $(shell nproc)
+# How many compilers at once; all processors where it is empty.
+JOBS ?=
+export JOBS
 
 .PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan matrix lambda-zip install clean
 
@@ -25,10 +27,10 @@ bench: setup  ## measured side by side with what one would do otherwise
 	@tools/setup btrfs-progs xfsprogs && tools/build bench && bench/run
 
 lint: setup  ## clang-format, clang-tidy, layering
-	@tools/setup clang-14 clang-tidy-14 clang-format-14 && tools/lint
+	@tools/setup clang clang-tidy clang-format && tools/lint
 
 format:
-	@tools/setup clang-format-14 && tools/format
+	@tools/setup clang-format && tools/format
 
 asan tsan: setup  ## the tests under a sanitizer
 	@tools/test $@
@@ -37,7 +39,7 @@ matrix: setup  ## the tests on PostgreSQL 13, 15, 17 and 18
 	@tools/matrix
 
 fuzz: setup  ## every fuzzer for FUZZ_S seconds (default 300)
-	@tools/setup clang-14 libclang-rt-14-dev && tools/fuzz
+	@tools/setup clang libclang-rt-dev && tools/fuzz
 
 lambda-zip: setup  ## build/lambda/yesterdaytabase.zip for AWS Lambda (docs/guide-aws.md)
 	@tools/lambda-zip
