@@ -6,6 +6,7 @@
 #include "drivers/postgres/catalog_reader.h"
 #include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/rds_aside.h"
+#include "drivers/postgres/rds_table.h"
 
 namespace ytb::postgres {
 namespace {
@@ -47,7 +48,7 @@ std::string identity_query() {
       "i.indisvalid "
       "UNION ALL SELECT format('trigger of %s: %s (%s)', t.tgrelid::regclass, pg_get_triggerdef(t.oid), "
       "t.tgenabled) "
-      "FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgrelid IN (SELECT oid FROM mine) "
+      "FROM pg_trigger t WHERE {1} AND t.tgrelid IN (SELECT oid FROM mine) "
       "UNION ALL SELECT format('relation %s: %s, owner %s, rights %s, row security %s %s, identity %s, "
       "options %s', m.name, m.relkind, m.relowner::regrole, m.relacl, m.relrowsecurity, "
       "m.relforcerowsecurity, "
@@ -67,7 +68,7 @@ std::string identity_query() {
       "r.ev_enabled) FROM "
       "pg_rewrite r WHERE r.ev_class IN (SELECT oid FROM mine) "
       "UNION ALL SELECT format('policy %s of %s', p.polname, p.polrelid::regclass) FROM pg_policy p";
-  return fmt::format(kLines, kProgressSchema);
+  return fmt::format(kLines, kProgressSchema, kUserTriggers);
 }
 
 std::string with_comment(Connection& session, const Rows& rows, int row, int column, const std::string& on) {

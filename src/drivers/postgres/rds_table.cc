@@ -68,9 +68,11 @@ Result<std::vector<int64_t>> set_indexes_aside(Connection& session, const LoadRe
 
 Result<Rows> switch_triggers_off(Connection& session, const LoadRequest& request, const std::string& name) {
   YTB_ASSIGN(Rows triggers,
-             session.query("SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = $1::oid AND NOT "
-                           "tgisinternal AND tgenabled <> 'D' ORDER BY tgname",
-                           {std::to_string(request.facts.oid)}));
+             session.query(
+                 fmt::format("SELECT t.tgname, t.tgenabled FROM pg_trigger t WHERE t.tgrelid = $1::oid AND "
+                             "{} AND t.tgenabled <> 'D' ORDER BY 1",
+                             kUserTriggers),
+                 {std::to_string(request.facts.oid)}));
   if (!triggers.empty())
     YTB_TRY(session.execute(fmt::format("ALTER TABLE ONLY {} DISABLE TRIGGER USER", name)));
   return triggers;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,14 @@
 #include "drivers/postgres/table_work.h"
 
 namespace ytb::postgres {
+
+// Which rows of pg_trigger (alias t) a user made, so that DISABLE TRIGGER USER switches them off. Up to 14
+// what a partition has of its parent's is marked as internal, like a foreign key's (trigger.c,
+// CreateTrigger).
+inline constexpr std::string_view kUserTriggers =
+    "(NOT t.tgisinternal OR t.tgparentid <> 0 AND coalesce((SELECT k.contype FROM pg_constraint k WHERE "
+    "k.oid = "
+    "t.tgconstraint), 't') = 't')";
 
 // As load_table. `indexes`: ledger entries (rds_aside.h) of the indexes to be made again, also recorded as
 // the table's.
