@@ -101,6 +101,36 @@ std::string template_directory(const PostgresCluster::Options& options) {
   return ready;
 }
 
+// support/rds_superuser.c for this server, built once into the build folder.
+std::string amazons_library() {
+  const std::string major = std::to_string(postgres_major());
+  const std::string ready = std::string(YTB_BINARY_DIR) + "/rds_superuser_" + major + ".so";
+  const std::string source = std::string(YTB_SOURCE_DIR) + "/tests/support/rds_superuser.c";
+  std::error_code error;
+  if (fs::exists(ready) && fs::last_write_time(ready, error) > fs::last_write_time(source, error))
+    return ready;
+  const char* servers = getenv("YTB_SERVERS");
+  std::string headers = run_program({postgres_bin_dir() + "/pg_config", "--includedir-server"}).out;
+  headers = headers.substr(0, headers.find('\n'));
+  if (!fs::exists(headers + "/postgres.h")) {
+    headers = (servers != nullptr ? std::string(servers) : std::string(YTB_SOURCE_DIR) + "/build/servers") +
+              "/headers/" + major + "/usr/include/postgresql/" + major + "/server";
+  }
+  if (!fs::exists(headers + "/postgres.h")) {
+    ADD_FAILURE() << "no headers of PostgreSQL " << major << ": run tools/servers --headers " << major;
+    return {};
+  }
+  // Two tests may be here at once.
+  const std::string mine = ready + ".new." + std::to_string(getpid());
+  RunResult built = run_program({"cc", "-shared", "-fPIC", "-O1", "-I", headers, "-o", mine, source});
+  if (built.status != 0) {
+    ADD_FAILURE() << "cc: " << built.err;
+    return {};
+  }
+  fs::rename(mine, ready, error);
+  return ready;
+}
+
 std::string clean_dump(const std::string& dump) {
   std::istringstream in(dump);
   std::string line;
@@ -280,6 +310,7 @@ std::unique_ptr<PostgresCluster> PostgresCluster::make(const Options& options) {
        << cluster->sockets_ << "'\nfsync = off\nwal_level = logical\nmax_prepared_transactions = 10\n"
        << "log_line_prefix = '%m [%p] %d '\n";
   for (const auto& [name, value] : options.settings) conf << name << " = " << value << "\n";
+  if (options.amazons) conf << cluster->amazons_lines();
   conf.close();
   // As root the postgres user connects from our sockets folder, and so do we.
   chmod(cluster->sockets_.c_str(), 0755);
@@ -294,6 +325,7 @@ std::unique_ptr<PostgresCluster> PostgresCluster::adopt(const std::string& data,
   std::ofstream conf(data + "/postgresql.conf", std::ios::app);
   conf << "port = " << cluster->port_ << "\nunix_socket_directories = '" << cluster->sockets_ << "'\n";
   for (const auto& [name, value] : options.settings) conf << name << " = " << value << "\n";
+  if (options.amazons) conf << cluster->amazons_lines();
   conf.close();
   if (options.start && !cluster->start()) return nullptr;
   return cluster;
@@ -301,6 +333,17 @@ std::unique_ptr<PostgresCluster> PostgresCluster::adopt(const std::string& data,
 
 PostgresCluster::~PostgresCluster() {
   if (running()) stop("immediate");
+}
+
+std::string PostgresCluster::amazons_lines() const {
+  constexpr int kChangedSince = 16;
+  if (postgres_major() < kChangedSince) return {};
+  // Where the server's user may read it.
+  const std::string library = sockets_ + "/rds_superuser.so";
+  std::error_code error;
+  fs::copy_file(amazons_library(), library, error);
+  if (error) ADD_FAILURE() << "cannot copy " << library << ": " << error.message();
+  return "shared_preload_libraries = '" + library + "'\n";
 }
 
 bool PostgresCluster::start() {

@@ -63,7 +63,8 @@ class PostgresCluster {
     std::string encoding = "UTF8";
     bool checksums = false;  // initdb --data-checksums
     std::string superuser = "postgres";
-    std::string waldir;  // a folder outside of data, made by initdb
+    std::string waldir;    // a folder outside of data, made by initdb
+    bool amazons = false;  // with what Amazon's server does otherwise (support/rds_superuser.c)
     bool start = true;
   };
   // Superuser as in the options, trust authentication on the socket and on 127.0.0.1. Null and a failure on
@@ -104,6 +105,8 @@ class PostgresCluster {
 
  private:
   PostgresCluster();
+  // The lines of postgresql.conf that make it Amazon's; none up to 15.
+  [[nodiscard]] std::string amazons_lines() const;
   TempFolder temp_;
   std::string data_;
   std::string sockets_;

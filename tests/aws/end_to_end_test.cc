@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "aws/aws_scenario.h"
@@ -382,8 +384,16 @@ TEST_F(AwsEndToEnd, NothingOfAnArmedProductionActs) {
   publisher->run(
       "postgres",
       "CREATE TABLE users (id int PRIMARY KEY, email text, note text); CREATE PUBLICATION p FOR TABLE users");
+  // From 16 on only a superuser's subscription may do without a password that the publisher asks for.
+  publisher->run("postgres", "CREATE ROLE feeder LOGIN SUPERUSER PASSWORD 'planted-feeder'");
+  const std::string hba = publisher->data() + "/pg_hba.conf";
+  std::stringstream before;
+  before << std::ifstream(hba).rdbuf();
+  std::ofstream(hba, std::ios::trunc) << "local all feeder scram-sha-256\n" << before.str();
+  publisher->run("postgres", "SELECT pg_reload_conf()");
   const std::string where = "host=" + publisher->socket_directory() +
-                            " port=" + std::to_string(publisher->port()) + " user=postgres dbname=postgres";
+                            " port=" + std::to_string(publisher->port()) +
+                            " user=feeder password=planted-feeder dbname=postgres";
   ScenarioOptions options;
   options.schema = "CREATE SCHEMA cron;\nCREATE TABLE cron.job (jobid integer, active boolean);\n";
   options.policy = "      cron.job: {\"*\": keep}\n";

@@ -15,7 +15,8 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr int kRoundsMax = 10'000;  // of taking away one membership after the other
+constexpr int kRoundsMax = 10'000;     // of taking away one membership after the other
+constexpr int kAdminOptionSince = 16;  // from it on CREATEROLE alters only roles that it administers
 
 // Everybody but us, the provider and the system's own; alias r.
 std::string others() {
@@ -24,16 +25,18 @@ std::string others() {
       kMarkRole, provider_roles());
 }
 
-// One membership in rds_iam or rds_ad of a role for which `of_whom` holds (alias r); false where there is
-// none left. `taken` gets its line, and is run in the transaction that takes it.
-Result<bool> take_one_provider_login(Connection& session, std::string_view of_whom,
-                                     const std::function<Status(std::string)>& taken) {
+constexpr std::string_view kProviderLogins = "d.rolname IN ('rds_iam', 'rds_ad')";
+
+// One membership of a role for which `of_whom` holds (alias r) in one for which `in_what` does (alias d);
+// false where there is none left. `taken` gets its line, and is run in the transaction that takes it.
+Result<bool> take_one_membership(Connection& session, std::string_view in_what, std::string_view of_whom,
+                                 const std::function<Status(std::string)>& taken) {
   YTB_ASSIGN(Rows rows,
              session.query(fmt::format(
                  "SELECT d.rolname, r.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles d ON d.oid = "
                  "a.roleid JOIN pg_roles r ON r.oid = a.member LEFT JOIN pg_roles g ON g.oid = a.grantor "
-                 "WHERE d.rolname IN ('rds_iam', 'rds_ad') AND {} ORDER BY 1, 2 LIMIT 1",
-                 of_whom)));
+                 "WHERE {} AND {} ORDER BY 1, 2 LIMIT 1",
+                 in_what, of_whom)));
   if (rows.empty()) return false;
   std::string by = session.major() >= 16 && !rows.is_null(0, 2)
                        ? " GRANTED BY " + session.identifier(rows.at(0, 2)) + " CASCADE"
@@ -49,20 +52,53 @@ Result<bool> take_one_provider_login(Connection& session, std::string_view of_wh
 }
 
 Error too_many_memberships() {
-  return Error{.code = Code::kUnsupported,
-               .message = fmt::format("more than {} memberships in rds_iam and rds_ad", kRoundsMax),
-               .hint = {}};
+  return Error{
+      .code = Code::kUnsupported,
+      .message = fmt::format("more than {} memberships in rds_iam, rds_ad or the master", kRoundsMax),
+      .hint = {}};
 }
 
-Status take_provider_logins(Connection& session) {
+// All memberships in one for which `in_what` holds (alias d), of everybody but the provider.
+Status take_memberships(Connection& session, std::string_view in_what) {
   const std::string of_whom = fmt::format("r.rolname NOT IN ({})", provider_roles());
   for (int round = 0; round < kRoundsMax; ++round) {
-    YTB_ASSIGN(bool one, take_one_provider_login(session, of_whom, [&](const std::string& line) {
+    YTB_ASSIGN(bool one, take_one_membership(session, in_what, of_whom, [&](const std::string& line) {
                  return record_deed(session, line);
                }));
     if (!one) return {};
   }
   return too_many_memberships();
+}
+
+// Makes the master the administrator of a role where it is not; false where it may not.
+Result<bool> administer(Connection& session, const std::string& role) {
+  constexpr std::string_view kRefused = "42501";
+  constexpr std::string_view kCircular = "0LP01";  // the role can act as the master
+  YTB_ASSIGN(std::string is_one,
+             session.value("SELECT pg_has_role(session_user, $1::name, 'MEMBER WITH ADMIN OPTION')", {role}));
+  if (is_one == "t") return true;
+  Status granted = session.execute(fmt::format(
+      "GRANT {} TO SESSION_USER WITH ADMIN TRUE, INHERIT FALSE, SET FALSE", session.identifier(role)));
+  if (granted.ok()) return true;
+  if (session.last_state() == kRefused || session.last_state() == kCircular) return false;
+  return std::move(granted).error();
+}
+
+// Who can act as the master cannot become its group: those give up the master, and are administered then.
+Status administer_masters_members(Connection& session) {
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format("SELECT r.rolname FROM pg_roles r WHERE {} AND pg_has_role(r.oid, "
+                                       "session_user, 'MEMBER') AND NOT r.rolsuper AND NOT "
+                                       "pg_has_role(session_user, r.oid, 'MEMBER WITH ADMIN OPTION')",
+                                       others())));
+  if (rows.empty()) return {};
+  Status taken = take_memberships(session, "d.rolname = session_user");
+  if (!taken.ok() && session.last_state() != "42501") return taken;
+  for (int row = 0; row < rows.count(); ++row) {
+    YTB_ASSIGN(bool administered, administer(session, rows.text(row, 0)));
+    (void)administered;  // rds_open_doors names those that may log in
+  }
+  return {};
 }
 
 // A token is a password that is sent as it is.
@@ -107,6 +143,11 @@ Status give_login(Connection& session, const ports::AccessGrant& grant) {
                  .hint = "check the access section of the config"};
   }
   YTB_ASSIGN(std::string verifier, scram_verifier(grant.password));
+  // Giving back what was borrowed may have ended it.
+  if (session.major() >= kAdminOptionSince) {
+    YTB_ASSIGN(bool administered, administer(session, grant.role.name));
+    (void)administered;  // else ALTER ROLE is refused, with the reason
+  }
   // Production may have let it run out, or kept it out by the limit.
   return session.execute(
       fmt::format("ALTER ROLE {} LOGIN CONNECTION LIMIT -1 VALID UNTIL 'infinity' PASSWORD {}",
@@ -115,12 +156,24 @@ Status give_login(Connection& session, const ports::AccessGrant& grant) {
 
 }  // namespace
 
+Status administer_roles(Connection& session) {
+  if (session.major() < kAdminOptionSince) return {};
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(
+                            "SELECT r.rolname FROM pg_roles r WHERE {} AND NOT r.rolsuper", others())));
+  for (int row = 0; row < rows.count(); ++row) {
+    YTB_ASSIGN(bool administered, administer(session, rows.text(row, 0)));
+    (void)administered;  // shut_roles sees to the rest
+  }
+  return {};
+}
+
 Status shut_roles(Connection& session) {
-  YTB_TRY(take_provider_logins(session));
+  YTB_TRY(take_memberships(session, kProviderLogins));
+  if (session.major() >= kAdminOptionSince) YTB_TRY(administer_masters_members(session));
   YTB_ASSIGN(Rows rows,
              session.query(fmt::format("SELECT r.rolname FROM pg_roles r WHERE {} ORDER BY 1", others())));
   for (int row = 0; row < rows.count(); ++row) {
-    // Whether a role has a password cannot be seen. One that may not be altered is told by rds_open_doors.
+    // Whether a role has a password cannot be seen. One that may not be altered is named by rds_open_doors.
     Status shut = session.execute(
         fmt::format("ALTER ROLE {} NOLOGIN PASSWORD NULL", session.identifier(rows.at(row, 0))));
     if (!shut.ok() && session.last_state() != "42501") return shut;
@@ -187,7 +240,8 @@ Result<std::vector<std::string>> RdsDoor::free_master(const ports::SessionTarget
   };
   // The provider's groups, too: what rds_superuser is a member of, the master is.
   for (int round = 0; round < kRoundsMax; ++round) {
-    Result<bool> one = take_one_provider_login(session, "pg_has_role(session_user, r.oid, 'MEMBER')", keep);
+    Result<bool> one =
+        take_one_membership(session, kProviderLogins, "pg_has_role(session_user, r.oid, 'MEMBER')", keep);
     if (!one.ok() && session.last_state() == "42501") {
       return Error{
           .code = Code::kUnsupported,

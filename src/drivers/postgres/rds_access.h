@@ -15,6 +15,12 @@
 
 namespace ytb::postgres {
 
+// From 16 on CREATEROLE alters only roles that it administers: those that it made itself on 16 or later.
+// Makes the master the administrator of the others, too, made before an upgrade or by somebody else:
+// rds_superuser may grant any role but a superuser (AWS, "Understanding the rds_superuser role";
+// gravitational/teleport#48897). What it may not, and who can act as the master, is left to shut_roles.
+// Before borrow_memberships, whose grants it would overwrite.
+Status administer_roles(Connection& session);
 // Takes rds_iam and rds_ad (which overrule passwords) from every role, the master's included, and login and
 // password from all but the master and the provider's. Records its deeds in the session's database.
 Status shut_roles(Connection& session);

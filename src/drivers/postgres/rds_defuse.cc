@@ -225,6 +225,7 @@ Status defuse_database(Connection& session, const std::string& name) {
 Result<model::Evidence> defuse_rds_copy(const ports::SessionTarget& target,
                                         const std::vector<model::AccessRole>& access) {
   YTB_ASSIGN(Connection session, open_workplace(target));
+  YTB_TRY(administer_roles(session));
   YTB_TRY(borrow_memberships(session));
   YTB_TRY(let_us_in_everywhere(session));
   YTB_ASSIGN(std::vector<std::string> names, list_databases(session));

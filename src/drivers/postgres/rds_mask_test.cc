@@ -100,7 +100,7 @@ constexpr const char* kShop = R"(
   CREATE TABLE helped (id int PRIMARY KEY, email text CHECK (through(email) <> '')); CREATE INDEX ON helped (through(email));
   INSERT INTO helped VALUES (1, 'raw@corp.example'); CREATE MATERIALIZED VIEW helped_view AS SELECT through(email) AS e FROM helped;
   CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS
-    $$ BEGIN INSERT INTO public.history (note) VALUES ('ddl'); END $$;
+    $$ BEGIN INSERT INTO public.history (note) VALUES (tg_tag); END $$;
   GRANT SELECT ON customers TO reader; GRANT UPDATE (name) ON customers TO reader;
   CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch(); ALTER EVENT TRIGGER watcher ENABLE ALWAYS;
   CREATE EVENT TRIGGER dropper ON sql_drop EXECUTE FUNCTION watch(); ALTER EVENT TRIGGER dropper ENABLE REPLICA
@@ -145,7 +145,14 @@ class RdsMask : public RdsTest {
                   "CREATE DATABASE shop OWNER app_owner; CREATE ROLE reader; CREATE ROLE other LOGIN; ALTER "
                   "ROLE app_owner SUPERUSER");
     std::string error;
-    ASSERT_TRUE(cluster_->try_run("shop", kShop, &error, "app_owner")) << error;
+    std::string script = kShop;
+    if (testing::postgres_major() >= 17) {
+      // From 17 on what computes a view or an index finds unqualified names only where a function says its
+      // path.
+      const std::string through = "FUNCTION through(text) RETURNS text ";
+      script.insert(script.find(through) + through.size(), "SET search_path = public ");
+    }
+    ASSERT_TRUE(cluster_->try_run("shop", script, &error, "app_owner")) << error;
     cluster_->run("postgres", "CREATE DATABASE legacy OWNER other");
     ASSERT_TRUE(
         cluster_->try_run("legacy",
@@ -211,7 +218,10 @@ TEST_F(RdsMask, everything_is_masked_and_keeps_its_identity) {
                             "SELECT string_agg(evtname::text || evtenabled::text, ',' ORDER BY evtname) FROM "
                             "pg_event_trigger"),
             "dropperR,watcherA");
-  EXPECT_EQ(cluster_->value("shop", "SELECT count(*) FROM history"), history);
+  EXPECT_EQ(cluster_->value("shop", "SELECT count(*) FROM history"), history)
+      << cluster_->value("shop",
+                         "SELECT string_agg(line, ', ') FROM (SELECT note || ' ' || count(*) AS line FROM "
+                         "history GROUP BY note) x");
   EXPECT_EQ(cluster_->value("shop", "SELECT relispopulated FROM pg_class WHERE relname = 'never_filled'"),
             "f");
   EXPECT_EQ(cluster_->value("shop", "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'yesterday%'"),

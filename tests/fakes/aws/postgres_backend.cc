@@ -79,7 +79,9 @@ std::string PostgresBackend::fresh_folder(const std::string& prefix) {
 std::string PostgresBackend::make_data(const std::string& master, const std::string& password,
                                        const std::string& database, const std::string& script,
                                        const std::string& admin_script) {
-  auto cluster = PostgresCluster::make();
+  PostgresCluster::Options amazons;
+  amazons.amazons = true;
+  auto cluster = PostgresCluster::make(amazons);
   if (cluster == nullptr) return {};
   cluster->run("postgres", "CREATE ROLE helper SUPERUSER LOGIN");
   std::string error;
@@ -195,6 +197,7 @@ Result<InstanceEndpoint> PostgresBackend::start(const InstanceSpec& spec) {
   YTB_TRY(write_files(instance, spec));
   PostgresCluster::Options options;
   options.settings = {{"listen_addresses", sql_text(instance.address)}};
+  options.amazons = true;
   instance.server = PostgresCluster::adopt(instance.data, options);
   if (instance.server == nullptr) return failure(spec.id, "the server did not start");
   InstanceEndpoint endpoint{instance.address, instance.server->port()};

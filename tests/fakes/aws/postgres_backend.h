@@ -4,9 +4,10 @@
 //   port. The endpoint's Address is that address: clients need no resolver, and a CNAME may point at it.
 // - TLS only, by a certificate for the address from a test CA (ca_bundle()).
 // - The superuser is `rdsadmin`, whom nobody can log in as; its database `rdsadmin` refuses everybody. The
-//   master is NOSUPERUSER, CREATEROLE, CREATEDB, a member of rds_superuser. That he may give and take rds_iam
-//   is CREATEROLE's doing up to PostgreSQL 15; from 16 on only a member of it may, here. What rds_superuser
-//   may do on RDS by patches to PostgreSQL (untrusted extensions, subscriptions) it may not do here.
+//   master is NOSUPERUSER, CREATEROLE, CREATEDB, a member of rds_superuser. That he may give and take any
+//   role is CREATEROLE's doing up to PostgreSQL 15, from 16 on Amazon's (tests/support/rds_superuser.c). What
+//   rds_superuser may do on RDS by other patches to PostgreSQL (untrusted extensions, subscriptions) it may
+//   not do here.
 // - A member of rds_iam, directly or by a group, gets in by a token alone, and nobody else by one: what RDS's
 //   PAM module is asked there, an LDAP bind is asked here ("LDAP authentication failed for user …").
 // - A security group is a set of source addresses (allow()); others are refused by pg_hba.conf, also when

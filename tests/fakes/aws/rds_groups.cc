@@ -9,10 +9,12 @@
 namespace ytb::fakes::aws {
 namespace {
 
-const std::vector<std::string> kVersions = {"13.11", "14.8", "15.4", "16.1"};
+const std::vector<std::string> kVersions = {"13.4", "13.11", "14.4", "14.8", "15.4",
+                                            "16.1", "16.4",  "17.4", "18.4"};
 const std::vector<std::string> kClasses = {"db.t3.micro",   "db.t3.small", "db.t3.medium",
                                            "db.t4g.medium", "db.m5.large", "db.r5.large"};
-const std::vector<std::string> kAuroraVersions = {"13.12", "14.9", "15.4", "16.1"};
+const std::vector<std::string> kAuroraVersions = {"13.4", "13.12", "14.4", "14.9", "15.4",
+                                                  "16.1", "16.4",  "17.4", "18.4"};
 const std::vector<std::string> kAuroraClasses = {"db.t3.medium", "db.t4g.medium", "db.r5.large",
                                                  "db.r6g.large"};
 
