@@ -110,6 +110,15 @@ MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, L
                  .detail = fmt::format("every column is judged, against {}", found->said)};
   if (!check.ok()) line.failed = masking::to_error(check);
   lines.push_back(std::move(line));
+  for (const masking::Finding& finding : check.findings) {
+    const bool constraint = finding.kind == masking::Finding::Kind::kConstraint ||
+                            finding.kind == masking::Finding::Kind::kNotTried;
+    if (finding.error || !constraint) continue;
+    lines.push_back({.what = "constraint",
+                     .failed = Error{.code = Code::kPolicy, .message = finding.message, .hint = {}},
+                     .detail = {},
+                     .warning = true});
+  }
   return check.ok() ? masked_tables(*check.plan) : std::nullopt;
 }
 

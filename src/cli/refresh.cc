@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "masking/plan.h"
 
 namespace ytb::cli {
 namespace {
@@ -56,6 +57,40 @@ void print_plan(const Context& context, const Site& site, const decide::Decision
     context.out() << facts({{"in the way", decision.blocker->message}, {"hint", decision.blocker->hint}});
   for (const std::string& remark : decision.remarks)
     context.out() << "  " << context.output.dim(remark) << "\n";
+}
+
+// What a restore would come to: the policy against production as it is now, where production can be asked.
+// The snapshot's own catalog is judged once it is restored.
+std::optional<masking::PlanCheck> judge_beforehand(const Context& context, const Site& site,
+                                                   const decide::Decision& decision) {
+  const bool restores = decision.action && decision.action->kind == model::ActionKind::kRestore;
+  if (!restores || !site.production->masking.none_reason.empty() ||
+      site.production->source.connection.empty())
+    return std::nullopt;
+  const Result<refresh::PolicyFiles> files = refresh::load_policy(site.production->masking, *site.vault);
+  if (!files.ok()) return std::nullopt;  // loading the inputs has said it
+  const Result<CatalogFound> found = find_catalog(context, site);
+  if (!found.ok()) {
+    context.output.err << "the policy is not judged before the restore: " << found.error().message << "\n";
+    return std::nullopt;
+  }
+  return masking::plan_masking(files->policy, files->lock, found->catalog);
+}
+
+void print_judgement(const Context& context, const masking::PlanCheck& check) {
+  for (const masking::Finding& finding : check.findings) {
+    // Other remarks are the business of `policy check`.
+    const bool constraint = finding.kind == masking::Finding::Kind::kConstraint ||
+                            finding.kind == masking::Finding::Kind::kNotTried;
+    if (!finding.error && !constraint) continue;
+    context.out() << fmt::format("  {} {}\n",
+                                 finding.error ? context.output.bad("✗") : context.output.warn("!"),
+                                 masking::to_string(finding));
+  }
+  if (!check.ok()) {
+    context.out()
+        << "  a refresh would stop after the restore: the policy does not fit production as it is now\n";
+  }
 }
 
 // When the schedule asks for the next one; where something else is in the way, that.
@@ -133,8 +168,10 @@ Status run_plan(Context& context) {
   options.force = context.call.has("force");
   decide::Decision decision = refresher.plan(options);
   YTB_ASSIGN(std::optional<ports::SpaceEstimate> space, space_for(site, decision, remembers));
+  const std::optional<masking::PlanCheck> judged = judge_beforehand(context, site, decision);
   if (!context.output.json()) {
     print_plan(context, site, decision, space);
+    if (judged) print_judgement(context, *judged);
     return {};
   }
   Json tree{{"production", site.production->name.str()}, {"decision", to_tree(decision)}};
@@ -152,6 +189,16 @@ Status run_plan(Context& context) {
                      {"available_bytes", space->available_bytes},
                      {"shares_blocks", space->shares_blocks},
                      {"how", space->how}};
+  }
+  if (judged) {
+    Json findings = Json::array();
+    for (const masking::Finding& finding : judged->findings) {
+      findings.push_back(Json{{"kind", masking::name_of(finding.kind)},
+                              {"error", finding.error},
+                              {"message", finding.message},
+                              {"instead", finding.instead}});
+    }
+    tree["policy"] = {{"ok", judged->ok()}, {"findings", std::move(findings)}};
   }
   context.out() << to_text(tree);
   return {};

@@ -8,12 +8,16 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "config/expression_text.h"
+#include "masking/names.h"
 
 namespace ytb::config {
 namespace {
 
 using Json = nlohmann::json;
+using masking::Check;
 using masking::Column;
+using masking::Exclusion;
 using masking::ForeignKey;
 using masking::Index;
 using masking::QualifiedName;
@@ -140,7 +144,10 @@ Status SchemaBuilder::create_table(const Json& node, RelationKind kind) {
     } else {
       table.inherits.push_back(parent_name);
     }
-    if (const Table* parent = find(parent_name)) inherit_columns(*parent, table);
+    if (const Table* parent = find(parent_name)) {
+      inherit_columns(*parent, table);
+      table.checks.insert(table.checks.end(), parent->checks.begin(), parent->checks.end());
+    }
   }
   for (const Json& element : list(node, "tableElts")) {
     if (element.contains("ColumnDef")) add_column(table, read_column(element["ColumnDef"], table));
@@ -219,7 +226,12 @@ Column SchemaBuilder::read_column(const Json& definition, Table& table) {
 void SchemaBuilder::read_constraint(const Json& constraint, Table& table, Column* column) {
   const std::string kind = constraint.value("contype", "");
   if (kind == "CONSTR_NOTNULL" && column != nullptr) column->not_null = true;
-  if (kind == "CONSTR_GENERATED" && column != nullptr) column->generated = true;
+  if (kind == "CONSTR_GENERATED" && column != nullptr) {
+    column->generated = true;
+    column->computed_from = read_expression(child(constraint, "raw_expr"), false);
+  }
+  if (kind == "CONSTR_CHECK") read_check(constraint, table, column);
+  if (kind == "CONSTR_EXCLUSION") read_exclusion(constraint, table);
   if (kind == "CONSTR_IDENTITY" && column != nullptr) {
     column->identity = true;
     column->not_null = true;
@@ -261,17 +273,66 @@ void SchemaBuilder::read_constraint(const Json& constraint, Table& table, Column
   }
 }
 
+// One that is NOT VALID does not hold for every row, and no refresh asks for it.
+void SchemaBuilder::read_check(const Json& constraint, Table& table, const Column* column) {
+  if (constraint.value("skip_validation", false) && !constraint.value("initially_valid", false)) return;
+  std::string name = constraint.value("conname", "");
+  Check check{.name = {}, .condition = read_expression(child(constraint, "raw_expr"), false), .columns = {}};
+  check.columns = masking::columns_of(check.condition);
+  if (name.empty()) {  // as the server would call it (ChooseConstraintName)
+    const bool one = check.columns.size() == 1;
+    name = table.name.name +
+           (column != nullptr ? "_" + column->name
+            : one             ? "_" + check.columns[0]
+                              : "") +
+           "_check";
+  }
+  drop_constraint(table, name);  // an inherited one, said again
+  check.name = "CHECK constraint " + printable(masking::quote_name(name));
+  table.checks.push_back(std::move(check));
+}
+
+void SchemaBuilder::read_exclusion(const Json& constraint, Table& table) {
+  Exclusion exclusion{.name = constraint.value("conname", ""), .elements = {}};
+  for (const Json& item : list(constraint, "exclusions")) {
+    const Json& pair = list(child(item, "List"), "items");
+    if (pair.size() != 2) continue;
+    const Json& element = child(pair[0], "IndexElem");
+    const std::vector<std::string> operation = string_list(list(child(pair[1], "List"), "items"));
+    Exclusion::Element read{.columns = {},
+                            .expression = !element.contains("name"),
+                            .operation = operation.empty() ? std::string() : operation.back()};
+    if (read.expression) {
+      std::set<std::string> columns;
+      collect_columns(child(element, "expr"), columns);
+      read.columns.assign(columns.begin(), columns.end());
+    } else {
+      read.columns.push_back(element.value("name", ""));
+    }
+    exclusion.elements.push_back(std::move(read));
+  }
+  if (exclusion.name.empty()) exclusion.name = table.name.name + "_excl";
+  table.exclusions.push_back(std::move(exclusion));
+}
+
+void SchemaBuilder::drop_constraint(Table& table, const std::string& name) {
+  const std::string check_name = "CHECK constraint " + printable(masking::quote_name(name));
+  std::erase_if(table.checks, [&](const Check& check) { return check.name == check_name; });
+  std::erase_if(table.exclusions, [&](const Exclusion& exclusion) { return exclusion.name == name; });
+}
+
 Status SchemaBuilder::alter_table(const Json& node) {
   const std::string kind = node.value("objtype", "");
   if (kind != "OBJECT_TABLE" && kind != "OBJECT_FOREIGN_TABLE") return {};
-  const QualifiedName name = relation_name(child(node, "relation"));
+  const Json& relation = child(node, "relation");
+  const QualifiedName name = relation_name(relation);
   for (const Json& command : list(node, "cmds")) {
-    YTB_TRY(alter_one(name, child(command, "AlterTableCmd")));
+    YTB_TRY(alter_one(name, relation.value("inh", false), child(command, "AlterTableCmd")));
   }
   return {};
 }
 
-Status SchemaBuilder::alter_one(const QualifiedName& name, const Json& command) {
+Status SchemaBuilder::alter_one(const QualifiedName& name, bool inherits, const Json& command) {
   const std::string what = command.value("subtype", "");
   const std::string column_name = command.value("name", "");
   const Json& definition = child(command, "def");
@@ -289,6 +350,9 @@ Status SchemaBuilder::alter_one(const QualifiedName& name, const Json& command) 
       add_column(*table, read_column(child(definition, "ColumnDef"), *table));
     } else if (what == "AT_DropColumn" && column != nullptr) {
       table->dropped_columns.push_back(column_name);
+      std::erase_if(table->checks, [&](const Check& check) {
+        return std::find(check.columns.begin(), check.columns.end(), column_name) != check.columns.end();
+      });
       table->columns.erase(table->columns.begin() + (column - table->columns.data()));
     } else if (what == "AT_AlterColumnType" && column != nullptr) {
       Column changed;
@@ -299,6 +363,8 @@ Status SchemaBuilder::alter_one(const QualifiedName& name, const Json& command) 
       changed.sequence = column->sequence;
       changed.in_partition_key = column->in_partition_key;
       changed.comment = column->comment;
+      changed.generated = column->generated;
+      changed.computed_from = column->computed_from;
       types_.apply(child(child(definition, "ColumnDef"), "typeName"), changed);
       *column = std::move(changed);
     } else if (what == "AT_SetNotNull" && column != nullptr) {
@@ -311,8 +377,15 @@ Status SchemaBuilder::alter_one(const QualifiedName& name, const Json& command) 
       column->identity = false;
     } else if (what == "AT_DropExpression" && column != nullptr) {
       column->generated = false;
-    } else if (what == "AT_AddConstraint" && top) {
-      read_constraint(child(definition, "Constraint"), *table, nullptr);
+      column->computed_from = {};
+    } else if (what == "AT_AddConstraint") {
+      const Json& constraint = child(definition, "Constraint");
+      // A CHECK goes down to what inherits, unless it says otherwise.
+      const bool inherited = constraint.value("contype", "") == "CONSTR_CHECK" &&
+                             !constraint.value("is_no_inherit", false) && inherits;
+      if (top || inherited) read_constraint(constraint, *table, nullptr);
+    } else if (what == "AT_DropConstraint") {
+      drop_constraint(*table, column_name);
     } else if (what == "AT_AddInherit" && top) {
       table->inherits.push_back(relation_name(child(definition, "RangeVar")));
     }
@@ -343,12 +416,21 @@ void SchemaBuilder::create_index(const Json& node) {
 }
 
 void SchemaBuilder::create_domain(const Json& node) {
+  const QualifiedName domain = qualified(string_list(list(node, "domainname")));
   Column base;
   types_.apply(child(node, "typeName"), base);
   for (const Json& item : list(node, "constraints")) {
-    if (child(item, "Constraint").value("contype", "") == "CONSTR_NOTNULL") base.not_null = true;
+    const Json& constraint = child(item, "Constraint");
+    if (constraint.value("contype", "") == "CONSTR_NOTNULL") base.not_null = true;
+    if (constraint.value("contype", "") != "CONSTR_CHECK") continue;
+    const std::string check_name = constraint.value("conname", domain.name + "_check");
+    base.domain_checks.push_back(
+        {.name = fmt::format("CHECK constraint {} of domain {}", printable(masking::quote_name(check_name)),
+                             printable(masking::to_string(domain))),
+         .condition = read_expression(child(constraint, "raw_expr"), true),
+         .columns = {}});
   }
-  types_.add_domain(qualified(string_list(list(node, "domainname"))), std::move(base));
+  types_.add_domain(domain, std::move(base));
 }
 
 // CREATE COLLATION with deterministic = false: its columns compare without regard to case or accents.
@@ -394,7 +476,15 @@ void SchemaBuilder::rename(const Json& node) {
   const std::string to = node.value("newname", "");
   if (node.value("renameType", "") == "OBJECT_COLUMN") {
     for (Table* table : family(name)) {
-      if (Column* column = find_column(*table, node.value("subname", ""))) column->name = to;
+      const std::string from = node.value("subname", "");
+      Column* column = find_column(*table, from);
+      if (column == nullptr) continue;
+      column->name = to;
+      for (Check& check : table->checks) {
+        rename_column(check.condition, from, to);
+        std::replace(check.columns.begin(), check.columns.end(), from, to);
+      }
+      for (Column& each : table->columns) rename_column(each.computed_from, from, to);
     }
     return;
   }

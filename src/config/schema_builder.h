@@ -28,7 +28,8 @@ class SchemaBuilder {
   Status create_table(const nlohmann::json& node, masking::RelationKind kind);
   Status create_table_as(const nlohmann::json& node);
   Status alter_table(const nlohmann::json& node);
-  Status alter_one(const masking::QualifiedName& name, const nlohmann::json& command);
+  // `inherits`: not of ONLY this table.
+  Status alter_one(const masking::QualifiedName& name, bool inherits, const nlohmann::json& command);
   void create_index(const nlohmann::json& node);
   void create_domain(const nlohmann::json& node);
   void define(const nlohmann::json& node);
@@ -39,6 +40,10 @@ class SchemaBuilder {
 
   masking::Column read_column(const nlohmann::json& definition, masking::Table& table);
   void read_constraint(const nlohmann::json& constraint, masking::Table& table, masking::Column* column);
+  static void read_check(const nlohmann::json& constraint, masking::Table& table,
+                         const masking::Column* column);
+  static void read_exclusion(const nlohmann::json& constraint, masking::Table& table);
+  static void drop_constraint(masking::Table& table, const std::string& name);
   void add_column(masking::Table& table, masking::Column column);
   void inherit_columns(const masking::Table& parent, masking::Table& child);
   // The table and everything that inherits from it or is a partition of it.

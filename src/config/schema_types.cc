@@ -131,6 +131,7 @@ void SchemaTypes::apply(const Json& type_name, Column& column) const {
     column.precision = base.precision;
     column.scale = base.scale;
     column.enum_labels = base.enum_labels;
+    column.domain_checks = base.domain_checks;
     column.not_null = column.not_null || base.not_null;
     typname = base.base_type;
   }
@@ -139,6 +140,7 @@ void SchemaTypes::apply(const Json& type_name, Column& column) const {
   if (const Json bounds = type_name.value("arrayBounds", Json::array()); !bounds.empty()) {
     column.type += "[]";
     column.base_type = "_" + column.base_type;
+    column.domain_checks.clear();  // of its elements, which are not judged one by one
     column.type_class = masking::TypeClass::kArray;
   }
 }

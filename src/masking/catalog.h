@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "masking/expression.h"
+
 namespace ytb::masking {
 
 struct QualifiedName {
@@ -56,7 +58,9 @@ struct Column {
   std::string sequence;  // owned sequence ("schema.name"), where there is one
   bool in_partition_key = false;
   std::vector<std::string> enum_labels;
-  std::string comment;  // production's own words on it: evidence for `policy propose`
+  std::string comment;                 // production's own words on it: evidence for `policy propose`
+  Expression computed_from{};          // of a generated column
+  std::vector<Check> domain_checks{};  // of its domain and those beneath it
 };
 
 struct Index {
@@ -68,6 +72,17 @@ struct Index {
   std::vector<std::string>
       expression_columns{};         // columns that its key expressions use, e.g. of lower(email)
   bool nulls_not_distinct = false;  // from version 15 on: one NULL at most
+};
+
+// An exclusion constraint: no two rows for which all of its operators give true.
+struct Exclusion {
+  struct Element {
+    std::vector<std::string> columns;  // a plain one, or those that an expression uses
+    bool expression = false;
+    std::string operation;  // "=", "&&"
+  };
+  std::string name;
+  std::vector<Element> elements;
 };
 
 struct ForeignKey {
@@ -94,6 +109,8 @@ struct Table {
   std::vector<Column> columns;  // living ones, by number
   std::vector<Index> indexes;
   std::vector<ForeignKey> foreign_keys;
+  std::vector<Check> checks{};
+  std::vector<Exclusion> exclusions{};
   std::vector<std::string> dropped_columns;  // placeholders of dropped columns: their bytes may remain
   int64_t rows_estimate = -1;
   uint64_t size_bytes = 0;  // heap and TOAST, without indexes

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "masking/masker.h"
+#include "masking/verdict.h"
 #include "masking/yaml_text.h"
 
 namespace ytb::masking {
@@ -290,6 +291,9 @@ Guess guess_column(const Table& table, const Column& column) {
     if (std::optional<Guess> guess = guess_by_words(words_of(column.comment), "comment", column)) {
       return *guess;
     }
+  }
+  if (column.type_class == TypeClass::kText && lists_its_values(table, column)) {
+    return keep("a constraint lists every value it may have");
   }
   return guess_by_type(words, column);
 }

@@ -32,8 +32,10 @@ bool same_spec(const MaskerSpec& a, const MaskerSpec& b) {
 }
 
 // Whether equal values of the two columns reach the masker, and leave it, as equal ones.
-bool same_canonical_form(const Column& a, const Column& b) {
+bool same_canonical_form(const Column& a, const Column& b, const MaskerSpec& spec) {
   if (a.type_class != b.type_class) return false;
+  // One permutation for all widths (permute.h).
+  if (a.type_class == TypeClass::kInteger && spec.name == "hash") return true;
   if (a.type_class != TypeClass::kText) return a.base_type == b.base_type;
   auto limit = [](const Column& column) {
     return std::min(column.length_max.value_or(kLengthThatNeverCuts), kLengthThatNeverCuts);
@@ -138,19 +140,26 @@ class KeyChecker {
 
   void check_unique(const Table& table, const TableVerdict& verdict, const Index& index,
                     std::set<std::string>& weak_columns) const {
-    auto report_weak = [&](const std::string& name, bool in_expression) {
+    auto report_weak = [&](const std::string& name, bool in_expression, const std::string& through = {}) {
       if (stays_apart(table, verdict, index, name, in_expression)) return;
       if (rests_on_another(table, verdict, index) || !weak_columns.insert(name).second) return;
       Side weak = side(table, verdict, name);
       context_.report(
           Finding::Kind::kTooWeakForUnique, &table, weak.column,
-          fmt::format("{} is in the unique index {}, and '{}' may give two rows the same value: keep "
-                      "it, or use a masker whose values stay apart, such as hash or email",
-                      describe(context_, table, *weak.column), printable(quote_name(index.name)),
-                      weak.verdict->masker->name),
+          fmt::format(
+              "{} is in the unique index {}{}, and '{}' may give two rows the same value: keep "
+              "it, or use a masker whose values stay apart, such as hash or email",
+              describe(context_, table, *weak.column), printable(quote_name(index.name)),
+              through.empty() ? "" : " through the generated column " + printable(quote_name(through)),
+              weak.verdict->masker->name),
           weak.verdict->masker->where);
     };
-    for (const std::string& name : index.columns) report_weak(name, false);
+    for (const std::string& name : index.columns) {
+      report_weak(name, false);
+      const Column* column = find_column(table, name);
+      if (column == nullptr || !column->generated) continue;
+      for (const std::string& source : columns_of(column->computed_from)) report_weak(source, true, name);
+    }
     for (const std::string& name : index.expression_columns) report_weak(name, true);
   }
 
@@ -196,7 +205,7 @@ class KeyChecker {
                         mine.name == theirs.name ? " with other parameters" : "");
     } else if (mine.params.count("by") != 0) {
       why = fmt::format("'{}' depends on another column of the row", mine.name);
-    } else if (!same_canonical_form(*from.column, *to.column)) {
+    } else if (!same_canonical_form(*from.column, *to.column, mine)) {
       why = fmt::format("the types {} and {} are masked differently", from.column->type, to.column->type);
     } else {
       return;

@@ -63,7 +63,10 @@ class DatabasePlanner {
     check_views();
     judge_tables();
     for (const TellingDefinition& definition : context_.database.definitions) report_definition(definition);
-    if (!omits()) check_keys(context_, tables_, verdicts_);
+    if (!omits()) {
+      check_keys(context_, tables_, verdicts_);
+      check_constraints(context_, tables_, verdicts_);
+    }
     for (const Table& table : context_.database.tables) {
       // A partitioned parent has no rows of its own; its leaves follow one by one.
       if (!is_judged(table) || table.kind == RelationKind::kPartitioned) continue;
@@ -375,6 +378,10 @@ std::string_view name_of(Finding::Kind kind) {
       return "unjudged_setting";
     case Finding::Kind::kDefinition:
       return "definition";
+    case Finding::Kind::kConstraint:
+      return "constraint";
+    case Finding::Kind::kNotTried:
+      return "not_tried";
   }
   YTB_CHECK_MSG(false, "a finding without a name");
   __builtin_unreachable();

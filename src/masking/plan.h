@@ -33,6 +33,8 @@ struct Finding {
     kUndecided,       // still marked `judge`
     kUnjudgedSetting,
     kDefinition,  // a definition seems to hold data
+    kConstraint,  // what a masker gives would violate a CHECK, a domain, an exclusion or a length
+    kNotTried,    // a constraint that cannot be evaluated without production's code
   };
   Kind kind = Kind::kUnjudgedColumn;
   bool error = true;  // false: a remark, the plan stands
@@ -44,6 +46,8 @@ struct Finding {
   std::string add{};      // the line to add to the policy, or the command to run; may be empty
   std::string instead{};  // the line to write in place of the one at `where`; may be empty
   Where where{};          // in the policy; line 0 where it is about something that is not there
+  // Of kConstraint: what would satisfy it in place of the masker that stands there.
+  std::optional<MaskerSpec> satisfied_by{};
 };
 std::string_view name_of(Finding::Kind kind);  // "unjudged_column"
 // "policy.yaml:12:7: message\n  add: …", as shown in a terminal.

@@ -187,7 +187,19 @@ Policy policy_of(const std::vector<Proposal>& proposals) {
   return policy;
 }
 
-// What the plan would refuse is not proposed: a weak masker on a unique column, a masked partition key.
+// In place of a masker whose values a constraint refuses. What the schema itself lists is not secret, and
+// identifies nobody.
+MaskerSpec that_satisfies(const Finding& finding, const Table& table, const Column& column,
+                          Proposal& proposal) {
+  if (proposal.masker.name == "hash" && lists_its_values(table, column)) {
+    proposal.evidence += "; a constraint lists every value it may have";
+    return spec("keep");
+  }
+  return finding.satisfied_by ? *finding.satisfied_by : spec("judge");
+}
+
+// What the plan would refuse is not proposed: a weak masker on a unique column, a masked partition key, what
+// a constraint refuses.
 void repair(const Catalog& catalog, std::vector<Proposal>& proposals, ByColumn& by_column) {
   for (int round = 0; round < kCheckRoundsMax; ++round) {
     bool changed = false;
@@ -204,7 +216,13 @@ void repair(const Catalog& catalog, std::vector<Proposal>& proposals, ByColumn& 
                         masker_serves("hash", *column);
       proposal.evidence +=
           fmt::format("; '{}' does not fit ({})", proposal.masker.name, name_of(finding.kind));
-      proposal.masker = spec(hash ? "hash" : "judge");
+      if (finding.kind == Finding::Kind::kConstraint) {
+        proposal.masker = that_satisfies(finding, *table, *column, proposal);
+      } else {
+        proposal.masker = spec(hash ? "hash" : "judge");
+      }
+      // What mends one finding must not bring another that nobody looks for any more.
+      if (round + 1 == kCheckRoundsMax) proposal.masker = spec("judge");
       changed = true;
     }
     if (!changed) return;

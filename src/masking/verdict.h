@@ -97,5 +97,11 @@ const MaskerSpec& keep_spec();
 TableVerdict judge_table(const JudgeContext& context, const Table& table, const TablePolicy* policy);
 // Unique indexes and foreign keys of all tables, once every table has its verdict.
 void check_keys(const JudgeContext& context, const TableIndex& tables, const TableVerdicts& verdicts);
+// CHECKs, domains, exclusion constraints and the lengths of generated columns against what the maskers give
+// for values that are made up.
+void check_constraints(const JudgeContext& context, const TableIndex& tables, const TableVerdicts& verdicts);
+
+// Whether a CHECK lists every value that the column may have: then they stand in the schema for all to read.
+bool lists_its_values(const Table& table, const Column& column);
 
 }  // namespace ytb::masking

@@ -7,7 +7,9 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "config/expression_text.h"
 #include "drivers/postgres/definition_reader.h"
+#include "masking/names.h"
 #include "masking/types.h"
 
 namespace ytb::postgres {
@@ -39,6 +41,7 @@ struct Reader {
   std::unordered_map<int64_t, size_t> by_oid;
   std::unordered_map<int64_t, Type> types;
   std::unordered_map<int64_t, std::vector<std::string>> labels;
+  std::unordered_map<int64_t, std::vector<masking::Check>> domain_checks;
 
   Table* find(int64_t oid) {
     auto found = by_oid.find(oid);
@@ -48,6 +51,11 @@ struct Reader {
   Status read_types();
   Status read_columns();
   Status read_keys();
+  Status read_domain_checks();
+  Status read_checks();
+  Status read_computed();
+  Status read_exclusions();
+  Result<Rows> query_expressions(std::string_view sql);
   Status read_inheritance();
   Status read_partition_keys();
   bool has_binary_io(int64_t oid, int depth) const;
@@ -147,6 +155,9 @@ void Reader::describe_type(Column& column, int64_t type, int32_t modifier) const
     now = &found->second;
     column.not_null = column.not_null || now->not_null;
     if (now->kind != 'd') break;
+    if (auto checks = domain_checks.find(type); checks != domain_checks.end()) {
+      column.domain_checks.insert(column.domain_checks.end(), checks->second.begin(), checks->second.end());
+    }
     if (now->base_modifier >= 0) modifier = now->base_modifier;
     type = now->base;
   }
@@ -278,6 +289,110 @@ Status Reader::read_keys() {
   return {};
 }
 
+// `sql` with {0} in place of an expression's text: NULL where it is too long to be judged. An expression may
+// nest deeper than the server can write in one piece; then no text is read at all, and nothing is judged.
+Result<Rows> Reader::query_expressions(std::string_view sql) {
+  constexpr int kTextBytesMax = 32768;
+  // Strings of a user's own type are written by its output function.
+  YTB_TRY(session.execute("SAVEPOINT expressions"));
+  Result<Rows> rows = session.query(fmt::format(
+      fmt::runtime(sql), fmt::format("CASE WHEN octet_length(e.text) <= {} THEN e.text END", kTextBytesMax),
+      "pg_get_expr"));
+  YTB_TRY(session.execute(rows.ok() ? "RELEASE expressions" : "ROLLBACK TO expressions"));
+  if (rows.ok()) return rows;
+  return session.query(fmt::format(fmt::runtime(sql), "NULL", "concat"));
+}
+
+// Those that hold for every row: not the NOT VALID ones, nor, from 18 on, the NOT ENFORCED.
+Status Reader::read_domain_checks() {
+  YTB_ASSIGN(Rows rows, query_expressions(R"sql(
+    SELECT k.contypid, k.conname, n.nspname, t.typname, {0}
+    FROM pg_constraint k
+      JOIN pg_type t ON t.oid = k.contypid
+      JOIN pg_namespace n ON n.oid = t.typnamespace
+      CROSS JOIN LATERAL (SELECT {1}(k.conbin, 0::oid) AS text) e
+    WHERE k.contype = 'c' AND k.convalidated AND t.oid >= 16384
+    ORDER BY k.contypid, k.conname)sql"));
+  for (int row = 0; row < rows.count(); ++row) {
+    domain_checks[rows.integer(row, 0)].push_back(
+        {.name = fmt::format("CHECK constraint {} of domain {}",
+                             printable(masking::quote_name(rows.text(row, 1))),
+                             printable(masking::to_string({rows.text(row, 2), rows.text(row, 3)}))),
+         .condition = config::parse_expression(rows.at(row, 4), true),
+         .columns = {}});
+  }
+  return {};
+}
+
+Status Reader::read_checks() {
+  YTB_ASSIGN(Rows rows, query_expressions(R"sql(
+    SELECT k.conrelid, k.conname, {0},
+      (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey))
+    FROM pg_constraint k CROSS JOIN LATERAL (SELECT {1}(k.conbin, k.conrelid) AS text) e
+    WHERE k.contype = 'c' AND k.convalidated AND k.conrelid >= 16384
+    ORDER BY k.conrelid, k.conname)sql"));
+  for (int row = 0; row < rows.count(); ++row) {
+    Table* table = find(rows.integer(row, 0));
+    if (table == nullptr) continue;
+    table->checks.push_back(
+        {.name = "CHECK constraint " + printable(masking::quote_name(rows.text(row, 1))),
+         .condition = config::parse_expression(rows.at(row, 2), false),
+         .columns = rows.is_null(row, 3) ? std::vector<std::string>() : json_strings(rows.at(row, 3))});
+  }
+  return {};
+}
+
+// What generated columns are computed from.
+Status Reader::read_computed() {
+  YTB_ASSIGN(Rows rows, query_expressions(R"sql(
+    SELECT d.adrelid, d.adnum, {0}
+    FROM pg_attrdef d
+      JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''
+      CROSS JOIN LATERAL (SELECT {1}(d.adbin, d.adrelid) AS text) e
+    WHERE d.adrelid >= 16384)sql"));
+  for (int row = 0; row < rows.count(); ++row) {
+    Table* table = find(rows.integer(row, 0));
+    if (table == nullptr) continue;
+    for (Column& column : table->columns) {
+      if (column.number != rows.integer(row, 1)) continue;
+      column.computed_from = config::parse_expression(rows.at(row, 2), false);
+    }
+  }
+  return {};
+}
+
+// An element that is an expression has the number 0; its columns are among the index's dependencies.
+Status Reader::read_exclusions() {
+  YTB_ASSIGN(Rows rows, session.query(R"sql(
+    SELECT k.conrelid, k.conname, o.oprname, a.attname,
+      CASE WHEN a.attname IS NULL THEN (
+        SELECT json_agg(DISTINCT used.attname)
+        FROM pg_depend d JOIN pg_attribute used ON used.attrelid = k.conrelid AND used.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
+          AND d.refobjid = k.conrelid AND d.refobjsubid > 0 AND used.attnum <> ALL (i.indkey)) END
+    FROM pg_constraint k
+      JOIN pg_index i ON i.indexrelid = k.conindid
+      CROSS JOIN LATERAL unnest(k.conexclop) WITH ORDINALITY AS e (operation, place)
+      LEFT JOIN pg_operator o ON o.oid = e.operation
+      LEFT JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = i.indkey[e.place - 1] AND a.attnum > 0
+    WHERE k.contype = 'x' AND k.conrelid >= 16384
+    ORDER BY k.conrelid, k.conname, e.place)sql"));
+  for (int row = 0; row < rows.count(); ++row) {
+    Table* table = find(rows.integer(row, 0));
+    if (table == nullptr) continue;
+    if (table->exclusions.empty() || table->exclusions.back().name != rows.at(row, 1)) {
+      table->exclusions.push_back({.name = rows.text(row, 1), .elements = {}});
+    }
+    const bool expression = rows.is_null(row, 3);
+    std::vector<std::string> columns;
+    if (!expression) columns.push_back(rows.text(row, 3));
+    if (expression && !rows.is_null(row, 4)) columns = json_strings(rows.at(row, 4));
+    table->exclusions.back().elements.push_back(
+        {.columns = std::move(columns), .expression = expression, .operation = rows.text(row, 2)});
+  }
+  return {};
+}
+
 Status Reader::read_inheritance() {
   YTB_ASSIGN(Rows rows,
              session.query("SELECT i.inhrelid, i.inhparent, c.relispartition FROM pg_inherits i JOIN "
@@ -327,13 +442,22 @@ Result<masking::Database> read_database(Connection& session, const std::string& 
   masking::Database database;
   database.name = name;
   database.encoding = session.server_encoding();
-  Reader reader{
-      .session = session, .in_copy = in_copy, .tables = {}, .by_oid = {}, .types = {}, .labels = {}};
+  Reader reader{.session = session,
+                .in_copy = in_copy,
+                .tables = {},
+                .by_oid = {},
+                .types = {},
+                .labels = {},
+                .domain_checks = {}};
   YTB_TRY(session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
   auto read = [&]() -> Status {
     YTB_TRY(reader.read_relations());
     YTB_TRY(reader.read_types());
+    YTB_TRY(reader.read_domain_checks());
     YTB_TRY(reader.read_columns());
+    YTB_TRY(reader.read_computed());
+    YTB_TRY(reader.read_checks());
+    YTB_TRY(reader.read_exclusions());
     YTB_TRY(reader.read_keys());
     YTB_TRY(reader.read_inheritance());
     YTB_TRY(reader.read_partition_keys());
