@@ -287,6 +287,15 @@ void SchemaBuilder::read_check(const Json& constraint, Table& table, const Colum
                               : "") +
            "_check";
   }
+  // What pg_dump of 18 calls NOT NULL with a name comes as one (newer_syntax.h).
+  const masking::Expression& condition = check.condition;
+  if (condition.text == "not" && condition.arguments.size() == 1 &&
+      condition.arguments[0].text == "is null") {
+    for (const std::string& each : check.columns) {
+      if (condition.arguments[0].arguments[0].kind != masking::Expression::Kind::kColumn) break;
+      if (Column* never_null = find_column(table, each)) never_null->not_null = true;
+    }
+  }
   drop_constraint(table, name);  // an inherited one, said again
   check.name = "CHECK constraint " + printable(masking::quote_name(name));
   table.checks.push_back(std::move(check));

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "config/diagnostics.h"
+#include "config/newer_syntax.h"
 #include "config/schema_builder.h"
 
 namespace ytb::config {
@@ -175,6 +176,11 @@ class SchemaReader {
         new PgQueryParseResult(pg_query_parse(statement.c_str())));
     if (parsed->error != nullptr) {
       if (query) return;
+      std::unique_ptr<PgQueryParseResult, FreeParse> again(
+          new PgQueryParseResult(pg_query_parse(in_older_syntax(statement).c_str())));
+      if (again->error == nullptr) parsed = std::move(again);
+    }
+    if (parsed->error != nullptr) {
       // The position counts characters of the statement; ASCII before it is the rule in dumps.
       const size_t at = static_cast<size_t>(std::max(parsed->error->cursorpos - 1, 0));
       fail(at, fmt::format("cannot read this statement: {}", printable(parsed->error->message)));
@@ -225,7 +231,11 @@ Result<masking::Catalog> parse_schema(std::string_view sql, std::string_view fil
                                       std::string_view database) {
   YTB_TRY(check_text(sql, file, kSchemaSizeMax, Code::kPolicy));
   Diagnostics diagnostics(sql, file);
-  diagnostics.hint("make it with pg_dump --schema-only");
+  diagnostics.hint(
+      sql.find("-- PostgreSQL database dump") == std::string_view::npos
+          ? "make it with pg_dump --schema-only"
+          : "dumps of PostgreSQL 13 to 18 are read; of a newer version, or to go on at once, judge "
+            "production itself: leave --schema out");
   SchemaBuilder builder;
   if (!SchemaReader(sql, diagnostics).read(builder)) return diagnostics.error(Code::kPolicy);
   masking::Database only;

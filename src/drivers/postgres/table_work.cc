@@ -142,6 +142,16 @@ Status copy_rows(Connection& session, const masking::QualifiedName& name, const 
 
 namespace {
 
+// From 18 on a column may have NULLs under a NOT NULL that is NOT VALID; what is loaded is asked for it all
+// the same.
+std::string require_unproven_not_null(const TableFacts& facts, bool require) {
+  return fmt::format(
+      "UPDATE pg_attribute SET attnotnull = {0} WHERE attrelid = {1} AND attnotnull <> {0} AND attnum IN "
+      "(SELECT "
+      "unnest(conkey) FROM pg_constraint WHERE conrelid = {1} AND contype = 'n' AND NOT convalidated)",
+      require, facts.oid);
+}
+
 // Everything that would refuse the load or run something, set aside in the catalog for the length of the
 // transaction.
 Status set_aside(Connection& session, const LoadRequest& request) {
@@ -151,6 +161,7 @@ Status set_aside(Connection& session, const LoadRequest& request) {
   YTB_TRY(session.execute(fmt::format(
       "UPDATE pg_class SET relhastriggers = false, relchecks = 0, relispartition = false WHERE oid = {}",
       facts.oid)));
+  YTB_TRY(session.execute(require_unproven_not_null(facts, false)));
   YTB_TRY(session.execute(
       fmt::format("TRUNCATE ONLY {}", session.qualified(request.name.schema, request.name.name))));
   // After TRUNCATE, which makes every index of the table ready and valid.
@@ -171,6 +182,7 @@ Status put_back(Connection& session, const LoadRequest& request) {
   YTB_TRY(session.execute(fmt::format(
       "UPDATE pg_class SET relhastriggers = {}, relchecks = {}, relispartition = {} WHERE oid = {}",
       facts.has_triggers, facts.checks, facts.is_partition, facts.oid)));
+  YTB_TRY(session.execute(require_unproven_not_null(facts, true)));
   for (size_t i = 0; i < facts.invalid_indexes.size(); ++i) {
     YTB_TRY(session.execute(
         fmt::format("UPDATE pg_index SET indisready = {}, indisvalid = false WHERE indexrelid = {}",
