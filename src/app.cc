@@ -41,6 +41,7 @@
 #include "drivers/postgres/instance.h"
 #include "drivers/postgres/read_access.h"
 #include "drivers/socket/socket_alias.h"
+#include "model/engine_versions.h"
 #include "refresh/inputs.h"
 #include "refresh/local_vault.h"
 #include "refresh/sqlite_journal.h"
@@ -51,9 +52,6 @@
 
 namespace ytb {
 namespace {
-
-constexpr int kServerMajorMin = 13;
-constexpr int kServerMajorMax = 18;
 
 // Signal handlers can only reach what has static storage.
 StopFlag stop_flag;                          // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
@@ -325,7 +323,8 @@ std::vector<int> versions_needed(const Clock& clock, const config::ProductionCon
 
 // The newest version that is installed, or that the spec's own folder has; false: none.
 bool choose_newest(postgres::PostgresInstance& kind, ports::InstanceSpec& spec) {
-  for (spec.engine_major = kServerMajorMax; spec.engine_major >= kServerMajorMin; --spec.engine_major) {
+  for (spec.engine_major = model::kPostgresMajorMax; spec.engine_major >= model::kPostgresMajorMin;
+       --spec.engine_major) {
     if (kind.find_binaries(spec).ok()) return true;
   }
   return false;
@@ -437,7 +436,7 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Config
 std::vector<std::string> installed_servers() {
   std::vector<std::string> found;
   postgres::PostgresInstance kind;
-  for (int major = kServerMajorMin; major <= kServerMajorMax; ++major) {
+  for (int major = model::kPostgresMajorMin; major <= model::kPostgresMajorMax; ++major) {
     ports::InstanceSpec spec;
     spec.engine_major = major;
     Result<std::string> folder = kind.find_binaries(spec);

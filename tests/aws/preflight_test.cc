@@ -317,7 +317,7 @@ TEST_F(Preflight, snapshots_that_cannot_be_restored_are_named) {
   snapshot.created = *from_iso("2026-11-22T07:00:00Z");
   fake_.seed(snapshot);
   EXPECT_THAT(complaints(),
-              ::testing::Contains(HasSubstr("crm-2 is of postgres 11.22, and 13 to 17 are supported")));
+              ::testing::Contains(HasSubstr("crm-2: it is of PostgreSQL 11, and 13 to 18 are supported")));
 }
 
 TEST_F(Preflight, a_record_is_free_ours_the_originals_or_somebodys) {

@@ -10,6 +10,7 @@
 #include "drivers/basebackup/take.h"
 #include "drivers/os/clone.h"
 #include "drivers/os/files.h"
+#include "model/engine_versions.h"
 
 namespace ytb::basebackup {
 namespace {
@@ -60,7 +61,10 @@ model::Snapshot BasebackupSource::look_at(const std::string& folder, int format)
     snapshot.engine_major = backup->major;
     ports::NoProgress quiet;
     StopFlag never;
-    whole = check_backup(*backup, false, quiet, never);
+    whole =
+        model::is_tested_major(backup->major)
+            ? check_backup(*backup, false, quiet, never)
+            : Error{.code = Code::kUnsupported, .message = model::why_untested(backup->major), .hint = {}};
   } else {
     whole = backup.error();
   }

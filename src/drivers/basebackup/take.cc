@@ -11,6 +11,7 @@
 #include "drivers/os/files.h"
 #include "drivers/os/lock.h"
 #include "drivers/os/subprocess.h"
+#include "model/engine_versions.h"
 
 namespace ytb::basebackup {
 namespace {
@@ -92,11 +93,14 @@ Result<os::Command> client_command(const SourceOptions& options, const std::stri
   return command;
 }
 
-// Plain backups would put tablespaces to where production's are.
+// Plain backups would put tablespaces to where production's are. kUnsupported for a version that is not
+// tested: nobody could restore the backup.
 Result<bool> has_tablespaces(const SourceOptions& options) {
   YTB_ASSIGN(os::Command command, client_command(options, "psql"));
-  command.argv.insert(command.argv.end(), {"-X", "-A", "-t", "-c",
-                                           "SELECT count(*) FROM pg_catalog.pg_tablespace WHERE oid > 9999"});
+  const std::string query =
+      "SELECT pg_catalog.current_setting('server_version_num')::int / 10000, count(*) FROM "
+      "pg_catalog.pg_tablespace WHERE oid > 9999";
+  command.argv.insert(command.argv.end(), {"-X", "-A", "-t", "-F", " ", "-c", query});
   command.timeout = kAskTimeout;
   auto finished = os::run_checked(command);
   if (!finished.ok()) {
@@ -108,9 +112,13 @@ Result<bool> has_tablespaces(const SourceOptions& options) {
           "pg_hba.conf let this user in from here";
     }
     error.retry = Retry::kLater;
-    return std::move(error).while_doing("asking production for its tablespaces");
+    return std::move(error).while_doing("asking production for its version and tablespaces");
   }
-  return trim(finished->out) != "0";
+  const std::vector<std::string> answer = split(trim(finished->out), ' ');
+  int major = 0;
+  std::from_chars(answer[0].data(), answer[0].data() + answer[0].size(), major);
+  if (!model::is_tested_major(major)) return model::untested_major("production", major);
+  return answer.size() != 2 || answer[1] != "0";
 }
 
 Status run_basebackup(const SourceOptions& options, const std::string& to, bool tar,

@@ -12,12 +12,11 @@
 #include "drivers/postgres/server_files.h"
 #include "drivers/postgres/server_settings.h"
 #include "drivers/postgres/settings_trial.h"
+#include "model/engine_versions.h"
 
 namespace ytb::postgres {
 namespace {
 
-constexpr int kMajorMin = 13;  // before, there is no backup manifest
-constexpr int kMajorMax = 18;
 constexpr const char* kNeeded[] = {"postgres", "initdb", "pg_controldata"};
 
 // "postgres (PostgreSQL) 15.20 (Debian …)" → 15; "17devel" → 17; 0 where it is something else.
@@ -60,7 +59,7 @@ std::vector<std::string> places(int major) {
 
 std::string installed(const std::string& run_as) {
   std::vector<std::string> found;
-  for (int major = kMajorMin; major <= kMajorMax; ++major) {
+  for (int major = model::kPostgresMajorMin; major <= model::kPostgresMajorMax; ++major) {
     for (const std::string& folder : places(major)) {
       if (version_in(folder, run_as) == major) found.push_back(fmt::format("{} in {}", major, folder));
     }
@@ -71,10 +70,8 @@ std::string installed(const std::string& run_as) {
 }  // namespace
 
 Result<std::string> PostgresInstance::find_binaries(const ports::InstanceSpec& spec) {
-  if (spec.engine_major < kMajorMin || spec.engine_major > kMajorMax) {
-    return Error{.code = Code::kUnsupported,
-                 .message = fmt::format("PostgreSQL {} is not supported", spec.engine_major),
-                 .hint = fmt::format("versions {} to {} are", kMajorMin, kMajorMax)};
+  if (!model::is_tested_major(spec.engine_major)) {
+    return model::untested_major("the snapshot's server", spec.engine_major);
   }
   if (os::running_as_root()) {
     auto user = os::find_user(spec.run_as);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "drivers/postgres/server_messages.h"
 #include "drivers/postgres/session_settings.h"
+#include "model/engine_versions.h"
 
 namespace ytb::postgres {
 namespace {
@@ -204,6 +205,7 @@ Result<Connection> Connection::connect(const ports::SessionTarget& target, const
                  .retry = refused ? Retry::kNever : Retry::kLater};
   }
   PQsetNoticeReceiver(made.connection_.get(), ignore_notice, nullptr);
+  if (!model::is_tested_major(made.major())) return model::untested_major(target.label, made.major());
   return made;
 }
 

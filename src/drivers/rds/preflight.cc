@@ -2,7 +2,6 @@
 #include "drivers/rds/preflight.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 #include "drivers/aws/hosted_zone.h"
@@ -52,12 +51,6 @@ void check_identity(PreflightLook& look) {
   check_source_arn(look);
 }
 
-int major_of(const std::string& version) {
-  int major = 0;
-  std::from_chars(version.data(), version.data() + version.size(), major);
-  return major;
-}
-
 // RDS's own words for the snapshot that would be restored.
 Result<std::optional<aws::DbSnapshot>> find_snapshot(PreflightLook& look, const model::Snapshot& wanted) {
   std::optional<aws::DbSnapshot> found;
@@ -98,13 +91,6 @@ void check_snapshots(PreflightLook& look) {
   if (!*found)
     return look.failed(what, Code::kNoSnapshot, fmt::format("{} has just gone", newest->id), "look again");
   look.newest = **found;
-  const int major = major_of(look.newest->engine_version);
-  if (major < look.options.engine_major_min || major > look.options.engine_major_max) {
-    return look.failed(what, Code::kUnsupported,
-                       fmt::format("{} is of {} {}, and {} to {} are supported", newest->id,
-                                   look.newest->engine, look.newest->engine_version,
-                                   look.options.engine_major_min, look.options.engine_major_max));
-  }
   const std::string size =
       look.is_aurora() ? std::string() : fmt::format(", {} GiB", look.newest->allocated_gib);
   look.fine(what, fmt::format("{} of {} usable; {}, {} old, {} {}{}{}",

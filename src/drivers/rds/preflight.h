@@ -73,8 +73,6 @@ struct PreflightOptions {
   std::optional<PreflightLine> sizes = {};
   // Adopter::adopted_targets(); asked only where the record is the original's.
   std::function<Result<std::vector<std::string>>()> adopted_targets = {};
-  int engine_major_min = 13;
-  int engine_major_max = 17;
 };
 
 // `production` is of the kinds rds or aurora, with the alias route53 where that is checked.

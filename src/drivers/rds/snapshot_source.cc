@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "drivers/rds/stack_tags.h"
+#include "model/engine_versions.h"
 
 namespace ytb::rds {
 namespace {
@@ -26,6 +27,8 @@ std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy) {
   if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql") {
     return fmt::format("its engine {} is not supported", printable(snapshot.engine));
   }
+  const int major = major_of(snapshot.engine_version);
+  if (!model::is_tested_major(major)) return model::why_untested(major);
   if (snapshot.status != "available") return fmt::format("its status is {}", printable(snapshot.status));
   if (needs_copy && snapshot.encrypted) {
     return "it is shared and encrypted: RDS restores it only from a copy under a key of our own account";
