@@ -68,6 +68,7 @@ std::string template_directory(const PostgresCluster::Options& options) {
   std::string name = "postgres_template_" + std::to_string(postgres_major()) + "_" + options.locale + "_" +
                      options.encoding + (options.checksums ? "_sums_" : "_") +
                      (options.superuser == "postgres" ? "" : options.superuser + "_") +
+                     (options.wal_segment_mb == 0 ? "" : std::to_string(options.wal_segment_mb) + "mb_") +
                      std::to_string(geteuid());
   std::string ready = std::string(YTB_BINARY_DIR) + "/" + name;
   if (fs::exists(ready + "/PG_VERSION")) return ready;
@@ -86,6 +87,8 @@ std::string template_directory(const PostgresCluster::Options& options) {
                                       "-E",
                                       options.encoding};
   if (options.checksums) command.push_back("--data-checksums");
+  if (options.wal_segment_mb > 0)
+    command.push_back("--wal-segsize=" + std::to_string(options.wal_segment_mb));
   RunResult made = run_program(command, server_user());
   if (made.status != 0) {
     ADD_FAILURE() << "initdb failed: " << made.err;

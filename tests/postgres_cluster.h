@@ -62,6 +62,7 @@ class PostgresCluster {
     std::string locale = "C";
     std::string encoding = "UTF8";
     bool checksums = false;  // initdb --data-checksums
+    int wal_segment_mb = 0;  // initdb --wal-segsize; 0: its default
     std::string superuser = "postgres";
     std::string waldir;    // a folder outside of data, made by initdb
     bool amazons = false;  // with what Amazon's server does otherwise (support/rds_superuser.c)

@@ -155,13 +155,15 @@ std::string hba_quoted(std::string_view text) {
   return out + "\"";
 }
 
-int number_in(const std::map<std::string, std::string>& settings, const std::string& name, int least) {
-  auto found = settings.find(name);
+// A limit as the user wants it. Until the copy is open nothing is less than production had: recovery may need
+// it, and so may we. Once it is, what was asked for holds, be it less.
+int limit_in(const ports::InstanceSpec& spec, const std::string& name, int of_production, bool closed) {
+  auto found = spec.settings.find(name);
   int number = 0;
-  if (found != settings.end()) {
+  if (found != spec.settings.end()) {
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
   }
-  return std::max(number, least);
+  return closed || number <= 0 ? std::max(number, of_production) : number;
 }
 
 }  // namespace
@@ -172,7 +174,8 @@ ControlLimits parse_control(std::string_view output) {
       {"max_connections setting", &limits.max_connections},
       {"max_worker_processes setting", &limits.max_worker_processes},
       {"max_prepared_xacts setting", &limits.max_prepared_transactions},
-      {"max_locks_per_xact setting", &limits.max_locks_per_transaction}};
+      {"max_locks_per_xact setting", &limits.max_locks_per_transaction},
+      {"Bytes per WAL segment", &limits.wal_segment_bytes}};
   for (const std::string& line : split(output, '\n')) {
     size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
@@ -236,6 +239,10 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   // Defaults that a user's setting may replace: of a name given twice, the last line counts.
   set("shared_buffers", "128MB");
   set("max_wal_size", "4GB");
+  // Two segments are the least that a server starts with, and its default fits segments of up to 32 MB.
+  constexpr int kSegmentMbDefaultFits = 32;
+  const int segment_mb = limits.wal_segment_bytes >> 20;
+  if (segment_mb > kSegmentMbDefaultFits) set("min_wal_size", fmt::format("{}MB", 2 * segment_mb));
   set("checkpoint_timeout", closed ? "1h" : "15min");
   set("log_timezone", "UTC");
   set("timezone", "UTC");
@@ -251,15 +258,13 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
                                [&, n = std::string_view(name)](auto p) { return fits_pattern(n, p); });
     if (wanted) set(name, value);
   }
-  set("max_connections", std::to_string(number_in(spec.settings, "max_connections", limits.max_connections)));
-  set("max_worker_processes",
-      std::to_string(number_in(spec.settings, "max_worker_processes", limits.max_worker_processes)));
-  set("max_prepared_transactions",
-      std::to_string(number_in(spec.settings, "max_prepared_transactions",
-                               std::max(limits.max_prepared_transactions, kPreparedMin))));
-  set("max_locks_per_transaction",
-      std::to_string(number_in(spec.settings, "max_locks_per_transaction",
-                               std::max(limits.max_locks_per_transaction, kLocksMin))));
+  const auto set_limit = [&](const std::string& name, int of_production) {
+    set(name, std::to_string(limit_in(spec, name, of_production, closed)));
+  };
+  set_limit("max_connections", limits.max_connections);
+  set_limit("max_worker_processes", limits.max_worker_processes);
+  set_limit("max_prepared_transactions", std::max(limits.max_prepared_transactions, kPreparedMin));
+  set_limit("max_locks_per_transaction", std::max(limits.max_locks_per_transaction, kLocksMin));
   set("shared_memory_type", "mmap");
   set("dynamic_shared_memory_type", dynamic_shared_memory_type(spec.isolation));
   set("port", std::to_string(spec.port));

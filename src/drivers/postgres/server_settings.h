@@ -12,12 +12,14 @@
 
 namespace ytb::postgres {
 
-// Limits that pg_control demands at least: recovery refuses to start with less.
+// What pg_control says: limits that recovery refuses to start with less of, and the size of WAL's segments,
+// of which the server wants at least two.
 struct ControlLimits {
   int max_connections = 100;
   int max_worker_processes = 8;
   int max_prepared_transactions = 0;
   int max_locks_per_transaction = 64;
+  int wal_segment_bytes = 16 << 20;
 };
 // Reads pg_controldata's output; unknown lines are skipped.
 ControlLimits parse_control(std::string_view output);
