@@ -43,6 +43,7 @@ std::string to_sql(const ForeignKeyQuery& key) {
 constexpr std::string_view kKeys = R"sql(
   SELECT k.oid, k.conname, cn.nspname, c.relname, pn.nspname, p.relname, k.confmatchtype = 'f', ca.attname,
     pa.attname, opn.nspname, op.oprname, p.relkind,
+    pcn.nspname, pc.collname,
     op.oid >= 16384 OR ca.atttypid >= 16384 OR pa.atttypid >= 16384 OR EXISTS (SELECT FROM pg_cast t
       WHERE t.castfunc >= 16384 AND t.castsource IN (ca.atttypid, pa.atttypid))
     OR p.relkind = 'p' AND EXISTS (SELECT FROM pg_partitioned_table t WHERE t.partexprs IS NOT NULL
@@ -54,6 +55,9 @@ constexpr std::string_view kKeys = R"sql(
     JOIN pg_attribute ca ON ca.attrelid = c.oid AND ca.attnum = u.ck
     JOIN pg_attribute pa ON pa.attrelid = p.oid AND pa.attnum = u.pk
     JOIN pg_operator op ON op.oid = u.op JOIN pg_namespace opn ON opn.oid = op.oprnamespace
+    -- Of two collations neither is implied; the server takes that of the key referred to.
+    LEFT JOIN pg_collation pc ON pc.oid = pa.attcollation AND ca.attcollation <> pa.attcollation
+    LEFT JOIN pg_namespace pcn ON pcn.oid = pc.collnamespace
   WHERE k.contype = 'f' AND k.convalidated AND c.relkind = 'r'
     -- A key to a partitioned table has a copy for each partition: no key by itself.
     AND NOT EXISTS (SELECT FROM pg_constraint q WHERE q.oid = k.conparentid AND q.conrelid = k.conrelid)
@@ -81,11 +85,14 @@ Result<std::vector<ForeignKeyQuery>> foreign_keys_of(Connection& session, const 
     std::string child = "c." + session.identifier(rows.at(row, 7));
     std::string parent = "p." + session.identifier(rows.at(row, 8));
     bool first = key.on.empty();
-    key.on += fmt::format("{}{} OPERATOR({}.{}) {}", first ? "" : " AND ", parent,
-                          session.identifier(rows.at(row, 9)), rows.at(row, 10), child);
+    std::string collation;
+    if (!rows.is_null(row, 13))
+      collation = " COLLATE " + session.qualified(rows.at(row, 12), rows.at(row, 13));
+    key.on += fmt::format("{}{} OPERATOR({}.{}) {}{}", first ? "" : " AND ", parent,
+                          session.identifier(rows.at(row, 9)), rows.at(row, 10), child, collation);
     key.any_null += fmt::format("{}{} IS NULL", first ? "" : " OR ", child);
     key.all_null += fmt::format("{}{} IS NULL", first ? "" : " AND ", child);
-    key.coded = key.coded || rows.truth(row, 12);
+    key.coded = key.coded || rows.truth(row, 14);
     if (first) key.parent_null = parent + " IS NULL";
   }
   return keys;
