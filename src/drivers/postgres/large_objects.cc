@@ -9,7 +9,7 @@ namespace {
 
 // Each object that a statement unlinks takes a lock (max_locks_per_transaction).
 constexpr int kUnlinkedAtOnce = 1000;
-constexpr std::string_view kOrphansStep = "large objects";
+constexpr std::string_view kLargeObjectsStep = "large objects";
 constexpr std::string_view kOrphaned =
     "pg_largeobject l WHERE NOT EXISTS (SELECT FROM pg_largeobject_metadata m WHERE m.oid = l.loid)";
 
@@ -37,7 +37,7 @@ Status remove_large_objects(Connection& session) {
 }
 
 Status remove_orphaned_large_objects(Connection& session) {
-  YTB_ASSIGN(bool removed, step_done(session, kOrphansStep));
+  YTB_ASSIGN(bool removed, step_done(session, kLargeObjectsStep));
   if (!removed) {
     YTB_ASSIGN(std::string found,
                session.value(fmt::format("SELECT count(DISTINCT l.loid) FROM {}", kOrphaned)));
@@ -45,7 +45,7 @@ Status remove_orphaned_large_objects(Connection& session) {
     Status done = in_transaction(session, [&]() -> Status {
       YTB_TRY(session.execute(fmt::format("DELETE FROM {}", kOrphaned)));
       YTB_TRY(record_deed(session, fmt::format("{} large objects that nothing names removed", found)));
-      return record_step(session, kOrphansStep);
+      return record_step(session, kLargeObjectsStep);
     });
     YTB_TRY(std::move(done));
   }

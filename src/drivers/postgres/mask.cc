@@ -167,6 +167,12 @@ Status MaskRun::prepare(const masking::DatabasePlan& plan) {
     if (table->table.kind != masking::RelationKind::kTable) continue;
     YTB_TRY(add_table(session, database, *table, done));
   }
+  YTB_ASSIGN(bool counted, step_done(session, kOrphansStep));
+  if (!rds_ && !counted) {
+    progress_.update({.stage = "count orphans", .item = name});
+    YTB_TRY(count_orphans(session, database.touched));
+    YTB_TRY(record_step(session, kOrphansStep));
+  }
   for (const masking::Table& table : live.tables) {
     if (table.dropped_columns.empty() || table.kind != masking::RelationKind::kTable) continue;
     YTB_ASSIGN(TableFacts facts, read_facts(session, table.name));

@@ -11,6 +11,6 @@ inline constexpr std::string_view kAskerMark = "made by yesterdaytabase: asks wh
 inline constexpr std::string_view kReadersMark =
     "made by yesterdaytabase: reads every table in place of pg_read_all_data";
 
-inline constexpr std::string_view kProgressMark = "yesterdaytabase: progress of masking, format 2";
+inline constexpr std::string_view kProgressMark = "yesterdaytabase: progress of masking, format 3";
 
 }  // namespace ytb::postgres

@@ -50,6 +50,7 @@ Status create_progress(Connection& session) {
       "CREATE TABLE @event_triggers (name text PRIMARY KEY, state text NOT NULL);"
       "CREATE TABLE @deeds (id int GENERATED ALWAYS AS IDENTITY, line text PRIMARY KEY);"
       "CREATE TABLE @steps (step text PRIMARY KEY);"
+      "CREATE TABLE @orphans (key oid PRIMARY KEY, rows bigint NOT NULL);"
       "CREATE TABLE @tables (relation oid PRIMARY KEY, indexed bool NOT NULL, evidence text NOT NULL, "
       "indexes text NOT NULL, kept_read text NOT NULL, kept_found text NOT NULL)",
       kProgressSchema, kProgressMark))));
@@ -129,6 +130,23 @@ Result<std::vector<std::string>> recorded_deeds(Connection& session) {
   YTB_ASSIGN(Rows rows, session.query(in_progress("SELECT line FROM @deeds ORDER BY id")));
   for (int row = 0; row < rows.count(); ++row) lines.push_back(rows.text(row, 0));
   return lines;
+}
+
+Result<std::map<int64_t, uint64_t>> recorded_orphans(Connection& session) {
+  std::map<int64_t, uint64_t> orphans;
+  YTB_ASSIGN(bool there, has_progress(session));
+  if (!there) return orphans;
+  YTB_ASSIGN(Rows rows, session.query(in_progress("SELECT key, rows FROM @orphans")));
+  for (int row = 0; row < rows.count(); ++row) {
+    orphans[rows.integer(row, 0)] = static_cast<uint64_t>(rows.integer(row, 1));
+  }
+  return orphans;
+}
+
+Status record_orphans(Connection& session, int64_t key, uint64_t rows) {
+  return session.execute(
+      in_progress("INSERT INTO @orphans VALUES ($1::oid, $2::bigint) ON CONFLICT DO NOTHING"),
+      {std::to_string(key), std::to_string(rows)});
 }
 
 Result<bool> step_done(Connection& session, std::string_view step) {

@@ -31,6 +31,8 @@ Result<std::vector<std::string>> recorded_deeds(Connection& session);
 inline constexpr std::string_view kFinishedStep = "finished";
 // Where all that derives from masked rows was computed as well.
 inline constexpr std::string_view kComputedStep = "computed";
+// Before the first table was loaded: what referred to nothing in production.
+inline constexpr std::string_view kOrphansStep = "orphans";
 // A step of the whole database: "statistics".
 Result<bool> step_done(Connection& session, std::string_view step);
 Status record_step(Connection& session, std::string_view step);
@@ -52,5 +54,9 @@ Status record_loaded(Connection& session, int64_t table, const std::string& evid
                      const std::vector<int64_t>& indexes);
 Status record_found(Connection& session, int64_t table, const std::string& sum);
 Status record_indexed(Connection& session, int64_t table);
+
+// Rows that referred to nothing when nothing was masked yet, by foreign key.
+Result<std::map<int64_t, uint64_t>> recorded_orphans(Connection& session);
+Status record_orphans(Connection& session, int64_t key, uint64_t rows);
 
 }  // namespace ytb::postgres

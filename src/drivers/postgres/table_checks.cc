@@ -25,6 +25,7 @@ std::vector<std::string> first_column(const Rows& rows) {
 
 // One foreign key as RI_Initial_Check (ri_triggers.c) asks it, of a table with rows of its own.
 struct ForeignKeyQuery {
+  int64_t oid = 0;
   std::string name;
   std::string child, parent;
   std::string on, any_null, all_null, parent_null;
@@ -64,14 +65,16 @@ constexpr std::string_view kKeys = R"sql(
     AND (c.oid IN ({0}) OR p.oid IN ({0}) OR p.relkind = 'p')
   ORDER BY k.oid, u.place)sql";
 
-Result<std::vector<ForeignKeyQuery>> foreign_keys_of(Connection& session, const TouchedTables& touched) {
-  YTB_ASSIGN(Rows rows, session.query(fmt::format(kKeys, list_of(touched.oids))));
+Result<std::vector<ForeignKeyQuery>> foreign_keys_of(Connection& session,
+                                                     const std::vector<int64_t>& tables) {
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(kKeys, list_of(tables))));
   std::vector<ForeignKeyQuery> keys;
   std::string last;
   for (int row = 0; row < rows.count(); ++row) {
     if (rows.at(row, 0) != last) {
       last = rows.text(row, 0);
-      keys.push_back({.name = rows.text(row, 1),
+      keys.push_back({.oid = rows.integer(row, 0),
+                      .name = rows.text(row, 1),
                       .child = session.qualified(rows.at(row, 2), rows.at(row, 3)),
                       .parent = (rows.at(row, 11) == "p" ? "" : "ONLY ") +
                                 session.qualified(rows.at(row, 4), rows.at(row, 5)),
@@ -98,9 +101,12 @@ Result<std::vector<ForeignKeyQuery>> foreign_keys_of(Connection& session, const 
   return keys;
 }
 
-Status ask(Connection& session, const ForeignKeyQuery& key, std::vector<std::string>& wrong) {
+// `before`: as many rows referred to nothing in production itself; equal values stay equal, so that no other
+// rows can have taken their places.
+Status ask(Connection& session, const ForeignKeyQuery& key, uint64_t before,
+           std::vector<std::string>& wrong) {
   YTB_ASSIGN(std::string orphans, session.value(to_sql(key)));
-  if (orphans != "0") {
+  if (std::stoull(orphans) > before) {
     wrong.push_back(fmt::format("{} rows of {} refer to nothing ({})", orphans, printable(key.child),
                                 printable(key.name)));
   }
@@ -141,23 +147,41 @@ Wrong wrong_row_counts(Connection& session, const TouchedTables& touched) {
 }
 
 Wrong broken_foreign_keys(Connection& session, const TouchedTables& touched, CodedKeys coded) {
-  YTB_ASSIGN(std::vector<ForeignKeyQuery> keys, foreign_keys_of(session, touched));
+  YTB_ASSIGN(std::vector<ForeignKeyQuery> keys, foreign_keys_of(session, touched.oids));
+  using Orphans = std::map<int64_t, uint64_t>;
+  YTB_ASSIGN(Orphans before, recorded_orphans(session));
   std::vector<std::string> wrong;
   for (const ForeignKeyQuery& key : keys) {
-    if (!key.coded || coded == CodedKeys::kToo) YTB_TRY(ask(session, key, wrong));
+    if (!key.coded || coded == CodedKeys::kToo) YTB_TRY(ask(session, key, before[key.oid], wrong));
   }
   return wrong;
 }
 
+Status count_orphans(Connection& session, const std::vector<int64_t>& tables) {
+  if (tables.empty()) return {};
+  YTB_ASSIGN(std::vector<ForeignKeyQuery> keys, foreign_keys_of(session, tables));
+  for (const ForeignKeyQuery& key : keys) {
+    if (key.coded) continue;
+    YTB_ASSIGN(std::string orphans, session.value(to_sql(key)));
+    if (orphans == "0") continue;
+    YTB_TRY(record_orphans(session, key.oid, std::stoull(orphans)));
+    YTB_TRY(record_deed(session,
+                        fmt::format("note: {} rows of {} referred to nothing in production already, and do "
+                                    "so here (foreign key {})",
+                                    orphans, printable(key.child), printable(key.name))));
+  }
+  return {};
+}
+
 Wrong broken_coded_keys(Connection& session, const TouchedTables& touched,
                         const std::function<Result<Connection*>()>& asker) {
-  YTB_ASSIGN(std::vector<ForeignKeyQuery> keys, foreign_keys_of(session, touched));
+  YTB_ASSIGN(std::vector<ForeignKeyQuery> keys, foreign_keys_of(session, touched.oids));
   std::vector<std::string> wrong;
   for (const ForeignKeyQuery& key : keys) {
     if (!key.coded) continue;
     YTB_ASSIGN(Connection * other, asker());
     YTB_TRY(other->execute("BEGIN READ ONLY"));
-    Status asked = ask(*other, key, wrong);
+    Status asked = ask(*other, key, 0, wrong);
     other->roll_back();
     if (asked.ok()) continue;
     // The text may be production's own.

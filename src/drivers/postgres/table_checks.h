@@ -30,6 +30,9 @@ enum class CodedKeys { kToo, kNotThem };
 Wrong broken_foreign_keys(Connection& session, const TouchedTables& touched, CodedKeys coded);
 Wrong broken_coded_keys(Connection& session, const TouchedTables& touched,
                         const std::function<Result<Connection*>()>& asker);
+// Before anything is loaded: rows that refer to nothing in production itself, under the keys that need none
+// of production's code to compare. Recorded, and forgiven by broken_foreign_keys() in exactly that number.
+Status count_orphans(Connection& session, const std::vector<int64_t>& tables);
 Wrong invalid_indexes(Connection& session, const TouchedTables& touched);
 // What was set aside in the catalog while loading is back.
 Wrong left_aside(Connection& session);
