@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "cli/describe.h"
 #include "drivers/os/files.h"
+#include "drivers/os/locales.h"
 #include "drivers/os/ownership.h"
 #include "masking/plan.h"
 
@@ -122,6 +123,27 @@ MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, L
   return check.ok() ? masked_tables(*check.plan) : std::nullopt;
 }
 
+// Without them the server of a copy does not start, or fails in the middle of masking.
+void check_locales(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
+  if (!found.ok() || config::is_aws(*site.production)) return;
+  std::vector<std::string> missing;
+  for (const masking::Database& database : found->catalog.databases) {
+    for (const std::string& locale : database.locales) {
+      const std::string said = fmt::format("{} of {}", printable(locale), printable(database.name));
+      if (!os::has_locale(locale)) missing.push_back(said);
+    }
+  }
+  if (missing.empty()) return;
+  lines.push_back(
+      {.what = "locales",
+       .failed =
+           Error{.code = Code::kUnsupported,
+                 .message = "this host has not every locale that production uses: " + join(missing, ", "),
+                 .hint = "install them (Debian: dpkg-reconfigure locales): without them no copy "
+                         "can be made here"},
+       .detail = {}});
+}
+
 // Whether production has the roles that the config names.
 void check_access(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
   const std::vector<model::AccessRole>& access = site.production->access;
@@ -176,6 +198,7 @@ Lines gather(const Context& context, const Site& site) {
   check_snapshots(context, site, inputs.ok() && inputs->remembers(), lines);
   const Result<CatalogFound> found = find_catalog(context, site);
   const MaskedTables tables = check_policy(site, found, lines);
+  check_locales(site, found, lines);
   check_access(site, found, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))
     lines.push_back(std::move(line));

@@ -131,6 +131,8 @@ struct Database {
   uint64_t size_bytes = 0;
   uint64_t large_objects = 0;  // how many
   std::vector<TellingDefinition> definitions{};
+  // Of the operating system, that the database itself and the columns' collations need: "de_DE.utf8".
+  std::vector<std::string> locales{};
 };
 
 // A setting that ALTER DATABASE or ALTER ROLE … SET keeps: its name, never its value.

@@ -63,6 +63,22 @@ struct Reader {
   void describe_type(Column& column, int64_t type, int32_t modifier) const;
 };
 
+// Of libc alone: what ICU knows comes with the server.
+constexpr std::string_view kLocales = R"sql(
+  SELECT DISTINCT name
+  FROM (
+    SELECT unnest(ARRAY[datcollate, datctype]) FROM pg_database WHERE datname = current_database()
+    UNION ALL
+    SELECT unnest(ARRAY[co.collcollate, co.collctype])
+    FROM pg_collation co
+    WHERE co.collprovider = 'c' AND co.oid IN (
+      SELECT a.attcollation
+      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+      WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'i') AND c.relpersistence <> 't')
+  ) used (name)
+  WHERE name IS NOT NULL
+  ORDER BY 1)sql";
+
 // What "user relation" means in every query here: tables in any schema, temporary ones of dead sessions
 // apart.
 std::string user_relations(bool in_copy) {
@@ -465,6 +481,8 @@ Result<masking::Database> read_database(Connection& session, const std::string& 
                session.query("SELECT (SELECT count(*) FROM pg_largeobject_metadata), datistemplate, "
                              "datallowconn FROM pg_database WHERE datname = current_database()"));
     if (facts.empty()) return {};
+    YTB_ASSIGN(Rows locales, session.query(kLocales));
+    for (int row = 0; row < locales.count(); ++row) database.locales.push_back(locales.text(row, 0));
     database.large_objects = static_cast<uint64_t>(facts.integer(0, 0));
     database.is_template = facts.truth(0, 1);
     database.allows_connections = facts.truth(0, 2);

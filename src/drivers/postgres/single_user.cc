@@ -22,6 +22,14 @@ std::string tail(std::string_view text) {
   return printable(text.size() > kTailBytes ? text.substr(text.size() - kTailBytes) : text);
 }
 
+// What a person can do about a server that did not start, by what it says.
+std::string hint_for(std::string_view said) {
+  if (said.find("not recognized by setlocale") != std::string_view::npos) {
+    return "install that locale on this host (Debian: dpkg-reconfigure locales) and refresh again";
+  }
+  return "the snapshot may lack WAL, or the server's version may not fit";
+}
+
 // What a statement's error quotes may be production's; what a start's error quotes is the server's.
 Error refused(const os::Finished& finished) {
   constexpr std::string_view kPrompt = "backend> ";
@@ -42,7 +50,7 @@ Error refused(const os::Finished& finished) {
     return {.code = Code::kExternal,
             .message = fmt::format("the server did not start in single-user mode (exit status {}): {}",
                                    finished.exit_status, tail(finished.err)),
-            .hint = "the snapshot may lack WAL, or the server's version may not fit"};
+            .hint = hint_for(finished.err)};
   }
   return {.code = Code::kExternal,
           .message = state.empty() ? fmt::format("the server did not do all that it was told in single-user "
