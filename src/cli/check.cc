@@ -144,6 +144,36 @@ void check_locales(const Site& site, const Result<CatalogFound>& found, Lines& l
        .detail = {}});
 }
 
+// A role that reads every table sees no row of those that have row-level security and no policy for it.
+void check_row_security(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
+  if (!found.ok()) return;
+  size_t count = 0;
+  std::string first;
+  for (const masking::Database& database : found->catalog.databases) {
+    for (const masking::Table& table : database.tables) {
+      if (table.row_security && count++ == 0) first = printable(masking::to_string(table.name));
+    }
+  }
+  if (count == 0) return;
+  for (const model::AccessRole& role : site.production->access) {
+    if (role.bypass_row_security || role.existing) continue;
+    lines.push_back(
+        {.what = "access " + role.name,
+         .failed =
+             Error{.code = Code::kConfig,
+                   .message = fmt::format("{} {} row-level security ({}{}): it sees the rows that their "
+                                          "policies show it, perhaps none",
+                                          with_commas(count), count == 1 ? "table has" : "tables have", first,
+                                          count == 1 ? "" : " …"),
+                   .hint =
+                       config::is_aws(*site.production)
+                           ? std::string()
+                           : fmt::format("to see all rows: access.{}.bypass_row_security: true", role.name)},
+         .detail = {},
+         .warning = true});
+  }
+}
+
 // Whether production has the roles that the config names.
 void check_access(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
   const std::vector<model::AccessRole>& access = site.production->access;
@@ -200,6 +230,7 @@ Lines gather(const Context& context, const Site& site) {
   const MaskedTables tables = check_policy(site, found, lines);
   check_locales(site, found, lines);
   check_access(site, found, lines);
+  check_row_security(site, found, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))
     lines.push_back(std::move(line));
   add(lines, "copies", site.drivers.host->list(), place_of_copies(*site.production));

@@ -347,6 +347,11 @@ class ConfigReader {
       if (value.find("from") == nullptr && !with_aws) role.from = {"local"};
       check_from(role, value);
       role.existing = entry.boolean("existing", false);
+      role.bypass_row_security = entry.boolean("bypass_row_security", false);
+      if (with_aws && role.bypass_row_security) {
+        values_.complain(entry, "bypass_row_security",
+                         "'bypass_row_security' is for local copies: the master of RDS may not grant it");
+      }
       entry.finish();
       roles.push_back(std::move(role));
     }

@@ -67,6 +67,7 @@ std::string access_block(const std::vector<model::AccessRole>& roles) {
     text += fmt::format("        from: {}   # local: the socket; or addresses, e.g. 10.0.0.0/8\n",
                         list(role.from.empty() ? std::vector<std::string>{"local"} : role.from));
     if (role.existing) text += "        existing: true\n";
+    if (role.bypass_row_security) text += "        bypass_row_security: true\n";
   }
   return text;
 }

@@ -106,6 +106,7 @@ struct Table {
   std::optional<QualifiedName> partition_of;
   std::vector<QualifiedName> inherits;  // classic inheritance: judged as a table of its own
   bool unlogged = false;
+  bool row_security = false;    // who reads it sees what its policies show
   std::vector<Column> columns;  // living ones, by number
   std::vector<Index> indexes;
   std::vector<ForeignKey> foreign_keys;

@@ -25,6 +25,7 @@ struct AccessRole {
   std::vector<std::string> member_of;  // roles that exist in production
   std::vector<std::string> from;       // "local" (the socket), or CIDR addresses
   bool existing = false;  // a role of production's own: keeps its grants, gets this password at opening
+  bool bypass_row_security = false;  // sees all rows, whatever the policies of row-level security show
 };
 
 // Its members read everything. In a local copy a role of ours takes its place, also where it does not exist

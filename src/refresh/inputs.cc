@@ -164,6 +164,7 @@ std::string digest_of(const Inputs& inputs) {
   for (const ports::AccessGrant& grant : inputs.access) {
     access.feed("role").feed(grant.role.name).feed(grant.role.existing ? "existing" : "");
     for (const std::string& role : grant.role.member_of) access.feed(role);
+    if (grant.role.bypass_row_security) access.feed("bypass_row_security");
     access.feed("from");
     for (const std::string& address : grant.role.from) access.feed(address);
   }

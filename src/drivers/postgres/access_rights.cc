@@ -70,7 +70,11 @@ Status make_or_take(Connection& session, const model::AccessRole& role) {
     if (!already.empty()) continue;
     YTB_TRY(session.execute(fmt::format("GRANT {} TO {}", session.identifier(group), quoted)));
   }
-  return {};
+  if (!role.bypass_row_security) return {};
+  YTB_TRY(session.execute(fmt::format("ALTER ROLE {} BYPASSRLS", quoted)));
+  return record_deed(session,
+                     fmt::format("access role {} sees all rows, whatever row-level security shows others",
+                                 printable(role.name)));
 }
 
 // Attributes of the access roles themselves are switched off; a dangerous role they are members of keeps its

@@ -94,8 +94,9 @@ Status Reader::read_relations() {
                                "current_setting('block_size')::int8";
   YTB_ASSIGN(Rows rows,
              session.query(fmt::format(
-                 "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.reltuples::int8, {} "
-                 "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON "
+                 "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.reltuples::int8, {}, "
+                 "c.relrowsecurity FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN "
+                 "pg_class t ON "
                  "t.oid = c.reltoastrelid WHERE {} ORDER BY n.nspname, c.relname",
                  size, user_relations(in_copy))));
   for (int row = 0; row < rows.count(); ++row) {
@@ -109,6 +110,7 @@ Status Reader::read_relations() {
     table.unlogged = rows.at(row, 4) == "u";
     table.rows_estimate = rows.integer(row, 5);
     table.size_bytes = static_cast<uint64_t>(rows.integer(row, 6));
+    table.row_security = rows.truth(row, 7);
     by_oid[rows.integer(row, 0)] = tables.size();
     tables.push_back(std::move(table));
   }
