@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "drivers/basebackup/backup.h"
+#include "drivers/basebackup/foreign.h"
 #include "drivers/basebackup/take.h"
 #include "drivers/os/clone.h"
 #include "drivers/os/files.h"
@@ -28,6 +29,18 @@ Result<Backup> open_backup(const model::Snapshot& snapshot, bool allow_unverifie
         .hint = "run again: the newest one that is there will be taken"};
   }
   return read_backup(snapshot.location, *format, allow_unverified);
+}
+
+// What another tool made: named with its reason.
+model::Snapshot not_ours(const std::string& folder, std::string reason) {
+  return {.id = model::SnapshotId(os::name_in(folder)),
+          .data_as_of = {},
+          .state = model::SnapshotState::kUnusable,
+          .reason = std::move(reason),
+          .size_bytes = 0,
+          .engine = "postgresql",
+          .engine_major = 0,
+          .location = folder};
 }
 
 // One that is dated years ahead would be the newest until then, and no later one would ever take its place.
@@ -93,8 +106,10 @@ Result<std::vector<model::Snapshot>> BasebackupSource::list() {
     }
     for (const std::string& folder : folders) {
       std::optional<Format> format = format_of(folder);
-      if (!format) continue;
-      model::Snapshot snapshot = look_at(folder, static_cast<int>(*format));
+      std::optional<std::string> foreign = format == Format::kTar ? std::nullopt : why_not_ours(folder);
+      if (!format && !foreign) continue;
+      model::Snapshot snapshot =
+          foreign ? not_ours(folder, std::move(*foreign)) : look_at(folder, static_cast<int>(*format));
       refuse_future(snapshot, clock_.now());
       // Two directories may hold the same name: then the whole path tells them apart.
       if (!ids.insert(snapshot.id.str()).second) snapshot.id = model::SnapshotId(folder);
