@@ -8,18 +8,31 @@
 
 namespace ytb::masking {
 
+// What values of a kind say against a name that says "keep".
+enum class Weight {
+  kDecides,  // they are masked
+  kDoubts,   // a person has to look: a version may look like an IP address
+  kTells,    // nothing: addresses of the web, random identifiers
+};
+
 struct Detected {
-  std::string_view masker;  // that replaces such values; empty: nothing was recognised
-  std::string_view what;    // "e-mail addresses"
-  size_t matches = 0;       // whole values of that kind
-  size_t mentions = 0;      // values in which something personal stands somewhere
-  size_t values = 0;        // that were looked at: not empty
+  std::string_view masker;  // that replaces such values; empty: nothing was recognised, or there is none
+  std::string_view what;    // "e-mail addresses"; empty: nothing was recognised
+  Weight weight = Weight::kTells;
+  size_t matches = 0;   // whole values of that kind
+  size_t mentions = 0;  // values in which something personal stands somewhere
+  size_t values = 0;    // that were looked at: not empty
   size_t distinct = 0;
-  size_t longest = 0;  // characters
-  bool codes = false;  // every value is one short word of letters, digits, - and _
+  size_t shortest = 0;  // characters
+  size_t longest = 0;
+  std::string shape;  // that most of them have, with Aa9 for letters and digits: "A9-9"; never a value
+  size_t of_shape = 0;
 };
 // The kind that most of the values are of.
 Detected detect(const std::vector<std::string>& values);
+
+// RFC 4291's text form, with a prefix length perhaps. "08:30:00" and MAC addresses are none.
+bool is_ipv6(std::string_view text);
 
 // ISO/IEC 7812 and ISO 13616 check digits; `text` may hold spaces and dashes.
 bool is_card_number(std::string_view text);

@@ -10,174 +10,347 @@
 #include <vector>
 
 #include "base/text.h"
+#include "masking/column_name.h"
+#include "masking/identifier_words.h"
 #include "masking/masker.h"
 #include "masking/verdict.h"
+#include "masking/vocabulary.h"
 #include "masking/yaml_text.h"
 
 namespace ytb::masking {
 namespace {
 
-// Phrases are whole words of a column's name, in order. English first, then what German, French, Spanish,
-// Italian and Portuguese schemas use. The first rule that matches and whose masker serves the type wins.
-struct Rule {
-  std::string_view masker;
-  std::string_view phrases;  // separated by |
-};
+using std::string_view;
 
-constexpr std::array kPersonalRules{
-    Rule{"hash",
-         "password|passwd|passphrase|pwd|secret|token|api key|apikey|access key|private key|salt|otp|pin|"
-         "session key|session id|cookie|mot de passe|passwort|kennwort|contrasena|senha|"
-         "ssn|social security|national id|tax id|taxid|tin|passport|driver license|drivers license|license "
-         "plate|"
-         "nif|dni|cpf|steuernummer|iban|bic|swift|account number|routing number|sort code|card number|"
-         "credit card|cc number|pan|cvv|cvc|fingerprint|device id|mac address|imei|advertising id|vin"},
-    Rule{"email", "email|e mail|mail|emailaddress|courriel|correo|mailadresse|emailadresse"},
-    Rule{"ip", "ip|ip address|ipaddress|ip addr|remote addr|client ip|last ip|ipv4|ipv6"},
-    Rule{"first_name",
-         "first name|firstname|fname|given name|givenname|forename|middle name|middlename|vorname|prenom|"
-         "nombre|nome|primer nombre"},
-    Rule{"last_name",
-         "last name|lastname|lname|surname|family name|familyname|maiden name|nachname|familienname|"
-         "nom de famille|apellido|apellidos|cognome|sobrenome"},
-    Rule{"username",
-         "username|user name|login|login name|screen name|nickname|nick|handle|benutzername|usuario|"
-         "identifiant|utente"},
-    Rule{"company",
-         "company|company name|organisation|organization|org name|employer|business name|firma|empresa|"
-         "entreprise|societe|azienda"},
-    Rule{"person_name",
-         "full name|fullname|display name|displayname|real name|contact name|contact person|customer name|"
-         "client name|patient name|employee name|cardholder|card holder|holder name|account holder|author|"
-         "recipient|signatory|beneficiary|emergency contact|legal name|nom complet|ansprechpartner|"
-         "first and last name|person name|owner name|sender name|billing name|shipping name"},
-    Rule{"phone",
-         "phone|phone number|phonenumber|telephone|mobile|mobile number|cell|cellphone|fax|tel|telefon|"
-         "telefono|telefone|handy|msisdn|portable|movil|celular"},
-    Rule{"postcode",
-         "zip|zip code|zipcode|postal code|postalcode|postcode|post code|plz|postleitzahl|code postal|"
-         "codigo postal|cap|cep"},
-    Rule{"city", "city|town|locality|ort|wohnort|stadt|ville|ciudad|citta|cidade|municipality|district"},
-    Rule{"street_address",
-         "address|street|addr|street address|address line|strasse|adresse|anschrift|hausnummer|house number|"
-         "rue|calle|direccion|indirizzo|endereco|domicile"},
-    Rule{"date_shift",
-         "birth|birthday|birthdate|birth date|dob|date of birth|born|born on|born at|geburtsdatum|"
-         "geburtstag|date de naissance|naissance|fecha de nacimiento|nacimiento|death|died on|deceased"},
-    Rule{"number_noise",
-         "salary|income|wage|gehalt|salaire|salario|latitude|longitude|lat|lon|lng|weight kg|height cm"},
-    Rule{"url", "url|uri|website|homepage|web site|avatar|profile url|linkedin|facebook|twitter"},
-};
-
-// Of a person, but no masker follows from the name.
-constexpr std::string_view kSensitive =
-    "gender|sex|race|ethnicity|religion|nationality|marital status|diagnosis|disability|medication|blood|"
-    "allergy|allergies|photo|picture|image|portrait|signature|geschlecht|genre|sexo";
-
-constexpr std::string_view kFreeText =
-    "note|notes|comment|comments|remark|remarks|message|body|bio|biography|about|feedback|review|subject|"
-    "description|content|text|reason|bemerkung|kommentar|notiz|nachricht|commentaire|comentario|messages|"
-    "details|summary|user agent|search|query|metadata|payload|properties|settings|preferences";
-
-// Words of table names whose rows are people, and whose rows are firms.
-constexpr std::string_view kPeople =
-    "user|users|customer|customers|person|persons|people|employee|employees|staff|actor|actors|patient|"
-    "patients|contact|contacts|member|members|client|clients|author|authors|owner|owners|student|students|"
-    "teacher|teachers|driver|drivers|guest|guests|subscriber|subscribers|lead|leads|kunde|kunden|"
-    "benutzer|mitarbeiter|person|personen|client|clients|utilisateur|utilisateurs|cliente|clientes|"
-    "usuario|usuarios|admin|admins|agent|agents|candidate|candidates|applicant|applicants|passenger|"
-    "passengers";
-constexpr std::string_view kFirms =
-    "company|companies|organisation|organisations|organization|organizations|supplier|suppliers|vendor|"
-    "vendors|account|accounts|tenant|tenants|merchant|merchants|firm|firms|firma|firmen|empresa|empresas";
-
-// Text that says what kind of thing a row is, never who.
-constexpr std::string_view kCodes =
-    "status|state|type|kind|code|currency|locale|language|lang|timezone|time zone|country|country code|"
-    "category|level|plan|role|format|unit|color|colour|priority|severity|version|checksum|sku|slug|"
-    "rating|mime type|content type|event|action|resource|environment|region|method|channel|provider";
-
-// The first of `phrases` that stands in `words` as whole words; empty: none.
-std::string_view find_phrase(std::string_view words, std::string_view phrases) {
-  const std::string padded = " " + std::string(words) + " ";
-  while (!phrases.empty()) {
-    size_t bar = phrases.find('|');
-    std::string_view phrase = phrases.substr(0, bar);
-    if (padded.find(" " + std::string(phrase) + " ") != std::string::npos) return phrase;
-    phrases = bar == std::string_view::npos ? std::string_view() : phrases.substr(bar + 1);
-  }
-  return {};
-}
-
-struct Letter {
-  std::string_view accented;
-  std::string_view plain;
-};
-constexpr std::array kLetters{Letter{"ä", "a"}, Letter{"ö", "o"}, Letter{"ü", "u"}, Letter{"ß", "ss"},
-                              Letter{"é", "e"}, Letter{"è", "e"}, Letter{"ê", "e"}, Letter{"à", "a"},
-                              Letter{"â", "a"}, Letter{"ç", "c"}, Letter{"ñ", "n"}, Letter{"í", "i"},
-                              Letter{"ó", "o"}, Letter{"ú", "u"}, Letter{"á", "a"}, Letter{"ã", "a"},
-                              Letter{"õ", "o"}, Letter{"ô", "o"}, Letter{"î", "i"}, Letter{"û", "u"}};
-
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-MaskerSpec spec(std::string_view name) {
+MaskerSpec spec(string_view name) {
   MaskerSpec made;
   made.name = name;
   if (name == "date_shift") made.params["days"] = "30";
   return made;
 }
+MaskerSpec spec(string_view name, string_view parameter, string_view value) {
+  MaskerSpec made = spec(name);
+  made.params[std::string(parameter)] = value;
+  return made;
+}
 
 Guess keep(std::string evidence) { return {.masker = spec("keep"), .evidence = std::move(evidence)}; }
-Guess undecided(std::string evidence, bool personal) {
+Guess undecided(std::string evidence, bool personal = false) {
   return {.masker = spec("judge"), .evidence = std::move(evidence), .personal = personal};
 }
+Guess mask(MaskerSpec masker, std::string evidence, bool secret = false) {
+  return {.masker = std::move(masker), .evidence = std::move(evidence), .personal = true, .secret = secret};
+}
 
-// What the words of a name or comment say, whatever is known of them: `what` is "name" or "comment".
-std::optional<Guess> guess_by_words(std::string_view words, std::string_view what, const Column& column) {
-  for (const Rule& rule : kPersonalRules) {
-    std::string_view phrase = find_phrase(words, rule.phrases);
-    if (phrase.empty()) continue;
-    // "email_sent_at", "has_phone", "address_id": about the thing, not the thing.
-    if (column.type_class == TypeClass::kBoolean) continue;
-    const bool moment = column.type_class == TypeClass::kTimestamp || column.type_class == TypeClass::kDate;
-    if (moment && rule.masker != "date_shift") continue;
-    const bool reference = !find_phrase(words, "id|ids|key|count|number of").empty() && rule.masker != "hash";
-    if (reference && column.type_class != TypeClass::kText) continue;
-    std::string evidence = fmt::format("{} '{}'", what, phrase);
-    if (masker_serves(rule.masker, column)) {
-      return Guess{.masker = spec(rule.masker), .evidence = std::move(evidence), .personal = true};
-    }
-    evidence += fmt::format(", and '{}' does not serve its type", rule.masker);
-    if (masker_serves("hash", column))
-      return Guess{.masker = spec("hash"), .evidence = evidence, .personal = true};
-    return undecided(evidence, true);
+// ---- whose table it is
+
+// A table of copies or parts of rows is about what the rows are.
+constexpr std::array<string_view, 22> kTableForms{
+    "version", "history", "log",   "archive", "audit", "backup", "snapshot", "entity",
+    "set",     "tbl",     "table", "record",  "data",  "detail", "profile",  "info",
+    "list",    "master",  "old",   "account", "tmp",   "base"};
+
+std::vector<std::string> table_words(const Table& table) {
+  std::vector<std::string> words = normal_words_of(table.name.name);
+  while (words.size() > 1 && (is_number(words.back()) || is_one_of(words.back(), kTableForms)))
+    words.pop_back();
+  return words;
+}
+
+constexpr std::array<string_view, 7> kReachingPeople{
+    "email", "phone", "first_name", "last_name", "street_address", "date_shift", "username"};
+
+// Whether other columns of the table are of a person: "client" is a program, or somebody with a telephone.
+bool has_columns_of_person(const Table& table) {
+  return std::any_of(table.columns.begin(), table.columns.end(), [](const Column& column) {
+    if (column.type_class == TypeClass::kBoolean || column.type_class == TypeClass::kTimestamp) return false;
+    const FoundMeaning found = find_meaning(read_name(column.name).words);
+    return found.meaning != nullptr && is_one_of(found.meaning->masker, kReachingPeople);
+  });
+}
+
+bool has_columns_of_place(const Table& table) {
+  return std::any_of(table.columns.begin(), table.columns.end(), [](const Column& column) {
+    const FoundMeaning found = find_meaning(read_name(column.name).words);
+    return found.meaning != nullptr &&
+           (found.meaning->masker == "city" || found.meaning->masker == "street_address");
+  });
+}
+
+bool has_column(const Table& table, string_view name) {
+  return std::any_of(table.columns.begin(), table.columns.end(),
+                     [&](const Column& column) { return words_of(column.name) == name; });
+}
+
+bool speaks_of_person(const Table& table) {
+  const std::vector<std::string> words = table_words(table);
+  return std::any_of(words.begin(), words.end(), [](const std::string& word) { return is_person(word); });
+}
+
+// Whether a row of the table is something that lets somebody in: an API key, a session, a recovery code.
+bool is_table_of_secrets(const Table& table) {
+  const std::vector<std::string> words = table_words(table);
+  if (words.empty()) return false;
+  const std::string& last = words.back();
+  if (last == "session" || last == "token" || last == "credential" || last == "secret" || last == "password")
+    return true;
+  if (last == "invite" || last == "invitation") return true;
+  return words.size() > 1 && (last == "key" || last == "code") && guards(words[words.size() - 2]);
+}
+
+// ---- names
+
+// What a name is the name of, by the word before or by the table; nullopt: nothing is known of it.
+std::optional<Guess> name_of(string_view whose, const Table& table, const Column& column, string_view where) {
+  auto say = [&](string_view what) { return fmt::format("{} '{}'{}", what, whose, where); };
+  if (is_person(whose)) {
+    if (masker_serves("person_name", column)) return mask(spec("person_name"), say("a name of a"));
+    return std::nullopt;
   }
-  if (std::string_view phrase = find_phrase(words, kSensitive);
-      !phrase.empty() && column.type_class != TypeClass::kBoolean) {
-    return undecided(fmt::format("{} '{}'", what, phrase), true);
+  if (is_firm(whose)) return mask(spec("company"), say("a name of a"));
+  if (is_perhaps_person(whose)) {
+    if (has_columns_of_person(table))
+      return mask(spec("person_name"), say("columns of a person beside it, and a name of a"));
+    return undecided(say("a name of somebody or something:"));
   }
+  if (is_thing(whose) || describes(whose)) return keep(say("a name of a"));
   return std::nullopt;
 }
 
-// A plain "name": whose it is says the table.
-std::optional<Guess> guess_bare_name(std::string_view words, const Table& table, const Column& column) {
-  if (words != "name" && words != "names" && words != "nom" && words != "title name") return std::nullopt;
-  if (column.type_class != TypeClass::kText) return std::nullopt;
-  const std::string table_words = words_of(table.name.name);
-  for (auto [masker, phrases] : {Rule{"person_name", kPeople}, Rule{"company", kFirms}}) {
-    std::string_view phrase = find_phrase(table_words, phrases);
-    if (phrase.empty() || !masker_serves(masker, column)) continue;
-    return Guess{.masker = spec(masker),
-                 .evidence = fmt::format("a name in a table of '{}'", phrase),
-                 .personal = true};
+Guess guess_name(Words words, const Table& table, const Column& column) {
+  words = words.first(words.size() - 1);
+  const bool shown = !words.empty() && words.back() == "display";
+  words = without_adjectives(words);
+  if (!words.empty()) {
+    std::optional<Guess> guess = name_of(words.back(), table, column, "");
+    if (!guess) return undecided("a name, and it does not say of whom or what");
+    if (shown && guess->masker.name == "keep") return undecided("shown to people, who write what they like");
+    return *guess;
   }
+  const std::vector<std::string> rows = table_words(table);
+  if (rows.empty()) return undecided("a name");
+  std::optional<Guess> guess = name_of(rows.back(), table, column, ", by its table");
+  // "staff_members": the word before decides what "member" leaves open.
+  if (guess && guess->masker.name == "judge" && rows.size() > 1 && is_person(rows[rows.size() - 2]))
+    guess = name_of(rows[rows.size() - 2], table, column, ", by its table");
+  const bool of_person = speaks_of_person(table);
+  if (guess && guess->masker.name == "keep" && (shown || of_person))
+    return undecided(shown ? "shown to people, who write what they like"
+                           : "a name of a thing, and its table speaks of a person, too");
+  if (guess && guess->masker.name == "keep" && has_columns_of_person(table))
+    return undecided("a name, and columns of a person beside it");
+  if (guess) return *guess;
+  return undecided("a name, and its table does not say of whom or what");
+}
+
+// ---- codes, keys and addresses: the word before decides
+
+constexpr std::array<string_view, 7> kKeyed{"code", "key", "link", "phrase", "word", "seed", "hash"};
+constexpr std::array<string_view, 10> kBareInSecrets{"key",    "value", "hash",       "code",    "data",
+                                                     "digest", "id",    "identifier", "payload", "sess"};
+// Keys of rows and caches, which open nothing.
+constexpr std::array<string_view, 24> kOpenKeys{
+    "primary",     "foreign", "translation", "cache",  "sort",          "partition", "natural", "surrogate",
+    "lookup",      "group",   "grouping",    "object", "storage",       "file",      "index",   "business",
+    "concurrency", "cron",    "idempotency", "unique", "deduplication", "routing",   "i18n",    "message"};
+constexpr std::array<string_view, 14> kOfApplications{
+    "redirect", "callback",   "base", "root",   "issuer",  "return", "endpoint",
+    "icon",     "management", "api",  "server", "service", "schema", "clone"};
+constexpr std::array<string_view, 10> kOfMachines{"server",  "memory", "bind",     "listen",   "host",
+                                                  "network", "device", "register", "physical", "virtual"};
+constexpr std::array<string_view, 6> kOfLedgers{"wallet", "bitcoin", "btc", "eth", "ethereum", "crypto"};
+
+std::optional<Guess> guess_secret(const ColumnName& name, const Table& table, const Column& column) {
+  const bool text = column.type_class == TypeClass::kText || column.type_class == TypeClass::kBytes ||
+                    column.type_class == TypeClass::kArray;
+  if (!text || !masker_serves("hash", column)) return std::nullopt;
+  if (is_one_of(name.last, kKeyed) && guards(name.before_last())) {
+    return mask(spec("hash"), fmt::format("name '{} {}': it lets somebody in", name.before_last(), name.last),
+                true);
+  }
+  const bool bare = name.words.size() == 1;
+  if (bare && is_one_of(name.last, kBareInSecrets) && is_table_of_secrets(table)) {
+    const bool id = name.last == "id" || name.last == "identifier";
+    if (!id || table_words(table).back() == "session")
+      return mask(spec("hash"), fmt::format("'{}' of a table of secrets", name.last), true);
+  }
+  if (name.encrypted && name.last != "id")
+    return mask(spec("hash"), "encrypted: a secret, whatever is in it", true);
   return std::nullopt;
 }
 
-Guess guess_by_type(std::string_view words, const Column& column) {
+// What no masker serves and is somebody's goes: "allowed_ips inet[]".
+bool empties(const Column& column) {
+  const bool odd = column.type_class == TypeClass::kArray || column.type_class == TypeClass::kOther;
+  return odd && !column.not_null && masker_serves("null", column);
+}
+
+// The masker for a meaning in this column; `keep` where it is an application's, `judge` where none serves.
+MaskerSpec masker_for(const FoundMeaning& found, const ColumnName& name, const Table& table,
+                      const Column& column) {
+  const Meaning& meaning = *found.meaning;
+  string_view masker = meaning.masker;
+  const string_view before = name.before_last();
+  if (masker == "url" && is_one_of(before, kOfApplications)) return spec("keep");
+  if (masker == "street_address" && found.phrase == "address") {
+    const std::vector<std::string> whose = table_words(table);
+    if (is_one_of(before, kOfLedgers) || (!whose.empty() && is_one_of(whose.back(), kOfLedgers)))
+      return spec("hash");
+    if (is_one_of(before, kOfMachines) || (!whose.empty() && is_one_of(whose.back(), kOfMachines)))
+      return spec("judge");
+    std::string phrase;
+    const Meaning* rows = meaning_anywhere(whose, phrase);
+    if (rows != nullptr && (rows->masker == "email" || rows->masker == "ip")) masker = rows->masker;
+  }
+  if (found.phrase == "pin" && has_columns_of_place(table) && masker_serves("postcode", column))
+    masker = "postcode";
+  const bool readable = column.type_class == TypeClass::kText || column.type_class == TypeClass::kArray;
+  if (readable && (found.cipher || masker == "date_shift" || masker == "number_noise")) masker = "hash";
+  if (masker == "judge") return spec("judge");
+  if (masker_serves(masker, column)) return spec(masker);
+  if (masker_serves("hash", column)) return spec("hash");
+  return spec(empties(column) ? "null" : "judge");
+}
+
+bool can_hold(const Meaning& meaning, const Column& column) {
+  switch (column.type_class) {
+    case TypeClass::kBoolean:
+    case TypeClass::kEnum:
+      return false;
+    case TypeClass::kDate:
+    case TypeClass::kTimestamp:
+      return meaning.masker == "date_shift";
+    case TypeClass::kInteger:
+      return meaning.forms.integer;
+    case TypeClass::kNumber:
+      return meaning.forms.number ||
+             (meaning.forms.integer && column.scale.value_or(0) == 0 && column.base_type == "numeric");
+    case TypeClass::kUuid:
+      return meaning.forms.uuid;
+    default:
+      return true;
+  }
+}
+
+// ---- ages and birthdays in parts
+
+constexpr std::array<string_view, 9> kYears{"year",  "jahr",  "annee", "ano", "anno",
+                                            "month", "monat", "day",   "mois"};
+constexpr std::array<string_view, 16> kOfCaches{
+    "max",     "min",   "maximum",  "minimum", "cache", "cookie",   "file",   "content",
+    "session", "token", "password", "ttl",     "index", "snapshot", "backup", "data"};
+
+std::optional<Guess> guess_age(const ColumnName& name, const Column& column) {
+  const bool text = column.type_class == TypeClass::kText;
+  if (column.type_class != TypeClass::kInteger && column.type_class != TypeClass::kNumber && !text)
+    return std::nullopt;
+  const bool age = name.last == "age" || name.last == "alter" || name.last == "edad" || name.last == "idade";
+  if (age && !text && !is_one_of(name.before_last(), kOfCaches))
+    return mask(spec("number_noise", "absolute", "3"), "name 'age'");
+  if (name.words.size() < 2 || !is_one_of(name.last, kYears)) return std::nullopt;
+  std::string phrase;
+  const Meaning* of = meaning_anywhere(Words(name.words).first(name.words.size() - 1), phrase);
+  if (of == nullptr || of->masker != "date_shift") return std::nullopt;
+  if (text) return mask(spec("hash"), "a part of a date of birth or death");
+  const bool year = is_one_of(name.last, std::array<string_view, 5>{"year", "jahr", "annee", "ano", "anno"});
+  if (year) return mask(spec("number_noise", "absolute", "3"), "a year of birth or death");
+  return mask(spec("fixed", "value", "1"), "a part of a date of birth or death: the same for everybody");
+}
+
+// "is_email", "has_phone", as numbers or words: whether, not what.
+bool is_flag(const ColumnName& name, const Column& column) {
+  constexpr std::array<string_view, 4> kAsks{"is", "has", "can", "should"};
+  constexpr std::array<string_view, 13> kOrders{"use",    "allow",   "show",    "hide",    "send",
+                                                "enable", "disable", "require", "receive", "want",
+                                                "accept", "notify",  "opt"};
+  if (name.words.size() < 2) return false;
+  const bool number = column.type_class == TypeClass::kInteger;
+  if (column.type_class != TypeClass::kText && !number) return false;
+  return is_one_of(name.words.front(), kAsks) || (number && is_one_of(name.words.front(), kOrders));
+}
+
+// ---- by type and by what is left
+
+constexpr std::array<string_view, 12> kCodes{"country", "currency", "language", "locale", "error",  "status",
+                                             "state",   "area",     "dial",     "color",  "colour", "region"};
+constexpr std::array<string_view, 16> kIdentifiers{"id",  "uuid", "uid",  "guid",    "identifier", "oid",
+                                                   "xid", "jid",  "tid",  "pk",      "fk",         "ref",
+                                                   "arn", "sha",  "etag", "checksum"};
+
+Guess guess_text(const ColumnName& name, const Table& table, const Column& column) {
+  if (name.words.empty()) return undecided("text, and neither name nor type say what is in it");
+  const Words bare = without_forms(name.words);
+  if (says_name(bare.back())) return guess_name(bare, table, column);
+  if (bare.size() > 1 && bare.back() == "number" && is_person(bare[bare.size() - 2]))
+    return undecided(fmt::format("a number of a '{}'", bare[bare.size() - 2]), true);
+  if (name.last == "code" && is_one_of(name.before_last(), kCodes))
+    return keep(fmt::format("name '{} code': one of a list", name.before_last()));
+  if (name.last == "by" || name.last == "to" || name.last == "from" || name.last == "whodunnit")
+    return undecided(fmt::format("name '…{}': perhaps who it was", name.last));
+  // Who it is to somebody else: a log-in service, a register.
+  const bool outside = name.last == "uid" || name.last == "identifier" || name.last == "sub";
+  if (outside && (has_column(table, "provider") || has_column(table, "issuer") || speaks_of_person(table)))
+    return undecided(fmt::format("name '{}': perhaps what somebody is called elsewhere", name.last), true);
+  const bool code = is_one_of(name.last, kIdentifiers);
+  if (code) return keep(fmt::format("name '{}': an identifier", name.last));
+  std::string phrase;
+  const Meaning* inside = meaning_anywhere(name.words, phrase);
+  const bool part = name.last == "prefix" || name.last == "suffix";
+  if (part && inside != nullptr) return undecided(fmt::format("name '{}': a part of it", phrase), true);
+  if (name.last == "key") {
+    const bool settings = name.words.size() == 1 && has_column(table, "value");
+    if (settings || is_one_of(name.before_last(), kOpenKeys)) return keep("name 'key': it opens nothing");
+    return undecided("name 'key', and it does not say to what");
+  }
+  if (describes(name.last)) return keep(fmt::format("name '{}': how something is, not what", name.last));
+  if (is_free_text(name.last)) return undecided(fmt::format("free text '{}' may hold anything", name.last));
+  if (inside != nullptr) return undecided(fmt::format("name '{}' stands in it", phrase), true);
+  if (is_thing(name.last)) return keep(fmt::format("name '{}': a thing, not a person", name.last));
+  if ((name.last == "uri" || name.last == "url") && is_one_of(name.before_last(), kOfApplications))
+    return keep(fmt::format("name '{} {}': an address of an application", name.before_last(), name.last));
+  if (is_person(name.last) || is_perhaps_person(name.last) || is_firm(name.last))
+    return undecided(fmt::format("name '{}': perhaps who it is", name.last), true);
+  constexpr int kCodeLength = 3;
+  constexpr int kUuidLength = 36;
+  if (column.length_max && *column.length_max <= kCodeLength) return keep("at most 3 characters: a code");
+  if (column.length_max == kUuidLength) return keep("36 characters: as long as a uuid");
+  return undecided("text, and neither name nor type say what is in it");
+}
+
+constexpr std::array<string_view, 22> kPlainTypes{"interval",
+                                                  "time",
+                                                  "timetz",
+                                                  "bit",
+                                                  "varbit",
+                                                  "oid",
+                                                  "xid",
+                                                  "xid8",
+                                                  "cid",
+                                                  "tid",
+                                                  "pg_lsn",
+                                                  "int4range",
+                                                  "int8range",
+                                                  "numrange",
+                                                  "tsrange",
+                                                  "tstzrange",
+                                                  "daterange",
+                                                  "int4multirange",
+                                                  "int8multirange",
+                                                  "nummultirange",
+                                                  "regclass",
+                                                  "datemultirange"};
+constexpr std::array<string_view, 15> kPlainArrays{
+    "_int2", "_int4",      "_int8",        "_uuid", "_numeric",  "_float4", "_float8", "_bool",
+    "_date", "_timestamp", "_timestamptz", "_oid",  "_interval", "_time",   "_money"};
+
+bool is_checksum(Words words) {
+  words = without_forms(words);
+  constexpr std::array<string_view, 8> kChecksums{"hash", "digest", "checksum", "sha",
+                                                  "md",   "crc",    "etag",     "sum"};
+  return !words.empty() && is_one_of(words.back(), kChecksums);
+}
+
+Guess guess_by_type(const ColumnName& name, const Table& table, const Column& column) {
   switch (column.type_class) {
     case TypeClass::kBoolean:
       return keep("a boolean");
@@ -193,109 +366,112 @@ Guess guess_by_type(std::string_view words, const Column& column) {
     case TypeClass::kUuid:
       return keep("a uuid: random, and says nothing of a person");
     case TypeClass::kInet:
-      if (masker_serves("ip", column)) {
-        return {.masker = spec("ip"), .evidence = "an IP address by type", .personal = true};
-      }
+      if (masker_serves("ip", column)) return mask(spec("ip"), "an IP address by type");
       return undecided("an IP address by type", true);
     case TypeClass::kText:
-      if (std::string_view phrase = find_phrase(words, kFreeText); !phrase.empty()) {
-        // Free text may hold anything; what detectors find in it is replaced where there is such a masker.
-        if (masker_serves("scrub", column)) {
-          return {
-              .masker = spec("scrub"), .evidence = fmt::format("free text '{}'", phrase), .personal = true};
-        }
-        return undecided(fmt::format("free text '{}' may hold anything", phrase), false);
-      }
-      if (column.length_max && *column.length_max <= 3) return keep("at most 3 characters: a code");
-      if (std::string_view phrase = find_phrase(words, kCodes); !phrase.empty()) {
-        return keep(fmt::format("name '{}': a code, not a person", phrase));
-      }
-      return undecided("text, and neither name nor type say what is in it", false);
+      return guess_text(name, table, column);
     case TypeClass::kJson:
-      return undecided("JSON may hold anything", false);
+      return undecided("JSON may hold anything");
     case TypeClass::kBytes:
-      return undecided("bytes may hold anything", false);
+      if (is_checksum(name.words)) return keep("a checksum, by its name");
+      return undecided("bytes may hold anything");
     case TypeClass::kArray:
-      return undecided("an array may hold anything", false);
+      if (is_one_of(column.base_type, kPlainArrays)) return keep("an array of numbers, times or identifiers");
+      if (masker_serves("hash", column)) return guess_text(name, table, column);
+      return undecided("an array may hold anything");
     case TypeClass::kOther:
       break;
   }
-  if (column.base_type == "tsvector") {
-    return undecided("a tsvector holds the words of other columns: null or keep, as those are judged", false);
+  if (is_one_of(column.base_type, kPlainTypes))
+    return keep(fmt::format("the type {} holds numbers or times", printable(column.base_type)));
+  if (column.base_type == "tsvector")
+    return undecided("a tsvector holds the words of other columns: null or keep, as those are judged");
+  return undecided(fmt::format("nothing is known of the type {}", printable(column.type)));
+}
+
+// What the words of a name or comment mean, whatever else is known: `what` is "name" or "comment".
+std::optional<Guess> guess_by_words(const ColumnName& name, const FoundMeaning& found, string_view what,
+                                    const Table& table, const Column& column, const RowNames& rows) {
+  if (found.meaning == nullptr) return std::nullopt;
+  const bool secret = found.meaning->secret;
+  const bool number = column.type_class == TypeClass::kInteger || column.type_class == TypeClass::kNumber;
+  // "max_tokens", "emails": how many.
+  if (number && name.plural) return std::nullopt;
+  if (!secret && (number || column.type_class == TypeClass::kUuid)) {
+    const std::string named = rows.rows_for(column.name);
+    if (!named.empty())
+      return undecided(fmt::format("{} '{}', or a reference to '{}' that no foreign key declares", what,
+                                   found.phrase, named));
   }
-  return undecided(fmt::format("nothing is known of the type {}", printable(column.type)), false);
+  if (!can_hold(*found.meaning, column)) return std::nullopt;
+  std::string evidence = fmt::format("{} '{}'", what, found.phrase);
+  MaskerSpec masker = masker_for(found, name, table, column);
+  if (masker.name == "judge" && secret && column.type_class == TypeClass::kJson) {
+    masker = spec("json");
+    masker.paths.push_back({"$", spec("hash")});
+  }
+  if (masker.name == "judge") return undecided(std::move(evidence), true);
+  if (masker.name == "keep") return keep("an address of an application");
+  return mask(std::move(masker), std::move(evidence), secret);
 }
 
 }  // namespace
 
-std::string words_of(std::string_view name) {
-  std::string words;
-  auto gap = [&] {
-    if (!words.empty() && words.back() != ' ') words += ' ';
-  };
-  for (size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    if (static_cast<unsigned char>(c) >= 0x80) {
-      const auto* letter = std::find_if(kLetters.begin(), kLetters.end(), [&](const Letter& each) {
-        return name.substr(i, each.accented.size()) == each.accented;
-      });
-      if (letter == kLetters.end()) {
-        words += c;
-      } else {
-        words += letter->plain;
-        i += letter->accented.size() - 1;
-      }
-      continue;
-    }
-    if (!is_lower(c) && !is_upper(c) && !is_digit(c)) {
-      gap();
-      continue;
-    }
-    const char before = i == 0 ? ' ' : name[i - 1];
-    const bool next_is_lower = i + 1 < name.size() && is_lower(name[i + 1]);
-    if (is_upper(c) && (is_lower(before) || (is_upper(before) && next_is_lower))) gap();
-    if (is_digit(c) != is_digit(before) && (is_digit(c) || is_digit(before))) gap();
-    words += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+RowNames::RowNames(const Database& database) {
+  for (const Table& table : database.tables) {
+    const std::vector<std::string> words = normal_words_of(table.name.name);
+    names_.insert(join(words, " "));
   }
-  while (!words.empty() && words.back() == ' ') words.pop_back();
-  return words;
 }
 
-std::string kind_of(std::string_view name) {
-  std::string words = words_of(name);
-  if (words == "id") return {};
-  for (const Rule& rule : kPersonalRules) {
-    const std::string_view phrase = find_phrase(words, rule.phrases);
-    // What is hashed, and what is moved by noise, is of many kinds.
-    if (!phrase.empty())
-      return std::string(rule.masker == "hash" || rule.masker == "number_noise" ? phrase : rule.masker);
+std::string RowNames::rows_for(string_view column) const {
+  const std::vector<std::string> words = normal_words_of(column);
+  if (words.size() < 2 || words.back() != "id") return {};
+  const Words named(words.data(), words.size() - 1);
+  for (size_t from = 0; from < named.size(); ++from) {
+    std::string name = join(named.subspan(from), " ");
+    if (names_.contains(name)) return name;
   }
-  return words;
+  return {};
 }
 
-bool masker_serves(std::string_view masker, const Column& column) {
-  for (const MaskerInfo& info : known_maskers()) {
-    if (info.name != masker) continue;
-    return std::find(info.serves.begin(), info.serves.end(), column.type_class) != info.serves.end();
-  }
-  return false;
+bool masker_serves(string_view masker, const Column& column) {
+  const MaskerInfo* info = find_masker(masker);
+  if (info == nullptr || !info->serves_type(column.type_class)) return false;
+  constexpr std::array<string_view, 5> kTextArrays{"_text", "_varchar", "_bpchar", "_citext", "_name"};
+  return column.type_class != TypeClass::kArray || masker == "keep" || masker == "null" ||
+         is_one_of(column.base_type, kTextArrays);
 }
 
-Guess guess_column(const Table& table, const Column& column) {
+Guess guess_column(const Table& table, const Column& column, const RowNames& rows) {
   if (column.generated) return keep("generated: computed again from columns that are judged");
   if (column.identity || !column.sequence.empty()) return keep("filled from a sequence");
-  const std::string words = words_of(column.name);
-  if (std::optional<Guess> guess = guess_by_words(words, "name", column)) return *guess;
-  if (std::optional<Guess> guess = guess_bare_name(words, table, column)) return *guess;
+  const ColumnName name = read_name(column.name);
+  if (is_flag(name, column)) return keep(fmt::format("name '{} …': whether, not what", name.words.front()));
+  if (std::optional<Guess> guess = guess_age(name, column)) return *guess;
+  if (std::optional<Guess> guess = guess_secret(name, table, column)) return *guess;
+  if (std::optional<Guess> guess =
+          guess_by_words(name, find_meaning(name.words), "name", table, column, rows))
+    return *guess;
+  for (const Column& other : table.columns) {
+    if (!is_made_from(column, other)) continue;
+    const Guess named = guess_column(table, other, rows);
+    if (named.personal && named.masker.name != "judge")
+      return mask(spec("hash"), fmt::format("made from '{}'", printable(other.name)));
+  }
+  const bool listed = column.type_class == TypeClass::kText && lists_its_values(table, column);
+  Guess guess =
+      listed ? keep("a constraint lists every value it may have") : guess_by_type(name, table, column);
+  if (guess.masker.name != "keep" && guess.masker.name != "judge") return guess;
   if (!column.comment.empty()) {
-    if (std::optional<Guess> guess = guess_by_words(words_of(column.comment), "comment", column)) {
-      return *guess;
-    }
+    // A sentence: what its first part ends with is what it is of; any word will do where nothing else says.
+    const ColumnName comment = read_name(column.comment.substr(0, column.comment.find_first_of(".,;:(")));
+    FoundMeaning said = find_meaning(comment.words);
+    if (said.meaning == nullptr && guess.masker.name == "judge")
+      said.meaning = meaning_anywhere(normal_words_of(column.comment), said.phrase);
+    if (std::optional<Guess> by = guess_by_words(comment, said, "comment", table, column, rows)) return *by;
   }
-  if (column.type_class == TypeClass::kText && lists_its_values(table, column)) {
-    return keep("a constraint lists every value it may have");
-  }
-  return guess_by_type(words, column);
+  return guess;
 }
 
 std::string deciding_line(const Table& table, const Column& column) {

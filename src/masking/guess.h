@@ -2,6 +2,7 @@
 // masking room: `policy propose` adds samples, and the plan's findings suggest lines to add with it.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -15,18 +16,25 @@ struct Guess {
   std::string evidence;  // "name 'email'", "boolean column"
   bool personal =
       false;  // the name speaks of a person: samples may sharpen the masker, never turn it into keep
+  bool secret = false;  // what was found is a password, key or token
 };
 
-// "firstName2" → "first name 2": lower-case words with single spaces, accents of the common Latin letters
-// taken off.
-std::string words_of(std::string_view name);
-Guess guess_column(const Table& table, const Column& column);
+// What the rows of a database's tables are called, in the singular: `tax_id` beside a table `taxes` is
+// perhaps a reference, and not a tax number.
+class RowNames {
+ public:
+  RowNames() = default;
+  explicit RowNames(const Database& database);
+  // What the rows are called that a column of this name refers to, by the last words before "id"; "": none.
+  [[nodiscard]] std::string rows_for(std::string_view column) const;
+
+ private:
+  std::set<std::string, std::less<>> names_;
+};
+
+Guess guess_column(const Table& table, const Column& column, const RowNames& rows = {});
 // Whether `masker` is known and serves the column's type.
 bool masker_serves(std::string_view masker, const Column& column);
-// What a column is about, by its name: what columns of numbers and dates must have in common for a value of
-// one to be an original of another. "dob" and "birth_date" are one kind, "annual_salary" and "salary" are,
-// "pin" and "iban" are not; where the name speaks of no person, its words are the kind. "id" is none ("").
-std::string kind_of(std::string_view name);
 // "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What
 // cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
 std::string policy_line(const Table& table, const Column& column);

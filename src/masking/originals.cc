@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "masking/array_text.h"
 #include "masking/build.h"
-#include "masking/guess.h"
+#include "masking/column_name.h"
 #include "masking/json_text.h"
 #include "masking/text_codec.h"
 #include "masking/value.h"

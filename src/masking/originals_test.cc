@@ -7,7 +7,8 @@
 #include <string>
 #include <thread>
 
-#include "masking/guess.h"
+#include "masking/column_name.h"
+
 namespace ytb::masking {
 namespace {
 

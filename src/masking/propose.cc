@@ -7,24 +7,20 @@
 #include <string_view>
 #include <utility>
 
-#include "base/json.h"
 #include "base/text.h"
+#include "masking/column_name.h"
 #include "masking/detect.h"
 #include "masking/guess.h"
 #include "masking/names.h"
 #include "masking/plan.h"
+#include "masking/propose_json.h"
 #include "masking/verdict.h"
 #include "masking/yaml_text.h"
 
 namespace ytb::masking {
 namespace {
 
-constexpr size_t kSamplesMin = 5;         // fewer decide nothing
-constexpr size_t kCodesDistinctMax = 20;  // as many different words may be a code
-constexpr size_t kCodesValuesMin = 50;
-constexpr size_t kJsonPathsMax = 200;
-constexpr int kJsonDepthMax = 8;
-constexpr size_t kJsonSamplesMax = 200;
+constexpr size_t kFewOfMany = 20;  // one in so many values that are somebody's makes a kept column doubtful
 constexpr int kReferenceRoundsMax = 8;
 constexpr int kCheckRoundsMax = 3;
 
@@ -43,108 +39,78 @@ struct Key {
 
 Key key_of(const Proposal& proposal) { return {proposal.database, proposal.table, proposal.column}; }
 
-// --- JSON -------------------------------------------------------------------------------------------------
-
-// Leaves of the sampled documents: path → values as text.
-using Leaves = std::map<std::string, std::vector<std::string>>;
-
-bool is_plain_member(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
-void collect_leaves(const nlohmann::json& node, const std::string& path, int depth, Leaves& leaves) {
-  if (depth > kJsonDepthMax || leaves.size() > kJsonPathsMax) return;
-  if (node.is_object()) {
-    for (const auto& [name, value] : node.items()) {
-      // Other names and lists have no path here: the json masker hashes what no path names.
-      if (is_plain_member(name)) collect_leaves(value, fmt::format("{}.{}", path, name), depth + 1, leaves);
-    }
-  } else if (node.is_string()) {
-    leaves[path].push_back(node.get<std::string>());
-  } else if (node.is_number() || node.is_boolean()) {
-    leaves[path];  // no value: judged by its name alone
-  }
-}
-
-// What becomes of one leaf: its name as a column's would be judged, then its values.
-MaskerSpec judge_leaf(const Table& table, std::string_view path, const std::vector<std::string>& values) {
-  Column leaf;
-  leaf.name = path.substr(path.rfind('.') + 1);
-  leaf.type_class = TypeClass::kText;
-  leaf.base_type = "text";
-  Guess guess = guess_column(table, leaf);
-  if (guess.personal && guess.masker.name != "judge") return guess.masker;
-  if (values.empty()) return guess.personal ? spec("hash") : spec("keep");
-  const Detected found = detect(values);
-  if (found.matches * 2 >= found.values && found.matches > 0) return spec(found.masker);
-  if (guess.masker.name == "keep" && found.mentions == 0) return guess.masker;
-  if (found.codes && found.distinct <= kCodesDistinctMax && found.values >= kSamplesMin) return spec("keep");
-  return spec("hash");
-}
-
-void propose_json(const Table& table, const std::vector<std::string>& values, Proposal& proposal) {
-  Leaves leaves;
-  size_t documents = 0;
-  for (const std::string& text : values) {
-    if (documents == kJsonSamplesMax) break;
-    nlohmann::json document = parse_json(text);
-    if (document.is_discarded()) continue;
-    ++documents;
-    collect_leaves(document, "$", 0, leaves);
-  }
-  leaves.erase("$");
-  if (leaves.empty() || leaves.size() > kJsonPathsMax) return;
-  proposal.masker = spec("json");
-  size_t masked = 0;
-  for (const auto& [path, texts] : leaves) {
-    MaskerSpec leaf = judge_leaf(table, path, texts);
-    if (leaf.name != "keep") ++masked;
-    proposal.masker.paths.push_back({path, std::move(leaf)});
-  }
-  proposal.evidence =
-      fmt::format("{} documents with {} paths, {} of them personal; what is not named is hashed", documents,
-                  leaves.size(), masked);
-}
-
 // --- Columns ----------------------------------------------------------------------------------------------
 
-// Samples sharpen what the name says, and decide where it says nothing.
-void weigh_samples(const Table& table, const Column& column, const Guess& guess,
-                   const std::vector<std::string>& values, Proposal& proposal) {
-  if (column.type_class == TypeClass::kJson && masker_serves("json", column)) {
-    propose_json(table, values, proposal);
-    return;
-  }
+// What the values look like, for who has to judge: never one of them.
+std::string look_of(const Detected& found) {
+  if (found.values == 0) return "; no values";
+  std::string look = fmt::format("; {} values, {} different, {} to {} characters", found.values,
+                                 found.distinct, found.shortest, found.longest);
+  if (found.longest > 0 && found.of_shape * 2 >= found.values)
+    look += fmt::format(", {} of the shape {}", found.of_shape, found.shape);
+  return look;
+}
+
+// Samples sharpen what the name says, and make doubtful what it keeps; how few different ones there are
+// proves nothing: twenty surnames look like twenty codes.
+void weigh_samples(const Column& column, const Guess& guess, const std::vector<std::string>& values,
+                   Proposal& proposal) {
   const Detected found = detect(values);
-  if (found.values < kSamplesMin) return;
-  const bool most = found.matches * 2 >= found.values && masker_serves(found.masker, column);
+  const bool kept = guess.masker.name == "keep";
+  const bool undecided = guess.masker.name == "judge";
+  const bool half = found.matches > 0 && found.matches * 2 >= found.values;
   const std::string looks =
-      fmt::format("{} of {} samples look like {}", found.matches, found.values, found.what);
-  if (most && (!guess.personal || guess.masker.name == "judge" || found.matches * 10 >= found.values * 9)) {
-    // A name that says more than the values ("last name") stays; one that they contradict does not.
-    const bool agrees = guess.masker.name == found.masker || found.masker == "person_name" ||
-                        found.masker == "first_name" || found.masker == "street_address";
-    if (!guess.personal || guess.masker.name == "judge" || !agrees) proposal.masker = spec(found.masker);
-    proposal.evidence += "; " + looks;
+      fmt::format("; {} of {} samples look like {}", found.matches, found.values, found.what);
+  if (half && (undecided || (kept && found.weight == Weight::kDecides)) &&
+      masker_serves(found.masker, column)) {
+    proposal.masker = spec(found.masker);
+    proposal.evidence += looks;
     return;
   }
-  if (found.matches > 0 && guess.personal) {
-    proposal.evidence += "; " + looks;
+  if (kept) {
+    const bool doubtful =
+        found.mentions > 0 ||
+        (found.weight == Weight::kDecides && found.matches * kFewOfMany >= found.values && found.matches > 0);
+    if (!doubtful && !(half && found.weight == Weight::kDoubts)) return;
+    proposal.masker = spec("judge");
+    proposal.evidence += half ? looks
+                              : fmt::format("; {} of {} samples hold something personal",
+                                            std::max(found.mentions, found.matches), found.values);
     return;
   }
-  if (guess.personal) return;
-  if (found.mentions > 0 || found.matches * 20 >= found.values) {
-    const size_t count = std::max(found.mentions, found.matches);
-    proposal.masker = spec(masker_serves("scrub", column) ? "scrub" : "judge");
-    proposal.evidence += fmt::format("; {} of {} samples hold something personal", count, found.values);
+  if (undecided) {
+    if (found.matches > 0) proposal.evidence += looks;
+    if (found.mentions > 0)
+      proposal.evidence +=
+          fmt::format("; {} of {} samples hold something personal", found.mentions, found.values);
+    proposal.evidence += look_of(found);
     return;
   }
-  if (guess.masker.name == "judge" && column.type_class == TypeClass::kText && found.codes &&
-      found.distinct <= kCodesDistinctMax && found.values >= kCodesValuesMin) {
-    proposal.masker = spec("keep");
-    proposal.evidence = fmt::format("a code: {} different words in {} samples", found.distinct, found.values);
+  if (found.matches == 0) return;
+  proposal.evidence += looks;
+  // A name that says more than the values ("last name") stays; one that nearly all of them contradict does
+  // not.
+  const bool agrees = guess.secret || found.masker == guess.masker.name || found.masker == "person_name" ||
+                      found.masker == "first_name" || found.masker == "street_address" ||
+                      found.weight == Weight::kTells;
+  if (!agrees && found.matches * 10 >= found.values * 9 && masker_serves(found.masker, column))
+    proposal.masker = spec(found.masker);
+}
+
+// What is made from a name goes where the name goes: a slug would give it back.
+void follow_names(const Table& table, std::vector<Proposal>& proposals, size_t first) {
+  auto column_of = [&](const Proposal& proposal) { return find_column(table, proposal.column); };
+  for (size_t i = first; i < proposals.size(); ++i) {
+    if (proposals[i].masker.name != "keep" && proposals[i].masker.name != "judge") continue;
+    for (size_t j = first; j < proposals.size(); ++j) {
+      const std::string& masker = proposals[j].masker.name;
+      if (masker == "keep" || masker == "judge" ||
+          !is_made_from(*column_of(proposals[i]), *column_of(proposals[j])))
+        continue;
+      proposals[i].masker = spec("hash");
+      proposals[i].evidence = fmt::format("made from '{}'", printable(proposals[j].column));
+      break;
+    }
   }
 }
 
@@ -235,12 +201,14 @@ void repair(const Catalog& catalog, std::vector<Proposal>& proposals, ByColumn& 
 std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
   std::vector<Proposal> proposals;
   for (const Database& database : catalog.databases) {
+    const RowNames rows(database);
     for (const Table& table : database.tables) {
       // Partitions are judged by their parent, whose rows they are.
       if (!is_judged(table) || table.partition_of) continue;
+      const size_t first = proposals.size();
       for (const Column& column : table.columns) {
         if (column.generated) continue;  // needs no judgement
-        Guess guess = guess_column(table, column);
+        Guess guess = guess_column(table, column, rows);
         Proposal proposal{.database = database.name,
                           .table = table.name,
                           .column = column.name,
@@ -249,10 +217,14 @@ std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
                           .evidence = guess.evidence};
         auto values = samples.find({database.name, table.name, column.name});
         if (values != samples.end() && column.sequence.empty() && !column.identity) {
-          weigh_samples(table, column, guess, values->second, proposal);
+          if (column.type_class != TypeClass::kJson)
+            weigh_samples(column, guess, values->second, proposal);
+          else if (!guess.secret)
+            propose_json(table, column, values->second, proposal);
         }
         proposals.push_back(std::move(proposal));
       }
+      follow_names(table, proposals, first);
     }
   }
   ByColumn by_column;

@@ -209,6 +209,8 @@ bool is_web_token_at(string_view text, size_t at) {
   return run_after(text, claims, kTokenMax, is_of_token) >= kPartMin;
 }
 
+constexpr size_t kGoogleKeySize = 39;
+
 // An access key of AWS.
 bool is_access_key_at(string_view text, size_t at) {
   constexpr size_t kSize = 20;
@@ -226,9 +228,10 @@ bool has_password_at(string_view text, size_t at) {
   return password > 0 && text.substr(colon + 1 + password).starts_with('@');
 }
 
-// bcrypt's, argon2's, scrypt's and crypt's: what a password was.
+// bcrypt's, argon2's, scrypt's, PBKDF2's and crypt's: what a password was.
 bool is_password_hash_at(string_view text, size_t at) {
-  for (string_view start : {"$2a$", "$2b$", "$2y$", "$argon2", "$scrypt$", "$5$", "$6$", "$y$"}) {
+  for (string_view start : {"$2a$", "$2b$", "$2x$", "$2y$", "$argon2", "$scrypt$", "$pbkdf2", "$apr1$", "$1$",
+                            "$5$", "$6$", "$7$", "$y$"}) {
     if (text.substr(at).starts_with(start) && run_after(text, at + start.size(), 16, [](char c) {
                                                 return is_of_word(c) ||
                                                        string_view("./$=,+").find(c) != string_view::npos;
@@ -236,6 +239,35 @@ bool is_password_hash_at(string_view text, size_t at) {
       return true;
   }
   return false;
+}
+
+// `at`: of the _ or - behind the word that issuers put before their keys: Stripe's sk_live_, GitHub's ghp_,
+// GitLab's glpat-, Slack's xoxb- and others.
+bool is_issued_key_at(string_view text, size_t at) {
+  constexpr string_view kBeforeLow[] = {"ghp", "gho", "ghu",   "ghs",   "ghr",
+                                        "npm", "hf",  "shpat", "shpss", "whsec"};
+  constexpr string_view kBeforeDash[] = {"glpat", "xoxb", "xoxp", "xoxa", "xoxs", "xoxr", "sk"};
+  constexpr size_t kWordMax = 8;
+  constexpr size_t kKeyMin = 20;
+  const size_t size = run_before(text, at, kWordMax, [](char c) { return is_letter(c) || is_digit(c); });
+  if (size == 0 || (at > size && is_of_word(text[at - size - 1]))) return false;
+  const string_view word = text.substr(at - size, size);
+  string_view key = text.substr(at + 1);
+  auto is_known = [&](const auto& words) {
+    return std::find(std::begin(words), std::end(words), word) != std::end(words);
+  };
+  if (text[at] == '_' && (word == "sk" || word == "pk" || word == "rk")) {
+    if (!key.starts_with("live_") && !key.starts_with("test_")) return false;
+    key.remove_prefix(5);
+  } else if (text[at] == '_' && word == "github") {
+    if (!key.starts_with("pat_")) return false;
+    key.remove_prefix(4);
+  } else if (text[at] == '_' ? !is_known(kBeforeLow) : !is_known(kBeforeDash)) {
+    return false;
+  }
+  const size_t length = run_after(key, 0, kTokenMax, is_of_token);
+  return length >= kKeyMin &&
+         std::any_of(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(length), is_digit);
 }
 
 bool is_private_key_at(string_view text, size_t at) {
@@ -247,7 +279,7 @@ bool is_private_key_at(string_view text, size_t at) {
 // Bytes at which something may begin: the rest is passed over.
 constexpr std::array<bool, 256> kTelling = [] {
   std::array<bool, 256> telling{};
-  for (char c : {'@', '+', '-', ':', '$', 'e'}) telling[static_cast<unsigned char>(c)] = true;
+  for (char c : {'@', '+', '-', ':', '$', 'e', '_'}) telling[static_cast<unsigned char>(c)] = true;
   for (unsigned char c = '0'; c <= '9'; ++c) telling[c] = true;
   for (unsigned char c = 'A'; c <= 'Z'; ++c) telling[c] = true;
   return telling;
@@ -304,7 +336,9 @@ Signs signs_in(string_view text) {
     if (c == '@') {
       if (is_email_at(text, at)) signs.set(kEmailSign);
     } else if (c == '-') {
-      if (!in_word && is_private_key_at(text, at)) signs.set(kSecretSign);
+      if (in_word ? is_issued_key_at(text, at) : is_private_key_at(text, at)) signs.set(kSecretSign);
+    } else if (c == '_') {
+      if (in_word && is_issued_key_at(text, at)) signs.set(kSecretSign);
     } else if (c == ':') {
       if (in_word && rest.starts_with("://") && has_password_at(text, at)) signs.set(kSecretSign);
     } else if (c == '$') {
@@ -314,7 +348,10 @@ Signs signs_in(string_view text) {
     } else if (!in_word && is_upper(c) && rest.size() > 4) {
       if (is_upper(rest[1]) && is_digit(rest[2]) && is_digit(rest[3]) && is_iban_at(text, at))
         signs.set(kBankSign);
-      if (rest.starts_with("AKIA") && is_access_key_at(text, at)) signs.set(kSecretSign);
+      if ((rest.starts_with("AKIA") || rest.starts_with("ASIA")) && is_access_key_at(text, at))
+        signs.set(kSecretSign);
+      if (rest.starts_with("AIza") && run_after(text, at, kTokenMax, is_of_token) == kGoogleKeySize)
+        signs.set(kSecretSign);
     }
     in_word = is_of_word(c);
     ++at;
