@@ -100,7 +100,9 @@ size_t sampleable_tables(const masking::Catalog& catalog) {
   for (const masking::Database& database : catalog.databases) {
     count += static_cast<size_t>(
         std::count_if(database.tables.begin(), database.tables.end(), [](const masking::Table& table) {
-          return table.kind == masking::RelationKind::kTable && !table.columns.empty();
+          const bool sampled = table.kind == masking::RelationKind::kTable ||
+                               table.kind == masking::RelationKind::kPartitioned;
+          return sampled && !table.partition_of && !table.columns.empty();
         }));
   }
   return count;

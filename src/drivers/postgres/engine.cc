@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.h"
@@ -24,9 +25,16 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr int kRowsMax = 10'000;                   // of a sample or a preview
-constexpr size_t kSampleBytesMax = 200;            // of one value: enough to see what it is
-constexpr uint64_t kScanWholeBytes = 64ULL << 20;  // smaller tables are sampled by LIMIT alone
+constexpr int kRowsMax = 10'000;                     // of a sample or a preview
+constexpr size_t kValueCharactersMax = 2000;         // of one value: enough to see what it is
+constexpr size_t kValueCharactersMin = 200;          // once much has been sampled
+constexpr size_t kDocumentCharactersMax = 256'000;   // of a JSON document, which is looked at whole
+constexpr size_t kTableCharactersMax = 32'000'000;   // of all sampled documents of one table
+constexpr size_t kSampleCharactersMax = 64'000'000;  // of all that is sampled
+constexpr uint64_t kScanWholeBytes = 64ULL << 20;    // smaller tables are sampled by LIMIT alone
+
+constexpr size_t kPartitionsMax = 20;           // of a table, that are sampled
+constexpr std::string_view kNoRight = "42501";  // insufficient_privilege
 
 using OptionalRow = std::vector<std::optional<std::string>>;
 
@@ -71,15 +79,20 @@ Result<std::optional<CopyLock>> lock_for(Profile profile, const ports::SessionTa
   return std::optional<CopyLock>(std::move(lock));
 }
 
-std::string sampling(Connection& session, const masking::Table& table, int rows_max) {
-  std::string from = "ONLY " + session.qualified(table.name.schema, table.name.name);
-  if (table.kind == masking::RelationKind::kMaterializedView) from = from.substr(5);
-  if (table.size_bytes > kScanWholeBytes && table.rows_estimate > 0) {
-    // Whole pages from all over the table, about ten times as many rows as wanted.
-    double percent = std::clamp(1000.0 * rows_max / static_cast<double>(table.rows_estimate), 0.0001, 100.0);
-    from += fmt::format(" TABLESAMPLE SYSTEM ({:.4f})", percent);
+// Rows from all over a large table: whole pages, about ten times as many rows as wanted.
+std::string sampling(const std::string& from, uint64_t size_bytes, int64_t rows_estimate, int rows_max) {
+  std::string part;
+  if (size_bytes > kScanWholeBytes && rows_estimate > 0) {
+    double percent = std::clamp(1000.0 * rows_max / static_cast<double>(rows_estimate), 0.0001, 100.0);
+    part = fmt::format(" TABLESAMPLE SYSTEM ({:.4f})", percent);
   }
-  return fmt::format("{} LIMIT {}", from, std::clamp(rows_max, 1, kRowsMax));
+  return fmt::format("{}{} LIMIT {}", from, part, std::clamp(rows_max, 1, kRowsMax));
+}
+
+std::string sampling(Connection& session, const masking::Table& table, int rows_max) {
+  std::string from = session.qualified(table.name.schema, table.name.name);
+  if (table.kind != masking::RelationKind::kMaterializedView) from = "ONLY " + from;
+  return sampling(from, table.size_bytes, table.rows_estimate, rows_max);
 }
 
 bool is_text_like(const masking::Column& column) {
@@ -117,24 +130,97 @@ Status begin_look(Connection& session, const std::string& beginning) {
   return begun;
 }
 
-Status sample_table(Connection& session, const std::string& database, const masking::Table& table,
-                    int rows_max, masking::Samples& samples) {
+using Partitions = std::map<masking::QualifiedName, std::vector<const masking::Table*>>;
+
+// The partitions that may hold rows, on every level, by their topmost parent.
+Partitions partitions_of(const masking::Database& database) {
+  std::map<masking::QualifiedName, const masking::Table*> tables;
+  for (const masking::Table& table : database.tables) tables.emplace(table.name, &table);
+  Partitions partitions;
+  for (const masking::Table& table : database.tables) {
+    if (!table.partition_of || table.kind == masking::RelationKind::kPartitioned) continue;
+    masking::QualifiedName parent = *table.partition_of;
+    for (auto above = tables.find(parent); above != tables.end() && above->second->partition_of;
+         above = tables.find(parent)) {
+      parent = *above->second->partition_of;
+    }
+    partitions[parent].push_back(&table);
+  }
+  return partitions;
+}
+
+struct SampleRun {
+  int rows_max;  // of a table
+  masking::Samples samples{};
+  size_t characters_left = kSampleCharactersMax;
+};
+
+// Appends to the samples of `judged` what `from` (a table and how much of it) holds in its columns.
+Status sample_rows(Connection& session, const std::string& database, const masking::Table& judged,
+                   const std::string& from, SampleRun& run) {
   std::vector<const masking::Column*> columns;
-  std::string list;
-  for (const masking::Column& column : table.columns) {
+  size_t documents = 0;
+  for (const masking::Column& column : judged.columns) {
     if (!is_text_like(column)) continue;
-    list += fmt::format("{}left({}, {})", columns.empty() ? "" : ", ",
-                        as_text(session.identifier(column.name)), kSampleBytesMax);
     columns.push_back(&column);
+    documents += column.type_class == masking::TypeClass::kJson ? 1 : 0;
   }
   if (columns.empty()) return {};
-  YTB_ASSIGN(Rows rows,
-             session.query(fmt::format("SELECT {} FROM {}", list, sampling(session, table, rows_max))));
+  const size_t value_max = run.characters_left > 0 ? kValueCharactersMax : kValueCharactersMin;
+  const size_t share = std::min(kTableCharactersMax, run.characters_left) /
+                       (std::max<size_t>(documents, 1) * static_cast<size_t>(run.rows_max));
+  const size_t document_max = std::clamp(share, value_max, kDocumentCharactersMax);
+  std::string list;
+  for (const masking::Column* column : columns) {
+    const bool document = column->type_class == masking::TypeClass::kJson;
+    list += fmt::format("{}left({}, {})", list.empty() ? "" : ", ", as_text(session.identifier(column->name)),
+                        document ? document_max : value_max);
+  }
+  YTB_ASSIGN(Rows rows, session.query(fmt::format("SELECT {} FROM {}", list, from)));
   for (size_t i = 0; i < columns.size(); ++i) {
-    auto& values = samples[{database, table.name, columns[i]->name}];
+    auto& values = run.samples[{database, judged.name, columns[i]->name}];
     for (int row = 0; row < rows.count(); ++row) {
-      if (!rows.is_null(row, static_cast<int>(i))) values.push_back(rows.text(row, static_cast<int>(i)));
+      if (rows.is_null(row, static_cast<int>(i))) continue;
+      values.push_back(rows.text(row, static_cast<int>(i)));
+      run.characters_left -= std::min(run.characters_left, values.back().size());
     }
+  }
+  return {};
+}
+
+// Of a partitioned table: some rows of as many partitions as may be, under the name of the parent that judges
+// them. Partitions that are foreign tables are never read, so the parent itself is not, either.
+Status sample_partitions(Connection& session, const std::string& database, const masking::Table& parent,
+                         std::vector<const masking::Table*> partitions, const std::string& beginning,
+                         SampleRun& run) {
+  const bool foreign = std::any_of(partitions.begin(), partitions.end(), [](const masking::Table* table) {
+    return table->kind != masking::RelationKind::kTable;
+  });
+  std::erase_if(partitions,
+                [](const masking::Table* table) { return table->kind != masking::RelationKind::kTable; });
+  // Those that ANALYZE saw empty come last; 13 says so of what it never saw, too.
+  const auto empty =
+      std::stable_partition(partitions.begin(), partitions.end(),
+                            [](const masking::Table* table) { return table->rows_estimate != 0; });
+  const auto filled = static_cast<size_t>(empty - partitions.begin());
+  const size_t pool = filled > kPartitionsMax ? filled : std::min(partitions.size(), kPartitionsMax);
+  const size_t taken = std::min(pool, kPartitionsMax);
+  const int each = std::max(1, run.rows_max / static_cast<int>(std::max<size_t>(taken, 1)));
+  for (size_t i = 0; i < taken; ++i) {
+    const masking::Table& partition = *partitions[i * pool / taken];
+    YTB_TRY(begin_look(session, beginning));
+    Status sampled = sample_rows(session, database, parent, sampling(session, partition, each), run);
+    session.roll_back();
+    if (sampled.ok()) continue;
+    if (session.last_state() != kNoRight) return sampled;
+    // Who was granted the parent alone reads through it.
+    if (foreign) continue;
+    YTB_TRY(begin_look(session, beginning));
+    sampled = sample_rows(
+        session, database, parent,
+        sampling(session.qualified(parent.name.schema, parent.name.name), 0, 0, run.rows_max), run);
+    session.roll_back();
+    return sampled;
   }
   return {};
 }
@@ -188,21 +274,27 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
 Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& target,
                                                 const masking::Catalog& catalog, int rows_max) {
   YTB_ASSIGN(Source source, open_source(target));
-  masking::Samples samples;
+  SampleRun run{.rows_max = std::clamp(rows_max, 1, kRowsMax)};
   for (const masking::Database& database : catalog.databases) {
     if (!source.in_copy() && !database.allows_connections) continue;
     YTB_ASSIGN(Connection session, Connection::open(target, database.name, source.kind));
     YTB_ASSIGN(const std::string beginning, beginning_of_looks(session));
+    Partitions partitions = partitions_of(database);
     for (const masking::Table& table : database.tables) {
-      if (table.kind != masking::RelationKind::kTable) continue;
-      YTB_TRY(begin_look(session, beginning));
-      Status sampled = sample_table(session, database.name, table, rows_max, samples);
-      session.roll_back();
+      if (table.partition_of) continue;  // with its parent
+      Status sampled;
+      if (table.kind == masking::RelationKind::kPartitioned) {
+        sampled = sample_partitions(session, database.name, table, partitions[table.name], beginning, run);
+      } else if (table.kind == masking::RelationKind::kTable) {
+        YTB_TRY(begin_look(session, beginning));
+        sampled = sample_rows(session, database.name, table, sampling(session, table, run.rows_max), run);
+        session.roll_back();
+      }
       // A table that may not be read has no samples; names and types still speak.
-      if (!sampled.ok() && session.last_state() != "42501") return std::move(sampled).error();
+      if (!sampled.ok() && session.last_state() != kNoRight) return std::move(sampled).error();
     }
   }
-  return samples;
+  return std::move(run.samples);
 }
 
 Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget& target,
