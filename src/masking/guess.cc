@@ -456,8 +456,9 @@ Guess guess_column(const Table& table, const Column& column, const RowNames& row
   for (const Column& other : table.columns) {
     if (!is_made_from(column, other)) continue;
     const Guess named = guess_column(table, other, rows);
-    if (named.personal && named.masker.name != "judge")
-      return mask(spec("hash"), fmt::format("made from '{}'", printable(other.name)));
+    if (named.masker.name == "judge")
+      return undecided(fmt::format("made from '{}', which is not decided", printable(other.name)));
+    if (named.personal) return mask(spec("hash"), fmt::format("made from '{}'", printable(other.name)));
   }
   const bool listed = column.type_class == TypeClass::kText && lists_its_values(table, column);
   Guess guess =
@@ -472,6 +473,22 @@ Guess guess_column(const Table& table, const Column& column, const RowNames& row
     if (std::optional<Guess> by = guess_by_words(comment, said, "comment", table, column, rows)) return *by;
   }
   return guess;
+}
+
+std::string candidates_for(const Column& column) {
+  const ColumnName name = read_name(column.name);
+  const bool who =
+      name.last == "by" || name.last == "to" || is_person(name.last) || is_perhaps_person(name.last);
+  std::vector<std::string> candidates;
+  auto offer = [&](string_view masker) {
+    if (masker_serves(masker, column)) candidates.emplace_back(masker);
+  };
+  if (says_name(name.last) || who) offer("person_name");
+  if (who) offer("username");
+  if (says_name(name.last)) offer("company");
+  for (string_view masker : {"hash", "number_noise", "date_shift", "json"}) offer(masker);
+  if (!column.not_null) offer("null");
+  return (candidates.empty() ? "" : join(candidates, ", ") + " or ") + "keep";
 }
 
 std::string deciding_line(const Table& table, const Column& column) {

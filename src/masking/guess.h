@@ -33,6 +33,8 @@ class RowNames {
 };
 
 Guess guess_column(const Table& table, const Column& column, const RowNames& rows = {});
+// What a person who has to judge the column can write: "person_name, hash, null or keep".
+std::string candidates_for(const Column& column);
 // Whether `masker` is known and serves the column's type.
 bool masker_serves(std::string_view masker, const Column& column);
 // "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What

@@ -150,6 +150,7 @@ TEST(Guess, WhatIsMadeFromANameGoesWithIt) {
   EXPECT_EQ(guessed(table_of("t", "company_name company_slug region_slug"), "company_slug"), "hash");
   EXPECT_EQ(guessed(table_of("t", "company_name company_slug region_slug"), "region_slug"), "keep");
   EXPECT_EQ(guessed(table_of("categories", "name slug"), "slug"), "keep");
+  EXPECT_EQ(guessed(table_of("client", "name slug"), "slug"), "judge");
 }
 
 TEST(Guess, WhatNobodyKnowsIsJudged) {

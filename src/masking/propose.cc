@@ -98,18 +98,19 @@ void weigh_samples(const Column& column, const Guess& guess, const std::vector<s
 }
 
 // What is made from a name goes where the name goes: a slug would give it back.
-void follow_names(const Table& table, std::vector<Proposal>& proposals, size_t first) {
-  auto column_of = [&](const Proposal& proposal) { return find_column(table, proposal.column); };
+// `columns`: of each proposal; those of one table are from `first` on.
+void follow_names(std::vector<Proposal>& proposals, const std::vector<const Column*>& columns, size_t first) {
   for (size_t i = first; i < proposals.size(); ++i) {
-    if (proposals[i].masker.name != "keep" && proposals[i].masker.name != "judge") continue;
+    Proposal& made = proposals[i];
+    if (made.masker.name != "keep" && made.masker.name != "judge") continue;
     for (size_t j = first; j < proposals.size(); ++j) {
-      const std::string& masker = proposals[j].masker.name;
-      if (masker == "keep" || masker == "judge" ||
-          !is_made_from(*column_of(proposals[i]), *column_of(proposals[j])))
-        continue;
-      proposals[i].masker = spec("hash");
-      proposals[i].evidence = fmt::format("made from '{}'", printable(proposals[j].column));
-      break;
+      const Proposal& name = proposals[j];
+      if (name.masker.name == "keep" || !is_made_from(*columns[i], *columns[j])) continue;
+      const bool undecided = name.masker.name == "judge";
+      made.masker = spec(undecided ? "judge" : "hash");
+      made.evidence =
+          fmt::format("made from '{}'{}", printable(name.column), undecided ? ", which is not decided" : "");
+      if (!undecided) break;
     }
   }
 }
@@ -200,6 +201,7 @@ void repair(const Catalog& catalog, std::vector<Proposal>& proposals, ByColumn& 
 
 std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
   std::vector<Proposal> proposals;
+  std::vector<const Column*> columns;  // of each
   for (const Database& database : catalog.databases) {
     const RowNames rows(database);
     for (const Table& table : database.tables) {
@@ -223,14 +225,18 @@ std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
             propose_json(table, column, values->second, proposal);
         }
         proposals.push_back(std::move(proposal));
+        columns.push_back(&column);
       }
-      follow_names(table, proposals, first);
+      follow_names(proposals, columns, first);
     }
   }
   ByColumn by_column;
   for (Proposal& proposal : proposals) by_column.emplace(key_of(proposal), &proposal);
   follow_references(catalog, by_column);
   repair(catalog, proposals, by_column);
+  for (size_t i = 0; i < proposals.size(); ++i) {
+    if (proposals[i].masker.name == "judge") proposals[i].evidence += "; " + candidates_for(*columns[i]);
+  }
   return proposals;
 }
 
