@@ -49,7 +49,8 @@ const std::vector<MaskerInfo>& table_of_maskers() {
       {"first_name", "a first name", kWords, {"domain"}, "first_name", "Elowen"},
       {"last_name", "an invented family name", kWords, {"domain"}, "last_name", "Halinga"},
       {"phone",
-       "a number that is set aside for fiction: 555-0100 … 555-0199, or 07700 900000 … 900999",
+       "a number that is set aside for fiction: 555-0100 … 555-0199, or 07700 900000 … 900999; or of no "
+       "country",
        kWords,
        {"country", "domain"},
        "phone",

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "masking/build.h"
+#include "masking/masker_phone.h"
 #include "masking/text_masker.h"
 #include "masking/words.h"
 
@@ -389,8 +390,10 @@ class Phone final : public TextMasker {
 
 MadeMasker make_phone(const Build& build, TextOptions options) {
   std::string_view country = build.param("country").value_or("us");
+  if (country == "none") return make_phone_of_no_country(build, std::move(options));
   if (country != "us" && country != "uk") {
-    return build.error(fmt::format("'{}' is no country of phone", country), "countries are us and uk");
+    return build.error(fmt::format("'{}' is not a country of phone", country),
+                       "countries are us, uk and none");
   }
   if (options.length_max < Phone::kSizeLeast + (country == "uk" ? 1 : 0))
     return make_short(std::move(options));

@@ -22,7 +22,7 @@ namespace {
 
 constexpr size_t kFewOfMany = 20;  // one in so many values that are somebody's makes a kept column doubtful
 constexpr int kReferenceRoundsMax = 8;
-constexpr int kCheckRoundsMax = 3;
+constexpr int kCheckRoundsMax = 4;
 
 MaskerSpec spec(std::string_view name) {
   MaskerSpec made;
@@ -154,6 +154,26 @@ Policy policy_of(const std::vector<Proposal>& proposals) {
   return policy;
 }
 
+// The next best for a column whose values must stay apart: what looks like the value where there is one, so
+// that an application that checks its form goes on.
+MaskerSpec stronger(const MaskerSpec& masker, const Column& column) {
+  if (masker.name == "phone" && masker.params.empty() && column.type_class == TypeClass::kText) {
+    MaskerSpec apart = spec("phone");
+    apart.params["country"] = "none";
+    return apart;
+  }
+  if (masker.name == "ip" && masker.params.empty()) {
+    MaskerSpec apart = spec("ip");
+    apart.params["version"] = "6";
+    return apart;
+  }
+  const bool name = masker.name == "person_name" || masker.name == "first_name" || masker.name == "last_name";
+  if (name && masker_serves("username", column)) return spec("username");
+  // 26 letters are no telephone number.
+  const bool hash = masker.name != "hash" && masker.name != "phone" && masker_serves("hash", column);
+  return spec(hash ? "hash" : "judge");
+}
+
 // In place of a masker whose values a constraint refuses. What the schema itself lists is not secret, and
 // identifies nobody.
 MaskerSpec that_satisfies(const Finding& finding, const Table& table, const Column& column,
@@ -179,14 +199,13 @@ void repair(const Catalog& catalog, std::vector<Proposal>& proposals, ByColumn& 
       const Table* table = database == nullptr ? nullptr : find_table(*database, finding.table);
       const Column* column = table == nullptr ? nullptr : find_column(*table, finding.column);
       if (column == nullptr) continue;
-      const bool hash = finding.kind != Finding::Kind::kPartitionKey && proposal.masker.name != "hash" &&
-                        masker_serves("hash", *column);
       proposal.evidence +=
-          fmt::format("; '{}' does not fit ({})", proposal.masker.name, name_of(finding.kind));
+          fmt::format("; {} does not fit ({})", yaml_spec(proposal.masker), name_of(finding.kind));
       if (finding.kind == Finding::Kind::kConstraint) {
         proposal.masker = that_satisfies(finding, *table, *column, proposal);
       } else {
-        proposal.masker = spec(hash ? "hash" : "judge");
+        proposal.masker =
+            finding.kind == Finding::Kind::kPartitionKey ? spec("judge") : stronger(proposal.masker, *column);
       }
       // What mends one finding must not bring another that nobody looks for any more.
       if (round + 1 == kCheckRoundsMax) proposal.masker = spec("judge");
