@@ -25,6 +25,7 @@
 #include "drivers/postgres/engine.h"
 #include "drivers/postgres/instance.h"
 #include "masking/hmac.h"
+#include "masking/lock.h"
 #include "masking/plan.h"
 
 namespace {

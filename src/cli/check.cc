@@ -110,6 +110,10 @@ MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, L
                  .failed = std::nullopt,
                  .detail = fmt::format("every column is judged, against {}", found->said)};
   if (!check.ok()) line.failed = masking::to_error(check);
+  for (const masking::Finding& finding : check.findings) {
+    if (finding.kind == masking::Finding::Kind::kLock && !finding.error)
+      line.detail += "; " + finding.message;
+  }
   lines.push_back(std::move(line));
   for (const masking::Finding& finding : check.findings) {
     const bool constraint = finding.kind == masking::Finding::Kind::kConstraint ||

@@ -100,14 +100,22 @@ std::vector<CommandSpec> make_commands() {
        .examples = "  yesterdaytabase policy propose --out policy.yaml\n"},
       {.id = CommandId::kPolicyAccept,
        .path = "policy accept",
-       .summary = "Accept what the policy's wildcards mean today, into policy.lock",
-       .help = "Every 'keep' of a whole table, of a whole database or of '*' means the columns there are "
-               "now. This "
-               "writes them into the lock file, after showing what changes. Keep both files in git: the diff "
-               "is the "
-               "review.",
+       .summary = "Accept what the policy keeps, as it is today, into policy.lock",
+       .help = "Every 'keep', be it of a column, of a whole table, of a whole database or of '*', means the "
+               "columns there are now, with the types they have now. This writes them into the lock file, "
+               "after showing what changes. It refuses while anything is undecided or does not fit. Keep "
+               "both files in git: the diff is the review.",
        .arguments = {},
-       .options = {kSchema, kDatabase, kYes},
+       .options =
+           {{.name = "--by", .value = "NAME", .help = "who accepts what is new, for the lock", .letter = ""},
+            {.name = "--why", .value = "TEXT", .help = "why, for the lock", .letter = ""},
+            {.name = "--expires",
+             .value = "DATE",
+             .help = "what is new counts until that day only, e.g. 2027-01-31",
+             .letter = ""},
+            kSchema,
+            kDatabase,
+            kYes},
        .examples = "  yesterdaytabase policy accept\n  yesterdaytabase policy accept --schema schema.sql "
                    "--database shop --yes\n"},
       {.id = CommandId::kPolicyCheck,

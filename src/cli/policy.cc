@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "drivers/os/files.h"
+#include "masking/lock.h"
 #include "masking/plan.h"
 #include "masking/program.h"
 #include "masking/propose.h"
@@ -199,7 +200,89 @@ Status refuse_remote_lock(const Context& context, const config::MaskingConfig& m
 
 }  // namespace
 
+namespace {
+
+// What --by, --expires and --why say of everything that is newly accepted.
+Result<masking::Acceptance> read_acceptance(const Context& context) {
+  constexpr size_t kSaidSizeMax = 500;  // bytes
+  masking::Acceptance said;
+  for (const auto& [option, field] : {std::pair{"by", &said.by}, std::pair{"why", &said.why}}) {
+    *field = trim(context.call.value(option).value_or(""));
+    if (field->size() <= kSaidSizeMax) continue;
+    return Error{.code = Code::kUsage,
+                 .message = fmt::format("--{} takes at most {} bytes", option, kSaidSizeMax),
+                 .hint = ""};
+  }
+  const std::optional<std::string> expires = context.call.value("expires");
+  if (!expires) return said;
+  const std::string today = to_iso(context.now()).substr(0, expires->size());
+  if (!masking::is_date(*expires) || *expires < today) {
+    return Error{.code = Code::kUsage,
+                 .message = fmt::format("--expires takes a day to come, e.g. 2027-01-31, not '{}'",
+                                        printable(*expires)),
+                 .hint = ""};
+  }
+  said.expires = *expires;
+  return said;
+}
+
+struct NewLock {
+  masking::PolicyLock lock;
+  masking::LockDiff diff;
+  masking::PlanCheck check;
+  bool to_write = false;
+};
+
+// With a schema file of one database, what is locked of the others stays.
+NewLock expand(masking::Policy policy, const masking::PolicyLock& before, const masking::Catalog& catalog,
+               bool one_database, const masking::Acceptance& said) {
+  NewLock made;
+  std::vector<masking::LockEntry> others;
+  if (one_database) {
+    const std::string& database = catalog.databases.front().name;
+    std::copy_if(before.entries.begin(), before.entries.end(), std::back_inserter(others),
+                 [&](const masking::LockEntry& entry) { return entry.database != database; });
+    masking::PolicyLock unused;
+    keep_only(policy, unused, database);
+  }
+  made.lock = masking::expand_lock(policy, catalog);
+  masking::carry_over(before, said, made.lock);
+  made.check = masking::plan_masking(policy, made.lock, catalog);
+  made.lock.entries.insert(made.lock.entries.end(), others.begin(), others.end());
+  std::sort(made.lock.entries.begin(), made.lock.entries.end());
+  made.lock.file = before.file;
+  made.diff = masking::diff_locks(before, made.lock);
+  made.to_write =
+      !made.diff.lines.empty() || before.version < masking::kLockVersion || before.engine != made.lock.engine;
+  return made;
+}
+
+Json to_tree(const NewLock& made, const CatalogFound& found, bool accepted) {
+  Json findings = Json::array();
+  for (const masking::Finding& finding : made.check.findings) findings.push_back(to_tree(finding));
+  return Json{{"lock", made.lock.file},         {"catalog", found.said},
+              {"accepted", accepted},           {"columns", made.lock.entries.size()},
+              {"added", made.diff.added},       {"removed", made.diff.removed},
+              {"changed", made.diff.changed},   {"changes", made.diff.lines},
+              {"findings", std::move(findings)}};
+}
+
+void print_changes(const Context& context, const NewLock& made) {
+  for (const std::string& change : made.diff.lines) {
+    context.out() << "  "
+                  << (change.starts_with("+") ? context.output.good(change) : context.output.bad(change))
+                  << "\n";
+  }
+}
+
+std::string columns(size_t count) {
+  return fmt::format("{} {}", with_commas(count), count == 1 ? "column" : "columns");
+}
+
+}  // namespace
+
 Status run_policy_accept(Context& context) {
+  YTB_ASSIGN(const masking::Acceptance said, read_acceptance(context));
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
   YTB_TRY(refuse_remote_lock(context, site.production->masking));
@@ -214,44 +297,58 @@ Status run_policy_accept(Context& context) {
                                       context.output.warn("!"), unreadable->message);
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
-  std::vector<masking::LockEntry> others;
-  masking::Policy policy = files.policy;
-  if (context.call.has("schema") && found.catalog.databases.size() == 1) {
-    const std::string& database = found.catalog.databases.front().name;
-    std::copy_if(files.lock.entries.begin(), files.lock.entries.end(), std::back_inserter(others),
-                 [&](const masking::LockEntry& entry) { return entry.database != database; });
-    masking::PolicyLock unused;
-    keep_only(policy, unused, database);
-  }
-  masking::PolicyLock lock = masking::expand_lock(policy, found.catalog);
-  lock.entries.insert(lock.entries.end(), others.begin(), others.end());
-  std::sort(lock.entries.begin(), lock.entries.end());
-  lock.file = site.production->masking.lock_file;
-  std::vector<std::string> changes = masking::diff_locks(files.lock, lock);
-  if (context.output.json()) {
-    context.out() << text_of(Json{{"lock", lock.file}, {"catalog", found.said}, {"changes", changes}});
-  } else {
-    context.out() << fmt::format("against {}\n", found.said);
-    for (const std::string& change : changes) {
-      context.out() << "  "
-                    << (change.starts_with("+") ? context.output.good(change) : context.output.bad(change))
-                    << "\n";
+  const bool one_database = context.call.has("schema") && found.catalog.databases.size() == 1;
+  NewLock made = expand(files.policy, files.lock, found.catalog, one_database, said);
+  const bool json = context.output.json();
+  if (!json) context.out() << fmt::format("against {}\n", found.said);
+  if (!made.check.ok()) {
+    if (json) {
+      context.out() << text_of(to_tree(made, found, false));
+    } else {
+      print_findings(context, made.check);
     }
+    const size_t errors = count_errors(made.check);
+    return Error{
+        .code = Code::kPolicy,
+        .message = fmt::format("nothing was accepted: {} {} in {}, and only a whole policy is "
+                               "accepted; {} is as it was",
+                               with_commas(errors), errors == 1 ? "finding remains" : "findings remain",
+                               files.policy.file, made.lock.file),
+        .hint = fmt::format("decide what is named above in the policy, then '{}' again",
+                            context.command("policy accept"))};
   }
-  if (changes.empty() && os::exists(lock.file) && !unreadable) {
-    if (!context.output.json()) context.out() << "nothing to accept: the lock is as the policy means today\n";
+  if (!json) print_changes(context, made);
+  if (!made.to_write) {
+    if (json) {
+      context.out() << text_of(to_tree(made, found, true));
+    } else {
+      context.out() << fmt::format("{} {} is up to date: {} kept, as accepted before\n",
+                                   context.output.good("✓"), made.lock.file,
+                                   columns(made.lock.entries.size()));
+    }
     return {};
   }
-  YTB_TRY(context.confirm(fmt::format("Accept {} change(s) into {}?", changes.size(), lock.file)));
-  YTB_TRY(os::write_file(lock.file, config::to_lock_text(lock), {.mode = 0644, .owner = std::nullopt}));
-  masking::PlanCheck check = masking::plan_masking(policy, lock, found.catalog);
-  if (context.output.json()) return {};
-  context.out() << fmt::format("{} {} written: {} columns\n", context.output.good("✓"), lock.file,
-                               lock.entries.size());
-  if (!check.ok()) {
-    context.out() << fmt::format("still to judge ({}):\n", count_errors(check));
-    print_findings(context, check);
+  const masking::LockDiff& diff = made.diff;
+  const std::string counts = fmt::format("{} added, {} removed, {} changed", with_commas(diff.added),
+                                         with_commas(diff.removed), with_commas(diff.changed));
+  if (!diff.lines.empty()) {
+    YTB_TRY(context.confirm(fmt::format("Accept this into {} ({})?", made.lock.file, counts)));
   }
+  YTB_TRY(
+      os::write_file(made.lock.file, config::to_lock_text(made.lock), {.mode = 0644, .owner = std::nullopt}));
+  if (one_database && files.lock.version < masking::kLockVersion && files.policy.databases.size() > 1) {
+    context.output.err << fmt::format(
+        "{} accept the policy's other databases, too, before the next refresh: the lock was of version 1, "
+        "and "
+        "what they keep by name is not in it\n",
+        context.output.warn("!"));
+  }
+  if (json) {
+    context.out() << text_of(to_tree(made, found, true));
+    return {};
+  }
+  context.out() << fmt::format("{} {} written: {} kept; {}\n", context.output.good("✓"), made.lock.file,
+                               columns(made.lock.entries.size()), counts);
   return {};
 }
 
@@ -276,11 +373,11 @@ Status run_policy_check(Context& context) {
   }
   if (!check.ok()) {
     if (context.output.json()) return masking::to_error(check);
-    return Error{
-        .code = Code::kPolicy,
-        .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
-                               files.policy.file, errors),
-        .hint = "write the lines shown, or accept kept columns with 'yesterdaytabase policy accept'"};
+    return Error{.code = Code::kPolicy,
+                 .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
+                                        files.policy.file, errors),
+                 .hint = fmt::format("write the lines shown; '{}' then locks what is kept",
+                                     context.command("policy accept"))};
   }
   if (!context.output.json()) {
     Count count = count_tables(*check.plan);

@@ -24,13 +24,6 @@ struct Side {
   const ColumnVerdict* verdict = nullptr;
 };
 
-bool same_spec(const MaskerSpec& a, const MaskerSpec& b) {
-  return a.name == b.name && a.params == b.params &&
-         std::equal(
-             a.paths.begin(), a.paths.end(), b.paths.begin(), b.paths.end(),
-             [](const auto& x, const auto& y) { return x.path == y.path && same_spec(x.masker, y.masker); });
-}
-
 // Whether equal values of the two columns reach the masker, and leave it, as equal ones.
 bool same_canonical_form(const Column& a, const Column& b, const MaskerSpec& spec) {
   if (a.type_class != b.type_class) return false;

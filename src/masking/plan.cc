@@ -53,7 +53,7 @@ std::string lines_for(const Table& table) {
 class DatabasePlanner {
  public:
   DatabasePlanner(const JudgeContext& context, const DatabasePolicy& policy)
-      : context_(context), policy_(policy), tables_(context.database) {}
+      : context_(context), policy_(policy), tables_(context.database), judges_(policy, tables_) {}
 
   DatabasePlan run() {
     DatabasePlan plan{.database = context_.database, .omitted = omits(), .tables = {}};
@@ -130,10 +130,9 @@ class DatabasePlanner {
     const Database& database = context_.database;
     if (database.large_objects == 0 || policy_.large_objects != LargeObjects::kUnjudged || omits()) return;
     const LockEntry entry = large_objects_entry(database.name);
-    if (policy_.form == DatabasePolicy::Form::kKeep &&
-        context_.lock.type_of(database.name, entry.table, entry.column) != nullptr) {
+    const LockEntry* locked = context_.lock.find(database.name, entry.table, entry.column);
+    if (policy_.form == DatabasePolicy::Form::kKeep && locked != nullptr && !context_.lock.expired(*locked))
       return;
-    }
     Finding& finding =
         report(context_.findings, Finding::Kind::kUnjudgedTable, database.name,
                fmt::format("{} large objects of {} are not judged: no column names what is in them",
@@ -167,11 +166,11 @@ class DatabasePlanner {
             TableVerdict{.table = &table, .policy = nullptr, .treatment = Treatment::kEmpty, .columns = {}};
         continue;
       }
-      auto found = policy_.tables.find(table.name);
-      if (policy_.form == DatabasePolicy::Form::kKeep) {
-        verdicts_[&table] = judge_table(context_, table, nullptr);
-      } else if (found != policy_.tables.end()) {
-        verdicts_[&table] = judge_table(context_, table, &found->second);
+      const TableEntries entries = judges_.entries_of(table);
+      if (entries.disagree_on_rows()) {
+        report_disagreement(table);
+      } else if (entries.first() != nullptr || policy_.form == DatabasePolicy::Form::kKeep) {
+        verdicts_[&table] = judge_table(context_, judges_, table, entries);
       } else {
         Finding& finding = context_.report(
             Finding::Kind::kUnjudgedTable, &table, nullptr,
@@ -180,6 +179,15 @@ class DatabasePlanner {
         finding.add = lines_for(table);
       }
     }
+  }
+
+  void report_disagreement(const Table& table) {
+    context_
+        .report(Finding::Kind::kUnjudgedTable, &table, nullptr,
+                fmt::format("table {} of {} is not judged: some of the tables that it inherits from are "
+                            "emptied, and others keep their rows",
+                            printable(to_string(table.name)), printable(quote_name(context_.database.name))))
+        .add = yaml_key(table.name) + ": {rows: none}   # or its columns";
   }
 
   void report_foreign(const Table& table) {
@@ -220,7 +228,8 @@ class DatabasePlanner {
 
   const JudgeContext& context_;
   const DatabasePolicy& policy_;
-  TableIndex tables_;
+  const TableIndex tables_;
+  const Judges judges_;
   TableVerdicts verdicts_;
 };
 
@@ -293,6 +302,26 @@ void check_databases(const Policy& policy, const Catalog& catalog, const Databas
   }
 }
 
+// The lock as a whole.
+void check_lock(const PolicyLock& lock, const Catalog& catalog, size_t unlocked_keeps,
+                std::vector<Finding>& findings) {
+  if (lock.version >= kLockVersion && !lock.entries.empty() && lock.engine != catalog.engine) {
+    report(findings, Finding::Kind::kLock, "",
+           fmt::format("the lock {} is of {}, and this is {}: what it says of types means nothing here; `ytb "
+                       "policy accept` writes another",
+                       lock.file, printable(lock.engine), catalog.engine));
+  }
+  if (unlocked_keeps == 0) return;
+  report(
+      findings, Finding::Kind::kLock, "",
+      fmt::format("{} {} that the policy keeps by name {} not in the lock{}, so that nobody would notice if "
+                  "another type made them hold something else: `ytb policy accept` locks them",
+                  with_commas(unlocked_keeps), unlocked_keeps == 1 ? "column" : "columns",
+                  unlocked_keeps == 1 ? "is" : "are",
+                  lock.digest.empty() ? "" : " " + lock.file + ", which is of version 1"))
+      .error = false;
+}
+
 }  // namespace
 
 bool is_standard_and_empty(const Database& database) {
@@ -317,19 +346,25 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
   constexpr size_t kKeySize = 32;
   const MaskingKey dummy{Secret(std::string(kKeySize, 'k'))};
   const LockIndex locked(lock);
+  size_t unlocked_keeps = 0;
   MaskingPlan plan{.databases = {}, .settings = {}, .digest = digest_of(policy, lock)};
   const DatabasePolicy keep_nothing{};
   for (const Database& database : catalog.databases) {
     auto found = resolved.find(&database);
     if (found == resolved.end() && !is_standard_and_empty(database)) continue;  // reported
     const DatabasePolicy& judged_by = found == resolved.end() ? keep_nothing : *found->second;
-    JudgeContext context{
-        .policy = policy, .lock = locked, .database = database, .key = dummy, .findings = check.findings};
+    JudgeContext context{.policy = policy,
+                         .lock = locked,
+                         .database = database,
+                         .key = dummy,
+                         .findings = check.findings,
+                         .unlocked_keeps = unlocked_keeps};
     plan.databases.push_back(DatabasePlanner(context, judged_by).run());
     plan.databases.back().large_objects = large_objects_of(judged_by, database);
   }
 
   plan.settings = plan_settings(policy, catalog, check.findings);
+  check_lock(lock, catalog, unlocked_keeps, check.findings);
 
   std::stable_sort(check.findings.begin(), check.findings.end(), [](const Finding& a, const Finding& b) {
     return std::tie(b.error, a.database, a.table, a.column) <
@@ -350,6 +385,10 @@ std::string_view name_of(Finding::Kind kind) {
       return "unjudged_column";
     case Finding::Kind::kChangedType:
       return "changed_type";
+    case Finding::Kind::kExpired:
+      return "expired";
+    case Finding::Kind::kLock:
+      return "lock";
     case Finding::Kind::kMissingDatabase:
       return "missing_database";
     case Finding::Kind::kMissingTable:

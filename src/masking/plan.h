@@ -17,8 +17,10 @@ struct Finding {
   enum class Kind {
     kUnjudgedDatabase,
     kUnjudgedTable,
-    kUnjudgedColumn,   // no entry in the policy, or none in the lock under a keep
+    kUnjudgedColumn,   // no entry in the policy, or kept and not in the lock
     kChangedType,      // locked with another type
+    kExpired,          // locked until a day that is over
+    kLock,             // the lock as a whole: of version 1, of another engine
     kMissingDatabase,  // named by the policy, not there (dropped or renamed)
     kMissingTable,
     kMissingColumn,
@@ -111,10 +113,5 @@ size_t count_undecided(const Policy& policy);
 
 // The error to return for a failed check: kPolicy, the first findings in the message, the way out as hint.
 Error to_error(const PlanCheck& check);
-
-// The lock that accepting `policy` against `catalog` would give: every column under a keep.
-PolicyLock expand_lock(const Policy& policy, const Catalog& catalog);
-// Lines "+ shop public.users.nickname text" and "- …", sorted; empty when equal.
-std::vector<std::string> diff_locks(const PolicyLock& before, const PolicyLock& after);
 
 }  // namespace ytb::masking

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "masking/catalog.h"
@@ -96,22 +97,35 @@ struct Policy {
   std::string digest;  // SHA-256 of the file's bytes, hex
 };
 
-// policy.lock: the columns that wildcards and whole-table keeps meant when a person accepted them.
+// policy.lock: every column that is kept, as it was when a person accepted it.
 struct LockEntry {
   std::string database;
   QualifiedName table;
   std::string column;
-  std::string type;  // as Column::type; a changed type is a new judgement
-  friend auto operator<=>(const LockEntry&, const LockEntry&) = default;  // NOLINT(modernize-use-nullptr)
-  friend bool operator==(const LockEntry&, const LockEntry&) = default;
+  std::string type;       // as Column::type; a changed type is a new judgement
+  std::string by{};       // who accepted it, as they wrote it; may be empty
+  std::string expires{};  // "2027-01-31", the last day on which it counts; empty: it does not end
+  std::string why{};      // may be empty
+  int line = 0;           // in the file; 0: not from a file. No part of what is compared
+
+  [[nodiscard]] auto place() const { return std::tie(database, table, column); }
+  [[nodiscard]] auto all() const { return std::tie(database, table, column, type, by, expires, why); }
+  friend auto operator<=>(const LockEntry& a, const LockEntry& b) { return a.all() <=> b.all(); }
+  friend bool operator==(const LockEntry& a, const LockEntry& b) { return a.all() == b.all(); }
 };
 // The lock's entry for the large objects of a database that is kept whole.
 LockEntry large_objects_entry(const std::string& database);
 
+inline constexpr int kLockVersion = 2;
+
 struct PolicyLock {
-  std::vector<LockEntry> entries;  // sorted
-  std::string file;
-  std::string digest;
+  // 1: only what wildcards and whole keeps mean is in it. Also that of a lock that was never written.
+  int version = 1;
+  std::string engine{};              // "postgresql": whose types its entries name; version 1 does not say
+  std::vector<LockEntry> entries{};  // sorted
+  std::string file{};
+  std::string digest{};
+  std::string today{};  // "2026-11-30" (UTC), when it was read: what has expired. Empty: all that expires has
 };
 
 }  // namespace ytb::masking

@@ -16,18 +16,7 @@
 namespace ytb::masking {
 namespace {
 
-constexpr int kPartitionDepthMax = 64;  // levels of partitioning that are followed
-constexpr int kSpecDepthMax = 16;       // json within json
-
-std::string lock_key(std::string_view database, const QualifiedName& table, std::string_view column) {
-  // Names hold no NUL, so that the joined key is unambiguous.
-  std::string key;
-  for (std::string_view part : {database, std::string_view(table.schema), std::string_view(table.name)}) {
-    key += part;
-    key += '\0';
-  }
-  return key.append(column);
-}
+constexpr int kSpecDepthMax = 16;  // json within json
 
 std::string place(const Where& where) { return fmt::format("{}:{}", where.file, where.line); }
 
@@ -37,25 +26,18 @@ std::string fragment(const Table& table, const std::string& lines) {
 
 class ColumnJudge {
  public:
-  ColumnJudge(const JudgeContext& context, const Table& table, const TablePolicy* policy)
-      : context_(context), table_(table), policy_(policy) {}
+  ColumnJudge(const JudgeContext& context, const Judges& judges, const Table& table,
+              const TableEntries& entries)
+      : context_(context), judges_(judges), table_(table), entries_(entries) {}
 
   ColumnVerdict judge(const Column& column) {
-    const MaskerSpec* spec = nullptr;
-    if (policy_ != nullptr && policy_->form == TablePolicy::Form::kColumns) {
-      auto found = policy_->columns.find(column.name);
-      if (found != policy_->columns.end()) spec = &found->second;
-    }
-    if (column.generated) return judge_generated(column, spec);
-    if (spec != nullptr) return judge_spec(column, *spec);
-    const bool wildcard = policy_ != nullptr && policy_->form == TablePolicy::Form::kColumns;
-    if (wildcard && !policy_->wildcard_keep) {
-      report(Finding::Kind::kUnjudgedColumn, column, "is not judged: the policy has no entry for it",
-             policy_->where)
-          .add = fragment(table_, policy_line(table_, column));
+    const Judgement judged = judges_.of(entries_, column);
+    if (column.generated) return judge_generated(column, judged);
+    if (judged.spec == nullptr) {
+      report_unjudged(column, judged);
       return {};
     }
-    return judge_by_lock(column, wildcard);
+    return is_keep(*judged.spec) ? judge_keep(column, judged) : judge_spec(column, *judged.spec);
   }
 
  private:
@@ -68,40 +50,81 @@ class ColumnJudge {
     return {.masker = &keep_spec(), .judged_by = std::move(judged_by), .uniqueness = Uniqueness::kBijection};
   }
 
+  void report_unjudged(const Column& column, const Judgement& judged) {
+    const std::string what =
+        judged.other == nullptr
+            ? "is not judged: the policy has no entry for it"
+            : fmt::format(
+                  "is judged differently by {} and {}, from both of which its table inherits: give {} "
+                  "an entry of its own",
+                  printable(to_string(judged.of->name)), printable(to_string(judged.other->name)),
+                  printable(to_string(table_.name)));
+    report(Finding::Kind::kUnjudgedColumn, column, what, entries_.first()->where).add =
+        fragment(table_, policy_line(table_, column));
+  }
+
   // A generated column needs no judgement: it is computed again from columns that are judged.
-  ColumnVerdict judge_generated(const Column& column, const MaskerSpec* spec) {
-    if (spec == nullptr || spec->name == "keep") return kept("generated");
+  ColumnVerdict judge_generated(const Column& column, const Judgement& judged) {
+    if (judged.source != Judgement::Source::kColumn || judged.spec->name == "keep") return kept("generated");
     report(Finding::Kind::kGenerated, column,
            fmt::format("is generated: it is computed again from the masked columns and takes no masker; "
                        "remove '{}' and mask the columns it is computed from",
-                       printable(spec->name)),
-           spec->where);
+                       printable(judged.spec->name)),
+           judged.where);
     return {};
   }
 
-  // Under a wildcard or whole-table keep: kept only as it was when a person accepted it.
-  ColumnVerdict judge_by_lock(const Column& column, bool wildcard) {
-    const std::string* type = context_.lock.type_of(context_.database.name, table_.name, column.name);
-    if (type != nullptr && *type == column.type) return kept("lock");
-    const std::string how = wildcard             ? "under `\"*\": keep`"
-                            : policy_ == nullptr ? "in a database that is kept whole"
-                                                 : "in a table that is kept whole";
-    const Where where = policy_ == nullptr ? Where{} : wildcard ? policy_->wildcard_where : policy_->where;
-    Finding& finding =
-        type == nullptr
-            ? report(
-                  Finding::Kind::kUnjudgedColumn, column,
-                  fmt::format("is new {}: `ytb policy accept` keeps it as it is, or give it a masker", how),
-                  where)
-            : report(
-                  Finding::Kind::kChangedType, column,
-                  fmt::format("is locked as {} {}: `ytb policy accept` keeps it as it is now, or give it a "
-                              "masker",
-                              printable(*type), how),
-                  where);
-    finding.add = fragment(table_, policy_line(table_, column));
-    if (!wildcard) finding.add += "\n  \"*\": keep";
+  // However it is kept: only as it was when a person accepted it.
+  ColumnVerdict judge_keep(const Column& column, const Judgement& judged) {
+    using Source = Judgement::Source;
+    const std::string by_line = judged.source == Source::kColumn ? place(judged.where) : "lock";
+    const LockEntry* entry = context_.lock.covering(context_.database.name, judges_.tables(), table_, column);
+    if (entry != nullptr && context_.lock.holds(*entry, column)) return kept(by_line);
+    if (judged.source == Source::kColumn && context_.lock.lock().version < kLockVersion) {
+      ++context_.unlocked_keeps;
+      return kept(by_line);
+    }
+    report_not_locked(column, judged, entry);
     return {};
+  }
+
+  void report_not_locked(const Column& column, const Judgement& judged, const LockEntry* entry) {
+    using Source = Judgement::Source;
+    const std::string_view how = judged.source == Source::kColumn     ? "where the policy says keep"
+                                 : judged.source == Source::kWildcard ? "under `\"*\": keep`"
+                                 : judged.source == Source::kTable    ? "in a table that is kept whole"
+                                                                      : "in a database that is kept whole";
+    Finding* finding = nullptr;
+    if (entry == nullptr) {
+      finding = &report(Finding::Kind::kUnjudgedColumn, column,
+                        fmt::format("is {} {}: `ytb policy accept` keeps it as it is, or give it a masker",
+                                    judged.source == Source::kColumn ? "not in the lock" : "new", how),
+                        judged.where);
+    } else if (!context_.lock.expired(*entry)) {
+      finding = &report(
+          Finding::Kind::kChangedType, column,
+          fmt::format("is locked as {} {}: `ytb policy accept` keeps it as it is now, or give it a masker",
+                      printable(entry->type), how),
+          judged.where);
+    } else {
+      finding = &report(
+          Finding::Kind::kExpired, column,
+          fmt::format(
+              "was accepted until {}{}{} ({}:{}): `ytb policy accept` keeps it again, or give it a masker",
+              entry->expires, entry->by.empty() ? "" : " by " + printable(entry->by),
+              entry->why.empty() ? "" : ", because: " + printable(entry->why), context_.lock.lock().file,
+              entry->line),
+          judged.where);
+    }
+    // The line that says keep is there already: another one beside it would be a key twice.
+    if (judged.source == Source::kColumn && judged.of == &table_) {
+      const std::string line = deciding_line(table_, column);
+      if (!line.starts_with(yaml_key(column.name) + ": keep")) finding->instead = line;
+      return;
+    }
+    finding->add = fragment(table_, policy_line(table_, column));
+    if (judged.source != Source::kWildcard && judged.of == &table_) finding->add += "\n  \"*\": keep";
+    if (judged.source == Source::kDatabase) finding->add += "\n  \"*\": keep";
   }
 
   ColumnVerdict judge_spec(const Column& column, const MaskerSpec& spec) {
@@ -110,7 +133,6 @@ class ColumnJudge {
           deciding_line(table_, column);
       return {};
     }
-    if (spec.name == "keep" && spec.params.empty() && spec.paths.empty()) return kept(place(spec.where));
     if (!known(column, spec) || !fits(column, spec)) return {};
     MaskerSpec placeless = spec;  // the finding says where
     placeless.where = {};
@@ -198,8 +220,9 @@ class ColumnJudge {
   }
 
   const JudgeContext& context_;
+  const Judges& judges_;
   const Table& table_;
-  const TablePolicy* policy_;
+  const TableEntries& entries_;
 };
 
 // Columns that the policy names and the table does not have: they may come with the next snapshot.
@@ -208,13 +231,15 @@ void note_missing_columns(const JudgeContext& context, const Table& table, const
     if (find_column(table, name) != nullptr) continue;
     std::vector<std::string> names;
     for (const Column& column : table.columns) names.push_back(column.name);
+    const bool undecided = mentions_judge(spec);  // stops a refresh whatever production holds (still_undecided)
     Finding& finding = context.report(
-        Finding::Kind::kMissingColumn, &table, nullptr,
-        fmt::format("column {} is in the policy and not in {}{}", printable(to_string(table.name, name)),
-                    printable(context.database.name), printable(did_you_mean(name, names))),
+        undecided ? Finding::Kind::kUndecided : Finding::Kind::kMissingColumn, &table, nullptr,
+        fmt::format("column {} is in the policy{} and not in {}{}", printable(to_string(table.name, name)),
+                    undecided ? ", still marked `judge`," : "", printable(context.database.name),
+                    printable(did_you_mean(name, names))),
         spec.where);
     finding.column = name;
-    finding.error = false;
+    finding.error = undecided;
   }
 }
 
@@ -225,39 +250,6 @@ bool mentions_judge(const MaskerSpec& spec, int depth) {
   if (depth >= kSpecDepthMax) return false;
   return std::any_of(spec.paths.begin(), spec.paths.end(),
                      [&](const auto& path) { return mentions_judge(path.masker, depth + 1); });
-}
-
-LockIndex::LockIndex(const PolicyLock& lock) {
-  types_.reserve(lock.entries.size());
-  for (const LockEntry& entry : lock.entries) {
-    types_.emplace(lock_key(entry.database, entry.table, entry.column), &entry.type);
-  }
-}
-
-const std::string* LockIndex::type_of(std::string_view database, const QualifiedName& table,
-                                      std::string_view column) const {
-  auto found = types_.find(lock_key(database, table, column));
-  return found == types_.end() ? nullptr : found->second;
-}
-
-TableIndex::TableIndex(const Database& database) {
-  tables_.reserve(database.tables.size());
-  for (const Table& table : database.tables) tables_.emplace(table.name, &table);
-}
-
-const Table* TableIndex::find(const QualifiedName& name) const {
-  auto found = tables_.find(name);
-  return found == tables_.end() ? nullptr : found->second;
-}
-
-const Table& TableIndex::judged_as(const Table& table) const {
-  const Table* top = &table;
-  for (int depth = 0; depth < kPartitionDepthMax && top->partition_of; ++depth) {
-    const Table* parent = find(*top->partition_of);
-    if (parent == nullptr) break;
-    top = parent;
-  }
-  return *top;
 }
 
 Finding& JudgeContext::report(Finding::Kind kind, const Table* table, const Column* column,
@@ -281,24 +273,21 @@ std::string describe(const JudgeContext& context, const Table& table, const Colu
                      printable(column.type), printable(quote_name(context.database.name)));
 }
 
-const MaskerSpec& keep_spec() {
-  static const MaskerSpec kKeep{.name = "keep", .params = {}, .paths = {}, .where = {}};
-  return kKeep;
-}
-
-TableVerdict judge_table(const JudgeContext& context, const Table& table, const TablePolicy* policy) {
-  TableVerdict verdict{.table = &table, .policy = policy, .treatment = Treatment::kKeep, .columns = {}};
-  if (policy != nullptr && policy->form == TablePolicy::Form::kNoRows) {
+TableVerdict judge_table(const JudgeContext& context, const Judges& judges, const Table& table,
+                         const TableEntries& entries) {
+  TableVerdict verdict{
+      .table = &table, .policy = entries.first(), .treatment = Treatment::kKeep, .columns = {}};
+  if (entries.emptied()) {
     verdict.treatment = Treatment::kEmpty;
     return verdict;
   }
-  ColumnJudge judge(context, table, policy);
+  ColumnJudge judge(context, judges, table, entries);
   for (const Column& column : table.columns) {
     ColumnVerdict judged = judge.judge(column);
     if (judged.masked()) verdict.treatment = Treatment::kMask;
     verdict.columns.emplace(column.name, std::move(judged));
   }
-  if (policy != nullptr) note_missing_columns(context, table, *policy);
+  if (entries.own.policy != nullptr) note_missing_columns(context, table, *entries.own.policy);
   return verdict;
 }
 

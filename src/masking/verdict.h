@@ -2,50 +2,20 @@
 // Private to the masking room.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "masking/catalog.h"
 #include "masking/hmac.h"
+#include "masking/judgement.h"
+#include "masking/lock.h"
 #include "masking/masker.h"
 #include "masking/plan.h"
 #include "masking/policy.h"
 
 namespace ytb::masking {
-
-struct QualifiedNameHash {
-  size_t operator()(const QualifiedName& name) const {
-    return std::hash<std::string>{}(name.schema) * 31 + std::hash<std::string>{}(name.name);
-  }
-};
-
-// The lock, for looking up: one set lookup a column, however large the lock.
-class LockIndex {
- public:
-  explicit LockIndex(const PolicyLock& lock);
-  // The locked type of a column; nullptr: no entry.
-  [[nodiscard]] const std::string* type_of(std::string_view database, const QualifiedName& table,
-                                           std::string_view column) const;
-
- private:
-  std::unordered_map<std::string, const std::string*> types_;
-};
-
-// The tables of one database by name, and who speaks for whom.
-class TableIndex {
- public:
-  explicit TableIndex(const Database& database);
-  [[nodiscard]] const Table* find(const QualifiedName& name) const;
-  // The table whose policy judges `table`: for a partition its topmost parent that the catalog knows.
-  [[nodiscard]] const Table& judged_as(const Table& table) const;
-
- private:
-  std::unordered_map<QualifiedName, const Table*, QualifiedNameHash> tables_;
-};
 
 // A column's judgement. Without one (unjudged, refused) `masker` is null and a finding says why.
 struct ColumnVerdict {
@@ -71,6 +41,7 @@ struct JudgeContext {
   const Database& database;
   const MaskingKey& key;  // a dummy: only types and parameters are looked at
   std::vector<Finding>& findings;
+  size_t& unlocked_keeps;  // columns that a lock of version 1 lets pass, as the policy names them
 
   Finding& report(Finding::Kind kind, const Table* table, const Column* column, std::string message,
                   const Where& where = {}) const;
@@ -90,11 +61,10 @@ bool mentions_judge(const MaskerSpec& spec, int depth = 0);
 bool is_judged(const Table& table);
 // "column public.users.email (text) of shop"
 std::string describe(const JudgeContext& context, const Table& table, const Column& column);
-// The spec of every column that nothing happens to.
-const MaskerSpec& keep_spec();
 
-// Judges one table (never a partition) by its policy; null: with the database, as `keep`.
-TableVerdict judge_table(const JudgeContext& context, const Table& table, const TablePolicy* policy);
+// Judges one table (never a partition) by the entries that speak of it.
+TableVerdict judge_table(const JudgeContext& context, const Judges& judges, const Table& table,
+                         const TableEntries& entries);
 // Unique indexes and foreign keys of all tables, once every table has its verdict.
 void check_keys(const JudgeContext& context, const TableIndex& tables, const TableVerdicts& verdicts);
 // CHECKs, domains, exclusion constraints and the lengths of generated columns against what the maskers give

@@ -140,11 +140,15 @@ Result<PolicyFiles> load_policy(const config::MaskingConfig& masking, ports::Vau
   YTB_ASSIGN(files.policy, config::parse_policy(policy, masking.policy_file));
   Result<std::optional<std::string>> lock = vault.text(masking.lock_file, kLockSizeMax);
   if (!lock.ok()) return std::move(lock).error().while_doing("the policy lock");
+  constexpr size_t kDateSize = 10;
+  const std::string today = to_iso(SystemClock().now()).substr(0, kDateSize);
   files.lock.file = masking.lock_file;
+  files.lock.today = today;
   if (!*lock) return files;
   Result<masking::PolicyLock> parsed = config::parse_lock(**lock, masking.lock_file);
   if (parsed.ok()) {
     files.lock = std::move(*parsed);
+    files.lock.today = today;
   } else if (lock_unreadable != nullptr) {
     *lock_unreadable = std::move(parsed).error();
   } else {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "config/config.h"
+#include "masking/lock.h"
 #include "masking/plan.h"
 
 namespace {

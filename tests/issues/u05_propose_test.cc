@@ -60,8 +60,7 @@ TEST_F(U05, WhatIsDecidedIsNotCountedAsUndecided) {
 
 TEST_F(U05, ASuggestionForAJudgeTakesItsPlace) {
   scenario_.write_policy(
-      "    public.t:\n      id: keep\n      email: email\n      notes: judge\n    public.u: keep\n");
-  scenario_.accept();
+      "    public.t:\n      id: keep\n      email: email\n      notes: judge\n    public.u: {id: keep}\n");
   const RunResult checked = scenario_.ytb({"policy", "check"});
   EXPECT_NE(checked.status, 0);
   EXPECT_THAT(checked.out, Not(HasSubstr("add:")));
@@ -71,6 +70,7 @@ TEST_F(U05, ASuggestionForAJudgeTakesItsPlace) {
   const std::string policy = content(scenario_.policy_file());
   std::ofstream(scenario_.policy_file(), std::ios::trunc)
       << std::regex_replace(policy, std::regex("notes: judge"), suggested.str(1));
+  scenario_.accept();
   const RunResult again = scenario_.ytb({"policy", "check"});
   EXPECT_EQ(again.status, 0) << again.out << again.err;
 }
