@@ -130,6 +130,14 @@ std::vector<CommandSpec> make_commands() {
        .options = {kSchema, kDatabase},
        .examples = "  yesterdaytabase policy check\n  pg_dump --schema-only shop > schema.sql\n"
                    "  yesterdaytabase policy check --schema schema.sql --database shop\n"},
+      {.id = CommandId::kPolicyExplain,
+       .path = "policy explain",
+       .summary = "Say which line of the policy judges a column",
+       .help = "The line of the policy that decides, the masker, the rules that it goes before, the line of "
+               "the lock, and what does not fit. A column that nobody judges is said to be that.",
+       .arguments = {{.name = "TABLE.COLUMN"}},
+       .options = {kSchema, kDatabase},
+       .examples = "  yesterdaytabase policy explain public.users.email\n"},
       {.id = CommandId::kPolicyPreview,
        .path = "policy preview",
        .summary = "Show some rows of a table as they would be masked",
@@ -369,7 +377,8 @@ std::span<const OptionSpec> global_options() {
 std::span<const GroupSpec> groups() {
   static constexpr std::array kGroups{
       GroupSpec{.name = "snapshot", .summary = "Take and list snapshots of production"},
-      GroupSpec{.name = "policy", .summary = "Propose, accept, check and preview the masking policy"},
+      GroupSpec{.name = "policy",
+                .summary = "Propose, accept, check, explain and preview the masking policy"},
       GroupSpec{.name = "proof", .summary = "Show and verify the signed proofs"},
   };
   return kGroups;

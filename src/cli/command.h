@@ -34,6 +34,7 @@ enum class CommandId {
   kPolicyPropose,
   kPolicyAccept,
   kPolicyCheck,
+  kPolicyExplain,
   kPolicyPreview,
   kPlan,
   kRefresh,

@@ -79,6 +79,7 @@ Status run_snapshot_list(Context& context);
 Status run_policy_propose(Context& context);
 Status run_policy_accept(Context& context);
 Status run_policy_check(Context& context);
+Status run_policy_explain(Context& context);
 Status run_policy_preview(Context& context);
 Status run_plan(Context& context);
 Status run_refresh(Context& context);

@@ -35,6 +35,8 @@ Status dispatch(Context& context) {
       return run_policy_accept(context);
     case CommandId::kPolicyCheck:
       return run_policy_check(context);
+    case CommandId::kPolicyExplain:
+      return run_policy_explain(context);
     case CommandId::kPolicyPreview:
       return run_policy_preview(context);
     case CommandId::kPlan:

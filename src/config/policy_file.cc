@@ -23,6 +23,7 @@ namespace {
 constexpr size_t kPolicySizeMax = 16 << 20;
 constexpr YamlLimits kPolicyLimits{.depth_max = 24, .nodes_max = 2'000'000};
 constexpr int64_t kVersion = 1;
+constexpr size_t kRulesMax = 10'000;
 
 using masking::DatabasePolicy;
 using masking::LargeObjects;
@@ -44,6 +45,7 @@ class PolicyReader {
     top.integer("version", kVersion, kVersion, kVersion);
     if (const YamlNode* settings = top.take("settings")) read_settings(*settings, policy);
     if (const YamlNode* survivors = top.take("survivors")) read_survivors(*survivors, policy.survivors);
+    if (const YamlNode* columns = top.take("columns")) read_rules(*columns, policy.rules);
     const YamlNode* databases = top.take("databases");
     const bool tables = top.node().find("tables") != nullptr;
     if (databases != nullptr && tables) {
@@ -53,7 +55,7 @@ class PolicyReader {
     }
     if (databases == nullptr) {
       DatabasePolicy only = read_tables(top);
-      if (top.lacks("tables") && top.lacks("databases"))
+      if (top.lacks("tables") && top.lacks("databases") && policy.rules.empty())
         top.complain("the policy has neither 'tables' nor 'databases'");
       policy.databases.emplace("", std::move(only));
     } else {
@@ -103,7 +105,9 @@ class PolicyReader {
       } else if (value.kind == YamlNode::Kind::kMapping) {
         MapReader tables(diagnostics_, value, fmt::format("database '{}'", printable(*name)));
         database = read_tables(tables);
-        if (tables.lacks("tables")) tables.complain(tables.what() + " has no 'tables'");
+        if (const YamlNode* columns = tables.take("columns")) read_rules(*columns, database.rules);
+        if (tables.lacks("tables") && database.rules.empty())
+          tables.complain(tables.what() + " has no 'tables'");
         tables.finish();
       } else {
         diagnostics_.add(
@@ -115,6 +119,32 @@ class PolicyReader {
       if (!policy.databases.emplace(*name, std::move(database)).second) {
         diagnostics_.add(key.mark, fmt::format("database '{}' is here twice", printable(*name)), key.width());
       }
+    }
+  }
+
+  // `columns: {"*.created_at": keep, "audit.*.* text": hash}`
+  void read_rules(const YamlNode& node, std::vector<masking::ColumnRule>& rules) {
+    if (node.kind == YamlNode::Kind::kNull) return;
+    MapReader reader(diagnostics_, node, "'columns'");
+    if (node.entries.size() > kRulesMax) {
+      diagnostics_.add(node.mark, fmt::format("more than {} rules", kRulesMax));
+      return;
+    }
+    for (const auto& [key, value] : node.entries) {
+      std::string why;
+      std::optional<masking::ColumnPattern> pattern = masking::parse_column_pattern(key.text, why);
+      MaskerSpec spec = read_spec(value, key.text);
+      if (!pattern) {
+        diagnostics_.add(
+            key.mark,
+            fmt::format("'{}' is not column, table.column or schema.table.column, each with * for "
+                        "anything: {}",
+                        printable(key.text), why),
+            key.width());
+        continue;
+      }
+      rules.push_back(
+          {.text = key.text, .pattern = std::move(*pattern), .masker = std::move(spec), .where = where(key)});
     }
   }
 

@@ -101,7 +101,7 @@ TableEntries Judges::entries_of(const Table& table) const {
   return found;
 }
 
-Judgement Judges::of(const TableEntries& entries, const Column& column) const {
+Judgement Judges::of(const Table& table, const TableEntries& entries, const Column& column) const {
   if (policy_.form == DatabasePolicy::Form::kKeep) {
     return {.source = Judgement::Source::kDatabase, .spec = &keep_spec()};
   }
@@ -122,7 +122,26 @@ Judgement Judges::of(const TableEntries& entries, const Column& column) const {
       return {.of = found.of, .other = judged.of};
     }
   }
-  return found;
+  if (found.spec != nullptr || rules_.empty()) return found;
+  const ColumnRule* rule = rules_.find(table.name, column, also_of(table, column));
+  if (rule == nullptr) return {};
+  return {.source = Judgement::Source::kRule, .spec = &rule->masker, .where = rule->where, .rule = rule};
+}
+
+std::vector<const Table*> Judges::also_of(const Table& table, const Column& column) const {
+  if (table.inherits.empty()) return {};
+  std::vector<const Table*> ancestors = tables_.ancestors(table);
+  std::erase_if(ancestors,
+                [&](const Table* ancestor) { return find_column(*ancestor, column.name) == nullptr; });
+  return ancestors;
+}
+
+bool Judges::speak_of(const Table& table, const TableEntries& entries) const {
+  if (policy_.form == DatabasePolicy::Form::kKeep || entries.first() != nullptr) return true;
+  if (rules_.empty()) return false;
+  return std::any_of(table.columns.begin(), table.columns.end(), [&](const Column& column) {
+    return !column.generated && of(table, entries, column).spec != nullptr;
+  });
 }
 
 bool is_keep(const MaskerSpec& spec) {

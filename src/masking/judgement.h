@@ -42,12 +42,14 @@ struct Judgement {
     kColumn,    // its own line
     kWildcard,  // `"*": keep` of its table
     kTable,     // its table is kept whole
+    kRule,      // a rule across tables
     kDatabase,  // its database is kept whole
   };
   Source source = Source::kNobody;
   const MaskerSpec* spec = nullptr;  // null: kNobody
   Where where{};
-  const Table* of = nullptr;     // whose entry it is: the table itself, or an ancestor
+  const Table* of = nullptr;  // whose entry it is: the table itself, or an ancestor; null: of no table
+  const ColumnRule* rule = nullptr;
   const Table* other = nullptr;  // kNobody, where two ancestors are judged differently: the second one
 };
 
@@ -69,21 +71,27 @@ struct TableEntries {
   [[nodiscard]] bool disagree_on_rows() const;
 };
 
-// `policy` and `tables` must outlive it.
+// Of one database. `policy`, its entry `of_database` and `tables` must outlive it.
 class Judges {
  public:
-  Judges(const DatabasePolicy& policy, const TableIndex& tables) : policy_(policy), tables_(tables) {}
+  Judges(const Policy& policy, const DatabasePolicy& of_database, const TableIndex& tables)
+      : policy_(of_database), tables_(tables), rules_(policy.rules, of_database.rules) {}
 
   [[nodiscard]] const TableIndex& tables() const { return tables_; }
-  [[nodiscard]] const DatabasePolicy& policy() const { return policy_; }
+  [[nodiscard]] const RuleIndex& rules() const { return rules_; }
   [[nodiscard]] TableEntries entries_of(const Table& table) const;
   // Of a table with rows of its own or a partitioned one, which is no partition. Of a generated column, too,
   // though it needs no judgement.
-  [[nodiscard]] Judgement of(const TableEntries& entries, const Column& column) const;
+  [[nodiscard]] Judgement of(const Table& table, const TableEntries& entries, const Column& column) const;
+  // Whether the policy says anything of `table` or of one of its columns.
+  [[nodiscard]] bool speak_of(const Table& table, const TableEntries& entries) const;
+  // The ancestors whose column it is, too: a rule that matches a parent's column matches the child's.
+  [[nodiscard]] std::vector<const Table*> also_of(const Table& table, const Column& column) const;
 
  private:
   const DatabasePolicy& policy_;
   const TableIndex& tables_;
+  const RuleIndex rules_;
 };
 
 // `keep` and nothing else.

@@ -39,8 +39,8 @@ std::string line_of(char sign, const LockEntry& entry) {
 // The columns of one database that are kept, in the order of its catalog.
 class DatabaseExpansion {
  public:
-  DatabaseExpansion(const Database& database, const DatabasePolicy& policy)
-      : database_(database), tables_(database), judges_(policy, tables_) {}
+  DatabaseExpansion(const Policy& policy, const DatabasePolicy& judged_by, const Database& database)
+      : database_(database), tables_(database), judges_(policy, judged_by, tables_) {}
 
   void add_to(std::vector<LockEntry>& entries) {
     for (const Table& table : database_.tables) find_kept(table);
@@ -60,7 +60,7 @@ class DatabaseExpansion {
     if (entries.emptied() || entries.disagree_on_rows()) return;
     for (const Column& column : table.columns) {
       if (column.generated) continue;  // needs no judgement, so no lock either
-      const Judgement judged = judges_.of(entries, column);
+      const Judgement judged = judges_.of(table, entries, column);
       if (judged.spec == nullptr || !is_keep(*judged.spec)) continue;
       kept_.emplace_back(&table, &column);
       is_kept_.insert(&column);
@@ -144,7 +144,7 @@ PolicyLock expand_lock(const Policy& policy, const Catalog& catalog) {
   PolicyLock lock{.version = kLockVersion, .engine = catalog.engine};
   for (const auto& [database, judged_by] : resolve_databases(policy, catalog)) {
     if (judged_by->form == DatabasePolicy::Form::kOmit) continue;
-    DatabaseExpansion(*database, *judged_by).add_to(lock.entries);
+    DatabaseExpansion(policy, *judged_by, *database).add_to(lock.entries);
     if (judged_by->form == DatabasePolicy::Form::kKeep && database->large_objects > 0) {
       lock.entries.push_back(large_objects_entry(database->name));
     }

@@ -4,12 +4,13 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
-#include "base/check.h"
 #include "base/text.h"
 #include "masking/guess.h"
+#include "masking/masker.h"
 #include "masking/names.h"
 #include "masking/settings.h"
 #include "masking/verdict.h"
@@ -18,7 +19,6 @@
 namespace ytb::masking {
 namespace {
 
-constexpr size_t kShownFindingsMax = 5;
 constexpr size_t kSuggestedColumnsMax = 50;
 
 std::string digest_of(const Policy& policy, const PolicyLock& lock) {
@@ -53,7 +53,10 @@ std::string lines_for(const Table& table) {
 class DatabasePlanner {
  public:
   DatabasePlanner(const JudgeContext& context, const DatabasePolicy& policy)
-      : context_(context), policy_(policy), tables_(context.database), judges_(policy, tables_) {}
+      : context_(context),
+        policy_(policy),
+        tables_(context.database),
+        judges_(context.policy, policy, tables_) {}
 
   DatabasePlan run() {
     DatabasePlan plan{.database = context_.database, .omitted = omits(), .tables = {}};
@@ -169,7 +172,7 @@ class DatabasePlanner {
       const TableEntries entries = judges_.entries_of(table);
       if (entries.disagree_on_rows()) {
         report_disagreement(table);
-      } else if (entries.first() != nullptr || policy_.form == DatabasePolicy::Form::kKeep) {
+      } else if (judges_.speak_of(table, entries)) {
         verdicts_[&table] = judge_table(context_, judges_, table, entries);
       } else {
         Finding& finding = context_.report(
@@ -255,22 +258,6 @@ const Database* only_database(const Catalog& catalog) {
   return only;
 }
 
-// The database that has the most of these tables; nullptr where none has any.
-const Database* database_of(const DatabasePolicy& policy, const Catalog& catalog) {
-  const Database* best = nullptr;
-  std::ptrdiff_t most = 0;
-  for (const Database& database : catalog.databases) {
-    const std::ptrdiff_t count =
-        std::count_if(database.tables.begin(), database.tables.end(),
-                      [&](const Table& table) { return policy.tables.contains(table.name); });
-    if (count > most) {
-      most = count;
-      best = &database;
-    }
-  }
-  return best;
-}
-
 void check_databases(const Policy& policy, const Catalog& catalog, const DatabasePolicies& resolved,
                      std::vector<Finding>& findings) {
   std::vector<std::string> names;
@@ -302,6 +289,27 @@ void check_databases(const Policy& policy, const Catalog& catalog, const Databas
   }
 }
 
+// Rules that decide nothing: one that is misspelt is found here, as nothing else would name it.
+void check_rules(const std::vector<ColumnRule>& rules, const std::string& database,
+                 const std::set<const ColumnRule*>& used, std::vector<Finding>& findings) {
+  for (const ColumnRule& rule : rules) {
+    if (used.count(&rule) != 0) continue;
+    // No refresh begins with a `judge` in the policy (still_undecided), so nothing else may say that all is
+    // well.
+    const bool undecided = mentions_judge(rule.masker);
+    report(findings, undecided ? Finding::Kind::kUndecided : Finding::Kind::kUnusedRule, database,
+           fmt::format("the rule '{}' {}decides no column: nothing matches it, or other lines go before it",
+                       printable(rule.text), undecided ? "is still marked `judge` and " : ""),
+           rule.where)
+        .error = undecided;
+    const std::string& masker = rule.masker.name;
+    if (undecided || find_masker(masker) != nullptr) continue;
+    report(findings, Finding::Kind::kUnknownMasker, database,
+           fmt::format("the rule '{}' has an unknown masker '{}'", printable(rule.text), printable(masker)),
+           rule.masker.where);
+  }
+}
+
 // The lock as a whole.
 void check_lock(const PolicyLock& lock, const Catalog& catalog, size_t unlocked_keeps,
                 std::vector<Finding>& findings) {
@@ -323,6 +331,21 @@ void check_lock(const PolicyLock& lock, const Catalog& catalog, size_t unlocked_
 }
 
 }  // namespace
+
+const Database* database_of(const DatabasePolicy& policy, const Catalog& catalog) {
+  const Database* best = nullptr;
+  std::ptrdiff_t most = 0;
+  for (const Database& database : catalog.databases) {
+    const std::ptrdiff_t count =
+        std::count_if(database.tables.begin(), database.tables.end(),
+                      [&](const Table& table) { return policy.tables.contains(table.name); });
+    if (count > most) {
+      most = count;
+      best = &database;
+    }
+  }
+  return best;
+}
 
 bool is_standard_and_empty(const Database& database) {
   return (database.name == "postgres" || database.name == "template1") && database.tables.empty() &&
@@ -346,6 +369,7 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
   constexpr size_t kKeySize = 32;
   const MaskingKey dummy{Secret(std::string(kKeySize, 'k'))};
   const LockIndex locked(lock);
+  std::set<const ColumnRule*> used_rules;
   size_t unlocked_keeps = 0;
   MaskingPlan plan{.databases = {}, .settings = {}, .digest = digest_of(policy, lock)};
   const DatabasePolicy keep_nothing{};
@@ -358,6 +382,7 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
                          .database = database,
                          .key = dummy,
                          .findings = check.findings,
+                         .used_rules = used_rules,
                          .unlocked_keeps = unlocked_keeps};
     plan.databases.push_back(DatabasePlanner(context, judged_by).run());
     plan.databases.back().large_objects = large_objects_of(judged_by, database);
@@ -365,6 +390,10 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
 
   plan.settings = plan_settings(policy, catalog, check.findings);
   check_lock(lock, catalog, unlocked_keeps, check.findings);
+  check_rules(policy.rules, "", used_rules, check.findings);
+  for (const auto& [database, judged_by] : resolved) {
+    check_rules(judged_by->rules, database->name, used_rules, check.findings);
+  }
 
   std::stable_sort(check.findings.begin(), check.findings.end(), [](const Finding& a, const Finding& b) {
     return std::tie(b.error, a.database, a.table, a.column) <
@@ -373,130 +402,6 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
   const bool any_error = !check.findings.empty() && check.findings.front().error;
   if (!any_error) check.plan = std::move(plan);
   return check;
-}
-
-std::string_view name_of(Finding::Kind kind) {
-  switch (kind) {
-    case Finding::Kind::kUnjudgedDatabase:
-      return "unjudged_database";
-    case Finding::Kind::kUnjudgedTable:
-      return "unjudged_table";
-    case Finding::Kind::kUnjudgedColumn:
-      return "unjudged_column";
-    case Finding::Kind::kChangedType:
-      return "changed_type";
-    case Finding::Kind::kExpired:
-      return "expired";
-    case Finding::Kind::kLock:
-      return "lock";
-    case Finding::Kind::kMissingDatabase:
-      return "missing_database";
-    case Finding::Kind::kMissingTable:
-      return "missing_table";
-    case Finding::Kind::kMissingColumn:
-      return "missing_column";
-    case Finding::Kind::kUnknownMasker:
-      return "unknown_masker";
-    case Finding::Kind::kBadParameter:
-      return "bad_parameter";
-    case Finding::Kind::kCannotServeType:
-      return "cannot_serve_type";
-    case Finding::Kind::kTooWeakForUnique:
-      return "too_weak_for_unique";
-    case Finding::Kind::kPartitionKey:
-      return "partition_key";
-    case Finding::Kind::kForeignKeyTorn:
-      return "foreign_key_torn";
-    case Finding::Kind::kGenerated:
-      return "generated";
-    case Finding::Kind::kUnsupported:
-      return "unsupported";
-    case Finding::Kind::kUndecided:
-      return "undecided";
-    case Finding::Kind::kUnjudgedSetting:
-      return "unjudged_setting";
-    case Finding::Kind::kDefinition:
-      return "definition";
-    case Finding::Kind::kConstraint:
-      return "constraint";
-    case Finding::Kind::kNotTried:
-      return "not_tried";
-  }
-  YTB_CHECK_MSG(false, "a finding without a name");
-  __builtin_unreachable();
-}
-
-std::string to_string(const Finding& finding) {
-  std::string text;
-  if (finding.where.line > 0) {
-    text = fmt::format("{}:{}:{}: ", finding.where.file, finding.where.line, finding.where.column);
-  }
-  text += finding.error ? finding.message : "note: " + finding.message;
-  if (!finding.instead.empty()) text += "\n  write there instead: " + finding.instead;
-  if (finding.add.empty()) return text;
-  text += "\n  add:";
-  if (finding.add.find('\n') == std::string::npos) return text + " " + finding.add;
-  for (const std::string& line : split(finding.add, '\n')) text += "\n    " + line;
-  return text;
-}
-
-namespace {
-
-// "policy.yaml:12:7: public.users.notes of shop"
-std::vector<std::string> undecided_places(const Policy& policy) {
-  std::vector<std::string> places;
-  for (const auto& [database, entry] : policy.databases) {
-    for (const auto& [table, rules] : entry.tables) {
-      for (const auto& [column, spec] : rules.columns) {
-        if (!mentions_judge(spec)) continue;
-        places.push_back(fmt::format("{}:{}:{}: {}{}", spec.where.file, spec.where.line, spec.where.column,
-                                     printable(to_string(table, column)),
-                                     database.empty() ? "" : " of " + printable(quote_name(database))));
-      }
-    }
-  }
-  return places;
-}
-
-}  // namespace
-
-size_t count_undecided(const Policy& policy) { return undecided_places(policy).size(); }
-
-std::optional<Error> still_undecided(const Policy& policy) {
-  const std::vector<std::string> places = undecided_places(policy);
-  if (places.empty()) return std::nullopt;
-  std::string message = fmt::format("the policy leaves {} {} undecided, marked `judge`",
-                                    with_commas(places.size()), places.size() == 1 ? "column" : "columns");
-  for (size_t i = 0; i < std::min(places.size(), kShownFindingsMax); ++i) message += "\n" + places[i];
-  if (places.size() > kShownFindingsMax)
-    message += fmt::format("\n… and {} more", with_commas(places.size() - kShownFindingsMax));
-  return Error{.code = Code::kPolicy,
-               .message = std::move(message),
-               .hint =
-                   "write a masker or keep in place of each; `ytb policy check` shows all of them with a "
-                   "suggestion",
-               .retry = Retry::kNever};
-}
-
-Error to_error(const PlanCheck& check) {
-  size_t errors = 0;
-  std::string shown;
-  for (const Finding& finding : check.findings) {
-    if (!finding.error) continue;
-    if (errors++ < kShownFindingsMax) shown += "\n" + to_string(finding);
-  }
-  YTB_CHECK_MSG(errors > 0, "to_error() of a check that passed");
-  std::string message = fmt::format("the policy does not fit production: {} {}{}", with_commas(errors),
-                                    errors == 1 ? "finding" : "findings", shown);
-  if (errors > kShownFindingsMax) {
-    message += fmt::format("\n… and {} more", with_commas(errors - kShownFindingsMax));
-  }
-  return {.code = Code::kPolicy,
-          .message = std::move(message),
-          .hint =
-              "judge what is named above in the policy (`ytb policy propose` writes a draft), then `ytb "
-              "policy accept`; `ytb policy check` shows every finding",
-          .retry = Retry::kNever};
 }
 
 }  // namespace ytb::masking

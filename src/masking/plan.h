@@ -34,6 +34,7 @@ struct Finding {
     kUnsupported,     // what this version does not do: encoding, inheritance …
     kUndecided,       // still marked `judge`
     kUnjudgedSetting,
+    kUnusedRule,  // a rule across tables that decides no column
     kDefinition,  // a definition seems to hold data
     kConstraint,  // what a masker gives would violate a CHECK, a domain, an exclusion or a length
     kNotTried,    // a constraint that cannot be evaluated without production's code

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "masking/catalog.h"
+#include "masking/rules.h"
 
 namespace ytb::masking {
 
@@ -35,6 +36,14 @@ struct MaskerPath {
   MaskerSpec masker;
 };
 
+// `"*.created_at": keep` under `columns:` (rules.h).
+struct ColumnRule {
+  std::string text;  // as it is written
+  ColumnPattern pattern;
+  MaskerSpec masker;
+  Where where;
+};
+
 struct TablePolicy {
   enum class Form {
     kColumns,  // column by column, perhaps with a wildcard
@@ -59,6 +68,7 @@ struct DatabasePolicy {
   };
   Form form = Form::kTables;
   std::map<QualifiedName, TablePolicy> tables;
+  std::vector<ColumnRule> rules;  // `columns:` beside `tables:` of one of several databases
   LargeObjects large_objects = LargeObjects::kUnjudged;  // `large_objects: keep|none`, beside `tables:`
   std::map<QualifiedName, Where> empty_views;            // `views: {public.report: none}`, beside `tables:`
   Where where;
@@ -90,6 +100,7 @@ struct Policy {
   // By database name. `tables:` alone at the top level of the file, for a production with one database, is
   // kept under the name "" and resolved against the catalog by plan_masking().
   std::map<std::string, DatabasePolicy> databases;
+  std::vector<ColumnRule> rules;  // `columns:` at the top level: of every database
   // By database ("*": every one), then by name or, ending in *, by pattern. Only whole names are kept.
   std::map<std::string, std::map<std::string, SettingRule>> settings;
   SurvivorPolicy survivors;

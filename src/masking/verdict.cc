@@ -31,13 +31,18 @@ class ColumnJudge {
       : context_(context), judges_(judges), table_(table), entries_(entries) {}
 
   ColumnVerdict judge(const Column& column) {
-    const Judgement judged = judges_.of(entries_, column);
+    const Judgement judged = judges_.of(table_, entries_, column);
+    if (judged.rule != nullptr) context_.used_rules.insert(judged.rule);
     if (column.generated) return judge_generated(column, judged);
     if (judged.spec == nullptr) {
       report_unjudged(column, judged);
       return {};
     }
-    return is_keep(*judged.spec) ? judge_keep(column, judged) : judge_spec(column, *judged.spec);
+    if (is_keep(*judged.spec)) return judge_keep(column, judged);
+    const size_t findings_before = context_.findings.size();
+    ColumnVerdict verdict = judge_spec(column, *judged.spec);
+    if (judged.rule != nullptr) name_the_rule(column, *judged.rule, findings_before);
+    return verdict;
   }
 
  private:
@@ -50,6 +55,17 @@ class ColumnJudge {
     return {.masker = &keep_spec(), .judged_by = std::move(judged_by), .uniqueness = Uniqueness::kBijection};
   }
 
+  // What does not fit is mended for this column, in `tables:`; the rule is of others, too.
+  void name_the_rule(const Column& column, const ColumnRule& rule, size_t findings_before) {
+    for (size_t i = findings_before; i < context_.findings.size(); ++i) {
+      Finding& finding = context_.findings[i];
+      finding.message += fmt::format(", by the rule '{}'; an entry of the column's own goes before it",
+                                     printable(rule.text));
+      finding.instead.clear();
+      finding.add = fragment(table_, policy_line(table_, column));
+    }
+  }
+
   void report_unjudged(const Column& column, const Judgement& judged) {
     const std::string what =
         judged.other == nullptr
@@ -59,7 +75,8 @@ class ColumnJudge {
                   "an entry of its own",
                   printable(to_string(judged.of->name)), printable(to_string(judged.other->name)),
                   printable(to_string(table_.name)));
-    report(Finding::Kind::kUnjudgedColumn, column, what, entries_.first()->where).add =
+    const Where where = entries_.first() == nullptr ? Where{} : entries_.first()->where;
+    report(Finding::Kind::kUnjudgedColumn, column, what, where).add =
         fragment(table_, policy_line(table_, column));
   }
 
@@ -77,12 +94,13 @@ class ColumnJudge {
   // However it is kept: only as it was when a person accepted it.
   ColumnVerdict judge_keep(const Column& column, const Judgement& judged) {
     using Source = Judgement::Source;
-    const std::string by_line = judged.source == Source::kColumn ? place(judged.where) : "lock";
+    const bool by_line = judged.source == Source::kColumn || judged.source == Source::kRule;
+    const std::string judged_by = by_line ? place(judged.where) : "lock";
     const LockEntry* entry = context_.lock.covering(context_.database.name, judges_.tables(), table_, column);
-    if (entry != nullptr && context_.lock.holds(*entry, column)) return kept(by_line);
+    if (entry != nullptr && context_.lock.holds(*entry, column)) return kept(judged_by);
     if (judged.source == Source::kColumn && context_.lock.lock().version < kLockVersion) {
       ++context_.unlocked_keeps;
-      return kept(by_line);
+      return kept(judged_by);
     }
     report_not_locked(column, judged, entry);
     return {};
@@ -90,10 +108,12 @@ class ColumnJudge {
 
   void report_not_locked(const Column& column, const Judgement& judged, const LockEntry* entry) {
     using Source = Judgement::Source;
-    const std::string_view how = judged.source == Source::kColumn     ? "where the policy says keep"
-                                 : judged.source == Source::kWildcard ? "under `\"*\": keep`"
-                                 : judged.source == Source::kTable    ? "in a table that is kept whole"
-                                                                      : "in a database that is kept whole";
+    const std::string how = judged.source == Source::kColumn     ? "where the policy says keep"
+                            : judged.source == Source::kWildcard ? "under `\"*\": keep`"
+                            : judged.source == Source::kTable    ? "in a table that is kept whole"
+                            : judged.source == Source::kRule
+                                ? fmt::format("under the rule '{}'", printable(judged.rule->text))
+                                : "in a database that is kept whole";
     Finding* finding = nullptr;
     if (entry == nullptr) {
       finding = &report(Finding::Kind::kUnjudgedColumn, column,
@@ -123,8 +143,8 @@ class ColumnJudge {
       return;
     }
     finding->add = fragment(table_, policy_line(table_, column));
-    if (judged.source != Source::kWildcard && judged.of == &table_) finding->add += "\n  \"*\": keep";
-    if (judged.source == Source::kDatabase) finding->add += "\n  \"*\": keep";
+    const bool was_whole = judged.source == Source::kTable || judged.source == Source::kDatabase;
+    if (was_whole) finding->add += "\n  \"*\": keep";
   }
 
   ColumnVerdict judge_spec(const Column& column, const MaskerSpec& spec) {
@@ -231,7 +251,8 @@ void note_missing_columns(const JudgeContext& context, const Table& table, const
     if (find_column(table, name) != nullptr) continue;
     std::vector<std::string> names;
     for (const Column& column : table.columns) names.push_back(column.name);
-    const bool undecided = mentions_judge(spec);  // stops a refresh whatever production holds (still_undecided)
+    const bool undecided =
+        mentions_judge(spec);  // stops a refresh whatever production holds (still_undecided)
     Finding& finding = context.report(
         undecided ? Finding::Kind::kUndecided : Finding::Kind::kMissingColumn, &table, nullptr,
         fmt::format("column {} is in the policy{} and not in {}{}", printable(to_string(table.name, name)),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -41,6 +42,7 @@ struct JudgeContext {
   const Database& database;
   const MaskingKey& key;  // a dummy: only types and parameters are looked at
   std::vector<Finding>& findings;
+  std::set<const ColumnRule*>& used_rules;
   size_t& unlocked_keeps;  // columns that a lock of version 1 lets pass, as the policy names them
 
   Finding& report(Finding::Kind kind, const Table* table, const Column* column, std::string message,
@@ -50,6 +52,8 @@ struct JudgeContext {
 // Which policy judges which database of the catalog; `tables:` alone speaks of the only one there is.
 using DatabasePolicies = std::map<const Database*, const DatabasePolicy*>;
 DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog);
+// The database that has the most of these tables; nullptr where none has any.
+const Database* database_of(const DatabasePolicy& policy, const Catalog& catalog);
 
 // The two that a server always has (postgres, template1) are judged only once there is something in them.
 bool is_standard_and_empty(const Database& database);
