@@ -81,18 +81,20 @@ std::vector<CommandSpec> make_commands() {
        .examples = "  yesterdaytabase snapshot list --output json\n"},
       {.id = CommandId::kPolicyPropose,
        .path = "policy propose",
-       .summary = "Write a first policy from names, types and samples",
-       .help = "Reads production's catalog and, where it may, a few rows, and proposes what becomes of every "
-               "column, "
-               "each with its evidence. What it cannot decide is marked 'judge', which no refresh accepts: a "
-               "person "
-               "decides. Columns that the policy already judges stay as they are.\n\n"
-               "Without --out the proposal is printed.",
+       .summary = "Write a first policy from names, types and samples, or add what is new",
+       .help =
+           "Reads production's catalog and, where it may, a few rows, and proposes what becomes of every "
+           "column, "
+           "each with its evidence. What it cannot decide is marked 'judge', which no refresh accepts: a "
+           "person "
+           "decides. Where there is a policy already, only what it says nothing of is added, in place: every "
+           "judgement and every comment stays as it is.\n\n"
+           "Without --out the result is printed.",
        .arguments = {},
        .options =
            {{.name = "--out",
              .value = "FILE",
-             .help = "write it there; refuses to overwrite",
+             .help = "write it there; the policy itself is added to, no other file is overwritten",
              .letter = "-o"},
             {.name = "--no-samples", .value = "", .help = "look at names and types only", .letter = ""},
             kSchema,

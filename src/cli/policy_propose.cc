@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/policy.h"
+#include "config/policy_merge.h"
 #include "drivers/os/files.h"
+#include "masking/additions.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
 
@@ -38,76 +41,145 @@ size_t sampleable_tables(const masking::Catalog& catalog) {
   return count;
 }
 
+struct Sampled {
+  masking::Samples samples;
+  size_t tables = 0;
+  std::string said = "names and types only";
+};
+
+Result<Sampled> take_samples(const Context& context, const Site& site, const masking::Catalog& catalog) {
+  Sampled sampled;
+  if (context.call.has("no-samples") || context.call.has("schema") ||
+      site.production->source.connection.empty()) {
+    return sampled;
+  }
+  YTB_ASSIGN(ports::SessionTarget target, production_target(site));
+  Result<masking::Samples> taken = site.drivers.engine->sample(target, catalog, kSampleRows);
+  if (!taken.ok()) {
+    context.output.err << "no samples: " << taken.error().message << "\n";
+    return sampled;
+  }
+  sampled.samples = std::move(*taken);
+  sampled.tables = tables_in(sampled.samples);
+  const size_t tables = sampleable_tables(catalog);
+  if (sampled.tables == 0) {
+    sampled.said = "names and types only: no values could be read";
+    context.output.err << "no samples: the login of source.connection may read no table\n";
+  } else {
+    sampled.said =
+        fmt::format("names, types and up to {} values a column of {}", kSampleRows,
+                    sampled.tables < tables
+                        ? fmt::format("{} of {} tables, the others it may not read", sampled.tables, tables)
+                        : std::string("each table"));
+  }
+  return sampled;
+}
+
+struct Proposed {
+  std::string text;
+  bool first = true;  // there was no policy
+  size_t columns_added = 0;
+  bool changed = true;
+};
+
+// A first policy, or the one that is there with what it says nothing of.
+Result<Proposed> propose(const Site& site, const masking::Catalog& catalog,
+                         const std::vector<masking::Proposal>& proposals) {
+  const config::MaskingConfig& masking = site.production->masking;
+  YTB_ASSIGN(std::optional<std::string> written,
+             site.vault->text(masking.policy_file, refresh::kPolicySizeMax));
+  // An empty one is what a shell has made of `> policy.yaml` before we began.
+  if (!written || trim(*written).empty()) {
+    // Copies on AWS are not searched.
+    const auto search = config::is_aws(*site.production) ? masking::SurvivorPolicy::Search::kNone
+                                                         : masking::SurvivorPolicy::Search::kProse;
+    return Proposed{.text = masking::to_policy_yaml(catalog, proposals, search),
+                    .columns_added = proposals.size()};
+  }
+  YTB_ASSIGN(const masking::Policy existing, config::parse_policy(*written, masking.policy_file));
+  YTB_ASSIGN(const masking::Additions missing, masking::what_is_missing(existing, catalog, proposals));
+  Proposed proposed{
+      .text = *written, .first = false, .columns_added = missing.columns(), .changed = !missing.empty()};
+  if (proposed.changed) {
+    YTB_ASSIGN(proposed.text, config::add_to_policy(*written, masking.policy_file, missing));
+  }
+  return proposed;
+}
+
+// Whether --out names the policy itself, be it by another path or a link.
+bool is_the_policy(const std::string& file, const config::MaskingConfig& masking) {
+  std::error_code ignored;
+  return !config::is_remote(masking.policy_file) &&
+         std::filesystem::equivalent(file, masking.policy_file, ignored);
+}
+
+// What is there keeps its mode, and a link goes on leading where it leads.
+Status write_policy(const std::string& file, const std::string& text) {
+  std::error_code error;
+  std::string place = std::filesystem::canonical(file, error).string();
+  if (error) place = file;
+  mode_t mode = 0644;
+  YTB_ASSIGN(const std::optional<os::FileInfo> info, os::info_of(place));
+  if (info) mode = info->mode & 0777U;
+  return os::write_file(place, text, {.mode = mode, .owner = std::nullopt});
+}
+
+// Columns that a person has still to decide, whether their line is their own or a rule.
+size_t count_undecided(const masking::Policy& policy, const masking::Catalog& catalog) {
+  const std::vector<masking::Finding> findings = masking::plan_masking(policy, {}, catalog).findings;
+  return static_cast<size_t>(std::count_if(
+      findings.begin(), findings.end(),
+      [](const masking::Finding& finding) { return finding.kind == masking::Finding::Kind::kUndecided; }));
+}
+
 }  // namespace
 
 Status run_policy_propose(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_TRY(refuse_without_policy(*site.production));
-  std::optional<std::string> file = context.call.value("out");
-  if (file && os::exists(*file)) {
-    return Error{.code = Code::kRefused,
-                 .message = fmt::format("{} exists and is not overwritten", *file),
-                 .hint = "write to another file and take over what you want"};
+  const std::optional<std::string> file = context.call.value("out");
+  if (file && os::exists(*file) && !is_the_policy(*file, site.production->masking)) {
+    return Error{
+        .code = Code::kRefused,
+        .message = fmt::format("{} exists and is not overwritten", *file),
+        .hint = fmt::format("write to another file; '--out {}' adds what is new to the policy itself",
+                            site.production->masking.policy_file)};
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
-  masking::Samples samples;
-  size_t sampled_tables = 0;
-  std::string sampled = "names and types only";
-  if (!context.call.has("no-samples") && !context.call.has("schema") &&
-      !site.production->source.connection.empty()) {
-    YTB_ASSIGN(ports::SessionTarget target, production_target(site));
-    Result<masking::Samples> taken = site.drivers.engine->sample(target, found.catalog, kSampleRows);
-    if (taken.ok()) {
-      samples = std::move(*taken);
-      sampled_tables = tables_in(samples);
-      const size_t tables = sampleable_tables(found.catalog);
-      if (sampled_tables == 0) {
-        sampled = "names and types only: no values could be read";
-        context.output.err << "no samples: the login of source.connection may read no table\n";
-      } else {
-        sampled = fmt::format(
-            "names, types and up to {} values a column of {}", kSampleRows,
-            sampled_tables < tables
-                ? fmt::format("{} of {} tables, the others it may not read", sampled_tables, tables)
-                : std::string("each table"));
-      }
-    } else {
-      context.output.err << "no samples: " << taken.error().message << "\n";
-    }
-  }
-  std::optional<masking::Policy> existing;
-  YTB_ASSIGN(std::optional<std::string> written,
-             site.vault->text(site.production->masking.policy_file, refresh::kPolicySizeMax));
-  // An empty one is what a shell has made of `> policy.yaml` before we began.
-  if (written && !trim(*written).empty()) {
-    YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
-    existing = std::move(files.policy);
-  }
-  std::vector<masking::Proposal> proposals = masking::propose(found.catalog, samples);
-  // Copies on AWS are not searched.
-  const auto search = config::is_aws(*site.production) ? masking::SurvivorPolicy::Search::kNone
-                                                       : masking::SurvivorPolicy::Search::kProse;
-  std::string text =
-      masking::to_policy_yaml(found.catalog, proposals, existing ? &*existing : nullptr, search);
-  // Read back as every other command will: what is decided already counts as it is written.
-  YTB_ASSIGN(const masking::Policy proposed, config::parse_policy(text, file.value_or("the proposal")));
-  const size_t undecided = masking::count_undecided(proposed);
-  if (file) YTB_TRY(os::write_file(*file, text, {.mode = 0644, .owner = std::nullopt}));
+  YTB_ASSIGN(const Sampled sampled, take_samples(context, site, found.catalog));
+  const std::vector<masking::Proposal> proposals = masking::propose(found.catalog, sampled.samples);
+  YTB_ASSIGN(const Proposed proposed, propose(site, found.catalog, proposals));
+  // Read back as every other command will.
+  YTB_ASSIGN(const masking::Policy policy,
+             config::parse_policy(proposed.text, file.value_or("the proposal")));
+  const size_t undecided = count_undecided(policy, found.catalog);
+  const bool write = file && (proposed.changed || !os::exists(*file));
+  if (write) YTB_TRY(write_policy(*file, proposed.text));
   if (context.output.json()) {
-    context.out() << text_of(Json{{file ? "file" : "policy", file ? *file : text},
+    context.out() << text_of(Json{{file ? "file" : "policy", file ? *file : proposed.text},
                                   {"columns", proposals.size()},
-                                  {"sampled_tables", sampled_tables},
+                                  {"added", proposed.columns_added},
+                                  {"sampled_tables", sampled.tables},
                                   {"undecided", undecided}});
     return {};
   }
   if (!file) {
-    context.out() << text;
+    context.out() << proposed.text;
     return {};
   }
-  context.out() << fmt::format("{} {} written from {} ({})\n", context.output.good("✓"), *file, found.said,
-                               sampled);
-  context.out() << fmt::format("  {} columns, {} of them marked 'judge': a person decides those\n",
-                               proposals.size(), undecided);
+  if (!proposed.first && !proposed.changed) {
+    context.out() << fmt::format("{} {} judges every column of {} already: nothing was added\n",
+                                 context.output.good("✓"), *file, found.said);
+  } else if (!proposed.first) {
+    context.out() << fmt::format("{} {}: {} new columns of {} ({}); what was there is as it was\n",
+                                 context.output.good("✓"), *file, with_commas(proposed.columns_added),
+                                 found.said, sampled.said);
+  } else {
+    context.out() << fmt::format("{} {} written from {} ({})\n", context.output.good("✓"), *file, found.said,
+                                 sampled.said);
+  }
+  context.out() << fmt::format("  {} columns, {} of them marked 'judge'{}\n", proposals.size(), undecided,
+                               undecided == 0 ? "" : ": a person decides those");
   context.out() << fmt::format("  then: {}\n", context.command("policy accept"));
   return {};
 }

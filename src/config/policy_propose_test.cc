@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "masking/lock.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
 #include "masking/yaml_text.h"
@@ -116,7 +117,7 @@ CREATE TABLE logins (who text REFERENCES users (email), at timestamptz);
   EXPECT_EQ(found["users.phone"], "phone");
 }
 
-TEST(ProposeTest, TheFileReadsBackAndKeepsWhatWasJudged) {
+TEST(ProposeTest, TheFileReadsBackAndJudgesEverything) {
   Catalog catalog = catalog_of(R"(
 CREATE TABLE users (id int PRIMARY KEY, email text, "Odd: ""Name" text, "*" text, "null" text, "multi
 line" text);
@@ -126,39 +127,18 @@ CREATE TABLE parts (a int, m text) PARTITION BY LIST (a);
 CREATE TABLE parts1 PARTITION OF parts DEFAULT;
 CREATE TABLE nothing ();
 )");
-  std::string text = to_policy_yaml(catalog, propose(catalog, {}), nullptr);
+  std::string text = to_policy_yaml(catalog, propose(catalog, {}));
   Result<Policy> first = parse_policy(text, "policy.yaml");
   ASSERT_TRUE(first.ok()) << to_string(first.error()) << text;
   ASSERT_EQ(first->databases.count(""), 1U) << text;
   const auto& tables = first->databases.at("").tables;
   EXPECT_EQ(tables.size(), 5U);
   EXPECT_EQ(tables.at({"public", "users"}).columns.size(), 6U);
-  for (const auto& finding : plan_masking(*first, {}, catalog).findings) {
+  for (const auto& finding : plan_masking(*first, expand_lock(*first, catalog), catalog).findings) {
     EXPECT_TRUE(finding.kind == masking::Finding::Kind::kUndecided || !finding.error ||
                 finding.table.name == "nothing")
         << to_string(finding);
   }
-
-  Result<Policy> existing = parse_policy(R"(version: 1
-tables:
-  public.users: {email: {hash: {domain: mine}}, gone: keep, "*": keep}
-  public.log: {rows: none}
-  public.old: keep
-)",
-                                         "policy.yaml");
-  ASSERT_TRUE(existing.ok());
-  std::string merged = to_policy_yaml(catalog, propose(catalog, {}), &*existing);
-  Result<Policy> second = parse_policy(merged, "policy.yaml");
-  ASSERT_TRUE(second.ok()) << to_string(second.error()) << merged;
-  const auto& after = second->databases.at("").tables;
-  const masking::TablePolicy& users = after.at({"public", "users"});
-  EXPECT_EQ(users.columns.at("email").params.at("domain"), "mine");
-  EXPECT_EQ(users.columns.count("gone"), 1U);
-  EXPECT_EQ(users.columns.size(), 2U);
-  EXPECT_TRUE(users.wildcard_keep);
-  EXPECT_EQ(after.at({"public", "log"}).form, masking::TablePolicy::Form::kNoRows);
-  EXPECT_EQ(after.at({"public", "old"}).form, masking::TablePolicy::Form::kKeep);
-  EXPECT_EQ(after.count({"public", "Plans & more"}), 1U);
 }
 
 TEST(ProposeTest, SeveralDatabasesGetTheLongForm) {
@@ -167,13 +147,10 @@ TEST(ProposeTest, SeveralDatabasesGetTheLongForm) {
   crm.name = "Crm 2";
   crm.large_objects = 4;
   catalog.databases.push_back(crm);
-  Result<Policy> existing = parse_policy("version: 1\ndatabases: {shop: keep, gone: omit}\n", "p");
-  ASSERT_TRUE(existing.ok());
-  std::string text = to_policy_yaml(catalog, propose(catalog, {}), &*existing);
+  std::string text = to_policy_yaml(catalog, propose(catalog, {}));
   Result<Policy> policy = parse_policy(text, "policy.yaml");
   ASSERT_TRUE(policy.ok()) << to_string(policy.error()) << text;
-  EXPECT_EQ(policy->databases.at("shop").form, masking::DatabasePolicy::Form::kKeep);
-  EXPECT_EQ(policy->databases.at("gone").form, masking::DatabasePolicy::Form::kOmit);
+  EXPECT_EQ(policy->databases.at("shop").tables.size(), 1U);
   EXPECT_EQ(policy->databases.at("Crm 2").tables.size(), 1U);
   EXPECT_EQ(policy->databases.at("Crm 2").large_objects, masking::LargeObjects::kNone);
 }
@@ -223,41 +200,23 @@ TEST(ProposeTest, PagilaIsProposedSensibly) {
     EXPECT_EQ(found[column], masker) << column;
   }
   EXPECT_EQ(found.count("payment_p2020_01.amount"), 0U);  // a partition: payment judges it
-  std::string text = to_policy_yaml(catalog, propose(catalog, {}), nullptr);
+  std::string text = to_policy_yaml(catalog, propose(catalog, {}));
   Result<Policy> policy = parse_policy(text, "policy.yaml");
   ASSERT_TRUE(policy.ok()) << to_string(policy.error()) << text;
-  for (const auto& finding : plan_masking(*policy, {}, catalog).findings) {
+  for (const auto& finding : plan_masking(*policy, expand_lock(*policy, catalog), catalog).findings) {
     EXPECT_TRUE(finding.kind == masking::Finding::Kind::kUndecided || !finding.error) << to_string(finding);
   }
 }
 
-// A first policy asks for the search where there is one; what a person decided about it stays.
+// A first policy asks for the search where there is one.
 TEST(ProposeTest, SearchesForOriginals) {
   Catalog catalog = catalog_of("CREATE TABLE users (id int PRIMARY KEY, email text);");
-  auto survivors = [&](const masking::Policy* existing, masking::SurvivorPolicy::Search search) {
-    Result<Policy> read = parse_policy(to_policy_yaml(catalog, propose(catalog, {}), existing, search), "p");
-    EXPECT_TRUE(read.ok()) << to_string(read.error());
-    return read->survivors;
-  };
   using Search = masking::SurvivorPolicy::Search;
-  EXPECT_EQ(survivors(nullptr, Search::kProse).search, Search::kProse);
-  EXPECT_EQ(survivors(nullptr, Search::kNone).search, Search::kNone);
-  Result<Policy> existing = parse_policy(R"(version: 1
-survivors:
-  search: words
-  allow:
-    "odd: name":
-      public.words.word: "words, and: \"names\""
-      files of public.words: the same
-tables:
-  public.users: keep
-)",
-                                         "policy.yaml");
-  ASSERT_TRUE(existing.ok()) << to_string(existing.error());
-  EXPECT_EQ(survivors(&*existing, Search::kProse).search, Search::kWords);
-  EXPECT_EQ(survivors(&*existing, Search::kProse).allow, existing->survivors.allow);
-  existing->survivors = {};
-  EXPECT_EQ(survivors(&*existing, Search::kProse).search, Search::kNone);
+  for (const Search search : {Search::kProse, Search::kWords, Search::kWhole, Search::kNone}) {
+    Result<Policy> read = parse_policy(to_policy_yaml(catalog, propose(catalog, {}), search), "p");
+    ASSERT_TRUE(read.ok()) << to_string(read.error());
+    EXPECT_EQ(read->survivors.search, search);
+  }
 }
 
 }  // namespace

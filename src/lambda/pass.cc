@@ -257,7 +257,7 @@ Result<std::string> Pass::proposal_for(const model::CopyId& id) {
   masking::Samples seen;
   if (samples.ok()) seen = std::move(*samples);
   return parts_.keep_proposal(*target_.production, id,
-                              masking::to_policy_yaml(catalog, masking::propose(catalog, seen), nullptr));
+                              masking::to_policy_yaml(catalog, masking::propose(catalog, seen)));
 }
 
 bool Pass::propose_policy(const Action& action) {

@@ -126,8 +126,6 @@ std::string_view undecided_what(const Policy& policy, size_t count) {
 
 }  // namespace
 
-size_t count_undecided(const Policy& policy) { return undecided_places(policy).size(); }
-
 std::optional<Error> still_undecided(const Policy& policy) {
   const std::vector<std::string> places = undecided_places(policy);
   if (places.empty()) return std::nullopt;

@@ -110,7 +110,6 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
 // What no refresh could mask, whatever production holds: columns that are still marked `judge`. kPolicy with
 // where they are; none where all are decided.
 std::optional<Error> still_undecided(const Policy& policy);
-size_t count_undecided(const Policy& policy);
 
 // The error to return for a failed check: kPolicy, the first findings in the message, the way out as hint.
 Error to_error(const PlanCheck& check);

@@ -25,11 +25,10 @@ struct Proposal {
 
 std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples);
 
-// The proposals as a policy file (YAML text), grouped by table, evidence as comments. Columns that `existing`
-// already judges are kept as they are there and not proposed again; foreign keys to masked columns get the
-// same masker. `search`: how a first policy searches for what is left of originals; an existing one's stays.
+// The proposals as a first policy (YAML text), grouped by table, evidence as comments. `search`: how it
+// searches for what is left of originals. A policy that is there is added to instead
+// (config/policy_merge.cc).
 std::string to_policy_yaml(const Catalog& catalog, const std::vector<Proposal>& proposals,
-                           const Policy* existing,
                            SurvivorPolicy::Search search = SurvivorPolicy::Search::kNone);
 
 }  // namespace ytb::masking

@@ -19,8 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     YTB_CHECK(!catalog.error().message.empty());
     return 0;
   }
-  const std::string yaml =
-      ytb::masking::to_policy_yaml(*catalog, ytb::masking::propose(*catalog, {}), nullptr);
+  const std::string yaml = ytb::masking::to_policy_yaml(*catalog, ytb::masking::propose(*catalog, {}));
   auto policy = ytb::config::parse_policy(yaml, "policy.yaml");
   YTB_CHECK_MSG(policy.ok(), policy.ok() ? yaml : policy.error().message + "\n" + yaml);
   const auto lock = ytb::masking::expand_lock(*policy, *catalog);

@@ -40,7 +40,7 @@ TEST(D08, WhatIsProposedForUniqueColumnsLooksLikeTheValue) {
   EXPECT_EQ(found["b.phone"], "judge");  // too short to be told apart
   EXPECT_EQ(found["b.fax"], "phone");
   // The plan takes it.
-  Result<Policy> policy = config::parse_policy(to_policy_yaml(catalog, proposals, nullptr), "policy.yaml");
+  Result<Policy> policy = config::parse_policy(to_policy_yaml(catalog, proposals), "policy.yaml");
   ASSERT_TRUE(policy.ok()) << to_string(policy.error());
   for (const Finding& finding : plan_masking(*policy, {}, catalog).findings)
     EXPECT_TRUE(!finding.error || finding.column == "phone") << to_string(finding);
