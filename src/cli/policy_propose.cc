@@ -11,6 +11,7 @@
 #include "config/policy_merge.h"
 #include "drivers/os/files.h"
 #include "masking/additions.h"
+#include "masking/looks.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
 
@@ -147,7 +148,8 @@ Status run_policy_propose(Context& context) {
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   YTB_ASSIGN(const Sampled sampled, take_samples(context, site, found.catalog));
-  const std::vector<masking::Proposal> proposals = masking::propose(found.catalog, sampled.samples);
+  std::vector<masking::Proposal> proposals = masking::propose(found.catalog, sampled.samples);
+  masking::add_looks(found.catalog, sampled.samples, proposals);
   YTB_ASSIGN(const Proposed proposed, propose(site, found.catalog, proposals));
   // Read back as every other command will.
   YTB_ASSIGN(const masking::Policy policy,
@@ -171,9 +173,12 @@ Status run_policy_propose(Context& context) {
     context.out() << fmt::format("{} {} judges every column of {} already: nothing was added\n",
                                  context.output.good("✓"), *file, found.said);
   } else if (!proposed.first) {
-    context.out() << fmt::format("{} {}: {} new columns of {} ({}); what was there is as it was\n",
-                                 context.output.good("✓"), *file, with_commas(proposed.columns_added),
-                                 found.said, sampled.said);
+    const size_t added = proposed.columns_added;
+    const std::string what = added == 0   ? "what it did not judge"
+                             : added == 1 ? "1 new column"
+                                          : with_commas(added) + " new columns";
+    context.out() << fmt::format("{} {}: added {} of {} ({}); what was there is as it was\n",
+                                 context.output.good("✓"), *file, what, found.said, sampled.said);
   } else {
     context.out() << fmt::format("{} {} written from {} ({})\n", context.output.good("✓"), *file, found.said,
                                  sampled.said);

@@ -334,6 +334,7 @@ class PolicyEditor {
   }
   static std::string table_item(const TableLines& table) {
     const std::string key = masking::yaml_key(table.table) + ": ";
+    if (table.no_rows) return key + "{rows: none}";
     if (table.columns.empty()) return key + "keep";
     std::string columns;
     for (const masking::ColumnLine& line : table.columns) columns += item(column_item(line), columns);

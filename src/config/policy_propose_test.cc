@@ -208,6 +208,64 @@ TEST(ProposeTest, PagilaIsProposedSensibly) {
   }
 }
 
+// What is proposed alike in many tables is one line; what is proposed otherwise goes before it.
+TEST(ProposeTest, ManyTablesAlikeBecomeARule) {
+  Catalog catalog = catalog_of(R"(
+CREATE TABLE a (id int PRIMARY KEY, email text, created_at timestamptz, blob bytea, only_here int);
+CREATE TABLE b (id int PRIMARY KEY, email text, created_at timestamptz, blob bytea);
+CREATE TABLE c (id int PRIMARY KEY, email text, created_at timestamptz);
+CREATE TABLE d (id int PRIMARY KEY, email boolean, created_at timestamptz);
+CREATE TABLE e ("x.y" int, "a*" int); CREATE TABLE f ("x.y" int, "a*" int); CREATE TABLE g ("x.y" int, "a*" int);
+)");
+  const std::string text = to_policy_yaml(catalog, propose(catalog, {}));
+  EXPECT_THAT(text, HasSubstr("\"*.email\": email   # 3 tables\n    # public.a (text): name 'email'"));
+  EXPECT_THAT(text, HasSubstr("\"*.created_at\": keep   # 4 tables\n"));
+  EXPECT_THAT(text, HasSubstr("\"*.blob\": judge   # 2 tables\n"));
+  Result<Policy> policy = parse_policy(text, "policy.yaml");
+  ASSERT_TRUE(policy.ok()) << to_string(policy.error()) << text;
+  EXPECT_EQ(policy->rules.size(), 6U) << text;
+  const auto& tables = policy->databases.at("").tables;
+  EXPECT_EQ(tables.size(), 2U) << text;
+  EXPECT_EQ(tables.at({"public", "a"}).columns.count("only_here"), 1U);
+  EXPECT_EQ(tables.at({"public", "d"}).columns.at("email").name, "keep");
+  const auto check = plan_masking(*policy, expand_lock(*policy, catalog), catalog);
+  for (const auto& finding : check.findings) {
+    EXPECT_TRUE(finding.kind == masking::Finding::Kind::kUndecided) << to_string(finding) << text;
+  }
+}
+
+// Logins, tokens and jobs would act, and staging has no use for them; what is only called so keeps its rows.
+TEST(ProposeTest, ArmedTablesAreEmptied) {
+  Catalog catalog = catalog_of(R"(
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE django_session (session_key text PRIMARY KEY, session_data text, expire_date timestamptz);
+CREATE TABLE "userSessions" (sid text, "expiresAt" timestamptz, user_id int REFERENCES users);
+CREATE TABLE oauth_access_tokens (id int, token text, "expires_in" int, revoked_at timestamp);
+CREATE TABLE delayed_jobs (id int, handler text, run_at timestamp, locked_at timestamp);
+CREATE TABLE training_sessions (id int, title text, room text, starts_at timestamp);
+CREATE TABLE design_tokens (id int, name text, value text);
+CREATE TABLE jobs (id int, title text, salary int, company text);
+CREATE TABLE api_tokens (id int PRIMARY KEY, token text, expires_at timestamp);
+CREATE TABLE calls (token_id int REFERENCES api_tokens);
+)");
+  const std::string text = to_policy_yaml(catalog, propose(catalog, {}));
+  Result<Policy> policy = parse_policy(text, "policy.yaml");
+  ASSERT_TRUE(policy.ok()) << to_string(policy.error()) << text;
+  std::vector<std::string> emptied;
+  for (const auto& [name, table] : policy->databases.at("").tables) {
+    if (table.form == masking::TablePolicy::Form::kNoRows) emptied.push_back(name.name);
+  }
+  EXPECT_THAT(emptied, testing::UnorderedElementsAre("django_session", "userSessions", "oauth_access_tokens",
+                                                     "delayed_jobs"))
+      << text;
+  EXPECT_THAT(text,
+              HasSubstr("public.django_session: {rows: none}   # logins that are open, by its name and its "
+                        "columns session_key and "));
+  for (const auto& finding : plan_masking(*policy, expand_lock(*policy, catalog), catalog).findings) {
+    EXPECT_TRUE(finding.kind == masking::Finding::Kind::kUndecided || !finding.error) << to_string(finding);
+  }
+}
+
 // A first policy asks for the search where there is one.
 TEST(ProposeTest, SearchesForOriginals) {
   Catalog catalog = catalog_of("CREATE TABLE users (id int PRIMARY KEY, email text);");

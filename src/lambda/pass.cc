@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "masking/looks.h"
 #include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
@@ -256,8 +257,9 @@ Result<std::string> Pass::proposal_for(const model::CopyId& id) {
   Result<masking::Samples> samples = drivers_.engine->sample(session, catalog, kSampleRows);
   masking::Samples seen;
   if (samples.ok()) seen = std::move(*samples);
-  return parts_.keep_proposal(*target_.production, id,
-                              masking::to_policy_yaml(catalog, masking::propose(catalog, seen)));
+  std::vector<masking::Proposal> proposals = masking::propose(catalog, seen);
+  masking::add_looks(catalog, seen, proposals);
+  return parts_.keep_proposal(*target_.production, id, masking::to_policy_yaml(catalog, proposals));
 }
 
 bool Pass::propose_policy(const Action& action) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "masking/armed_tables.h"
 #include "masking/judgement.h"
 #include "masking/names.h"
 #include "masking/settings.h"
@@ -28,7 +29,8 @@ class DatabaseGaps {
         proposals_(proposals),
         judged_by_(judged_by),
         tables_(database),
-        judges_(policy, judged_by == nullptr ? nothing_ : *judged_by, tables_) {}
+        judges_(policy, judged_by == nullptr ? nothing_ : *judged_by, tables_),
+        armed_(armed_tables(database)) {}
 
   DatabaseLines find() {
     DatabaseLines lines{.database = database_.name, .has_entry = judged_by_ != nullptr, .tables = {}};
@@ -48,8 +50,13 @@ class DatabaseGaps {
  private:
   void add_table(const Table& table, DatabaseLines& lines) {
     const TableEntries entries = judges_.entries_of(table);
+    const auto armed = armed_.find(table.name);
     if (entries.emptied() || entries.disagree_on_rows()) return;
     TableLines added{.table = table.name, .has_entry = entries.own.policy != nullptr, .columns = {}};
+    if (armed != armed_.end() && entries.first() == nullptr) {
+      added.no_rows = true;
+      added.evidence = armed->second;
+    }
     bool has_columns = false;
     for (const Column& column : table.columns) {
       if (column.generated) continue;  // needs no judgement
@@ -110,6 +117,7 @@ class DatabaseGaps {
   const DatabasePolicy* judged_by_;
   const TableIndex tables_;
   const Judges judges_;
+  const std::map<QualifiedName, std::string> armed_;
 };
 
 }  // namespace
@@ -169,6 +177,7 @@ std::string yaml_lines(const ColumnLine& line, std::string_view indent) {
 
 std::string yaml_lines(const TableLines& table, std::string_view indent) {
   const std::string key = fmt::format("{}{}:", indent, yaml_key(table.table));
+  if (table.no_rows) return fmt::format("{} {{rows: none}}   # {}\n", key, escape_line(table.evidence));
   if (table.columns.empty()) return key + " keep\n";
   std::string text = key + "\n";
   for (const ColumnLine& line : table.columns) text += yaml_lines(line, std::string(indent) + "  ");

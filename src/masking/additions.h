@@ -24,6 +24,8 @@ struct ColumnLine {
 struct TableLines {
   QualifiedName table;
   bool has_entry = false;           // then `columns` are those that it does not name
+  bool no_rows = false;             // proposed as {rows: none}
+  std::string evidence{};           // of no_rows
   std::vector<ColumnLine> columns;  // none: a table without columns, `keep`
 };
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "masking/additions.h"
 #include "masking/propose.h"
+#include "masking/shorten.h"
 #include "masking/yaml_text.h"
 
 namespace ytb::masking {
@@ -40,7 +41,8 @@ std::string to_policy_yaml(const Catalog& catalog, const std::vector<Proposal>& 
   for (const auto& [database, names] : missing->settings) {
     text += fmt::format("  {}:\n", yaml_key(database)) + settings_lines(names, "    ");
   }
-  const std::vector<DatabaseLines>& databases = missing->databases;
+  std::vector<DatabaseLines>& databases = missing->databases;
+  text += yaml_lines(take_rules(databases));
   if (databases.empty()) return text + "tables:\n";
   // `tables:` alone will do where there is one database to judge.
   if (databases.size() == 1) return text + yaml_lines(databases.front(), "");
