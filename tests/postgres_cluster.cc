@@ -229,9 +229,10 @@ RunResult run_program(const std::vector<std::string>& argv, const std::string& u
   return result;
 }
 
-TempFolder::TempFolder() {
-  const char* base = getenv("TMPDIR");
-  std::string pattern = std::string(base != nullptr ? base : "/tmp") + "/ytb-test-XXXXXX";
+TempFolder::TempFolder(const std::string& base) {
+  const char* set = getenv("TMPDIR");
+  const std::string usual = set != nullptr ? set : "/tmp";
+  std::string pattern = (base.empty() ? usual : base) + "/ytb-test-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) {
     ADD_FAILURE() << "cannot make " << pattern;
     return;

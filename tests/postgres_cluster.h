@@ -37,7 +37,8 @@ RunResult run_program(const std::vector<std::string>& argv, const std::string& u
 // A folder under $TMPDIR or /tmp that the server's user may enter; removed with all it holds at the end.
 class TempFolder {
  public:
-  TempFolder();
+  // Below `base`, default TMPDIR: a short one where paths of sockets come out of what a user would have.
+  explicit TempFolder(const std::string& base = "");
   ~TempFolder();
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;

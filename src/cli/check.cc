@@ -10,6 +10,7 @@
 #include "drivers/os/locales.h"
 #include "drivers/os/ownership.h"
 #include "masking/plan.h"
+#include "refresh/guarded.h"
 
 namespace ytb::cli {
 namespace {
@@ -201,21 +202,12 @@ void check_access(const Site& site, const Result<CatalogFound>& found, Lines& li
   lines.push_back(std::move(line));
 }
 
-// Whether only we can change what decides over a refresh. Key files are judged where they are read.
+// Whether only we can change what decides over a refresh: root refuses the others in every command.
 void check_places(const config::Config& config, const config::ProductionConfig& production, Lines& lines) {
-  auto look = [&](std::string_view what, const std::string& path) {
-    if (path.empty() || config::is_remote(path)) return;
-    add(lines, fmt::format("{} closed to others", what), os::check_only_ours(path, production.copies.run_as),
-        path);
-  };
-  look("config", config.file);
-  look("state", config.state_directory);
-  look("copies", production.copies.directory);
-  look("alias", production.alias.directory);
-  look("tls certificate", production.alias.tls_certificate);
-  look("tls key", production.alias.tls_key);
-  look("policy", production.masking.policy_file);
-  look("policy lock", production.masking.lock_file);
+  for (const refresh::GuardedPlace& place : refresh::guarded_places(config, production)) {
+    add(lines, fmt::format("{} closed to others", place.what), os::check_only_ours(place.path, place.run_as),
+        place.path);
+  }
 }
 
 Lines gather(const Context& context, const Site& site) {
@@ -253,7 +245,11 @@ Lines gather_without_drivers(const Context& context, const config::Config& confi
   Lines lines;
   lines.push_back({.what = "config", .failed = std::nullopt, .detail = config.file});
   check_places(config, production, lines);
-  lines.push_back({.what = "drivers", .failed = why, .detail = {}});
+  // What root does not use was named just now.
+  const bool is_said = std::any_of(lines.begin(), lines.end(), [&](const CheckLine& line) {
+    return line.failed && why.message.ends_with(line.failed->message);
+  });
+  if (!is_said) lines.push_back({.what = "drivers", .failed = why, .detail = {}});
   for (CheckLine& line : context.services.check_place(config, production, {}))
     lines.push_back(std::move(line));
   return lines;

@@ -9,6 +9,7 @@
 #include "base/shell.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "refresh/guarded.h"
 #include "refresh/local_vault.h"
 
 namespace ytb::cli {
@@ -172,6 +173,7 @@ Result<Site> open_site(const Context& context) {
 
 Result<Site> open_site(const Context& context, std::shared_ptr<const config::Config> config,
                        const config::ProductionConfig* production) {
+  YTB_TRY(refresh::refuse_as_root(*config, *production));
   YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config->state_directory));
   YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(context.services, config->aws));
   YTB_ASSIGN(refresh::Drivers drivers, context.services.make_drivers(*config, *production));

@@ -43,6 +43,7 @@ Result<std::unique_ptr<ports::Vault>> open_vault(const Services& services, const
 Result<std::shared_ptr<const config::Config>> read_config(const Context& context);
 Result<const config::ProductionConfig*> choose_production(const Context& context,
                                                           const config::Config& config);
+// kRefused: we are root, and somebody else could change what decides.
 Result<Site> open_site(const Context& context);
 // The same of what was read and chosen already.
 Result<Site> open_site(const Context& context, std::shared_ptr<const config::Config> config,

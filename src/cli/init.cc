@@ -8,6 +8,7 @@
 #include "cli/describe.h"
 #include "cli/systemd.h"
 #include "drivers/os/files.h"
+#include "drivers/os/ownership.h"
 #include "drivers/os/users.h"
 #include "refresh/local_vault.h"
 
@@ -49,6 +50,16 @@ Status check_name(const std::string& name) {
                .hint = "small letters, digits and dashes, beginning with a letter, at most 40"};
 }
 
+// Root would refuse the config in each command that follows.
+Status refuse_folder_of_others(const std::string& config_file) {
+  Status ours = os::check_only_ours(config_file, "");
+  if (ours.ok()) return {};
+  Error error = std::move(ours).error();
+  error.hint =
+      "as root begin in a folder of root's: cd /etc/yesterdaytabase; or run this as the folder's owner";
+  return error;
+}
+
 struct Plan {
   std::string config_file;
   std::string place;
@@ -63,6 +74,7 @@ Result<Plan> make_plan(const Context& context) {
   std::string name = context.call.value("production").value_or("shop");
   YTB_TRY(check_name(name));
   plan.config_file = absolute(context.call.value("config").value_or("yesterdaytabase.yaml"));
+  if (os::running_as_root()) YTB_TRY(refuse_folder_of_others(plan.config_file));
   YTB_ASSIGN(plan.place, place_of(context, name));
   config::ProductionConfig& production = plan.production;
   production.name = model::ProductionName(name);
@@ -98,7 +110,12 @@ Result<Plan> make_plan(const Context& context) {
       {production.masking.key.locator, "", 0600, "the masking key: keep it safe, and a copy of it"});
   plan.files.push_back({staging.password.locator, "", 0600, "the password of the role 'staging'"});
   if (context.call.has("systemd")) {
-    for (SystemdUnit& unit : systemd_units(context.services.executable, plan.config_file)) {
+    std::string user;
+    if (!os::running_as_root()) {
+      YTB_ASSIGN(const os::User ourselves, os::find_user(""));
+      user = ourselves.name;
+    }
+    for (SystemdUnit& unit : systemd_units(context.services.executable, plan.config_file, user)) {
       plan.files.push_back({os::join_path(os::parent_of(plan.config_file), unit.name), std::move(unit.text),
                             0644, std::move(unit.what)});
     }

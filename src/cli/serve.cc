@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "refresh/guarded.h"
 #include "serve/server.h"
 
 namespace ytb::cli {
@@ -129,6 +130,7 @@ serve::OpenWorkplace workplaces(Services& services, const serve::Log& log) {
   return [&services, &log](
              const config::Config& config,
              const config::ProductionConfig& production) -> Result<std::unique_ptr<serve::Workplace>> {
+    YTB_TRY(refresh::refuse_as_root(config, production));
     YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
     YTB_ASSIGN(os::FileLock lock, state.lock(production.name, "serve", services.clock.now()));
     YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(services, config.aws));
@@ -165,7 +167,10 @@ Status run_serve(Context& context) {
   };
   serve::Server server({.load_config = [&]() -> Result<config::Config> {
                           YTB_ASSIGN(std::unique_ptr<ports::Vault> vault, open_vault(context.services, {}));
-                          return refresh::load_config(file, *vault);
+                          YTB_ASSIGN(config::Config config, refresh::load_config(file, *vault));
+                          for (const config::ProductionConfig& production : config.productions)
+                            YTB_TRY(refresh::refuse_as_root(config, production));
+                          return config;
                         },
                         .open_workplace = workplaces(context.services, log),
                         .make_gatekeeper = context.services.make_gatekeeper,

@@ -20,8 +20,11 @@ std::string systemd_word(const std::string& text) {
   return word + "\"";
 }
 
-std::vector<SystemdUnit> systemd_units(const std::string& executable, const std::string& config_file) {
+std::vector<SystemdUnit> systemd_units(const std::string& executable, const std::string& config_file,
+                                       const std::string& user) {
   std::string command = fmt::format("{} --config {}", systemd_word(executable), systemd_word(config_file));
+  // A system unit is root's unless it says otherwise, and what root writes its owner cannot go on with.
+  const std::string who = user.empty() ? "" : fmt::format("User={}\n", user);
   std::string service = fmt::format(
       "# Keeps every production's schedule, starts live copies after a boot, looks after the gates at "
       "listen: "
@@ -34,6 +37,7 @@ std::vector<SystemdUnit> systemd_units(const std::string& executable, const std:
       "\n"
       "[Service]\n"
       "Type=exec\n"
+      "{1}"
       "ExecStart={0} serve\n"
       "ExecReload=/bin/kill -HUP $MAINPID\n"
       "Restart=on-failure\n"
@@ -50,7 +54,7 @@ std::vector<SystemdUnit> systemd_units(const std::string& executable, const std:
       "\n"
       "[Install]\n"
       "WantedBy=multi-user.target\n",
-      command);
+      command, who);
   std::string once = fmt::format(
       "# For those who prefer a timer to 'serve': one look, and a refresh if it is due. Not both.\n"
       "[Unit]\n"
@@ -60,11 +64,12 @@ std::vector<SystemdUnit> systemd_units(const std::string& executable, const std:
       "\n"
       "[Service]\n"
       "Type=oneshot\n"
+      "{1}"
       "ExecStart={0} refresh --if-due\n"
       "KillMode=process\n"
       "TimeoutStartSec=infinity\n"
       "UMask=0077\n",
-      command);
+      command, who);
   std::string timer =
       "[Unit]\n"
       "Description=Yesterdaytabase: look every ten minutes whether a refresh is due\n"

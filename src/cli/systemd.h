@@ -13,8 +13,9 @@ struct SystemdUnit {
   std::string what;  // for people
 };
 
-// `executable` and `config_file`: absolute paths.
-std::vector<SystemdUnit> systemd_units(const std::string& executable, const std::string& config_file);
+// `executable` and `config_file`: absolute paths. `user`: whose config it is, and who is to run it; "": root.
+std::vector<SystemdUnit> systemd_units(const std::string& executable, const std::string& config_file,
+                                       const std::string& user);
 
 // A path as one word of ExecStart=: quoted, with %, $, " and \ escaped (systemd.service(5),
 // systemd.syntax(7)).

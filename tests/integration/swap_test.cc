@@ -158,7 +158,7 @@ TEST_F(Swap, ATornSnapshotIsPassedOver) {
 TEST_F(Swap, AFullDiskIsRefusedWithTheNumbers) {
   prepare();
   ASSERT_EQ(scenario_->ytb({"teardown", "--yes"}).status, 0);
-  if (mount("tmpfs", scenario_->copies().c_str(), "tmpfs", 0, "size=20m") != 0) {
+  if (mount("tmpfs", scenario_->copies().c_str(), "tmpfs", 0, "size=20m,mode=0755") != 0) {
     ASSERT_EQ(errno, EPERM);
     GTEST_SKIP() << "a small filesystem cannot be mounted here";
   }

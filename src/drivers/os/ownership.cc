@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <deque>
 #include <filesystem>
+#include <mutex>
 #include <vector>
 
 #include "base/text.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr int kLinksMax = 40;  // path_resolution(7)
 constexpr int kUsersMax = 1'000'000;
 constexpr size_t kEntryBytesMax = 4 << 20;  // of a group with many members
+constexpr size_t kUserEntryBytesMax = 64 << 10;
 
 Error open_to_others(const std::string& path, std::string why, std::string hint) {
   return Error{.code = Code::kRefused,
@@ -69,13 +71,14 @@ Result<bool> lists_others(gid_t gid, const Trusted& trusted) {
   return system_error("look up group", std::to_string(gid), ERANGE);
 }
 
-// Whose own group it is, by the user database, is not in the group's list. Not while another thread walks
-// through that database.
+// Whose own group it is, by the user database, is not in the group's list.
 bool is_group_of_others(gid_t gid, const Trusted& trusted) {
+  static std::mutex one_walk;  // the C library has one place in that database for all threads
+  const std::scoped_lock lock(one_walk);
   bool found = false;
   ::setpwent();
   for (int i = 0; i < kUsersMax && !found; ++i) {
-    const passwd* user = ::getpwent();  // NOLINT(concurrency-mt-unsafe): see above
+    const passwd* user = ::getpwent();  // NOLINT(concurrency-mt-unsafe): the lock
     if (user == nullptr) break;
     found = user->pw_gid == gid && !trusted.has(user->pw_uid);
   }
@@ -83,12 +86,22 @@ bool is_group_of_others(gid_t gid, const Trusted& trusted) {
   return found;
 }
 
+// "postgres", or "uid 1234" of nobody that is known here.
+std::string name_of(uid_t uid) {
+  std::vector<char> buffer(kUserEntryBytesMax);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return fmt::format("uid {}", uid);
+  return printable(found->pw_name);
+}
+
 Status check_owner(const std::string& path, const struct stat& found, const Trusted& trusted) {
   if (trusted.has(found.st_uid)) return {};
-  std::string hint =
-      "run this as that user, name him under copies.local.run_as, or put it below a folder of your own";
+  const std::string owner = name_of(found.st_uid);
+  std::string hint = fmt::format("run this as {}, or put it below a folder of your own", owner);
   if (S_ISREG(found.st_mode)) hint += fmt::format("; or chown {} {}", ::geteuid(), printable(path));
-  return open_to_others(path, fmt::format("belongs to uid {}", found.st_uid), std::move(hint));
+  return open_to_others(path, fmt::format("belongs to {}", owner), std::move(hint));
 }
 
 // `above`: a folder on the way, in which a sticky bit keeps others from renaming what is not theirs.
@@ -150,6 +163,24 @@ Status check_only_ours(const std::string& path, const std::string& run_as) {
     YTB_TRY(check_entry(place, found, !last, trusted));
   }
   return {};
+}
+
+Result<std::string> closed_to_others(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path whole =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path), failed);
+  if (failed) return system_error("look at", path, failed.value());
+  std::string place;
+  for (const std::filesystem::path& part : whole) {
+    place = place.empty() ? part.string() : join_path(place, part.string());
+    struct stat found {};
+    if (::stat(place.c_str(), &found) != 0) {
+      if (errno == ENOENT) return std::string();
+      return system_error("look at", place, errno);
+    }
+    if (S_ISDIR(found.st_mode) && (found.st_mode & S_IXOTH) == 0) return place;
+  }
+  return std::string();
 }
 
 }  // namespace ytb::os
