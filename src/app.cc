@@ -33,12 +33,14 @@
 #include "drivers/os/environment.h"
 #include "drivers/os/files.h"
 #include "drivers/os/host_name.h"
+#include "drivers/os/secret_prompt.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/os/tcp_ports.h"
 #include "drivers/os/users.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine.h"
 #include "drivers/postgres/instance.h"
+#include "drivers/postgres/production_look.h"
 #include "drivers/postgres/read_access.h"
 #include "drivers/socket/socket_alias.h"
 #include "model/engine_versions.h"
@@ -416,7 +418,8 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Config
     add(lines, "server settings", kind.validate(spec), settings_said(spec));
     add(lines, "isolation", kind.check_isolation(spec), describe(spec.isolation));
   }
-  add(lines, "folder of copies", check_folder_of_copies(clock, production), production.copies.directory);
+  add(lines, std::string(cli::kFolderOfCopies), check_folder_of_copies(clock, production),
+      production.copies.directory);
   add(lines, "user of copies", postgres::check_run_as(production.copies.run_as),
       production.copies.run_as.empty() ? std::string("ourselves") : production.copies.run_as);
   Result<uint16_t> port = os::find_free_port(production.copies.port_first, production.copies.port_last);
@@ -516,6 +519,8 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
           [&clock](const config::Config& config, const config::ProductionConfig& production) {
             return make_gatekeeper(clock, config, production);
           },
+      .look_at_production = postgres::look_at_production,
+      .ask_secret = [](const std::string& prompt) { return os::ask_secret(prompt, stop_flag); },
       .why_no_seal = why_no_seal,
       .check_place =
           [&wiring](const config::Config& config, const config::ProductionConfig& production,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/shell.h"
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
@@ -202,6 +203,92 @@ void check_access(const Site& site, const Result<CatalogFound>& found, Lines& li
   lines.push_back(std::move(line));
 }
 
+// What access roles can read once they are in: a role that can read nothing is nobody's wish, and shows only
+// when somebody has connected.
+std::optional<Error> reads_nothing(const model::AccessRole& role,
+                                   const std::optional<ports::ProductionLook>& look) {
+  std::string hint = fmt::format(
+      "give it the rights of roles that production has, member_of: [app_readers], "
+      "or of everything, member_of: [{}]",
+      model::kReadAllData);
+  if (!look) {
+    if (role.existing || !role.member_of.empty()) return std::nullopt;
+    return Error{.code = Code::kConfig,
+                 .message = "it has no member_of: it can read only what everybody may",
+                 .hint = std::move(hint)};
+  }
+  uint64_t tables = 0;
+  for (const ports::RoleReach& reach : look->reaches) {
+    const bool counts = reach.role.empty() || (role.existing && reach.role == role.name) ||
+                        std::count(role.member_of.begin(), role.member_of.end(), reach.role) > 0;
+    if (counts) tables += reach.tables;
+  }
+  // A role of ours takes the place of that one, also where production has none of the name.
+  if (tables > 0 || std::count(role.member_of.begin(), role.member_of.end(), model::kReadAllData) > 0)
+    return std::nullopt;
+  if (!look->groups.empty()) {
+    hint = fmt::format(
+        "give it the rights of a role that production has, member_of: [{}], or of everything, "
+        "member_of: [{}]",
+        printable(look->groups.front().role), model::kReadAllData);
+  }
+  return Error{
+      .code = Code::kConfig,
+      .message = role.member_of.empty() && !role.existing
+                     ? "it has no member_of, and everybody may read no table: it can connect and read nothing"
+                     : "neither it nor what it is a member of may read a table of production",
+      .hint = std::move(hint)};
+}
+
+void check_rights(const Context& context, const Site& site, Lines& lines) {
+  if (config::is_aws(*site.production)) return;
+  std::vector<std::string> about{""};
+  for (const model::AccessRole& role : site.production->access) {
+    about.insert(about.end(), role.member_of.begin(), role.member_of.end());
+    if (role.existing) about.push_back(role.name);
+  }
+  std::optional<ports::ProductionLook> look;
+  Result<ports::SessionTarget> target = production_target(site);
+  if (target.ok() && context.services.look_at_production)
+    look = context.services.look_at_production(*target, about);
+  if (look && look->unreachable) look.reset();  // `access roles` says so
+  if (look && look->tables() == 0) return;
+  for (const model::AccessRole& role : site.production->access) {
+    std::optional<Error> nothing = reads_nothing(role, look);
+    if (!nothing) continue;
+    lines.push_back({.what = fmt::format("rights of {}", printable(role.name)),
+                     .failed = std::move(nothing),
+                     .detail = {},
+                     .warning = true});
+  }
+}
+
+// Whether staging's users get to the socket. The folder of copies is on the way, as the alias is a link.
+void check_reach(const config::ProductionConfig& production, Lines& lines) {
+  if (config::is_aws(production)) return;
+  const bool local = std::any_of(production.access.begin(), production.access.end(), [](const auto& role) {
+    return std::find(role.from.begin(), role.from.end(), "local") != role.from.end();
+  });
+  if (!local) return;
+  const std::string place = os::parent_of(production.alias.directory);
+  for (const std::string& path : {place, production.copies.directory}) {
+    const Result<std::string> closed = os::closed_to_others(path);
+    if (closed.ok() && closed->empty()) continue;
+    CheckLine line{.what = "alias in reach", .failed = std::nullopt, .detail = {}, .warning = true};
+    line.failed = closed.ok()
+                      ? Error{.code = Code::kRefused,
+                              .message = fmt::format(
+                                  "other users of this host cannot pass {}: they do not reach the copy",
+                                  printable(*closed)),
+                              .hint = fmt::format("chmod o+x {}; or put alias.socket.directory and "
+                                                  "copies.local.directory where others can go, as below /srv",
+                                                  shell_word(*closed))}
+                      : closed.error();
+    return lines.push_back(std::move(line));
+  }
+  lines.push_back({.what = "alias in reach", .failed = std::nullopt, .detail = "of every user of this host"});
+}
+
 // Whether only we can change what decides over a refresh: root refuses the others in every command.
 void check_places(const config::Config& config, const config::ProductionConfig& production, Lines& lines) {
   for (const refresh::GuardedPlace& place : refresh::guarded_places(config, production)) {
@@ -227,11 +314,13 @@ Lines gather(const Context& context, const Site& site) {
   check_locales(site, found, lines);
   check_access(site, found, lines);
   check_row_security(site, found, lines);
+  check_rights(context, site, lines);
   for (CheckLine& line : context.services.check_place(*site.config, *site.production, tables))
     lines.push_back(std::move(line));
   add(lines, "copies", site.drivers.host->list(), place_of_copies(*site.production));
   Result<model::AliasState> alias = site.drivers.alias->read();
   add(lines, "alias", alias, alias.ok() ? alias->connect : std::string());
+  check_reach(*site.production, lines);
   Result<std::vector<ports::JournalEntry>> journal = site.drivers.journal->recent(site.production->name, 1);
   add(lines, "journal", journal, site.state.journal_file());
   if (!journal.ok()) lines.back().warning = true;  // history only
@@ -255,14 +344,29 @@ Lines gather_without_drivers(const Context& context, const config::Config& confi
   return lines;
 }
 
+// A text of several lines stays in its column.
+void add_rows(const std::string& mark, const std::string& what, const std::string& text,
+              std::vector<std::vector<std::string>>& rows) {
+  bool first = true;
+  for (const std::string& line : split(text, '\n')) {
+    rows.push_back({first ? mark : "", first ? what : "", line});
+    first = false;
+  }
+}
+
 void print_lines(const Context& context, const Lines& lines) {
   std::vector<std::vector<std::string>> rows;
   for (const CheckLine& line : lines) {
     std::string mark = line.warning ? context.output.warn("!") : context.output.good("✓");
     if (line.failed && !line.warning) mark = context.output.bad("✗");
-    rows.push_back({mark, line.what, line.failed ? line.failed->message : line.detail});
-    if (line.failed && !line.failed->hint.empty())
-      rows.push_back({"", "", context.output.dim("hint: " + line.failed->hint)});
+    add_rows(mark, line.what, line.failed ? line.failed->message : line.detail, rows);
+    if (!line.failed || line.failed->hint.empty()) continue;
+    std::vector<std::vector<std::string>> hint;
+    add_rows("", "", "hint: " + line.failed->hint, hint);
+    for (std::vector<std::string>& row : hint) {
+      row.back() = context.output.dim(row.back());
+      rows.push_back(std::move(row));
+    }
   }
   context.out() << table(rows, "");
 }

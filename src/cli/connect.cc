@@ -156,6 +156,14 @@ std::string line_to_paste(const Context& context, const model::ConnectPath& path
   return line;
 }
 
+// Who may read what `access:` refers to need not type it. It wins over ~/.pgpass, not over what was given.
+void add_password(const Site& site, const model::AccessRole& role, PsqlCall& call) {
+  if (call.environment.contains("PGPASSWORD") || call.environment.contains("PGPASSFILE")) return;
+  const Result<Secret> password = site.vault->secret(role.password);
+  // In our own process's environment only, which nobody else can read.
+  if (password.ok() && !password->empty()) call.environment["PGPASSWORD"] = std::string(password->reveal());
+}
+
 void print_json(const Context& context, const model::Copy& copy, const model::ConnectPath& path,
                 const Parameters& parameters) {
   Json keywords = Json::object();
@@ -207,7 +215,9 @@ Status run_connect(Context& context) {
   if (!context.services.become_psql)
     return Error{
         .code = Code::kUnsupported, .message = "this program was built without psql", .hint = "add --print"};
-  return context.services.become_psql(production, call_of(context, path, parameters));
+  PsqlCall call = call_of(context, path, parameters);
+  add_password(site, *role, call);
+  return context.services.become_psql(production, call);
 }
 
 }  // namespace ytb::cli

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/shell.h"
 #include "base/text.h"
 
 namespace ytb::cli {
@@ -100,6 +101,37 @@ std::string how_to_connect(const model::Observed& observed) {
 
 std::string connect_note(const model::Observed& observed) {
   return observed.alias.known() ? observed.alias->note : std::string();
+}
+
+std::string where_password_is(const config::ProductionConfig& production) {
+  std::vector<std::string> parts;
+  for (const model::AccessRole& role : production.access) {
+    const model::SecretRef& password = role.password;
+    std::string_view kind;
+    switch (password.kind) {
+      case model::SecretRef::Kind::kNone:
+        continue;
+      case model::SecretRef::Kind::kEnvironment:
+        kind = "$";
+        break;
+      case model::SecretRef::Kind::kFile:
+        break;
+      case model::SecretRef::Kind::kSecretsManager:
+        kind = "secretsmanager:";
+        break;
+      case model::SecretRef::Kind::kParameterStore:
+        kind = "ssm:";
+        break;
+    }
+    parts.push_back(fmt::format("of {}: {}{}", printable(role.name), kind, printable(password.locator)));
+  }
+  return join(parts, ", ");
+}
+
+std::string connect_command(const Context& context, const config::ProductionConfig& production) {
+  if (production.access.empty()) return {};
+  const std::string& first = production.access.front().name;
+  return context.command(production.access.size() == 1 ? "connect" : "connect --role " + shell_word(first));
 }
 
 std::string space_text(const ports::SpaceEstimate& space) {

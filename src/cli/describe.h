@@ -28,6 +28,10 @@ std::string loose_isolation(const model::Copy* copy);
 // How a person connects: "psql service=… " or what the alias store says; and what must be known of that.
 std::string how_to_connect(const model::Observed& observed);
 std::string connect_note(const model::Observed& observed);
+// "of staging: file:/etc/…/staging.password": what the config refers to, never the password. One a role.
+std::string where_password_is(const config::ProductionConfig& production);
+// "yesterdaytabase connect --role staging", with --config where that was given.
+std::string connect_command(const Context& context, const config::ProductionConfig& production);
 // What a restore needs and what there is.
 std::string space_text(const ports::SpaceEstimate& space);
 // Where snapshots, copies and the alias of a production are: folders, or what AWS calls it.

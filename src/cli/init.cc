@@ -1,11 +1,14 @@
 // init: a first config, its keys and the state directory. Overwrites nothing.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "base/shell.h"
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "cli/first_look.h"
 #include "cli/systemd.h"
 #include "drivers/os/files.h"
 #include "drivers/os/ownership.h"
@@ -38,7 +41,8 @@ Result<std::string> place_of(const Context& context, const std::string& producti
                  .message = "there is no home directory to put copies into",
                  .hint = "say where with --directory DIR"};
   }
-  return fmt::format("{}/.local/share/yesterdaytabase/{}", *home, production);
+  // Short: a socket's path has at most 107 bytes, and the copy's name is in it.
+  return fmt::format("{}/.local/share/ytb/{}", *home, production);
 }
 
 Status check_name(const std::string& name) {
@@ -46,7 +50,7 @@ Status check_name(const std::string& name) {
   for (char c : name) fine = fine && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-');
   if (fine) return {};
   return Error{.code = Code::kUsage,
-               .message = fmt::format("'{}' is no name for a production", printable(name)),
+               .message = fmt::format("'{}' is not a valid name for a production", printable(name)),
                .hint = "small letters, digits and dashes, beginning with a letter, at most 40"};
 }
 
@@ -63,6 +67,7 @@ Status refuse_folder_of_others(const std::string& config_file) {
 struct Plan {
   std::string config_file;
   std::string place;
+  FirstLook look;  // of no production, where none is named
   config::ProductionConfig production;
   std::vector<NewFile> files;
   std::optional<Error> no_seal = {};       // why this host's kernel lets no copy be sealed
@@ -71,10 +76,14 @@ struct Plan {
 
 Result<Plan> make_plan(const Context& context) {
   Plan plan;
-  std::string name = context.call.value("production").value_or("shop");
-  YTB_TRY(check_name(name));
   plan.config_file = absolute(context.call.value("config").value_or("yesterdaytabase.yaml"));
   if (os::running_as_root()) YTB_TRY(refuse_folder_of_others(plan.config_file));
+  const std::string connection = context.call.value("connection").value_or("");
+  if (!connection.empty()) {
+    YTB_ASSIGN(plan.look, look_at(context, connection));
+  }
+  std::string name = context.call.value("production").value_or(name_for(plan.look.seen));
+  YTB_TRY(check_name(name));
   YTB_ASSIGN(plan.place, place_of(context, name));
   config::ProductionConfig& production = plan.production;
   production.name = model::ProductionName(name);
@@ -83,7 +92,11 @@ Result<Plan> make_plan(const Context& context) {
   }
   if (production.source.directories.empty())
     production.source.directories.push_back(plan.place + "/snapshots");
-  production.source.connection = context.call.value("connection").value_or("");
+  production.source.connection = with_database(connection, plan.look.seen);
+  if (plan.look.password || plan.look.seen.wants_password) {
+    production.source.password = {.kind = model::SecretRef::Kind::kFile,
+                                  .locator = plan.place + "/keys/source.password"};
+  }
   production.copies.directory = plan.place + "/copies";
   if (os::running_as_root()) production.copies.run_as = "postgres";
   std::optional<Error> failed;
@@ -99,16 +112,23 @@ Result<Plan> make_plan(const Context& context) {
   production.masking.key = {.kind = model::SecretRef::Kind::kFile,
                             .locator = plan.place + "/keys/masking.key"};
   model::AccessRole staging;
-  staging.name = "staging";
+  staging.name = free_role_name(plan.look.seen);
   staging.password = {.kind = model::SecretRef::Kind::kFile,
                       .locator = plan.place + "/keys/staging.password"};
   staging.from = {"local"};
+  // What is masked may be read. Without it the first thing that people see is "permission denied".
+  staging.member_of = {std::string(model::kReadAllData)};
   production.access.push_back(staging);
   plan.files.push_back({plan.config_file, config::starter_config(production), 0644, "the config"});
   // Their content is made when they are written: a dry run makes no secret.
   plan.files.push_back(
       {production.masking.key.locator, "", 0600, "the masking key: keep it safe, and a copy of it"});
-  plan.files.push_back({staging.password.locator, "", 0600, "the password of the role 'staging'"});
+  plan.files.push_back({staging.password.locator, "", 0600,
+                        fmt::format("the password of the role '{}' in staging", staging.name)});
+  if (plan.look.reached() && plan.look.password) {
+    plan.files.push_back({production.source.password.locator, "", 0600,
+                          fmt::format("the password of {} on production", printable(plan.look.seen.user))});
+  }
   if (context.call.has("systemd")) {
     std::string user;
     if (!os::running_as_root()) {
@@ -121,6 +141,20 @@ Result<Plan> make_plan(const Context& context) {
     }
   }
   return plan;
+}
+
+// Where no copy could live, nothing is written that says they do.
+Status refuse_unfit_place(const Context& context, const Plan& plan) {
+  config::Config config;
+  config.file = plan.config_file;
+  config.productions.push_back(plan.production);
+  for (const CheckLine& line : context.services.check_place(config, config.productions.front(), {})) {
+    if (line.what != kFolderOfCopies || !line.failed) continue;
+    Error error = *line.failed;
+    error.hint = fmt::format("give another place, e.g. --directory /srv/{}", plan.production.name);
+    return std::move(error).while_doing("copies cannot live in " + plan.production.copies.directory);
+  }
+  return {};
 }
 
 Status refuse_existing(const Plan& plan) {
@@ -146,6 +180,9 @@ Status write_files(const Plan& plan) {
     } else if (file.path == plan.production.access.front().password.locator) {
       Secret password(std::string(random_password().reveal()) + "\n");
       YTB_TRY(os::write_file(file.path, password.reveal(), {.mode = file.mode, .owner = std::nullopt}));
+    } else if (file.path == plan.production.source.password.locator) {
+      Secret password(std::string(plan.look.password->reveal()) + "\n");
+      YTB_TRY(os::write_file(file.path, password.reveal(), {.mode = file.mode, .owner = std::nullopt}));
     } else {
       YTB_TRY(os::write_file(file.path, file.content, {.mode = file.mode, .owner = std::nullopt}));
     }
@@ -156,10 +193,21 @@ Status write_files(const Plan& plan) {
 // What this machine has, and what would be in the way. Warnings only: init is the first step, not the last.
 std::vector<std::string> look_around(const Context& context, const Plan& plan) {
   std::vector<std::string> lines;
+  if (!plan.production.source.connection.empty() && context.services.look_at_production)
+    lines = describe(plan.look.seen);
   std::vector<std::string> servers = context.services.installed_servers();
   lines.push_back(servers.empty()
                       ? "no PostgreSQL server is installed: a copy needs the version of its snapshot"
-                      : "servers: " + join(servers, ", "));
+                      : "servers here: " + join(servers, ", "));
+  const int major = plan.look.seen.major;
+  const bool fits = std::any_of(servers.begin(), servers.end(), [&](const std::string& server) {
+    return server.starts_with(fmt::format("PostgreSQL {} ", major));
+  });
+  if (major > 0 && !fits) {
+    lines.push_back(fmt::format(
+        "copies need PostgreSQL {} as production has it (Debian, Ubuntu: apt install postgresql-{})", major,
+        major));
+  }
   if (plan.no_seal) {
     lines.push_back(
         fmt::format("copies cannot be sealed here ({}); the config says so, with "
@@ -177,6 +225,11 @@ std::vector<std::string> look_around(const Context& context, const Plan& plan) {
     lines.push_back(fmt::format("disk: {} available on {}{}", human_bytes(space->available_bytes),
                                 space->filesystem,
                                 shares ? " (copies can share blocks with snapshots)" : ""));
+    // A snapshot, the copy that serves and the one in the making.
+    const uint64_t wanted = plan.look.seen.bytes() * (shares ? 2 : 3);
+    if (wanted > space->available_bytes)
+      lines.push_back(
+          fmt::format("that is little: a snapshot and two copies take about {}", human_bytes(wanted)));
   }
   for (const std::string& directory : plan.production.source.directories) {
     if (!os::exists(directory)) lines.push_back(fmt::format("{} does not exist yet", directory));
@@ -184,12 +237,48 @@ std::vector<std::string> look_around(const Context& context, const Plan& plan) {
   return lines;
 }
 
+// Of bash and zsh: reads without echo.
+std::string how_to_store_password(const std::string& file) {
+  return fmt::format("(umask 077; read -rs P && printf '%s\\n' \"$P\" > {})", shell_word(file));
+}
+
+std::vector<std::string> next_steps(const Context& context, const Plan& plan) {
+  const config::ProductionConfig& production = plan.production;
+  const std::string& backups = production.source.directories.front();
+  const std::string take = context.command("snapshot take");
+  std::vector<std::string> steps;
+  if (!plan.look.reached()) steps.emplace_back("on production, as a superuser: the statements above");
+  const bool stored = plan.look.reached() && plan.look.password;
+  if (!production.source.password.empty() && !stored)
+    steps.push_back("its password, typed unseen: " +
+                    how_to_store_password(production.source.password.locator));
+  steps.push_back("look through the config: " + plan.config_file);
+  steps.push_back(
+      production.source.connection.empty()
+          ? fmt::format("put a base backup into {} with pg_basebackup, or name source.connection and: {}",
+                        backups, take)
+          : fmt::format("{}, or put base backups of your own into {}", take, backups));
+  steps.push_back(context.command("policy propose --out " + shell_word(production.masking.policy_file)) +
+                  ", then decide what is marked 'judge'");
+  for (const char* command : {"policy accept", "check", "refresh", "connect"})
+    steps.push_back(context.command(command));
+  return steps;
+}
+
 void print_result(const Context& context, const Plan& plan, const std::vector<std::string>& around,
                   bool dry_run) {
+  const bool asked = !plan.production.source.connection.empty() && context.services.look_at_production;
+  const std::vector<std::string> statements = asked || plan.production.source.connection.empty()
+                                                  ? statements_for(plan.look.seen)
+                                                  : std::vector<std::string>{};
   if (context.output.json()) {
     Json files = Json::array();
     for (const NewFile& file : plan.files) files.push_back(Json{{"path", file.path}, {"what", file.what}});
-    context.out() << to_text(Json{{"dry_run", dry_run}, {"files", files}, {"notes", around}});
+    context.out() << to_text(Json{{"dry_run", dry_run},
+                                  {"production", plan.production.name.str()},
+                                  {"files", files},
+                                  {"notes", around},
+                                  {"statements", statements}});
     return;
   }
   std::vector<std::vector<std::string>> rows;
@@ -198,24 +287,18 @@ void print_result(const Context& context, const Plan& plan, const std::vector<st
   }
   context.out() << (dry_run ? "would write\n" : "written\n") << table(rows);
   for (const std::string& line : around) context.out() << "  " << line << "\n";
+  if (!statements.empty()) {
+    context.out() << (plan.production.source.connection.empty()
+                          ? "for a login that takes snapshots, on production\n"
+                          : "on production\n");
+    for (const std::string& line : statements) context.out() << "    " << line << "\n";
+  }
   if (dry_run) return;
-  const std::string take = context.command("snapshot take");
-  const std::vector<std::string> steps{
-      "look through the config: " + plan.config_file,
-      plan.production.source.connection.empty()
-          ? fmt::format("put a base backup into {} with pg_basebackup, or name source.connection and: {}",
-                        plan.production.source.directories.front(), take)
-          : fmt::format("{}, or put base backups of your own into {}", take,
-                        plan.production.source.directories.front()),
-      context.command("policy propose --out " + plan.production.masking.policy_file) +
-          ", then decide what is marked 'judge'",
-      context.command("policy accept"),
-      context.command("check"),
-      context.command("refresh")};
+  const std::vector<std::string> steps = next_steps(context, plan);
   context.out() << "next\n";
   for (size_t i = 0; i < steps.size(); ++i) context.out() << fmt::format("  {}. {}\n", i + 1, steps[i]);
   if (context.call.has("systemd")) {
-    context.out() << "  systemd: cp the units to /etc/systemd/system, then "
+    context.out() << "  systemd, as root: cp the units to /etc/systemd/system, then "
                      "'systemctl enable --now yesterdaytabase.service'\n";
   }
 }
@@ -225,6 +308,7 @@ void print_result(const Context& context, const Plan& plan, const std::vector<st
 Status run_init(Context& context) {
   YTB_ASSIGN(Plan plan, make_plan(context));
   YTB_TRY(refuse_existing(plan));
+  YTB_TRY(refuse_unfit_place(context, plan));
   bool dry_run = context.call.has("dry-run");
   std::vector<std::string> around = look_around(context, plan);
   if (!dry_run) {

@@ -143,6 +143,8 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
                                   : std::string()},
        {"isolation", loose_isolation(result.live ? &*result.live : nullptr)},
        {"connect", how_to_connect(observed)},
+       {"password", result.live ? where_password_is(*site.production) : std::string()},
+       {"from here", result.live ? connect_command(context, *site.production) : std::string()},
        {"note", result.live ? connect_note(observed) : std::string()},
        {"times", times_text(times)},
        {"proof",

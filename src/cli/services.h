@@ -16,13 +16,19 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "ports/adoption.h"
+#include "ports/instance.h"
+#include "ports/production_look.h"
 #include "ports/vault.h"
 #include "refresh/drivers.h"
 #include "serve/server.h"
 
 namespace ytb::cli {
 
+// What a person types without its being seen.
+using AskSecret = std::function<Result<std::optional<Secret>>(const std::string& prompt)>;
+
 // One line of `check`.
+inline constexpr std::string_view kFolderOfCopies = "folder of copies";  // what check_place() calls that line
 struct CheckLine {
   std::string what;             // "PostgreSQL 15 binaries"
   std::optional<Error> failed;  // none: fine
@@ -63,6 +69,13 @@ struct Services {
   std::function<Result<std::unique_ptr<ports::Vault>>(const config::AwsConfig&)> open_vault = {};
   // Of a production that has, or may have had, a gate; null for others.
   serve::MakeGatekeeper make_gatekeeper;
+  // A production as a login finds it; `about`: roles whose reach is wanted, "" for everybody. Empty: not in
+  // this build.
+  std::function<ports::ProductionLook(const ports::SessionTarget& target,
+                                      const std::vector<std::string>& about)>
+      look_at_production = {};
+  // From the terminal; none: there is no terminal to ask on, or nothing was typed. Empty: likewise.
+  AskSecret ask_secret = {};
   // What keeps this host from sealing copies of servers that are installed, run as this user; none: nothing
   // does, or no server is installed. Empty: not known. For init.
   std::function<std::optional<Error>(const std::string& run_as)> why_no_seal = {};

@@ -223,6 +223,9 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                           {"data as of", data},
                           {"isolation", isolation_said(live)},
                           {"connect", live == nullptr ? std::string() : how_to_connect(observed)},
+                          {"password", live == nullptr ? std::string() : where_password_is(*site.production)},
+                          {"from here",
+                           live == nullptr ? std::string() : connect_command(context, *site.production)},
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});
   if (gathered.not_served && live != nullptr) print_trouble(context, "", *gathered.not_served);

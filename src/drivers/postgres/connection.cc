@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "drivers/postgres/refusal.h"
 #include "drivers/postgres/server_messages.h"
 #include "drivers/postgres/session_settings.h"
 #include "model/engine_versions.h"
@@ -24,18 +25,6 @@ constexpr int kConnectTimeoutS = 15;
 constexpr int kResultsMax = 100'000;  // of one query string
 
 void ignore_notice(void*, const PGresult*) {}
-
-// Of a refused connection libpq keeps one text and no fields. Its own lines, and the server's message in
-// them, are shown; a line of anything else (CONTEXT, DETAIL) means that code ran, as a login event trigger's
-// does.
-std::string text_of_refusal(std::string_view said) {
-  const std::vector<std::string> lines = split(said, '\n');
-  for (size_t i = 1; i < lines.size(); ++i) {
-    if (lines[i].starts_with("connection to server") || lines[i].starts_with('\t')) continue;
-    return "the server refused the connection (text withheld: it may quote data)";
-  }
-  return printable(said);
-}
 
 bool is_ascii(std::string_view text) {
   for (char c : text) {
@@ -201,7 +190,9 @@ Result<Connection> Connection::connect(const ports::SessionTarget& target, const
                    said.find("does not exist") != std::string::npos;
     return Error{.code = Code::kConnection,
                  .message = fmt::format("cannot connect to {}: {}", target.label, text_of_refusal(said)),
-                 .hint = "check that the server runs and admits this user",
+                 .hint = target.parameters.contains("connection")
+                             ? hint_of_refusal(said)
+                             : "check that the server runs and admits this user",
                  .retry = refused ? Retry::kNever : Retry::kLater};
   }
   PQsetNoticeReceiver(made.connection_.get(), ignore_notice, nullptr);
@@ -293,7 +284,7 @@ Error Connection::lost() {
   std::string said(trim(PQerrorMessage(connection_.get())));
   last_state_.clear();
   return Error{.code = Code::kConnection,
-               .message = fmt::format("lost the connection to {}: {}", label_, printable(said)),
+               .message = fmt::format("lost the connection to {}: {}", label_, one_line(said)),
                .hint = "look at the server's log",
                .retry = committing_ ? Retry::kInDoubt : Retry::kLater};
 }
