@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 JOBS ?=
 export JOBS
 
-.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan matrix lambda-zip install clean
+.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan matrix lambda-zip install uninstall clean
 
 all: build
 
@@ -44,8 +44,11 @@ fuzz: setup  ## every fuzzer for FUZZ_S seconds (default 300)
 lambda-zip: setup  ## build/lambda/yesterdaytabase.zip for AWS Lambda (docs/guide-aws.md)
 	@tools/lambda-zip
 
-install: build
-	cmake --install build/release --prefix "$(PREFIX)"
+install: build  ## the program, its manual page and completions, under PREFIX (DESTDIR is honoured)
+	@tools/install "$(PREFIX)"
+
+uninstall:  ## removes what `make install` put there; configs, keys and copies stay
+	@tools/install --remove "$(PREFIX)"
 
 clean:
 	rm -rf build

@@ -24,11 +24,13 @@ std::vector<CommandSpec> make_commands() {
        .summary = "Write a first config, its keys and the state directory",
        .help =
            "Looks at this machine (PostgreSQL versions, disk space, paths), writes a commented config "
-           "file, and "
-           "makes the masking key, the signing key and the password of the role 'staging', each in a "
-           "file that "
-           "only you can read. Nothing that exists is overwritten.\n\n"
-           "--production names the production in the config; the default is 'shop'.\n\n"
+           "file, and makes the masking key, the signing key and the password of the role 'staging', each in "
+           "a file that only you can read. Nothing that exists is overwritten.\n\n"
+           "With --connection it looks at production, too: version, size, extensions, what that login may, "
+           "and what has to be run there first. A password that production wants is asked for without "
+           "showing it, or taken from PGPASSWORD, and kept in a file of its own. Nothing is changed there, "
+           "and no row is read.\n\n"
+           "--production names the production in the config; the default is its database's name.\n\n"
            "The config is one of local copies. With RDS or Aurora begin with the one in docs/guide-aws.md.",
        .arguments = {},
        .options = {{.name = "--source-dir",
@@ -46,11 +48,12 @@ std::vector<CommandSpec> make_commands() {
                     .letter = ""},
                    {.name = "--systemd",
                     .value = "",
-                    .help = "also write units for systemd beside the config",
+                    .help = "also write units for systemd beside the config, for the user that runs this",
                     .letter = ""},
                    kDryRun},
        .examples = "  yesterdaytabase init --source-dir /backups/shop\n"
-                   "  yesterdaytabase init --production crm --connection 'host=db1 user=backup' --systemd\n"},
+                   "  yesterdaytabase init --production crm --connection 'host=db1 user=backup' --systemd\n",
+       .section = Section::kSetUp},
       {.id = CommandId::kCheck,
        .path = "check",
        .summary = "Say whether a refresh would work, line by line",
@@ -62,7 +65,8 @@ std::vector<CommandSpec> make_commands() {
            "Each line has its remedy; one that fails makes the exit status that of the failure.",
        .arguments = {},
        .options = {},
-       .examples = "  yesterdaytabase check\n  yesterdaytabase check --output json\n"},
+       .examples = "  yesterdaytabase check\n  yesterdaytabase check --output json\n",
+       .section = Section::kSetUp},
       {.id = CommandId::kSnapshotTake,
        .path = "snapshot take",
        .summary = "Take a snapshot of production now",
@@ -71,14 +75,16 @@ std::vector<CommandSpec> make_commands() {
                "oldest snapshots that this command took, beyond source.keep. Production is only read.",
        .arguments = {},
        .options = {},
-       .examples = "  yesterdaytabase snapshot take\n"},
+       .examples = "  yesterdaytabase snapshot take\n",
+       .section = Section::kSetUp},
       {.id = CommandId::kSnapshotList,
        .path = "snapshot list",
        .summary = "List the snapshots, and why some cannot be used",
        .help = "Newest first, by the instant the data is of. What cannot be used is listed with its reason.",
        .arguments = {},
        .options = {},
-       .examples = "  yesterdaytabase snapshot list --output json\n"},
+       .examples = "  yesterdaytabase snapshot list --output json\n",
+       .section = Section::kSetUp},
       {.id = CommandId::kPolicyPropose,
        .path = "policy propose",
        .summary = "Write a first policy from names, types and samples, or add what is new",
@@ -99,7 +105,8 @@ std::vector<CommandSpec> make_commands() {
             {.name = "--no-samples", .value = "", .help = "look at names and types only", .letter = ""},
             kSchema,
             kDatabase},
-       .examples = "  yesterdaytabase policy propose --out policy.yaml\n"},
+       .examples = "  yesterdaytabase policy propose --out policy.yaml\n",
+       .section = Section::kPolicy},
       {.id = CommandId::kPolicyAccept,
        .path = "policy accept",
        .summary = "Accept what the policy keeps, as it is today, into policy.lock",
@@ -119,7 +126,8 @@ std::vector<CommandSpec> make_commands() {
             kDatabase,
             kYes},
        .examples = "  yesterdaytabase policy accept\n  yesterdaytabase policy accept --schema schema.sql "
-                   "--database shop --yes\n"},
+                   "--database shop --yes\n",
+       .section = Section::kPolicy},
       {.id = CommandId::kPolicyCheck,
        .path = "policy check",
        .summary = "Check the policy column by column",
@@ -131,7 +139,8 @@ std::vector<CommandSpec> make_commands() {
        .arguments = {},
        .options = {kSchema, kDatabase},
        .examples = "  yesterdaytabase policy check\n  pg_dump --schema-only shop > schema.sql\n"
-                   "  yesterdaytabase policy check --schema schema.sql --database shop\n"},
+                   "  yesterdaytabase policy check --schema schema.sql --database shop\n",
+       .section = Section::kPolicy},
       {.id = CommandId::kPolicyExplain,
        .path = "policy explain",
        .summary = "Say which line of the policy judges a column",
@@ -139,7 +148,8 @@ std::vector<CommandSpec> make_commands() {
                "the lock, and what does not fit. A column that nobody judges is said to be that.",
        .arguments = {{.name = "TABLE.COLUMN"}},
        .options = {kSchema, kDatabase},
-       .examples = "  yesterdaytabase policy explain public.users.email\n"},
+       .examples = "  yesterdaytabase policy explain public.users.email\n",
+       .section = Section::kPolicy},
       {.id = CommandId::kPolicyPreview,
        .path = "policy preview",
        .summary = "Show some rows of a table as they would be masked",
@@ -156,7 +166,8 @@ std::vector<CommandSpec> make_commands() {
                     .help = "show each original above its mask; on a terminal only",
                     .letter = ""},
                    kDatabase},
-       .examples = "  yesterdaytabase policy preview public.users\n"},
+       .examples = "  yesterdaytabase policy preview public.users\n",
+       .section = Section::kPolicy},
       {.id = CommandId::kPlan,
        .path = "plan",
        .summary = "Say what a refresh would do now, why and about how long",
@@ -200,7 +211,8 @@ std::vector<CommandSpec> make_commands() {
                "SIGTERM stops it gracefully (copies go on serving), SIGHUP reads the config again.",
        .arguments = {},
        .options = {},
-       .examples = "  yesterdaytabase serve --config /etc/yesterdaytabase/yesterdaytabase.yaml\n"},
+       .examples = "  yesterdaytabase serve --config /etc/yesterdaytabase/yesterdaytabase.yaml\n",
+       .section = Section::kSetUp},
       {.id = CommandId::kLambda,
        .path = "lambda",
        .summary = "Answer AWS Lambda's invocations, in the foreground",
@@ -216,7 +228,8 @@ std::vector<CommandSpec> make_commands() {
        .arguments = {},
        .options = {},
        .examples = "  aws lambda invoke --function-name yesterdaytabase --payload '{\"action\": \"status\"}' "
-                   "out.json\n"},
+                   "out.json\n",
+       .section = Section::kServices},
       {.id = CommandId::kWork,
        .path = "work",
        .summary = "Mask and prove one copy, without a deadline",
@@ -226,7 +239,8 @@ std::vector<CommandSpec> make_commands() {
                "anywhere, the next one goes on from the table it had reached.",
        .arguments = {},
        .options = {{.name = "--copy", .value = "COPY", .help = "the copy to work on", .letter = ""}},
-       .examples = "  yesterdaytabase work --copy shop-yesterday-20261122-060000-1\n"},
+       .examples = "  yesterdaytabase work --copy shop-yesterday-20261122-060000-1\n",
+       .section = Section::kServices},
       {.id = CommandId::kStatus,
        .path = "status",
        .summary = "Say what is live, how old it is, and what comes next",
@@ -249,8 +263,8 @@ std::vector<CommandSpec> make_commands() {
        .help =
            "Becomes psql, which leads to the live copy: by the service file's entry for the alias's socket, "
            "with --tcp by that of the gate at 'listen:', and on AWS by the name. What follows -- is psql's. "
-           "psql asks for the password, or takes it from ~/.pgpass, PGPASSFILE or PGPASSWORD; there is no "
-           "option for it.\n\n"
+           "The role's password is read from where 'access:' says it is; who may not read that gives it in "
+           "PGPASSWORD, PGPASSFILE or ~/.pgpass, or psql asks. There is no option for it.\n\n"
            "Exit status 7 where 'status' would say that no copy is live or that staging does not get it; "
            "else "
            "psql's own.",
@@ -298,7 +312,8 @@ std::vector<CommandSpec> make_commands() {
                "and the history with its proofs stay.",
        .arguments = {},
        .options = {kYes, kDryRun},
-       .examples = "  yesterdaytabase teardown --dry-run\n"},
+       .examples = "  yesterdaytabase teardown --dry-run\n",
+       .section = Section::kSetUp},
       {.id = CommandId::kAdopt,
        .path = "adopt",
        .summary = "Take the name over from the stack of the original on AWS",
@@ -316,7 +331,8 @@ std::vector<CommandSpec> make_commands() {
                     .letter = ""},
                    kYes,
                    kDryRun},
-       .examples = "  yesterdaytabase adopt --dry-run\n  yesterdaytabase adopt --delete-old\n"},
+       .examples = "  yesterdaytabase adopt --dry-run\n  yesterdaytabase adopt --delete-old\n",
+       .section = Section::kServices},
       {.id = CommandId::kProofShow,
        .path = "proof show",
        .summary = "Show the proof of the live copy, or of another",
@@ -340,13 +356,39 @@ std::vector<CommandSpec> make_commands() {
                     .help = "64 hexadecimal digits; the default is our own key",
                     .letter = ""}},
        .examples = "  yesterdaytabase proof verify proof.json --public-key 9f3c…\n"},
+      {.id = CommandId::kHelp,
+       .path = "help",
+       .summary = "Say what a command does",
+       .help = "The same as COMMAND --help; without one the list of all.",
+       .arguments = {{.name = "COMMAND", .required = false}},
+       .options = {},
+       .examples = "  yesterdaytabase help refresh\n  yesterdaytabase help policy accept\n",
+       .section = Section::kAbout},
       {.id = CommandId::kVersion,
        .path = "version",
        .summary = "Print the version",
        .help = "",
        .arguments = {},
        .options = {},
-       .examples = ""},
+       .examples = "",
+       .section = Section::kAbout},
+      {.id = CommandId::kCompletion,
+       .path = "completion",
+       .summary = "Print the completion of a shell: bash or zsh",
+       .help = "'make install' puts both where the shells look for them.",
+       .arguments = {{.name = "SHELL"}},
+       .options = {},
+       .examples = "  source <(yesterdaytabase completion bash)\n"
+                   "  yesterdaytabase completion zsh > ~/.zfunc/_yesterdaytabase\n",
+       .section = Section::kAbout},
+      {.id = CommandId::kMan,
+       .path = "man",
+       .summary = "Print the manual page",
+       .help = "'make install' installs it: man yesterdaytabase.",
+       .arguments = {},
+       .options = {},
+       .examples = "  yesterdaytabase man | man -l -\n",
+       .section = Section::kAbout},
   };
 }
 
@@ -374,6 +416,34 @@ std::span<const OptionSpec> global_options() {
       OptionSpec{.name = "--help", .value = "", .help = "this help", .letter = "-h"},
   };
   return kGlobal;
+}
+
+const OptionSpec& version_option() {
+  static constexpr OptionSpec kVersion{
+      .name = "--version", .value = "", .help = "print the version", .letter = "-V"};
+  return kVersion;
+}
+
+std::span<const SectionSpec> sections() {
+  static constexpr std::array kSections{
+      SectionSpec{.section = Section::kDaily, .heading = "Every day"},
+      SectionSpec{.section = Section::kPolicy, .heading = "The policy"},
+      SectionSpec{.section = Section::kSetUp, .heading = "Set up and take down"},
+      SectionSpec{.section = Section::kServices, .heading = "On AWS, where services start them"},
+      SectionSpec{.section = Section::kAbout, .heading = "About"},
+  };
+  return kSections;
+}
+
+std::string arguments_text(const CommandSpec& command) {
+  std::string text;
+  for (const ArgumentSpec& argument : command.arguments) {
+    text += ' ';
+    if (!argument.required) text += '[';
+    text += argument.name;
+    if (!argument.required) text += ']';
+  }
+  return text;
 }
 
 std::span<const GroupSpec> groups() {

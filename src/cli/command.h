@@ -49,8 +49,14 @@ enum class CommandId {
   kAdopt,
   kProofShow,
   kProofVerify,
+  kHelp,
   kVersion,
+  kCompletion,
+  kMan,
 };
+
+// What a command is for: help, manual page and docs/cli.md list them by this.
+enum class Section { kDaily, kPolicy, kSetUp, kServices, kAbout };
 
 struct CommandSpec {
   CommandId id;
@@ -64,10 +70,21 @@ struct CommandSpec {
   std::string_view foretold_by = {};
   // What may follow "--", for another program: "PSQL-ARGUMENTS"; "" : nothing is handed on.
   std::string_view hands_on = {};
+  Section section = Section::kDaily;
 };
 
 std::span<const CommandSpec> commands();
 std::span<const OptionSpec> global_options();
+// --version: in place of a command only.
+const OptionSpec& version_option();
+// In the order in which they are listed, with their headings.
+struct SectionSpec {
+  Section section;
+  std::string_view heading;
+};
+std::span<const SectionSpec> sections();
+// The arguments as help writes them: "COPY", "[COPY]"; each behind a blank.
+std::string arguments_text(const CommandSpec& command);
 // "snapshot", "policy", "proof" and their one-line help.
 struct GroupSpec {
   std::string_view name;
@@ -77,7 +94,8 @@ std::span<const GroupSpec> groups();
 
 // What was typed, checked against the table.
 struct Invocation {
-  const CommandSpec* command = nullptr;  // none: help was asked for
+  const CommandSpec* command = nullptr;  // none: help was asked for, or nothing was
+  bool nothing = false;                  // no command at all: say where one is
   std::string help;                      // the help text to print, where asked for
   std::vector<std::string> arguments;
   std::vector<std::string> handed_on;  // what followed "--", where the command hands that on

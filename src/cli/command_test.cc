@@ -95,14 +95,29 @@ TEST(CommandLine, WhatFollowsDashesIsHandedOn) {
 }
 
 TEST(CommandLine, HelpIsFoundEverywhere) {
-  EXPECT_EQ(parse("")->help, help_text(""));
   EXPECT_EQ(parse("-h")->help, help_text(""));
+  EXPECT_EQ(parse("help")->help, help_text(""));
+  EXPECT_EQ(parse("help refresh")->help, help_text("refresh"));
+  EXPECT_EQ(parse("help policy")->help, help_text("policy"));
+  EXPECT_EQ(parse("--config x.yaml help policy accept -v")->help, help_text("policy accept"));
+  EXPECT_EQ(parse("help --help")->help, help_text(""));
   EXPECT_EQ(parse("policy")->help, help_text("policy"));
   EXPECT_EQ(parse("policy --help")->help, help_text("policy"));
   EXPECT_EQ(parse("policy check -h")->help, help_text("policy check"));
   EXPECT_EQ(parse("refresh --if-due --help")->help, help_text("refresh"));
   EXPECT_EQ(parse("delete --help")->help, help_text("delete"))
       << "an argument is missing, but help was asked for";
+}
+
+TEST(CommandLine, NothingAndVersionStandInPlaceOfACommand) {
+  EXPECT_TRUE(parse("")->nothing);
+  EXPECT_TRUE(parse("--config a.yaml -p shop")->nothing);
+  EXPECT_FALSE(parse("status")->nothing);
+  for (const char* line : {"--version", "-V", "--version --output json", "version"}) {
+    ASSERT_TRUE(parse(line).ok()) << line;
+    ASSERT_NE(parse(line)->command, nullptr) << line;
+    EXPECT_EQ(parse(line)->command->id, CommandId::kVersion) << line;
+  }
 }
 
 TEST(CommandLine, WrongLinesSayWhatIsWrong) {
@@ -125,6 +140,9 @@ TEST(CommandLine, WrongLinesSayWhatIsWrong) {
                                 "status --max-age",
                                 "plan --if-due",
                                 "--nonsense",
+                                "help refrehs",
+                                "help policy acept",
+                                "refresh --version",
                                 "refresh --config=",
                                 "policy preview",
                                 "refresh --force=maybe"}) {

@@ -73,6 +73,7 @@ Result<CatalogFound> find_catalog(const Context& context, const Site& site);
 Result<ports::SessionTarget> production_target(const Site& site);
 
 // The commands. Each prints its result; an error is printed by the caller.
+Status run_nothing(Context& context);  // without a command: where one is, and what comes next
 Status run_init(Context& context);
 Status run_check(Context& context);
 Status run_snapshot_take(Context& context);

@@ -101,6 +101,7 @@ void add_options(CLI::App& app, std::span<const OptionSpec> options, std::deque<
 
 struct Parser {
   CLI::App app;
+  bool version = false;
   std::deque<Slot> slots;
   std::vector<std::pair<CLI::App*, const CommandSpec*>> leaves;
   std::vector<std::pair<CLI::App*, const GroupSpec*>> group_apps;
@@ -115,6 +116,7 @@ struct Parser {
   Parser() {
     prepare(app);
     add_options(app, global_options(), slots);
+    app.add_flag(fmt::format("{},{}", version_option().letter, version_option().name), version);
     for (const GroupSpec& group : groups()) {
       CLI::App* node = app.add_subcommand(std::string(group.name));
       prepare(*node);
@@ -221,6 +223,46 @@ Status check_values(const Invocation& invocation, std::string_view path) {
   return {};
 }
 
+const CommandSpec* version_command() {
+  for (const CommandSpec& command : commands()) {
+    if (command.id == CommandId::kVersion) return &command;
+  }
+  return nullptr;
+}
+
+// Where the command's first word is; none: options only.
+std::optional<size_t> first_word(const std::vector<std::string>& words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with('-')) return i;
+    for (const OptionSpec& option : global_options()) {
+      if (!option.value.empty() && (words[i] == option.name || words[i] == option.letter)) ++i;
+    }
+  }
+  return std::nullopt;
+}
+
+// Of "help policy accept" the words behind "help", which are commands' names and no arguments of one. They
+// are taken out of `words`.
+std::optional<std::string> take_topic(std::vector<std::string>& words) {
+  const std::optional<size_t> at = first_word(words);
+  if (!at || words[*at] != "help") return std::nullopt;
+  std::vector<std::string> topic;
+  std::vector<std::string> rest(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(*at) + 1);
+  for (size_t i = *at + 1; i < words.size(); ++i) {
+    (words[i].starts_with('-') ? rest : topic).push_back(words[i]);
+  }
+  words.swap(rest);
+  return join(topic, " ");
+}
+
+Result<std::string> help_about(const std::string& topic) {
+  std::vector<std::string> known{""};
+  for (const CommandSpec& command : commands()) known.emplace_back(command.path);
+  for (const GroupSpec& group : groups()) known.emplace_back(group.name);
+  if (std::find(known.begin(), known.end(), topic) != known.end()) return help_text(topic);
+  return usage(fmt::format("there is no command '{}'{}", printable(topic), did_you_mean(topic, known)), "");
+}
+
 std::string own_words(const CLI::ParseError& error) {
   // CLI11: "--config: 1 required TEXT missing"
   std::string text = error.what();
@@ -241,9 +283,10 @@ std::string own_words(const CLI::ParseError& error) {
 Result<Invocation> parse_command_line(const std::vector<std::string>& words) {
   if (words.size() > kWordsMax) return usage(fmt::format("more than {} words were given", kWordsMax), "");
   const auto dashes = std::find(words.begin(), words.end(), "--");
-  const std::vector<std::string> ours(words.begin(), dashes);
+  std::vector<std::string> ours(words.begin(), dashes);
   std::vector<std::string> behind(dashes == words.end() ? dashes : dashes + 1, words.end());
   YTB_TRY(refuse_secrets(ours));
+  const std::optional<std::string> topic = take_topic(ours);
   Parser parser;
   std::vector<std::string> reversed(ours.rbegin(), ours.rend());
   std::optional<std::string> failure;
@@ -268,8 +311,23 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words) {
     if (!slot.values.empty()) invocation.options[name] = slot.values;
   }
   std::vector<std::string> rest = parser.app.remaining(/*recurse=*/true);
-  if (invocation.has("help") || (command == nullptr && rest.empty())) {
+  if (topic && rest.empty()) {
+    YTB_ASSIGN(invocation.help, help_about(*topic));
+    invocation.command = command;
+    return invocation;
+  }
+  if (invocation.has("help") || (command == nullptr && group != nullptr && rest.empty())) {
     invocation.help = help_text(path);
+    return invocation;
+  }
+  if (parser.version && command != nullptr) return unknown_option("--version", command, path);
+  if (parser.version && rest.empty()) {
+    invocation.command = version_command();
+    return invocation;
+  }
+  YTB_TRY(check_values(invocation, path));
+  if (command == nullptr && rest.empty()) {
+    invocation.nothing = true;
     return invocation;
   }
   if (command == nullptr) {
@@ -277,7 +335,6 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& words) {
     if (word.size() > 1 && word.front() == '-') return unknown_option(word, nullptr, path);
     return unknown_command(word, group);
   }
-  YTB_TRY(check_values(invocation, path));
   if (hands_on) invocation.handed_on.swap(behind);
   YTB_ASSIGN(invocation.arguments, arguments_of(*command, rest, behind));
   invocation.command = command;

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "cli/completion.h"
 #include "cli/context.h"
+#include "cli/manual.h"
 
 namespace ytb::cli {
 namespace {
@@ -16,6 +18,12 @@ Status run_version(Context& context) {
   } else {
     context.out() << context.program() << "\n";
   }
+  return {};
+}
+
+Status run_completion(Context& context) {
+  YTB_ASSIGN(const std::string script, completion_script(context.call.arguments.front()));
+  context.out() << script;
   return {};
 }
 
@@ -65,8 +73,15 @@ Status dispatch(Context& context) {
       return run_proof_show(context);
     case CommandId::kProofVerify:
       return run_proof_verify(context);
+    case CommandId::kHelp:  // was printed already
+      return {};
     case CommandId::kVersion:
       return run_version(context);
+    case CommandId::kCompletion:
+      return run_completion(context);
+    case CommandId::kMan:
+      context.out() << manual_page(context.services.version);
+      return {};
   }
   return {};
 }
@@ -97,7 +112,7 @@ int run_command_line(const std::vector<std::string>& words, Services& services, 
   output.verbose = invocation->has("verbose");
   if (invocation->has("no-color") || output.json()) output.color = false;
   Context context{.call = *invocation, .services = services, .output = output};
-  Status status = dispatch(context);
+  Status status = invocation->nothing ? run_nothing(context) : dispatch(context);
   output.out << std::flush;
   if (status.ok()) return 0;
   print_error(output, status.error());
