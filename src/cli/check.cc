@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "cli/served.h"
 #include "drivers/os/files.h"
 #include "drivers/os/locales.h"
 #include "drivers/os/ownership.h"
@@ -263,6 +264,23 @@ void check_rights(const Context& context, const Site& site, Lines& lines) {
   }
 }
 
+// Whether the gate would let anybody in.
+void check_gate(const config::ProductionConfig& production, Lines& lines) {
+  if (config::is_aws(production) || production.alias.listen.empty()) return;
+  const bool admits = std::any_of(production.access.begin(), production.access.end(), [](const auto& role) {
+    return std::any_of(role.from.begin(), role.from.end(), [](const auto& from) { return from != "local"; });
+  });
+  if (admits) return;
+  lines.push_back(
+      {.what = "gate",
+       .failed = Error{.code = Code::kConfig,
+                       .message = fmt::format("nobody may come in by {}: no role has an address in its from:",
+                                              printable(production.alias.listen)),
+                       .hint = "add addresses, as from: [local, 10.0.0.0/8], or take listen: away"},
+       .detail = {},
+       .warning = true});
+}
+
 // Whether staging's users get to the socket. The folder of copies is on the way, as the alias is a link.
 void check_reach(const config::ProductionConfig& production, Lines& lines) {
   if (config::is_aws(production)) return;
@@ -320,6 +338,11 @@ Lines gather(const Context& context, const Site& site) {
   add(lines, "copies", site.drivers.host->list(), place_of_copies(*site.production));
   Result<model::AliasState> alias = site.drivers.alias->read();
   add(lines, "alias", alias, alias.ok() ? alias->connect : std::string());
+  if (const std::string stray = stray_alias(site); !stray.empty()) {
+    lines.back().failed = Error{.code = Code::kRefused, .message = stray, .hint = {}};
+    lines.back().warning = true;
+  }
+  check_gate(*site.production, lines);
   check_reach(*site.production, lines);
   Result<std::vector<ports::JournalEntry>> journal = site.drivers.journal->recent(site.production->name, 1);
   add(lines, "journal", journal, site.state.journal_file());

@@ -183,23 +183,24 @@ complete -F _yesterdaytabase yesterdaytabase ytb
       names_of(Kind::kOther), cases, words_only(global));
 }
 
-// 'word:what it is', as _describe reads it.
-std::string zsh_items(const std::vector<Candidate>& candidates) {
-  std::vector<std::string> items;
+// 'word:what it is', as _describe reads it: options, or all others.
+std::string zsh_items(const std::vector<Candidate>& candidates, bool options) {
+  std::string items;
   for (const Candidate& candidate : candidates) {
+    if (candidate.word.starts_with('-') != options) continue;
     std::string what;
     for (char c : candidate.what) what += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    items.push_back(fmt::format("'{}:{}'", candidate.word, what));
+    items += fmt::format("        '{}:{}'\n", candidate.word, what);
   }
-  return join(items, "\n        ");
+  return items;
 }
 
 std::string zsh_script() {
   std::string cases;
   for (const Place& place : places()) {
     const std::string pattern = place.words.empty() ? "('')" : fmt::format("('{0}'|'{0} '*)", place.words);
-    cases += fmt::format("    {}\n      candidates=(\n        {}\n      )\n", pattern,
-                         zsh_items(place.candidates));
+    cases += fmt::format("    {}\n      words_here=(\n{}      )\n      flags=(\n{}      )\n", pattern,
+                         zsh_items(place.candidates, false), zsh_items(place.candidates, true));
     if (place.takes_files) cases += "      files=1\n";
     cases += "      ;;\n";
   }
@@ -209,7 +210,7 @@ std::string zsh_script() {
 # zsh completion of yesterdaytabase and ytb: made by 'yesterdaytabase completion zsh'
 _yesterdaytabase() {{
   local so_far='' skip='' files='' word
-  local -a candidates
+  local -a words_here flags
   integer i
   for ((i = 2; i < CURRENT; ++i)); do
     word=${{words[i]}}
@@ -232,10 +233,10 @@ _yesterdaytabase() {{
   esac
   case $so_far in
 {5}  esac
-  candidates+=(
-        {6}
-  )
-  _describe -o 'yesterdaytabase' candidates
+  flags+=(
+{6}  )
+  (( $#words_here )) && _describe 'command' words_here
+  _describe -o 'option' flags
   [[ -n $files ]] && _files
 }}
 if [[ $funcstack[1] == _yesterdaytabase ]]; then
@@ -245,7 +246,7 @@ else
 fi
 )zsh",
                      names_with_values(), names_of(Kind::kFile), names_of(Kind::kDirectory),
-                     names_of(Kind::kFormat), names_of(Kind::kOther), cases, zsh_items(global));
+                     names_of(Kind::kFormat), names_of(Kind::kOther), cases, zsh_items(global, true));
 }
 
 }  // namespace

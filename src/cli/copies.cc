@@ -176,6 +176,13 @@ Status remove_everything(Context& context, Site& site, const std::vector<model::
     }
   }
   if (first) return *std::move(first);
+  // History only: that it cannot be written is no failure of the teardown.
+  (void)site.drivers.journal->append({.at = context.now(),
+                                      .production = site.production->name,
+                                      .copy = {},
+                                      .event = std::string(kTeardownEvent),
+                                      .action = {},
+                                      .detail = fmt::format("{} copies removed", ours.size())});
   return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -10,6 +11,9 @@
 namespace ytb::cli {
 
 using Json = nlohmann::ordered_json;
+
+// What `teardown` writes into the journal when it is done: what failed before is history.
+inline constexpr std::string_view kTeardownEvent = "teardown_done";
 
 // Names of others may be no UTF-8: such bytes are written as U+FFFD.
 std::string to_text(const Json& tree);

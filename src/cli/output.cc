@@ -83,7 +83,13 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::string
 std::string facts(const std::vector<std::pair<std::string, std::string>>& lines, std::string_view indent) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& [label, value] : lines) {
-    if (!value.empty()) rows.push_back({label, value});
+    if (value.empty()) continue;
+    // A text of several lines stays in its column.
+    bool first = true;
+    for (const std::string& line : split(value, '\n')) {
+      rows.push_back({first ? label : std::string(), line});
+      first = false;
+    }
   }
   return table(rows, indent);
 }

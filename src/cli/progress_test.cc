@@ -185,6 +185,7 @@ TEST_F(ProgressViewTest, HooksAreToldFirst) {
 TEST(Output, TablesAreAligned) {
   EXPECT_EQ(table({{"a", "bb", "c"}, {"äää", "b", "cc"}}), "  a    bb  c\n  äää  b   cc\n");
   EXPECT_EQ(facts({{"live", "x"}, {"empty", ""}, {"how", "y"}}), "  live  x\n  how   y\n");
+  EXPECT_EQ(facts({{"why", "x\ny"}, {"how", "z"}}), "  why  x\n       y\n  how  z\n");
   EXPECT_EQ(wrap("one two three\n  as it is", 7), "one two\nthree\n  as it is\n");
 }
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "cli/served.h"
 #include "masking/plan.h"
 
 namespace ytb::cli {
@@ -157,6 +158,14 @@ Status print_summary(const Context& context, const Site& site, refresh::Refreshe
   return {};
 }
 
+void say_busy(const Context& context, const Error& held) {
+  if (context.output.json()) {
+    context.out() << to_text(Json{{"event", "result"}, {"actions", Json::array()}, {"busy", held.message}});
+    return;
+  }
+  context.out() << fmt::format("nothing to do: {}\n", held.message);
+}
+
 }  // namespace
 
 Status run_plan(Context& context) {
@@ -169,6 +178,7 @@ Status run_plan(Context& context) {
   refresh::RunOptions options;
   options.force = context.call.has("force");
   decide::Decision decision = refresher.plan(options);
+  if (const std::string stray = stray_alias(site); !stray.empty()) decision.remarks.push_back(stray);
   YTB_ASSIGN(std::optional<ports::SpaceEstimate> space, space_for(site, decision, remembers));
   const std::optional<masking::PlanCheck> judged = judge_beforehand(context, site, decision);
   if (!context.output.json()) {
@@ -220,7 +230,13 @@ Status check_name(const Context& context, const Site& site, const Error& why_no_
 Status run_refresh(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   Instant begun = context.now();
-  YTB_ASSIGN(os::FileLock lock, site.state.lock(site.production->name, "refresh", begun));
+  Result<os::FileLock> lock = site.state.lock(site.production->name, "refresh", begun);
+  if (!lock.ok() && lock.error().code == Code::kBusy && context.call.has("if-due")) {
+    // 'serve', or the run before, is at it: for cron and timers that is as it should be.
+    say_busy(context, lock.error());
+    return {};
+  }
+  if (!lock.ok()) return std::move(lock).error();
   YTB_ASSIGN(refresh::Inputs inputs,
              refresh::load_inputs(*site.config, *site.production, site.state, *site.vault));
   ProgressView view(context.output, context.services.clock, context.services.hooks);
@@ -234,6 +250,7 @@ Status run_refresh(Context& context) {
   const Result<std::string> kept = keep_gate(context, site);
   if (!kept.ok()) YTB_TRY(check_name(context, site, kept.error()));
   if (kept.ok() && !kept->empty()) view.note(*kept);
+  if (const std::string stray = stray_alias(site); !stray.empty()) view.note(stray);
   Result<refresh::RunResult> result = refresher.run(options);
   const Result<std::string> gate = keep_gate(context, site);
   view.finish();

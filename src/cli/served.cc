@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/describe.h"
 
 namespace ytb::cli {
 
@@ -52,6 +53,16 @@ std::optional<Error> why_not_served(const Context& context, const model::Observe
                             context.command("teardown"), context.command("refresh")));
   }
   return std::nullopt;
+}
+
+std::string stray_alias(const Site& site) {
+  const Result<model::AliasState> alias = site.drivers.alias->read();
+  if (!alias.ok() || alias->target || alias->stray.empty()) return {};
+  return fmt::format(
+      "the alias leads to {}, which is not below copies.local.directory ({}): what serves there is not "
+      "looked "
+      "after any more. Where that folder was changed, put it back and run 'teardown' first",
+      printable(alias->stray), printable(place_of_copies(*site.production)));
 }
 
 }  // namespace ytb::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "cli/context.h"
 
@@ -11,5 +12,9 @@ namespace ytb::cli {
 const model::Copy* served_copy(const model::Observed& observed);
 // kStale: why staging does not get it; none where all is well, or where it is not known.
 std::optional<Error> why_not_served(const Context& context, const model::Observed& observed);
+
+// Why the alias leads to none of this production's copies, as when their folder was changed in the config;
+// "": it does, or leads nowhere.
+std::string stray_alias(const Site& site);
 
 }  // namespace ytb::cli

@@ -12,6 +12,7 @@ namespace ytb::cli {
 namespace {
 
 constexpr int kHistoryLines = 20;
+constexpr int kJournalLookMax = 1000;
 
 // One production's state, gathered before anything is printed.
 struct Gathered {
@@ -19,9 +20,21 @@ struct Gathered {
   std::optional<decide::Decision> decision;
   std::optional<Error> trouble;  // with the inputs: a refresh would not start
   std::vector<ports::JournalEntry> history;
+  std::string stray;                // the alias leads to none of these copies, and why
+  Instant torn_down;                // when a person last removed everything
   std::optional<Error> not_served;  // why staging does not get it; none where all is well, or not known
   Result<std::optional<ports::GateReport>> gate = std::optional<ports::GateReport>();
 };
+
+// The epoch where there was none, or where that is not known.
+Instant last_teardown(const Site& site) {
+  const Result<std::vector<ports::JournalEntry>> entries =
+      site.drivers.journal->recent(site.production->name, kJournalLookMax);
+  if (!entries.ok()) return {};
+  const auto found = std::find_if(entries->begin(), entries->end(),
+                                  [](const auto& entry) { return entry.event == kTeardownEvent; });
+  return found == entries->end() ? Instant() : found->at;
+}
 
 Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& listener) {
   Gathered gathered;
@@ -33,6 +46,8 @@ Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& l
              make_refresher(context, site, usable ? std::move(*inputs) : refresh::Inputs{}, listener));
   gathered.observed = refresher.observe();
   gathered.not_served = why_not_served(context, gathered.observed);
+  gathered.stray = stray_alias(site);
+  gathered.torn_down = last_teardown(site);
   refresh::RunOptions options;
   options.refresh_now = false;
   if (usable) gathered.decision = refresher.plan(options);
@@ -88,7 +103,7 @@ const model::Attempt* last_failure(const Gathered& gathered) {
   if (!gathered.observed.attempts.known()) return last;
   const bool as_wanted = !gathered.not_served && gathered.decision && gathered.decision->drift.empty();
   for (const model::Attempt& attempt : *gathered.observed.attempts) {
-    if (attempt.outcome != model::AttemptOutcome::kFailed) continue;
+    if (attempt.outcome != model::AttemptOutcome::kFailed || attempt.at <= gathered.torn_down) continue;
     if (live != nullptr && (attempt.at <= live->phase_since || attempt.data_as_of < live->data_as_of))
       continue;
     if (as_wanted && live != nullptr && attempt.data_as_of == live->data_as_of) continue;
@@ -228,6 +243,8 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                            live == nullptr ? std::string() : connect_command(context, *site.production)},
                           {"note", live == nullptr ? std::string() : connect_note(observed)},
                           {"next", next}});
+  if (!gathered.stray.empty())
+    print_trouble(context, "", {.code = Code::kStale, .message = gathered.stray, .hint = {}});
   if (gathered.not_served && live != nullptr) print_trouble(context, "", *gathered.not_served);
   // Where something else comes next, as a drain, that is still so.
   if (gathered.decision && !gathered.decision->drift.empty() &&

@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "drivers/os/ownership.h"
 #include "drivers/os/secrets.h"
+#include "drivers/os/users.h"
 #include "model/drift.h"
 
 namespace ytb::refresh {
@@ -237,6 +239,17 @@ Result<Inputs> load_inputs(const config::Config& config, const config::Productio
 Result<StateDirectory> StateDirectory::open(const std::string& path) {
   Status made = os::make_folders(path, 0700);
   if (!made.ok()) return std::move(made).error().while_doing("the state directory");
+  // Keys and locks are in it, so that who only looks needs it as well. Found out here, and not by what fails
+  // first in there.
+  if (!os::check_writable(path).ok()) {
+    YTB_ASSIGN(const std::optional<os::FileInfo> found, os::info_of(path));
+    YTB_ASSIGN(const os::User ourselves, os::find_user(""));
+    const std::string owner = found ? os::name_of_user(found->uid) : "another user";
+    return Error{.code = Code::kRefused,
+                 .message = fmt::format("the state directory {} belongs to {}, and this runs as {}",
+                                        printable(path), owner, printable(ourselves.name)),
+                 .hint = fmt::format("run it as {}: sudo -u {} yesterdaytabase …", owner, owner)};
+  }
   return StateDirectory(path);
 }
 

@@ -91,6 +91,14 @@ class CommandsTest : public testing::Test {
           return drivers;
         },
         .make_gatekeeper = {},
+        .look_at_production = look_,
+        .ask_secret = [this](const std::string& prompt) -> Result<std::optional<Secret>> {
+          prompts_.push_back(prompt);
+          if (typed_.empty()) return std::optional<Secret>();
+          Secret next(typed_.front());
+          typed_.erase(typed_.begin());
+          return std::optional<Secret>(std::move(next));
+        },
         .check_place =
             [this](const config::Config&, const config::ProductionConfig&, const MaskedTables& tables) {
               tables_ = tables;
@@ -108,7 +116,8 @@ class CommandsTest : public testing::Test {
         .executable = "/usr/bin/yesterdaytabase",
         .hooks = hooks_};
     Output output{.out = out_, .err = err_};
-    std::vector<std::string> words = split(line, ' ');
+    std::vector<std::string> words;
+    if (!line.empty()) words = split(line, ' ');
     words.insert(words.begin(), {"--config", folder_ / "ytb.yaml"});
     return run_command_line(words, services, output);
   }
@@ -137,6 +146,9 @@ class CommandsTest : public testing::Test {
   std::vector<CheckLine> place_;
   MaskedTables tables_;
   std::optional<Error> no_drivers_;
+  decltype(Services::look_at_production) look_;
+  std::vector<std::string> typed_;  // what a person answers, one after the other
+  std::vector<std::string> prompts_;
   decltype(Services::open_adoption) open_adoption_;
   std::map<std::string, std::string> environment_;
   std::optional<PsqlCall> psql_;
@@ -509,6 +521,10 @@ TEST_F(CommandsTest, TheLockNamesItsHolder) {
   ASSERT_TRUE(held.ok());
   EXPECT_EQ(run("refresh"), exit_status(Code::kBusy));
   EXPECT_TRUE(complained("a test")) << err();
+  EXPECT_EQ(run("refresh --if-due"), 0) << "somebody is at it: nothing for cron to complain of";
+  EXPECT_TRUE(said("nothing to do") && said("a test")) << out();
+  EXPECT_EQ(run("refresh --if-due --output json"), 0);
+  EXPECT_NE(last_line()["busy"].get<std::string>().find("a test"), std::string::npos) << out();
   EXPECT_EQ(run("status"), 0) << "looking needs no lock";
   EXPECT_EQ(run("plan"), 0);
 }
@@ -605,6 +621,126 @@ TEST_F(CommandsTest, InitWritesAConfigThatIsReadAndOverwritesNothing) {
   std::string key = tests::get(place + "/keys/masking.key");
   EXPECT_EQ(run(fmt::format("init --directory {}", place)), exit_status(Code::kRefused));
   EXPECT_EQ(tests::get(place + "/keys/masking.key"), key);
+}
+
+// Production asks for a password, refuses the first and takes the second; what it says is in the config.
+TEST_F(CommandsTest, InitAsksProductionAndForItsPassword) {
+  std::filesystem::remove(folder_ / "ytb.yaml");
+  const std::string place = folder_ / "place";
+  look_ = [](const ports::SessionTarget& target, const std::vector<std::string>&) {
+    ports::ProductionLook look;
+    look.dbname = "Shop_DB";
+    look.user = "backup";
+    look.wants_password = target.password.empty();
+    look.wrong_password = target.password.reveal() == "planted-wrong";
+    if (look.wants_password || look.wrong_password) {
+      look.unreachable = Error{.code = Code::kConnection, .message = "it wants a password", .hint = {}};
+      return look;
+    }
+    look.major = 16;
+    look.version = "16.4";
+    look.login = "backup";
+    look.databases = {
+        {.name = "Shop_DB", .bytes = 5 << 20, .extensions = {"pgcrypto"}, .tables = 7, .readable = 0}};
+    look.roles = {"backup", "staging"};
+    look.groups = {{"app_readers", 6}};
+    look.no_base_backups =
+        Error{.code = Code::kConnection, .message = "must be replication role", .hint = {}};
+    return look;
+  };
+  typed_ = {"planted-wrong", "planted-right"};
+  ASSERT_EQ(run(fmt::format("init --connection user=backup --directory {}", place)), 0) << out() << err();
+  EXPECT_EQ(prompts_.size(), 2U);
+  EXPECT_TRUE(said("PostgreSQL 16.4")) << out();
+  EXPECT_TRUE(said("reads 0 of 7 tables")) << out();
+  EXPECT_TRUE(said("extensions: pgcrypto")) << out();
+  EXPECT_TRUE(said("app_readers (6 tables)")) << out();
+  EXPECT_TRUE(said("ALTER ROLE backup REPLICATION;")) << out();
+  EXPECT_TRUE(said("GRANT pg_read_all_data TO backup;")) << out();
+  EXPECT_TRUE(said("copies need PostgreSQL 16")) << out();
+  EXPECT_FALSE(said("planted-")) << out();
+  EXPECT_EQ(tests::get(place + "/keys/source.password"), "planted-right\n");
+  refresh::LocalVault vault;
+  Result<config::Config> read = refresh::load_config(folder_ / "ytb.yaml", vault);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  const config::ProductionConfig& production = read->productions.front();
+  EXPECT_EQ(production.name, model::ProductionName("shop-db"));
+  EXPECT_EQ(production.source.password.locator, place + "/keys/source.password");
+  EXPECT_EQ(production.access.front().name, "ytb_staging") << "production has a role staging";
+  EXPECT_EQ(production.access.front().member_of, std::vector<std::string>{"pg_read_all_data"});
+}
+
+// Nothing is stored that production did not take; the config says where it belongs.
+TEST_F(CommandsTest, InitWithoutThePasswordSaysHowToGiveItLater) {
+  std::filesystem::remove(folder_ / "ytb.yaml");
+  const std::string place = folder_ / "place";
+  look_ = [](const ports::SessionTarget&, const std::vector<std::string>&) {
+    ports::ProductionLook look;
+    look.wants_password = true;
+    look.unreachable = Error{.code = Code::kConnection, .message = "it wants a password", .hint = {}};
+    return look;
+  };
+  ASSERT_EQ(run(fmt::format("init --connection user=backup --directory {}", place)), 0) << out() << err();
+  EXPECT_FALSE(std::filesystem::exists(place + "/keys/source.password"));
+  EXPECT_NE(tests::get(folder_ / "ytb.yaml").find("password: \"file:" + place + "/keys/source.password\""),
+            std::string::npos);
+  EXPECT_TRUE(said("read -rs P")) << out();
+  EXPECT_TRUE(said("CREATE ROLE ytb_backup LOGIN REPLICATION;")) << out();
+}
+
+TEST_F(CommandsTest, WithoutACommandItSaysWhatComesNext) {
+  std::filesystem::create_directories(folder_ / "snapshots");
+  ASSERT_EQ(run(""), 0) << err();
+  EXPECT_TRUE(said("next\n  yesterdaytabase refresh --config")) << out();
+  ASSERT_EQ(run("refresh"), 0) << err();
+  ASSERT_EQ(run(""), 0) << err();
+  EXPECT_TRUE(said(kFirst)) << out();
+  EXPECT_TRUE(said("next\n  yesterdaytabase connect --config")) << out();
+  world_.copies.at(model::CopyId(kFirst)).record.running = false;
+  ASSERT_EQ(run(""), 0) << err();
+  EXPECT_TRUE(said("is down")) << out();
+  ASSERT_EQ(run("teardown --yes"), 0) << err();
+  world_.violations.clear();
+  world_.snapshots.clear();
+  ASSERT_EQ(run("--output json"), 0) << err();
+  EXPECT_EQ(last_line()["next"].get<std::string>().find("yesterdaytabase snapshot"), 0U) << out();
+  std::filesystem::remove(folder_ / "ytb.yaml");
+  EXPECT_EQ(run("status"), exit_status(Code::kConfig));
+}
+
+// What failed before everything was removed is history.
+TEST_F(CommandsTest, StatusAfterTeardownSaysNothingOfOldFailures) {
+  model::Attempt failed;
+  failed.snapshot = model::SnapshotId("base-1");
+  failed.data_as_of = from_iso("2026-11-22T04:00:00Z").value();
+  failed.attempt = 1;
+  failed.at = world_.clock.now();
+  failed.reason = "there is no such user";
+  world_.attempts = {failed};
+  world_.clock.advance(std::chrono::minutes(1));
+  run("status");
+  EXPECT_TRUE(said("the last refresh failed")) << out();
+  ASSERT_EQ(run("teardown --yes"), 0) << err();
+  world_.violations.clear();
+  run("status");
+  EXPECT_FALSE(said("the last refresh failed")) << out();
+  world_.clock.advance(std::chrono::minutes(1));
+  world_.attempts.front().at = world_.clock.now();
+  run("status");
+  EXPECT_TRUE(said("the last refresh failed")) << out();
+}
+
+TEST_F(CommandsTest, ConnectReadsThePasswordUnlessOneIsGiven) {
+  ASSERT_EQ(run("refresh"), 0) << err();
+  ASSERT_EQ(run("connect --dbname shop"), 0) << err();
+  EXPECT_EQ(psql_->environment["PGPASSWORD"], "planted-secret");
+  environment_["PGPASSFILE"] = "/home/me/pgpass";
+  ASSERT_EQ(run("connect --dbname shop"), 0) << err();
+  EXPECT_FALSE(psql_->environment.contains("PGPASSWORD"));
+  ASSERT_EQ(chmod((folder_ / "pw").c_str(), 0666), 0);  // refused: psql asks
+  environment_.erase("PGPASSFILE");
+  ASSERT_EQ(run("connect --dbname shop"), 0) << err();
+  EXPECT_FALSE(psql_->environment.contains("PGPASSWORD"));
 }
 
 TEST_F(CommandsTest, InitRefusesNamesThatAreNone) {

@@ -86,19 +86,9 @@ bool is_group_of_others(gid_t gid, const Trusted& trusted) {
   return found;
 }
 
-// "postgres", or "uid 1234" of nobody that is known here.
-std::string name_of(uid_t uid) {
-  std::vector<char> buffer(kUserEntryBytesMax);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return fmt::format("uid {}", uid);
-  return printable(found->pw_name);
-}
-
 Status check_owner(const std::string& path, const struct stat& found, const Trusted& trusted) {
   if (trusted.has(found.st_uid)) return {};
-  const std::string owner = name_of(found.st_uid);
+  const std::string owner = name_of_user(found.st_uid);
   std::string hint = fmt::format("run this as {}, or put it below a folder of your own", owner);
   if (S_ISREG(found.st_mode)) hint += fmt::format("; or chown {} {}", ::geteuid(), printable(path));
   return open_to_others(path, fmt::format("belongs to {}", owner), std::move(hint));
@@ -125,6 +115,15 @@ void prepend(std::deque<std::string>& rest, const std::string& path) {
 }
 
 }  // namespace
+
+std::string name_of_user(uid_t uid) {
+  std::vector<char> buffer(kUserEntryBytesMax);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return fmt::format("uid {}", uid);
+  return printable(found->pw_name);
+}
 
 // As the kernel walks: each folder on the way is judged before what it holds, those of links, too.
 Status check_only_ours(const std::string& path, const std::string& run_as) {

@@ -1,6 +1,8 @@
 // Whether other users of this host could change what decides over a refresh.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "base/result.h"
@@ -12,6 +14,9 @@ namespace ytb::os {
 // `run_as` ("" : nobody more) may, and so may a group that nobody else is in. What does not exist is judged
 // by its nearest existing folder. Access control lists are not looked at. Thread-safe.
 Status check_only_ours(const std::string& path, const std::string& run_as);
+
+// "postgres", or "uid 1234" of nobody that is known here.
+std::string name_of_user(uid_t uid);
 
 // The first folder on the way to `path`, `path` included, that other users of this host may not pass; "":
 // they can get there, as far as it exists.
