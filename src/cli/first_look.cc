@@ -118,6 +118,7 @@ std::vector<std::string> describe(const ports::ProductionLook& look) {
   std::vector<std::string> lines;
   if (look.unreachable) {
     lines.push_back(look.unreachable->message);
+    if (!look.unreachable->hint.empty()) lines.push_back("hint: " + look.unreachable->hint);
     return lines;
   }
   std::vector<std::string> databases;
