@@ -358,40 +358,6 @@ Status check_folder_of_copies(const Clock& clock, const config::ProductionConfig
   return postgres::check_socket_path(longest);
 }
 
-bool has_address(const model::AccessRole& role) {
-  return std::any_of(role.from.begin(), role.from.end(),
-                     [](const std::string& from) { return from != "local"; });
-}
-
-// Whether it can be had, and whether anybody comes in by it.
-void check_gate(std::vector<cli::CheckLine>& lines, const Clock& clock, const config::Config& config,
-                const config::ProductionConfig& production) {
-  const std::string& listen = production.alias.listen;
-  if (config::wants_gate(production)) {
-    Status gate = listen.empty() ? Status() : status_of(parse_listen(listen));
-    if (gate.ok()) gate = make_gatekeeper(clock, config, production)->check();
-    add(lines, "gate", std::move(gate),
-        listen.empty() ? "at the Unix socket, for roles without 'local'" : listen);
-  }
-  const auto nobody = [&](std::string why, std::string hint) {
-    lines.push_back(
-        {.what = "from",
-         .failed = Error{.code = Code::kConfig, .message = std::move(why), .hint = std::move(hint)},
-         .detail = {},
-         .warning = true});
-  };
-  const std::vector<model::AccessRole>& roles = production.access;
-  if (!listen.empty() && std::none_of(roles.begin(), roles.end(), has_address)) {
-    nobody("nobody may come in by 'listen': no role has an address in its 'from'",
-           "add one, as in from: [local, 10.0.0.0/8]");
-  }
-  for (const model::AccessRole& role : roles) {
-    if (!listen.empty() || !has_address(role)) continue;
-    nobody(fmt::format("'{}' may come in from addresses, and nothing listens there", printable(role.name)),
-           "add alias: {socket: {listen: 0.0.0.0:6432}}");
-  }
-}
-
 std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Config& config,
                                         const config::ProductionConfig& production) {
   std::vector<cli::CheckLine> lines;
@@ -432,7 +398,13 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Config
         fmt::format("instead of {}, which reads password verifiers: SELECT on every table, view and sequence",
                     postgres::kReadAllData));
   }
-  check_gate(lines, clock, config, production);
+  if (config::wants_gate(production)) {
+    const std::string& listen = production.alias.listen;
+    Status gate = listen.empty() ? Status() : status_of(parse_listen(listen));
+    if (gate.ok()) gate = make_gatekeeper(clock, config, production)->check();
+    add(lines, "gate", std::move(gate),
+        listen.empty() ? "at the Unix socket, for roles without 'local'" : listen);
+  }
   return lines;
 }
 

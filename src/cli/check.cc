@@ -264,21 +264,32 @@ void check_rights(const Context& context, const Site& site, Lines& lines) {
   }
 }
 
-// Whether the gate would let anybody in.
+bool has_address(const model::AccessRole& role) {
+  return std::any_of(role.from.begin(), role.from.end(),
+                     [](const std::string& from) { return from != "local"; });
+}
+
+// Whether the gate would let anybody in, and whether there is one for all who may come from elsewhere.
 void check_gate(const config::ProductionConfig& production, Lines& lines) {
-  if (config::is_aws(production) || production.alias.listen.empty()) return;
-  const bool admits = std::any_of(production.access.begin(), production.access.end(), [](const auto& role) {
-    return std::any_of(role.from.begin(), role.from.end(), [](const auto& from) { return from != "local"; });
-  });
-  if (admits) return;
-  lines.push_back(
-      {.what = "gate",
-       .failed = Error{.code = Code::kConfig,
-                       .message = fmt::format("nobody may come in by {}: no role has an address in its from:",
-                                              printable(production.alias.listen)),
-                       .hint = "add addresses, as from: [local, 10.0.0.0/8], or take listen: away"},
-       .detail = {},
-       .warning = true});
+  if (config::is_aws(production)) return;
+  const auto warn = [&](std::string why, std::string_view hint) {
+    lines.push_back(
+        {.what = "gate",
+         .failed = Error{.code = Code::kConfig, .message = std::move(why), .hint = std::string(hint)},
+         .detail = {},
+         .warning = true});
+  };
+  const std::string& listen = production.alias.listen;
+  const std::vector<model::AccessRole>& roles = production.access;
+  if (!listen.empty() && std::none_of(roles.begin(), roles.end(), has_address)) {
+    warn(fmt::format("nobody may come in by {}: no role has an address in its from:", printable(listen)),
+         "add addresses, as from: [local, 10.0.0.0/8], or take listen: away");
+  }
+  for (const model::AccessRole& role : roles) {
+    if (!listen.empty() || !has_address(role)) continue;
+    warn(fmt::format("'{}' may come in from addresses, and nothing listens there", printable(role.name)),
+         "add alias: {socket: {listen: 0.0.0.0:6432}}, or write from: [local]");
+  }
 }
 
 // Whether staging's users get to the socket. The folder of copies is on the way, as the alias is a link.
