@@ -1,7 +1,6 @@
 #include "config/expression_text.h"
 
 #include <fmt/format.h>
-#include <pg_query.h>
 
 #include <algorithm>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "config/parse_tree.h"
 #include "config/schema_types.h"
 
 namespace ytb::config {
@@ -22,26 +22,6 @@ using Kind = masking::Expression::Kind;
 constexpr size_t kTextMax = 32 << 10;  // bytes; a longer definition is not judged
 constexpr int kTreeDepthMax = 500;     // of JSON: a node of SQL is two or three of it
 constexpr int kUnknownDepthMax = 400;  // of JSON, within what is not read, for the columns it mentions
-
-struct FreeParse {
-  void operator()(PgQueryParseResult* result) const {
-    pg_query_free_parse_result(*result);
-    delete result;
-  }
-};
-
-const Json& child(const Json& node, const char* key) {
-  static const Json kNothing = Json::object();
-  if (!node.is_object()) return kNothing;
-  auto found = node.find(key);
-  return found == node.end() ? kNothing : *found;
-}
-
-const Json& list(const Json& node, const char* key) {
-  static const Json kEmpty = Json::array();
-  const Json& found = child(node, key);
-  return found.is_array() ? found : kEmpty;
-}
 
 Expression call(std::string name, std::vector<Expression> arguments) {
   return {.kind = Kind::kCall, .text = std::move(name), .arguments = std::move(arguments)};

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "config/expression_text.h"
+#include "config/parse_tree.h"
 #include "masking/names.h"
 
 namespace ytb::config {
@@ -31,19 +32,6 @@ QualifiedName relation_name(const Json& range_var) {
   std::string schema = range_var.value("schemaname", "");
   if (schema.empty()) schema = "public";
   return {.schema = std::move(schema), .name = range_var.value("relname", "")};
-}
-
-const Json& child(const Json& node, const char* key) {
-  static const Json kNothing = Json::object();
-  if (!node.is_object()) return kNothing;
-  auto found = node.find(key);
-  return found == node.end() ? kNothing : *found;
-}
-
-const Json& list(const Json& node, const char* key) {
-  static const Json kEmpty = Json::array();
-  const Json& found = child(node, key);
-  return found.is_array() ? found : kEmpty;
 }
 
 // Every column that an expression mentions.

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "config/diagnostics.h"
 #include "config/newer_syntax.h"
+#include "config/parse_tree.h"
 #include "config/schema_builder.h"
 
 namespace ytb::config {
@@ -22,12 +23,6 @@ constexpr size_t kSchemaSizeMax = 64 << 20;
 constexpr size_t kStatementSizeMax = 4 << 20;
 constexpr int kParseTreeDepthMax = 1000;
 
-struct FreeParse {
-  void operator()(PgQueryParseResult* result) const {
-    pg_query_free_parse_result(*result);
-    delete result;
-  }
-};
 struct FreeSplit {
   void operator()(PgQuerySplitResult* result) const {
     pg_query_free_split_result(*result);
