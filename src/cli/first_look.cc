@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/describe.h"
+#include "masking/names.h"
 #include "model/access.h"
 
 namespace ytb::cli {
@@ -16,19 +17,6 @@ constexpr int kAskedMax = 3;  // as psql and sudo do
 constexpr size_t kNameMax = 40;
 constexpr size_t kListedMax = 12;
 constexpr int kMajorWithReadAllData = 14;
-
-// As SQL: plain where that means the same.
-std::string sql_name(const std::string& name) {
-  bool plain = !name.empty() && (name.front() == '_' || (name.front() >= 'a' && name.front() <= 'z'));
-  for (char c : name) plain = plain && (c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'));
-  if (plain) return name;
-  std::string quoted = "\"";
-  for (char c : name) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
 
 std::string listed(std::vector<std::string> names) {
   const size_t more = names.size() > kListedMax ? names.size() - kListedMax : 0;
@@ -42,7 +30,7 @@ std::string count_of(uint64_t count, std::string_view thing) {
 
 // Where no role is there yet, or its password is not known.
 std::vector<std::string> statements_for_new(const ports::ProductionLook& look) {
-  const std::string login = sql_name(look.user.empty() ? "ytb_backup" : look.user);
+  const std::string login = masking::quote_name(look.user.empty() ? "ytb_backup" : look.user);
   return {fmt::format("CREATE ROLE {} LOGIN REPLICATION;", login), fmt::format("\\password {}", login),
           fmt::format(
               "GRANT {} TO {};  -- optional, PostgreSQL 14 and later: 'policy propose' then looks at values",
@@ -101,7 +89,7 @@ std::string with_database(const std::string& connection, const ports::Production
   }
   names.insert(names.end(), look.not_looked_at.begin(), look.not_looked_at.end());
   // A URI, and a name that needs quotes, are left to the person.
-  const bool plain = names.size() == 1 && sql_name(names.front()) == names.front();
+  const bool plain = names.size() == 1 && masking::quote_name(names.front()) == names.front();
   if (!plain || connection.find("://") != std::string::npos) return connection;
   return fmt::format("{} dbname={}", connection, names.front());
 }
@@ -154,12 +142,12 @@ std::vector<std::string> describe(const ports::ProductionLook& look) {
 std::vector<std::string> statements_for(const ports::ProductionLook& look) {
   std::vector<std::string> lines;
   if (look.unreachable || look.login.empty()) {
-    const std::string login = sql_name(look.user.empty() ? "ytb_backup" : look.user);
+    const std::string login = masking::quote_name(look.user.empty() ? "ytb_backup" : look.user);
     lines = statements_for_new(look);
     add_lines_of_hba(login, lines);
     return lines;
   }
-  const std::string login = sql_name(look.login);
+  const std::string login = masking::quote_name(look.login);
   if (look.is_superuser) {
     lines.push_back("-- the login is a superuser, more than is needed; one of its own would do:");
     for (const std::string& line :

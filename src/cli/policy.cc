@@ -255,14 +255,20 @@ Status run_policy_accept(Context& context) {
   return {};
 }
 
-Status run_policy_check(Context& context) {
-  YTB_ASSIGN(Site site, open_site(context));
+Result<ToJudge> load_to_judge(const Context& context, const Site& site) {
   YTB_TRY(refuse_without_policy(*site.production));
   YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   if (context.call.has("schema") && found.catalog.databases.size() == 1) {
     keep_only(files.policy, files.lock, found.catalog.databases.front().name);
   }
+  return ToJudge{.files = std::move(files), .found = std::move(found)};
+}
+
+Status run_policy_check(Context& context) {
+  YTB_ASSIGN(Site site, open_site(context));
+  YTB_ASSIGN(const ToJudge judged, load_to_judge(context, site));
+  const auto& [files, found] = judged;
   masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog);
   size_t errors = count_errors(check);
   if (context.output.json()) {

@@ -17,4 +17,11 @@ nlohmann::ordered_json to_tree(const masking::Finding& finding);
 // A schema file is of one database: what policy and lock say of the others cannot be checked against it.
 void keep_only(masking::Policy& policy, masking::PolicyLock& lock, const std::string& database);
 
+// Policy and lock as they are, and the catalog to hold them against; with --schema, those of its database.
+struct ToJudge {
+  refresh::PolicyFiles files;
+  CatalogFound found;
+};
+Result<ToJudge> load_to_judge(const Context& context, const Site& site);
+
 }  // namespace ytb::cli

@@ -150,12 +150,8 @@ void print(const Context& context, const Explanation& told, const std::string& l
 
 Status run_policy_explain(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
-  YTB_TRY(refuse_without_policy(*site.production));
-  YTB_ASSIGN(refresh::PolicyFiles files, refresh::load_policy(site.production->masking, *site.vault));
-  YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
-  if (context.call.has("schema") && found.catalog.databases.size() == 1) {
-    keep_only(files.policy, files.lock, found.catalog.databases.front().name);
-  }
+  YTB_ASSIGN(const ToJudge judged, load_to_judge(context, site));
+  const auto& [files, found] = judged;
   YTB_ASSIGN(const ColumnPlace place, find_place(context, found.catalog, context.call.arguments.front()));
   const Explanation told = masking::explain(files.policy, files.lock, found.catalog, place);
   if (context.output.json()) {
