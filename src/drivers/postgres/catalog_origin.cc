@@ -182,7 +182,6 @@ struct CatalogReference {
   std::map<uint32_t, ServersFunction> functions;      // of pg_proc's rows
   std::set<uint32_t> btree_families;
   std::string numbered;                      // digest_numbered()
-  std::map<std::string, std::string> views;  // "pg_catalog.pg_stats": how it is made
   std::vector<std::string> privileges;       // initial_privileges.h
   std::vector<std::string> catalogs;         // the server's own tables with fixed numbers
   std::vector<std::string> shared_catalogs;  // those that all databases have in common
@@ -384,7 +383,6 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
     }));
   }
   std::vector<std::string> statements = read_servers_tables();
-  statements.emplace_back(kViews);
   statements.push_back(digest_numbered(spec.engine_major));
   statements.push_back(list_initial_privileges());
   statements.emplace_back(
@@ -392,13 +390,12 @@ Result<CatalogReference> read_reference(const ports::InstanceSpec& spec, const s
       "END AS ytb_shared FROM pg_class WHERE oid < 12000 AND relkind = 'r' AND relnamespace = 11");
   YTB_ASSIGN(printed, run(spec, bin_dir, {.statements = std::move(statements)}, stop));
   out.tables = servers_tables_in(printed);
-  out.views = views_in(printed);
   for (std::string& digest : printed_values(printed, "ytb_numbered")) out.numbered = std::move(digest);
   YTB_ASSIGN(out.privileges, read_initial_privileges(printed));
   out.catalogs = printed_values(printed, "ytb_catalog");
   out.shared_catalogs = printed_values(printed, "ytb_shared");
   if (out.pages.types.empty() || out.pages.attributes.empty() || out.rows[kProc].empty() ||
-      out.views.empty() || out.numbered.empty() || out.catalogs.empty() || out.shared_catalogs.empty())
+      out.numbered.empty() || out.catalogs.empty() || out.shared_catalogs.empty())
     return Error{.code = Code::kInternal, .message = "the cluster to compare with is empty", .hint = {}};
   return out;
 }
@@ -765,48 +762,60 @@ Result<T> with_fresh_cluster(const ports::InstanceSpec& spec, const std::string&
 
 using Views = std::map<std::string, std::string>;
 
-// The reference's views once they were made anew: a definition that is read back may be written another way.
-Result<std::shared_ptr<const Views>> views_made_anew(const ports::InstanceSpec& spec,
-                                                     const std::string& bin_dir,
-                                                     const CatalogReference& reference,
-                                                     const StopFlag* stop) {
-  static Remembered<std::shared_ptr<const Views>> remembered;
+// The views of a fresh cluster, and the same once they were made anew: a definition that is read back may be
+// written another way.
+struct ServersViews {
+  Views read;
+  Views made_anew;
+};
+
+// Asked for where production's differ: to write down all of them takes longer than to compare them.
+Result<std::shared_ptr<const ServersViews>> servers_views(const ports::InstanceSpec& spec,
+                                                          const std::string& bin_dir, const StopFlag* stop) {
+  static Remembered<std::shared_ptr<const ServersViews>> remembered;
   YTB_ASSIGN(std::string program, server_program(bin_dir));
   return remembered.get(os::identity_of(program), [&] {
-    return with_fresh_cluster<std::shared_ptr<const Views>>(
-        spec, bin_dir, stop, [&](const ports::InstanceSpec& fresh) -> Result<std::shared_ptr<const Views>> {
-          YTB_ASSIGN(std::string printed, run(fresh, bin_dir, remake(reference.views), stop));
-          return std::make_shared<const Views>(views_in(printed));
+    return with_fresh_cluster<std::shared_ptr<const ServersViews>>(
+        spec, bin_dir, stop,
+        [&](const ports::InstanceSpec& fresh) -> Result<std::shared_ptr<const ServersViews>> {
+          ServersViews views;
+          YTB_ASSIGN(std::string printed, run(fresh, bin_dir, {.statements = {std::string(kViews)}}, stop));
+          views.read = views_in(printed);
+          if (views.read.empty())
+            return Error{.code = Code::kInternal, .message = "a fresh cluster has no views", .hint = {}};
+          YTB_ASSIGN(printed, run(fresh, bin_dir, remake(views.read), stop));
+          views.made_anew = views_in(printed);
+          return std::make_shared<const ServersViews>(std::move(views));
         });
   });
 }
 
-// All views are made as the reference's, for a definition's text does not show all that its tree may hold.
+// All views are made as a fresh cluster's, for a definition's text does not show all that its tree may hold.
 // Returns those that differed; what still differs is wrong.
 Result<std::vector<std::string>> restore_views(const ports::InstanceSpec& spec, const std::string& bin_dir,
-                                               const std::string& database, const CatalogReference& reference,
-                                               const StopFlag* stop) {
-  YTB_ASSIGN(std::shared_ptr<const Views> right, views_made_anew(spec, bin_dir, reference, stop));
+                                               const std::string& database, const StopFlag* stop) {
+  YTB_ASSIGN(std::shared_ptr<const ServersViews> servers, servers_views(spec, bin_dir, stop));
+  const Views& right = servers->made_anew;
   auto look = [&]() -> Result<Views> {
     YTB_ASSIGN(std::string printed,
                run(spec, bin_dir, {.database = database, .statements = {std::string(kViews)}}, stop));
     return views_in(printed);
   };
   YTB_ASSIGN(Views before, look());
-  SingleUserWork work = remake(reference.views);
+  SingleUserWork work = remake(servers->read);
   work.database = database;
   auto made_anew = run(spec, bin_dir, std::move(work), stop);
   if (!made_anew.ok()) {  // for example a view that has other columns: which one is seen by comparing
     YTB_ASSIGN(Views now, look());
-    std::vector<std::string> wrong = differing(now, *right);
+    std::vector<std::string> wrong = differing(now, right);
     if (wrong.empty()) return std::move(made_anew).error();
     return not_the_servers(database, std::move(wrong));
   }
-  std::vector<std::string> wrong = differing(views_in(*made_anew), *right);
+  std::vector<std::string> wrong = differing(views_in(*made_anew), right);
   if (!wrong.empty()) return not_the_servers(database, std::move(wrong));
   std::vector<std::string> restored;
   for (const auto& [name, made] : before) {
-    if (made != reference.views.at(name) && made != right->at(name)) restored.push_back(name);
+    if (made != servers->read.at(name) && made != right.at(name)) restored.push_back(name);
   }
   return restored;
 }
@@ -830,7 +839,7 @@ Result<std::vector<std::string>> restore_own(const ports::InstanceSpec& spec, co
   if (!other.empty()) return not_the_servers(database, std::move(other));
   if (printed_values(printed, "ytb_numbered") == std::vector<std::string>{reference.numbered})
     return std::vector<std::string>{};
-  return restore_views(spec, bin_dir, database, reference, stop);
+  return restore_views(spec, bin_dir, database, stop);
 }
 
 }  // namespace
