@@ -252,6 +252,8 @@ Status SocketAlias::remove() {
   }
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
   const std::string rest = without_entries(service, os::name_in(options_.directory));
+  // Also where no gate is wanted any more: published when one was.
+  YTB_TRY(os::remove_file(authority_file(options_.service_file, options_.directory)));
   if (rest == service) return {};
   if (rest.empty()) return os::remove_file(options_.service_file);
   return os::write_file(options_.service_file, rest, {.mode = 0644});

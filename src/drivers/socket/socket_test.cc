@@ -207,9 +207,11 @@ TEST_F(Alias, MovesAndIsSeen) {
   ASSERT_TRUE(os::write_file(home_ + "/alias/services", "[shop-yesterday]\nhost=elsewhere\n").ok());
   EXPECT_FALSE(alias.read()->consistent);
   EXPECT_FALSE(alias.read()->seen);
+  ASSERT_TRUE(os::write_file(home_ + "/alias/shop-yesterday-ca.crt", "of our authority\n").ok());
   ASSERT_TRUE(alias.remove().ok());
   EXPECT_FALSE(alias.read()->target.has_value());
   EXPECT_FALSE(os::exists(home_ + "/alias/services"));
+  EXPECT_FALSE(os::exists(home_ + "/alias/shop-yesterday-ca.crt"));
 }
 
 TEST_F(Alias, SaysWhatLeadsThroughIt) {
