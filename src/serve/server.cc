@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 namespace ytb::serve {
@@ -90,20 +91,33 @@ void Server::keep_gates() {
     parts_.log(name, ended.ok() ? std::string("its gate was closed") : "error: " + ended.error().message);
     at = gatekeepers_.erase(at);
   }
+  // Side by side: that a gate does not answer takes half a minute to find out, and keeps no other waiting.
+  std::vector<std::future<void>> looks;
   for (const config::ProductionConfig& production : config->productions) {
-    if (parts_.stop.requested()) return;
-    std::unique_ptr<ports::Gatekeeper> gatekeeper = parts_.make_gatekeeper(*config, production);
-    if (gatekeeper == nullptr) continue;
-    const Result<std::string> kept = gatekeeper->keep();
-    // Said once; tried again, as whoever holds the port may let it go.
-    std::string trouble = kept.ok() ? std::string() : kept.error().message;
-    if (!trouble.empty() && trouble != gate_troubles_[production.name])
-      parts_.log(production.name, fmt::format("error: {}\nhint: {}", trouble, kept.error().hint));
-    gate_troubles_[production.name] = std::move(trouble);
-    if (kept.ok() && !kept->empty()) parts_.log(production.name, *kept);
-    gatekeepers_[production.name] = std::move(gatekeeper);
+    std::unique_ptr<ports::Gatekeeper>& gatekeeper = gatekeepers_[production.name];
+    gatekeeper = parts_.make_gatekeeper(*config, production);
+    if (gatekeeper == nullptr) {
+      gatekeepers_.erase(production.name);
+      continue;
+    }
+    looks.push_back(std::async(std::launch::async, [this, &name = production.name, &gatekeeper = *gatekeeper,
+                                                    &trouble = gate_troubles_[production.name]] {
+      look_at_gate(name, gatekeeper, trouble);
+    }));
   }
+  for (std::future<void>& look : looks) look.get();
   gate_again_ = parts_.clock.now() + kGateAgainAfter;
+}
+
+void Server::look_at_gate(const model::ProductionName& name, ports::Gatekeeper& gatekeeper,
+                          std::string& trouble) const {
+  const Result<std::string> kept = gatekeeper.keep();
+  // Said once; tried again, as whoever holds the port may let it go.
+  std::string now = kept.ok() ? std::string() : kept.error().message;
+  if (!now.empty() && now != trouble)
+    parts_.log(name, fmt::format("error: {}\nhint: {}", now, kept.error().hint));
+  trouble = std::move(now);
+  if (kept.ok() && !kept->empty()) parts_.log(name, *kept);
 }
 
 void Server::read_again() {

@@ -58,6 +58,9 @@ class Server {
   void read_again();
   void start_workers();
   void keep_gates();
+  // `trouble`: what was said last.
+  void look_at_gate(const model::ProductionName& name, ports::Gatekeeper& gatekeeper,
+                    std::string& trouble) const;
   void keep(const model::ProductionName& name, Worker& worker);
 
   ServerParts parts_;

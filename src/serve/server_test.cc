@@ -1,8 +1,10 @@
 #include "serve/server.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <functional>
 #include <set>
 
@@ -93,6 +95,15 @@ class ServerTest : public testing::Test {
     Status check() override { return {}; }
     FakeGatekeeper(ServerTest& owner, std::string where) : test(owner), listen(std::move(where)) {}
     Result<std::string> keep() override {
+      if (test.meet_ > 0) {
+        // Only where another is looked at meanwhile.
+        std::unique_lock lock(test.mutex_);
+        ++test.met_;
+        test.meeting_.notify_all();
+        test.meeting_.wait_for(lock, std::chrono::seconds(5), [this] { return test.met_ >= test.meet_; });
+        if (test.met_ < test.meet_)
+          return Error{.code = Code::kBusy, .message = "waited in vain", .hint = ""};
+      }
       std::scoped_lock lock(test.mutex_);
       if (test.gate_error_) return *test.gate_error_;
       const bool same = !test.gates_.insert(listen).second;
@@ -115,6 +126,9 @@ class ServerTest : public testing::Test {
   config::Config config_;
   std::optional<Error> config_error_;
   std::optional<Error> gate_error_;
+  int meet_ = 0;  // so many gates are to be looked at side by side
+  int met_ = 0;
+  std::condition_variable meeting_;
   std::multiset<std::string> turns_;
   std::set<std::string> gates_;
   std::vector<std::string> log_;
@@ -165,6 +179,16 @@ TEST_F(ServerTest, ABrokenFirstConfigIsAnError) {
   Status status = run([] {});
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, Code::kConfig);
+}
+
+TEST_F(ServerTest, GatesThatTakeLongKeepNobodyWaiting) {
+  meet_ = 3;
+  for (const char* name : {"shop", "crm", "erp"})
+    config_.productions.push_back(
+        production(name, fmt::format("127.0.0.1:{}", 6400 + config_.productions.size())));
+  Status status = run([&] { EXPECT_TRUE(eventually([&] { return gates_.size() == 3; })); });
+  EXPECT_TRUE(status.ok());
+  EXPECT_FALSE(logged("waited in vain"));
 }
 
 TEST_F(ServerTest, AGateThatCannotListenDoesNotStopTheRest) {
