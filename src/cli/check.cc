@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/shell.h"
 #include "base/text.h"
@@ -264,11 +265,6 @@ void check_rights(const Context& context, const Site& site, Lines& lines) {
   }
 }
 
-bool has_address(const model::AccessRole& role) {
-  return std::any_of(role.from.begin(), role.from.end(),
-                     [](const std::string& from) { return from != "local"; });
-}
-
 // Whether the gate would let anybody in, and whether there is one for all who may come from elsewhere.
 void check_gate(const config::ProductionConfig& production, Lines& lines) {
   if (config::is_aws(production)) return;
@@ -281,12 +277,13 @@ void check_gate(const config::ProductionConfig& production, Lines& lines) {
   };
   const std::string& listen = production.alias.listen;
   const std::vector<model::AccessRole>& roles = production.access;
-  if (!listen.empty() && std::none_of(roles.begin(), roles.end(), has_address)) {
+  if (!listen.empty() &&
+      std::none_of(roles.begin(), roles.end(), std::mem_fn(&model::AccessRole::comes_from_addresses))) {
     warn(fmt::format("nobody may come in by {}: no role has an address in its from:", printable(listen)),
          "add addresses, as from: [local, 10.0.0.0/8], or take listen: away");
   }
   for (const model::AccessRole& role : roles) {
-    if (!listen.empty() || !has_address(role)) continue;
+    if (!listen.empty() || !role.comes_from_addresses()) continue;
     warn(fmt::format("'{}' may come in from addresses, and nothing listens there", printable(role.name)),
          "add alias: {socket: {listen: 0.0.0.0:6432}}, or write from: [local]");
   }
@@ -295,10 +292,8 @@ void check_gate(const config::ProductionConfig& production, Lines& lines) {
 // Whether staging's users get to the socket. The folder of copies is on the way, as the alias is a link.
 void check_reach(const config::ProductionConfig& production, Lines& lines) {
   if (config::is_aws(production)) return;
-  const bool local = std::any_of(production.access.begin(), production.access.end(), [](const auto& role) {
-    return std::find(role.from.begin(), role.from.end(), "local") != role.from.end();
-  });
-  if (!local) return;
+  const auto comes_locally = std::mem_fn(&model::AccessRole::comes_locally);
+  if (std::none_of(production.access.begin(), production.access.end(), comes_locally)) return;
   const std::string place = os::parent_of(production.alias.directory);
   for (const std::string& path : {place, production.copies.directory}) {
     const Result<std::string> closed = os::closed_to_others(path);

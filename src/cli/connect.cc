@@ -45,9 +45,8 @@ Result<const model::AccessRole*> choose_role(const Context& context,
 // Whether the role may come this way: the gate would only say "no".
 Status check_way(const config::ProductionConfig& production, const model::AccessRole& role, bool tcp) {
   if (config::is_aws(production)) return {};
-  const auto local = std::count(role.from.begin(), role.from.end(), "local");
   if (!tcp) {
-    if (local > 0) return {};
+    if (role.comes_locally()) return {};
     return Error{
         .code = Code::kRefused,
         .message = fmt::format("'{}' may not come in through the Unix socket: its 'from' has no 'local'",
@@ -62,7 +61,7 @@ Status check_way(const config::ProductionConfig& production, const model::Access
         .message = "--tcp leads through the gate, and alias.socket has no 'listen'",
         .hint = "leave out --tcp, or add listen: 127.0.0.1:6432, and 127.0.0.1 to the role's 'from'"};
   }
-  if (static_cast<size_t>(local) < role.from.size()) return {};
+  if (role.comes_from_addresses()) return {};
   return Error{.code = Code::kRefused,
                .message = fmt::format("the gate does not let '{}' in: its 'from' has no address",
                                       printable(role.name)),

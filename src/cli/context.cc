@@ -46,7 +46,7 @@ Result<CatalogFound> catalog_of_copy(const Context& context, const Site& site) {
   if (live == nullptr) return none;
   const bool with_aws = config::is_aws(*site.production);
   for (const model::AccessRole& role : site.production->access) {
-    if (!with_aws && std::find(role.from.begin(), role.from.end(), "local") == role.from.end()) continue;
+    if (!with_aws && !role.comes_locally()) continue;
     YTB_ASSIGN(Secret password, site.vault->secret(role.password));
     std::map<std::string, std::string> parameters = {
         {"host", site.production->alias.directory}, {"port", "5432"}, {"user", role.name}};

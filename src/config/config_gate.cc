@@ -106,9 +106,8 @@ void read_gate(const Values& values, MapReader& socket, AliasConfig& alias) {
 
 bool guards_socket(const ProductionConfig& production) {
   if (production.alias.kind != "socket") return false;
-  return std::any_of(production.access.begin(), production.access.end(), [](const model::AccessRole& role) {
-    return std::find(role.from.begin(), role.from.end(), "local") == role.from.end();
-  });
+  return std::any_of(production.access.begin(), production.access.end(),
+                     [](const model::AccessRole& role) { return !role.comes_locally(); });
 }
 
 bool wants_gate(const ProductionConfig& production) {

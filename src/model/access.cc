@@ -8,6 +8,18 @@
 
 namespace ytb::model {
 
+namespace {
+
+constexpr std::string_view kLocal = "local";
+
+}  // namespace
+
+bool AccessRole::comes_locally() const { return std::find(from.begin(), from.end(), kLocal) != from.end(); }
+
+bool AccessRole::comes_from_addresses() const {
+  return std::any_of(from.begin(), from.end(), [](const std::string& origin) { return origin != kLocal; });
+}
+
 Status check_access_roles(const std::vector<AccessRole>& access, const std::vector<std::string>& roles) {
   std::vector<std::string> known = roles;  // and those that are made before the one that is looked at
   auto is_known = [&](const std::string& name) {

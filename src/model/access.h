@@ -26,6 +26,11 @@ struct AccessRole {
   std::vector<std::string> from;       // "local" (the socket), or CIDR addresses
   bool existing = false;  // a role of production's own: keeps its grants, gets this password at opening
   bool bypass_row_security = false;  // sees all rows, whatever the policies of row-level security show
+
+  // Whether it may come through the Unix socket.
+  [[nodiscard]] bool comes_locally() const;
+  // Whether it may come over the network, from anywhere at all.
+  [[nodiscard]] bool comes_from_addresses() const;
 };
 
 // Its members read everything. In a local copy a role of ours takes its place, also where it does not exist
