@@ -48,6 +48,7 @@ class Armed : public ::testing::Test {
 
   static Scenario::Options options_of(const std::string& archive) {
     Scenario::Options options;
+    options.keeps_postgres = true;
     options.production.settings = {{"wal_level", "logical"},
                                    {"max_prepared_transactions", "20"},
                                    {"archive_mode", "on"},

@@ -85,7 +85,7 @@ TEST_F(Drift, NewTable) {
 }
 
 TEST_F(Drift, NewDatabase) {
-  scenario_.production().run("postgres", "CREATE DATABASE \"Side Project\"");
+  scenario_.production().run("template1", "CREATE DATABASE \"Side Project\"");
   expect_refused({"Side Project"});
 }
 

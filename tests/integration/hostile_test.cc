@@ -48,8 +48,8 @@ TEST(Hostile, NamesOfEveryKind) {
   std::string databases;
   for (const std::string& name : names) {
     const std::string q = sql_name(name);
-    production.run("postgres", fmt::format("CREATE ROLE {} LOGIN PASSWORD 'x'", q));
-    production.run("postgres", fmt::format("CREATE DATABASE {} OWNER {}", q, q));
+    production.run("template1", fmt::format("CREATE ROLE {} LOGIN PASSWORD 'x'", q));
+    production.run("template1", fmt::format("CREATE DATABASE {} OWNER {}", q, q));
     production.run(name,
                    fmt::format("CREATE TABLE t (c text); INSERT INTO t VALUES ('kept in {}')", "its own"));
     // Verbatim, but for what would read as the wildcard or as a quoted name: those are SQL-quoted.

@@ -98,6 +98,7 @@ Scenario::Scenario(Options options) : options_(std::move(options)) {
   if (!production_) return;
   if (options_.database != "postgres") {
     production_->run("postgres", fmt::format("CREATE DATABASE \"{}\"", options_.database));
+    if (!options_.keeps_postgres) production_->run(options_.database, "DROP DATABASE postgres");
   }
   // A range of its own for every test that runs at the same time.
   first_port_ = static_cast<uint16_t>(20000 + (getpid() % 2000) * 20);
@@ -214,11 +215,11 @@ void Scenario::write_policy(std::string_view tables, std::string_view more_datab
   std::string indented = "  ";
   for (char c : tables.substr(0, tables.size() - 1))
     indented += c == '\n' ? std::string("\n  ") : std::string(1, c);
-  write_file(
-      policy_file(),
-      fmt::format("version: 1\ndatabases:\n  postgres: keep\n  template1: keep\n  {}:\n    tables:\n{}\n{}",
-                  options_.database, indented, more_databases),
-      0644);
+  write_file(policy_file(),
+             fmt::format("version: 1\ndatabases:\n{}  template1: keep\n  {}:\n    tables:\n{}\n{}",
+                         options_.keeps_postgres ? "  postgres: keep\n" : "", options_.database, indented,
+                         more_databases),
+             0644);
 }
 
 void Scenario::accept() {

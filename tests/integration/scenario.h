@@ -25,7 +25,14 @@ class Scenario {
     std::string copies_extra;     // more YAML lines of copies.local, indented by 8
     std::string alias_extra;      // more YAML lines of alias.socket, indented by 8
     bool with_connection = true;  // source.connection names production
+    bool keeps_postgres = false;  // production has the database `postgres`: a seventh of a refresh's time
   };
+
+  static Options with_postgres() {
+    Options options;
+    options.keeps_postgres = true;
+    return options;
+  }
 
   Scenario() : Scenario(Options{}) {}
   explicit Scenario(Options options);
@@ -55,8 +62,8 @@ class Scenario {
 
   void write_config();
   Options& options() { return options_; }
-  // Writes the policy: `tables` is YAML under databases.<database>, indented by 4. postgres and template1 are
-  // kept.
+  // Writes the policy: `tables` is YAML under databases.<database>, indented by 4. template1 (and
+  // postgres, where it is there) are kept.
   void write_policy(std::string_view tables, std::string_view more_databases = {});
   // `policy accept --yes`; a failure when it fails.
   void accept();

@@ -171,12 +171,12 @@ TEST_F(Swap, AFullDiskIsRefusedWithTheNumbers) {
 
 TEST_F(Swap, AWrongPasswordOfProductionIsSaidClearly) {
   prepare();
-  scenario_->production().run("postgres", "CREATE ROLE catalog LOGIN PASSWORD 'right'");
+  scenario_->production().run("template1", "CREATE ROLE catalog LOGIN PASSWORD 'right'");
   {
     std::ofstream hba(scenario_->production().data() + "/pg_hba.conf", std::ios::trunc);
     hba << "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
   }
-  scenario_->production().run("postgres", "SELECT pg_reload_conf()");
+  scenario_->production().run("template1", "SELECT pg_reload_conf()");
   std::ofstream(scenario_->home() + "/wrong") << "planted-wrong\n";
   run_program({"chmod", "600", scenario_->home() + "/wrong"});
   std::ifstream in(scenario_->config_file());

@@ -122,9 +122,9 @@ TEST_F(B05Indexes, OneOfToast) {
       "'users'";
   PostgresCluster& production = scenario_.production();
   production.run("shop", "BEGIN; LOCK TABLE users IN ACCESS SHARE MODE; PREPARE TRANSACTION 'holds'");
-  production.run("postgres", "ALTER SYSTEM SET statement_timeout = '500ms'; SELECT pg_reload_conf()");
+  production.run("template1", "ALTER SYSTEM SET statement_timeout = '500ms'; SELECT pg_reload_conf()");
   production.try_run("shop", "REINDEX TABLE CONCURRENTLY users");
-  production.run("postgres", "ALTER SYSTEM RESET statement_timeout; SELECT pg_reload_conf()");
+  production.run("template1", "ALTER SYSTEM RESET statement_timeout; SELECT pg_reload_conf()");
   production.run("shop", "ROLLBACK PREPARED 'holds'");
   ASSERT_EQ(production.value("shop", count), "2");
   refresh_as(

@@ -32,7 +32,7 @@ TEST(B07, CheckNamesTheLocaleOfTheDatabaseAndTheRefreshSaysToInstallIt) {
   Scenario scenario;
   scenario.prepare_users();
   scenario.production().run(
-      "postgres",
+      "template1",
       "CREATE DATABASE other; UPDATE pg_database SET datcollate = 'xx_YY.utf8', datctype = "
       "'xx_YY.utf8' WHERE datname = 'other'");
   scenario.write_policy("    public.users: {id: keep, email: email}\n", "  other: keep\n");

@@ -59,7 +59,7 @@ TEST_F(D04, ANewColumnIsAddedInPlaceAndNothingElseChanges) {
 }
 
 TEST_F(D04, ASecondDatabaseLeavesWhatWasJudged) {
-  scenario_.production().run("postgres", "CREATE DATABASE crm");
+  scenario_.production().run("template1", "CREATE DATABASE crm");
   scenario_.production().run("crm", "CREATE TABLE leads (id int, phone text)");
   const RunResult proposed = propose();
   ASSERT_EQ(proposed.status, 0) << proposed.err;

@@ -57,7 +57,7 @@ class S05 : public ::testing::Test {
     scenario_.refresh();
   }
 
-  Scenario scenario_;
+  Scenario scenario_{Scenario::with_postgres()};
 };
 
 TEST_F(S05, StatisticsOfCatalogsAreGoneInEveryDatabase) {
@@ -143,7 +143,7 @@ class S05Readers : public ::testing::Test {
     return asked.status == 0 ? asked.out : asked.err;
   }
 
-  Scenario scenario_;
+  Scenario scenario_{Scenario::with_postgres()};
 };
 
 TEST_F(S05Readers, ReadEveryTableAndNoVerifier) {

@@ -37,7 +37,7 @@ class S05Options : public ::testing::Test {
     }
     EXPECT_EQ(run_program({"grep", "-rlaF", "--", secret, scenario_.copies()}).out, "");
   }
-  Scenario scenario_;
+  Scenario scenario_{Scenario::with_postgres()};
 };
 
 TEST_F(S05Options, OfWrappersServersMappingsTablesAndColumnsAreGone) {

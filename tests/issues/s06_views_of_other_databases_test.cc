@@ -17,7 +17,7 @@ TEST(S06, ViewsOfKeptAndOmittedDatabases) {
                  "CREATE TABLE people (id int, email text); INSERT INTO people VALUES (1, "
                  "'real@person.test');");
   for (const char* database : {"reports", "attic", "links"})
-    production.run("postgres", std::string("CREATE DATABASE ") + database);
+    production.run("template1", std::string("CREATE DATABASE ") + database);
   // Its rows are gone from the table; a second view copies the first, a third has an index and statistics.
   production.run("reports", R"sql(
     CREATE TABLE leads (id int, email text);

@@ -15,11 +15,11 @@ class S09 : public ::testing::Test {
  protected:
   void prepare(const std::string& after) {
     scenario_.production().run("shop", "CREATE TABLE t (id int); INSERT INTO t VALUES (1)");
-    scenario_.production().run("postgres", "ALTER DATABASE template0 ALLOW_CONNECTIONS true");
+    scenario_.production().run("template1", "ALTER DATABASE template0 ALLOW_CONNECTIONS true");
     scenario_.production().run("template0",
                                "CREATE TABLE leak (email text); INSERT INTO leak VALUES "
                                "('eve@real.test'); GRANT SELECT ON leak TO PUBLIC");
-    scenario_.production().run("postgres", after);
+    scenario_.production().run("template1", after);
     scenario_.write_policy("    public.t: keep\n");
   }
   Scenario scenario_;

@@ -74,18 +74,18 @@ TEST_F(S12, FilesThatNoCatalogNamesAreGone) {
 // the row of a transaction that never ended; a DROP DATABASE that was cut off leaves a row that nobody can
 // use.
 TEST_F(S12, FoldersOfDatabasesThatNobodyCanEnterAreNoObstacle) {
-  scenario_.production().run("postgres", "CREATE DATABASE dropping");
+  scenario_.production().run("template1", "CREATE DATABASE dropping");
   const std::string dropping =
-      scenario_.production().value("postgres", "SELECT oid FROM pg_database WHERE datname = 'dropping'");
-  scenario_.production().run("postgres",
+      scenario_.production().value("template1", "SELECT oid FROM pg_database WHERE datname = 'dropping'");
+  scenario_.production().run("template1",
                              R"(UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'dropping';
     SET allow_system_table_mods = on;
     CREATE TEMP TABLE row AS SELECT * FROM pg_database WHERE datname = 'shop';
     UPDATE row SET oid = 88888, datname = 'never';)"
                              "BEGIN; INSERT INTO pg_database SELECT * FROM row; ROLLBACK");
-  scenario_.production().run("postgres", "CHECKPOINT");
+  scenario_.production().run("template1", "CHECKPOINT");
   const std::string folder =
-      scenario_.production().value("postgres", "SHOW data_directory") + "/base/" + dropping;
+      scenario_.production().value("template1", "SHOW data_directory") + "/base/" + dropping;
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     if (file.path().filename() != "pg_filenode.map") std::filesystem::remove(file.path());
   }
@@ -104,7 +104,7 @@ TEST_F(S12, AnUnloggedTableBeginsWithNothing) {
                                                  "INSERT INTO model VALUES (1, '{}'); CHECKPOINT",
                                                  kMarker));
   auto path_of = [&](const char* table) {
-    return scenario_.production().value("postgres", "SHOW data_directory") + "/" +
+    return scenario_.production().value("template1", "SHOW data_directory") + "/" +
            scenario_.production().value("shop", fmt::format("SELECT pg_relation_filepath('{}')", table));
   };
   const std::string beginning = path_of("drafts") + "_init";

@@ -17,15 +17,15 @@ TEST(S18, AnOwnerCanNeitherOpenNorCopyAShutDatabase) {
                   scenario.home());
   scenario.write_config();
   PostgresCluster& production = scenario.production();
-  production.run("postgres", "CREATE ROLE app LOGIN CREATEDB");
+  production.run("template1", "CREATE ROLE app LOGIN CREATEDB");
   for (const char* name : {"hidden", "shut", "forms"}) {
-    production.run("postgres", fmt::format("CREATE DATABASE {} OWNER app", name));
+    production.run("template1", fmt::format("CREATE DATABASE {} OWNER app", name));
     production.run(name, "CREATE TABLE secrets (id int); INSERT INTO secrets VALUES (1)");
   }
   production.run("shop", "CREATE TABLE t (id int); INSERT INTO t VALUES (1); ALTER TABLE t OWNER TO app");
   scenario.write_policy("    public.t: keep\n", "  hidden: omit\n  shut: keep\n  forms: omit\n");
   scenario.accept();
-  production.run("postgres",
+  production.run("template1",
                  "ALTER DATABASE shut ALLOW_CONNECTIONS false; ALTER DATABASE forms IS_TEMPLATE true");
   scenario.take_snapshot("monday");
   scenario.refresh();

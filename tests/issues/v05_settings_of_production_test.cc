@@ -26,7 +26,7 @@ constexpr const char* kNulls = "SELECT count(*) FROM public.t WHERE tags[2] IS N
 TEST(V05, NullElementsOfAKeptArrayStayNull) {
   Scenario scenario;
   scenario.production().run("shop", kTable);
-  scenario.production().run("postgres", "ALTER DATABASE shop SET array_nulls = off");
+  scenario.production().run("template1", "ALTER DATABASE shop SET array_nulls = off");
   scenario.write_policy(kPolicy);
   scenario.accept();
   scenario.take_snapshot("monday");
@@ -38,7 +38,7 @@ TEST(V05, NullElementsOfAKeptArrayStayNull) {
 TEST(V05, WhateverTheSettingIsGivenTo) {
   Scenario scenario;
   scenario.production().run("shop", kTable);
-  scenario.production().run("postgres", "ALTER ROLE ALL SET array_nulls = off");
+  scenario.production().run("template1", "ALTER ROLE ALL SET array_nulls = off");
   scenario.write_policy(kPolicy);
   scenario.accept();
   scenario.take_snapshot("monday");
@@ -71,12 +71,12 @@ TEST(V05, NoTimeoutOfADatabaseEndsOurSessions) {
   if (postgres_major() < 14) GTEST_SKIP() << "idle_session_timeout is of 14 and later";
   Scenario scenario;
   scenario.production().run("shop", kTable);
-  scenario.production().run("postgres",
+  scenario.production().run("template1",
                             "ALTER DATABASE shop SET array_nulls = off; "
                             "ALTER DATABASE shop SET idle_session_timeout = '1ms'; "
                             "ALTER DATABASE shop SET statement_timeout = '1ms'");
   if (postgres_major() >= 17) {
-    scenario.production().run("postgres", "ALTER DATABASE shop SET transaction_timeout = '1ms'");
+    scenario.production().run("template1", "ALTER DATABASE shop SET transaction_timeout = '1ms'");
   }
   scenario.write_policy(kPolicy);
   scenario.accept();

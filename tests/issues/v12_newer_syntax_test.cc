@@ -80,7 +80,7 @@ TEST(V12, TheHintFitsWhatIsADumpAlready) {
 
 TEST(V12, NullsUnderANotNullThatIsNotValidAreLoaded) {
   Scenario scenario;
-  if (scenario.production().value("postgres", "SHOW server_version_num") < "180000") {
+  if (scenario.production().value("template1", "SHOW server_version_num") < "180000") {
     GTEST_SKIP() << "NOT NULL is NOT VALID from 18 on: YTB_TEST_POSTGRES names its programs";
   }
   scenario.production().run(

@@ -131,7 +131,7 @@ class RedTeam : public ::testing::Test {
     const std::string rest((std::istreambuf_iterator<char>(in)), {});
     std::ofstream(path) << "local all courier scram-sha-256\nhost all courier 127.0.0.1/32 scram-sha-256\n"
                         << rest;
-    scenario_->production().run("postgres", "SELECT pg_reload_conf()");
+    scenario_->production().run("template1", "SELECT pg_reload_conf()");
   }
 
   void write_policy() {
