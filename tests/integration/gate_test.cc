@@ -243,6 +243,7 @@ TEST_F(GateOfCopies, WithoutListenItStandsBeforeTheSocketAlone) {
 // Who is connected, and who comes, is served by the one that is there until another can take its place.
 TEST_F(GateOfCopies, ATakenPortLeavesTheGateThatIsThere) {
   const std::string from = "127.0.0.1/32";  // so that the name leads by way of the gate, too
+  scenario_.options().drain = "1h";
   config("", from);
   scenario_.refresh();
   const Connection held = connect();
