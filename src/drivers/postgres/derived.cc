@@ -192,7 +192,7 @@ Status rebuild_coded_indexes(Connection& session, const OwnerOf& owner_of, const
                                    printable(to_string(masking::QualifiedName{index.schema, index.name})),
                                    printable(database), reason_of(state)),
             .hint = "choose maskers whose values its expressions take"};
-        return if_not_unique(std::move(failed), state);
+        return if_policy_must_change(std::move(failed), state);
       }
     }
     YTB_TRY(resume_index(session, index.oid));

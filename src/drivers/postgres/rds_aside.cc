@@ -17,7 +17,7 @@ Error explained(Error error, const std::string& state, std::string_view name) {
     error.code = Code::kPolicy;
     error.hint = "both sides of the key must be masked alike; rows of production that break it must go there";
   }
-  return if_not_unique(std::move(error), state);
+  return if_policy_must_change(std::move(error), state);
 }
 
 }  // namespace

@@ -107,10 +107,16 @@ Status load_in_transaction(Connection& session, const LoadRequest& request, std:
 
 Status load(Connection& session, const LoadRequest& request, std::vector<int64_t>& indexes,
             const Fill& fill) {
-  Status loaded =
-      in_transaction(session, [&] { return load_in_transaction(session, request, indexes, fill); });
+  std::string state;
+  Status loaded = in_transaction(session, [&] {
+    Status done = load_in_transaction(session, request, indexes, fill);
+    state = session.last_state();
+    return done;
+  });
   if (!loaded.ok() && session.server_encoding() != "UTF8") (void)session.use_utf8();
-  if (!loaded.ok()) return std::move(loaded).error().while_doing("loading " + to_string(request.name));
+  if (!loaded.ok())
+    return if_policy_must_change(std::move(loaded).error().while_doing("loading " + to_string(request.name)),
+                                 state);
   return {};
 }
 

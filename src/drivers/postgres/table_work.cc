@@ -208,9 +208,12 @@ Status load_in_transaction(Connection& session, const LoadRequest& request) {
 Status load_table(Connection& session, const LoadRequest& request) {
   YTB_TRY(session.execute("BEGIN"));
   Status loaded = load_in_transaction(session, request);
+  const std::string state = session.last_state();
   session.roll_back();
   if (!loaded.ok() && session.server_encoding() != "UTF8") (void)session.use_utf8();
-  if (!loaded.ok()) return std::move(loaded).error().while_doing("loading " + to_string(request.name));
+  if (!loaded.ok())
+    return if_policy_must_change(std::move(loaded).error().while_doing("loading " + to_string(request.name)),
+                                 state);
   return {};
 }
 
@@ -227,14 +230,21 @@ Status rebuild_index(Connection& session, int64_t index) {
   Status built = session.execute("REINDEX INDEX " + session.qualified(rows.at(0, 0), rows.at(0, 1)));
   if (built.ok()) return {};
   std::string state = session.last_state();
-  return if_not_unique(std::move(built).error().while_doing("rebuilding index " + printable(rows.at(0, 1))),
-                       state);
+  return if_policy_must_change(
+      std::move(built).error().while_doing("rebuilding index " + printable(rows.at(0, 1))), state);
 }
 
-Error if_not_unique(Error error, std::string_view state) {
+Error if_policy_must_change(Error error, std::string_view state) {
   if (state == "23505" || state == "23P01") {
     error.code = Code::kPolicy;
     error.hint = "the masked values are not unique: choose a masker that keeps uniqueness";
+  } else if (state == "54000") {
+    error.code = Code::kPolicy;
+    error.hint =
+        "a pseudonym is longer than its original, and the row, or its entry in an index, has no room for it: "
+        "choose "
+        "a masker that keeps it short (null, fixed, hash), or let the table move long values out of "
+        "the row in production: ALTER TABLE ... ALTER COLUMN ... SET STORAGE EXTENDED";
   }
   return error;
 }

@@ -71,8 +71,9 @@ Status copy_rows(Connection& session, const masking::QualifiedName& name, const 
                  const std::function<Status(std::string&)>& source, uint64_t rows_expected);
 // Rebuilds one index; one that is valid already is left alone (an earlier run did it).
 Status rebuild_index(Connection& session, int64_t index);
-// What an error means where an index or key was built over masked values; `state`: its SQLSTATE.
-Error if_not_unique(Error error, std::string_view state);
+// What an error means where masked values were stored, or an index or key built over them; `state`: its
+// SQLSTATE.
+Error if_policy_must_change(Error error, std::string_view state);
 
 // As a cloud's master: statements that run production's own functions (index expressions, CHECKs, views) may
 // need its search path. They are tried under ours, then under the database's own; the session has ours after.
