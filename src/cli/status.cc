@@ -130,7 +130,11 @@ Json gate_tree(const Gathered& gathered) {
                                {"encrypted", one.encrypted},
                                {"count", one.count}});
   }
-  return Json{{"before_login", (*gathered.gate)->before_login}, {"connections", std::move(connections)}};
+  const ports::GateReport& gate = **gathered.gate;
+  return Json{{"before_login", gate.before_login},
+              {"without_header", gate.without_header},
+              {"without_header_from", gate.without_header_from},
+              {"connections", std::move(connections)}};
 }
 
 void print_json(const Context& context, const Site& site, const Gathered& gathered, bool stale) {
@@ -197,6 +201,13 @@ void print_gate(const Context& context, const Gathered& gathered) {
   }
   if (rows.empty()) rows.push_back({"nobody is connected"});
   context.out() << table(rows);
+  if (gate.without_header == 0) return;
+  context.out() << fmt::format(
+      "  {} {} connection{} of proxies closed: no PROXY v2 header, the last from {}\n"
+      "    hint: let the proxy send one (HAProxy: send-proxy-v2 behind 'server'), or take its address out of "
+      "'proxies'\n",
+      context.output.warn("!"), gate.without_header, gate.without_header == 1 ? "" : "s",
+      printable(gate.without_header_from));
 }
 
 void print_explanation(const Context& context, const Gathered& gathered) {

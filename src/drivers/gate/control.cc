@@ -122,6 +122,8 @@ std::string to_text(const GateState& state) {
   }
   const nlohmann::ordered_json tree{{"settings", state.settings},
                                     {"before_login", state.report.before_login},
+                                    {"without_header", state.report.without_header},
+                                    {"without_header_from", state.report.without_header_from},
                                     {"connections", std::move(connections)}};
   return write_json(tree);
 }
@@ -135,12 +137,14 @@ Result<GateState> parse_state(std::string_view text) {
   GateState state;
   state.settings = tree["settings"].get<std::string>();
   const auto number = [](const nlohmann::ordered_json& parent, const char* key) {
-    return parent.contains(key) && parent[key].is_number_integer() ? parent[key].get<int>() : 0;
+    return parent.contains(key) && parent[key].is_number_integer() ? parent[key].get<int64_t>() : 0;
   };
   const auto words = [](const nlohmann::ordered_json& parent, const char* key) {
     return parent.contains(key) && parent[key].is_string() ? parent[key].get<std::string>() : std::string();
   };
-  state.report.before_login = number(tree, "before_login");
+  state.report.before_login = static_cast<int>(number(tree, "before_login"));
+  state.report.without_header = number(tree, "without_header");
+  state.report.without_header_from = words(tree, "without_header_from");
   if (!tree.contains("connections") || !tree["connections"].is_array()) return wrong;
   for (const auto& one : tree["connections"]) {
     if (!one.is_object()) return wrong;
@@ -150,7 +154,7 @@ Result<GateState> parse_state(std::string_view text) {
                                         .encrypted = one.contains("encrypted") &&
                                                      one["encrypted"].is_boolean() &&
                                                      one["encrypted"].get<bool>(),
-                                        .count = number(one, "count")});
+                                        .count = static_cast<int>(number(one, "count"))});
   }
   return state;
 }

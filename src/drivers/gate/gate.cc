@@ -540,6 +540,8 @@ class Gate::Loop {
           session.said.clear();
           return take_place(session);
         case ProxyHeader::Kind::kUnknown:
+          ++without_header_;
+          without_header_from_ = text_of(session.from);
           return false;
       }
     }
@@ -909,6 +911,8 @@ class Gate::Loop {
   [[nodiscard]] GateState report() const {
     GateState state;
     state.settings = options_.settings;
+    state.report.without_header = without_header_;
+    state.report.without_header_from = without_header_from_;
     for (const auto& [number, session] : sessions_) {
       if (session->state != State::kOpen) {
         // Who has said nothing is nobody yet, as a look whether anybody listens here.
@@ -933,6 +937,8 @@ class Gate::Loop {
   std::atomic<int>* connections_;
   const int connections_max_;
   bool retired_ = false;
+  int64_t without_header_ = 0;  // as in ports::GateReport
+  std::string without_header_from_;
   Time now_ = std::chrono::steady_clock::now();
   Time accept_after_ = now_;
   Time nearest_ = Time::max();  // no deadline is over before it

@@ -382,6 +382,8 @@ TEST_F(GateTest, NothingInClearIsReadAsIfItWereEncrypted) {
 TEST_F(GateTest, AProxyThatIsTrustedSaysWhoseConnectionItIs) {
   GateOptions proxied = options();
   proxied.proxies = *AddressList::parse({"127.0.0.9"});
+  const std::string control = cluster_->folder() + "/control";
+  proxied.listeners.control = *listen_at_path(control, 0600);
   open_with(std::move(proxied));
   const auto header = [](unsigned char last, unsigned char third = 0) {
     std::string bytes("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", 16);
@@ -407,6 +409,12 @@ TEST_F(GateTest, AProxyThatIsTrustedSaysWhoseConnectionItIs) {
   const Client silent(gate_->port(), "127.0.0.9");
   silent.log_in("staging");
   EXPECT_EQ(silent.hear_all(), "");
+  {
+    const Client probe(gate_->port(), "127.0.0.9");  // as a proxy looks whether somebody listens
+  }
+  const GateState told = **ask_state(control);
+  EXPECT_EQ(told.report.without_header, 1);
+  EXPECT_EQ(told.report.without_header_from, "127.0.0.9");
   const Client pretender(gate_->port(), "127.0.0.1");
   pretender.say(header(1));
   pretender.log_in("staging");

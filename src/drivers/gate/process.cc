@@ -458,6 +458,11 @@ Result<std::optional<ports::GateReport>> GateProcess::report() {
       all->takes_in_locally = settings_.listens_locally && is_listened_at_locally();
     }
     all->before_login += state->report.before_login;
+    // Of the one that takes people in: what was wrong by older settings may have been put right.
+    if (path == place(kControl)) {
+      all->without_header = state->report.without_header;
+      all->without_header_from = state->report.without_header_from;
+    }
     all->takes_in = all->takes_in || path == place(kControl);
     for (const ports::GateConnections& one : state->report.connections) add(all->connections, one);
   }
