@@ -7,9 +7,9 @@
 
 #include "base/check.h"
 #include "drivers/basebackup/checksum.h"
-#include "drivers/basebackup/control_file.h"
 #include "drivers/basebackup/manifest.h"
 #include "drivers/basebackup/wal.h"
+#include "drivers/pgfiles/control_file.h"
 
 namespace {
 
@@ -41,6 +41,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Checksum checksum(ChecksumKind::kSha256);
   checksum.add(body);
   read(body + "\"Manifest-Checksum\": \"" + checksum.finish() + "\"}\n");
-  (void)parse_control_file(text);
+  (void)ytb::pgfiles::parse_control_file(text);
   return 0;
 }

@@ -8,11 +8,11 @@
 
 #include "base/text.h"
 #include "drivers/basebackup/archive.h"
-#include "drivers/basebackup/control_file.h"
 #include "drivers/basebackup/layout.h"
 #include "drivers/basebackup/wal.h"
 #include "drivers/os/clone.h"
 #include "drivers/os/files.h"
+#include "drivers/pgfiles/control_file.h"
 
 namespace ytb::basebackup {
 namespace {
@@ -125,7 +125,7 @@ Result<Backup> read_plain(const std::string& folder) {
                     "take snapshots with pg_basebackup, and never start a server on one");
   }
   YTB_ASSIGN(std::string control, os::read_file(os::join_path(folder, "global/pg_control"), kSmallFileMax));
-  YTB_ASSIGN(ControlFile parsed, parse_control_file(control));
+  YTB_ASSIGN(pgfiles::ControlFile parsed, pgfiles::parse_control_file(control));
   backup.data_as_of = parsed.checkpoint_time;
   auto wal = os::real_path(os::join_path(folder, "pg_wal"));
   if (!wal.ok()) {

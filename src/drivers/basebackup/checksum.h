@@ -1,7 +1,6 @@
 // The checksums that a backup manifest may name: CRC32C and the SHA-2 family, fed piece by piece.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +13,6 @@ namespace ytb::basebackup {
 enum class ChecksumKind { kNone, kCrc32c, kSha224, kSha256, kSha384, kSha512 };
 // As manifests spell them: "CRC32C", "SHA256". "NONE" is kNone.
 std::optional<ChecksumKind> checksum_kind_of(std::string_view name);
-
-// `crc`: what earlier pieces gave, 0 at first.
-uint32_t crc32c(uint32_t crc, std::string_view bytes);
 
 class Checksum {
  public:

@@ -1,11 +1,10 @@
-// The formats of a base backup: manifest, WAL, control file, checksums, and what is carried over.
+// The formats of a base backup: manifest, WAL, checksums, and what is carried over.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
 #include "drivers/basebackup/checksum.h"
-#include "drivers/basebackup/control_file.h"
 #include "drivers/basebackup/layout.h"
 #include "drivers/basebackup/manifest.h"
 #include "drivers/basebackup/take.h"
@@ -13,14 +12,6 @@
 
 namespace ytb::basebackup {
 namespace {
-
-TEST(Crc32c, KnownVectors) {
-  // RFC 3720, B.4.
-  EXPECT_EQ(crc32c(0, std::string(32, '\0')), 0x8A9136AAU);
-  EXPECT_EQ(crc32c(0, std::string(32, '\xFF')), 0x62A8AB43U);
-  EXPECT_EQ(crc32c(0, "123456789"), 0xE3069283U);
-  EXPECT_EQ(crc32c(crc32c(0, "1234"), "56789"), 0xE3069283U);
-}
 
 TEST(Checksum, IsSpelledAsInManifests) {
   Checksum crc(ChecksumKind::kCrc32c);
@@ -176,11 +167,6 @@ TEST(Wal, NamesAndMagic) {
   EXPECT_EQ(major_of_wal(std::string("\x10\xD1\0\0", 4)), 15);
   EXPECT_EQ(major_of_wal(std::string("\x55\x55", 2)), std::nullopt);
   EXPECT_EQ(major_of_wal(""), std::nullopt);
-}
-
-TEST(ControlFile, ADamagedOneIsRefused) {
-  EXPECT_EQ(parse_control_file("").error().code, Code::kCorrupt);
-  EXPECT_EQ(parse_control_file(std::string(8192, '\0')).error().code, Code::kCorrupt);
 }
 
 TEST(Layout, OnlyWhatACopyNeedsIsCarriedOver) {

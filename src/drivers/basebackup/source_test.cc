@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <thread>
 
-#include "drivers/basebackup/control_file.h"
 #include "drivers/os/files.h"
 #include "drivers/os/subprocess.h"
 #include "support/temporary.h"
@@ -182,23 +181,6 @@ TEST_F(Basebackup, TarWithFetchedWal) {
 TEST_F(Basebackup, Sha256Checksums) {
   backup(folder_ / "s/one", {"-Ft", "--manifest-checksums=SHA256"});
   restores(folder_ / "s", folder_ / "root");
-}
-
-TEST_F(Basebackup, TheAgeIsPgControlDatas) {
-  plain(folder_ / "one");
-  auto control = parse_control_file(get(folder_ / "one/global/pg_control"));
-  ASSERT_TRUE(control.ok()) << to_string(control.error());
-  auto said = os::run_checked({.argv = {testing::postgres_bin_dir() + "/pg_controldata", folder_ / "one"}});
-  ASSERT_TRUE(said.ok());
-  EXPECT_NE(
-      said->out.find("Database system identifier:           " + std::to_string(control->system_identifier)),
-      std::string::npos);
-  time_t seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(control->checkpoint_time.time_since_epoch()).count();
-  char text[64];
-  ASSERT_GT(::strftime(text, sizeof text, "%c", ::gmtime(&seconds)), 0U);
-  EXPECT_NE(said->out.find("Time of latest checkpoint:            " + std::string(text)), std::string::npos)
-      << said->out;
 }
 
 class BrokenBackup : public Basebackup {

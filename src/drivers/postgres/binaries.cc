@@ -17,7 +17,7 @@
 namespace ytb::postgres {
 namespace {
 
-constexpr const char* kNeeded[] = {"postgres", "initdb", "pg_controldata"};
+constexpr const char* kNeeded[] = {"postgres", "initdb"};
 
 // "postgres (PostgreSQL) 15.20 (Debian …)" → 15; "17devel" → 17; 0 where it is something else.
 int major_of(const std::string& version_text) {

@@ -460,9 +460,9 @@ Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
   YTB_TRY(remove_leftovers(spec.data()));
   YTB_TRY(os::set_mode(spec.data(), 0700));
   YTB_TRY(os::set_mode(spec.run(), 0700));
-  YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
+  YTB_ASSIGN(const pgfiles::ControlFile control, read_control(spec));
   YTB_ASSIGN(std::string os_user, our_name());
-  return write_configuration(spec, limits, Door::kClosed, closed_hba(spec.admin_role),
+  return write_configuration(spec, control, Door::kClosed, closed_hba(spec.admin_role),
                              closed_ident({}, os_user));
 }
 
@@ -551,10 +551,10 @@ Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
   YTB_TRY(os::remove_file(boot_file(spec)));
   // Server logs of the closed time may quote what was still raw.
   YTB_TRY(os::remove_file(log_file(spec, Door::kClosed)));
-  YTB_ASSIGN(ControlLimits limits, read_control(spec, bin_dir));
+  YTB_ASSIGN(const pgfiles::ControlFile control, read_control(spec));
   // The folder of the socket stays ours alone until the name leads there.
   YTB_TRY(os::remove_file(admin_password_file(spec)));
-  return write_configuration(spec, limits, Door::kOpen, hba, "");
+  return write_configuration(spec, control, Door::kOpen, hba, "");
 }
 
 Status PostgresInstance::start_open(const ports::InstanceSpec& spec) {

@@ -431,7 +431,7 @@ TEST_F(Instance, programs_beside_the_server_run_as_its_user) {
     GTEST_SKIP() << "this server's pg_config does not know where its files lie";
   const std::string bin = folder_.make_for_server("prefix");
   chmod(folder_.path().c_str(), 0755);
-  for (const char* program : {"postgres", "initdb", "pg_controldata"})
+  for (const char* program : {"postgres", "initdb"})
     fs::copy_file(testing::postgres_bin_dir() + "/" + program, bin + "/" + program);
   std::ofstream(bin + "/pg_config") << "#!/bin/sh\nid -u >> " + bin + "/who\nexec " +
                                            testing::postgres_bin_dir() + "/pg_config \"$@\"\n";

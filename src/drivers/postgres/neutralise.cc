@@ -97,7 +97,7 @@ Status remove_leftovers(const std::string& data) {
   return {};
 }
 
-Status write_configuration(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door,
+Status write_configuration(const ports::InstanceSpec& spec, const pgfiles::ControlFile& control, Door door,
                            const std::string& hba, const std::string& ident) {
   os::WriteOptions options{.mode = 0600, .owner = std::nullopt};
   if (!spec.run_as.empty()) {
@@ -107,14 +107,14 @@ Status write_configuration(const ports::InstanceSpec& spec, const ControlLimits&
   YTB_TRY(os::write_file(data + "/pg_hba.conf", hba, options));
   YTB_TRY(os::write_file(data + "/pg_ident.conf", ident, options));
   YTB_TRY(os::write_file(data + "/postgresql.auto.conf", "", options));
-  return os::write_file(data + "/postgresql.conf", postgresql_conf(spec, limits, door), options);
+  return os::write_file(data + "/postgresql.conf", postgresql_conf(spec, control, door), options);
 }
 
-Result<ControlLimits> read_control(const ports::InstanceSpec& spec, const std::string& bin_dir) {
-  YTB_ASSIGN(os::Finished finished,
-             os::run_checked(os::Command{.argv = {bin_dir + "/pg_controldata", "-D", spec.data()},
-                                         .run_as = spec.run_as}));
-  return parse_control(finished.out);
+Result<pgfiles::ControlFile> read_control(const ports::InstanceSpec& spec) {
+  constexpr size_t kBytesMax = 16 << 10;  // it has 8 kB, of which a sector is written
+  YTB_ASSIGN(const std::string bytes,
+             os::read_file(os::join_path(spec.data(), "global/pg_control"), kBytesMax));
+  return pgfiles::parse_control_file(bytes);
 }
 
 }  // namespace ytb::postgres

@@ -16,9 +16,8 @@ Status check_links(const std::string& root);
 // keys, server logs, statistics with query texts, replication slots.
 Status remove_leftovers(const std::string& data);
 // postgresql.conf, pg_hba.conf, pg_ident.conf and an empty postgresql.auto.conf.
-Status write_configuration(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door,
+Status write_configuration(const ports::InstanceSpec& spec, const pgfiles::ControlFile& control, Door door,
                            const std::string& hba, const std::string& ident);
-// pg_controldata of the copy.
-Result<ControlLimits> read_control(const ports::InstanceSpec& spec, const std::string& bin_dir);
+Result<pgfiles::ControlFile> read_control(const ports::InstanceSpec& spec);
 
 }  // namespace ytb::postgres

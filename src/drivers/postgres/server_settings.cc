@@ -168,26 +168,6 @@ int limit_in(const ports::InstanceSpec& spec, const std::string& name, int of_pr
 
 }  // namespace
 
-ControlLimits parse_control(std::string_view output) {
-  ControlLimits limits;
-  const std::pair<std::string_view, int*> known[] = {
-      {"max_connections setting", &limits.max_connections},
-      {"max_worker_processes setting", &limits.max_worker_processes},
-      {"max_prepared_xacts setting", &limits.max_prepared_transactions},
-      {"max_locks_per_xact setting", &limits.max_locks_per_transaction},
-      {"Bytes per WAL segment", &limits.wal_segment_bytes}};
-  for (const std::string& line : split(output, '\n')) {
-    size_t colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    for (auto [name, target] : known) {
-      if (std::string_view(line).substr(0, colon) != name) continue;
-      std::string_view number = trim(std::string_view(line).substr(colon + 1));
-      std::from_chars(number.data(), number.data() + number.size(), *target);
-    }
-  }
-  return limits;
-}
-
 Status check_settings(const std::map<std::string, std::string>& settings,
                       const std::vector<std::string>& preload) {
   std::vector<std::string> names;
@@ -230,7 +210,7 @@ Status check_settings(const std::map<std::string, std::string>& settings,
   return {};
 }
 
-std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door) {
+std::string postgresql_conf(const ports::InstanceSpec& spec, const pgfiles::ControlFile& control, Door door) {
   bool closed = door == Door::kClosed;
   std::string out = "# Written whole by yesterdaytabase; changes are lost.\n";
   auto set = [&out](std::string_view name, std::string_view value) {
@@ -241,7 +221,7 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   set("max_wal_size", "4GB");
   // Two segments are the least that a server starts with, and its default fits segments of up to 32 MB.
   constexpr int kSegmentMbDefaultFits = 32;
-  const int segment_mb = limits.wal_segment_bytes >> 20;
+  const int segment_mb = control.wal_segment_bytes >> 20;
   if (segment_mb > kSegmentMbDefaultFits) set("min_wal_size", fmt::format("{}MB", 2 * segment_mb));
   set("checkpoint_timeout", closed ? "1h" : "15min");
   set("log_timezone", "UTC");
@@ -261,10 +241,10 @@ std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits
   const auto set_limit = [&](const std::string& name, int of_production) {
     set(name, std::to_string(limit_in(spec, name, of_production, closed)));
   };
-  set_limit("max_connections", limits.max_connections);
-  set_limit("max_worker_processes", limits.max_worker_processes);
-  set_limit("max_prepared_transactions", std::max(limits.max_prepared_transactions, kPreparedMin));
-  set_limit("max_locks_per_transaction", std::max(limits.max_locks_per_transaction, kLocksMin));
+  set_limit("max_connections", control.limits.max_connections);
+  set_limit("max_worker_processes", control.limits.max_worker_processes);
+  set_limit("max_prepared_transactions", std::max(control.limits.max_prepared_transactions, kPreparedMin));
+  set_limit("max_locks_per_transaction", std::max(control.limits.max_locks_per_transaction, kLocksMin));
   set("shared_memory_type", "mmap");
   set("dynamic_shared_memory_type", dynamic_shared_memory_type(spec.isolation));
   set("port", std::to_string(spec.port));

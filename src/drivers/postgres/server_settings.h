@@ -8,21 +8,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "drivers/pgfiles/control_file.h"
 #include "ports/instance.h"
 
 namespace ytb::postgres {
-
-// What pg_control says: limits that recovery refuses to start with less of, and the size of WAL's segments,
-// of which the server wants at least two.
-struct ControlLimits {
-  int max_connections = 100;
-  int max_worker_processes = 8;
-  int max_prepared_transactions = 0;
-  int max_locks_per_transaction = 64;
-  int wal_segment_bytes = 16 << 20;
-};
-// Reads pg_controldata's output; unknown lines are skipped.
-ControlLimits parse_control(std::string_view output);
 
 // Error{kConfig}: a setting that is not known to be harmless (did you mean), or a value that cannot stand in
 // the file.
@@ -30,7 +19,9 @@ Status check_settings(const std::map<std::string, std::string>& settings,
                       const std::vector<std::string>& preload);
 
 enum class Door { kClosed, kOpen };
-std::string postgresql_conf(const ports::InstanceSpec& spec, const ControlLimits& limits, Door door);
+// `control`: limits that recovery refuses to start with less of, and the size of WAL's segments, of which the
+// server wants at least two.
+std::string postgresql_conf(const ports::InstanceSpec& spec, const pgfiles::ControlFile& control, Door door);
 // Our own role gets in by its password.
 std::string closed_hba(const std::string& admin_role);
 // `os_user`: whoever we are; as that user one gets in as one of `roles` that may log in, as an owner may for
