@@ -102,13 +102,17 @@ void switch_user(const Child& child) {
   if (::syscall(SYS_setresuid, uid, uid, uid) != 0) fail(kReportFd, Step::kUser, errno);
 }
 
-std::vector<std::string> environment_for(const Command& command, const User& user) {
+std::vector<std::string> environment_for(const Command& command, const User& user,
+                                         const std::string& program) {
   std::map<std::string, std::string> variables{{"LC_ALL", "C"}, {"TZ", "UTC"}};
   const char* path = ::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
   const bool confined = command.enclosure != nullptr && command.enclosure->confinement != Confinement::kNone;
   variables["PATH"] = confined ? kPathSealed : path != nullptr ? path : kPathDefault;
   variables["HOME"] = confined ? "/" : user.home;
   variables["USER"] = user.name;
+  // The loader asks /proc what $ORIGIN in a program's list of library folders stands for, and inside there is
+  // none (dl-origin.c).
+  if (confined) variables["LD_ORIGIN_PATH"] = parent_of(program);
   // The sanitizers' options must reach programs of ours that tests start.
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     const char* value = ::getenv(name);  // NOLINT(concurrency-mt-unsafe)
@@ -156,7 +160,7 @@ Result<Child> prepare(const Command& command) {
   YTB_CHECK(command.inherited.empty() || command.enclosure == nullptr);
   child.inherited = command.inherited;
   child.arguments = command.argv;
-  child.environment = environment_for(command, user);
+  child.environment = environment_for(command, user, child.program);
   for (const std::vector<std::string>* texts : {&child.arguments, &child.environment}) {
     for (const std::string& text : *texts) {
       if (holds_nul(text)) {

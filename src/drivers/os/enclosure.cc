@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "base/text.h"
 #include "drivers/os/descriptor.h"
@@ -293,22 +294,45 @@ Result<std::string> interpreter_of(const std::string& program) {
   return wrong;
 }
 
+// What the loader says that it maps for the program and what is preloaded; nothing of them is executed. It
+// ends with 127 where one needs what is not there (rtld.c).
+Result<Finished> list_loaded(const std::string& interpreter, const std::string& program,
+                             const std::string& preloaded, const std::string& run_as) {
+  return run({.argv = {interpreter, "--list", program},
+              .run_as = run_as,
+              .environment = {{"LD_PRELOAD", preloaded}}});
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> loaded_files(const std::string& program,
                                               const std::vector<std::string>& libraries,
                                               const std::string& run_as) {
   YTB_ASSIGN(std::string interpreter, interpreter_of(program));
-  // One run for all: what is preloaded is listed with what it needs, and nothing of it is executed.
-  YTB_ASSIGN(Finished listed, run_checked({.argv = {interpreter, "--list", program},
-                                           .run_as = run_as,
-                                           .environment = {{"LD_PRELOAD", join(libraries, ":")}}}));
+  YTB_ASSIGN(Finished all, list_loaded(interpreter, program, join(libraries, ":"), run_as));
+  std::string listed = std::move(all.out);
+  if (!all.ok()) {
+    YTB_ASSIGN(Finished own, list_loaded(interpreter, program, "", run_as));
+    if (!own.ok()) {
+      return Error{
+          .code = Code::kConfig,
+          .message = fmt::format("{} cannot be loaded: {}", printable(program), printable(trim(own.err))),
+          .hint = "install the package that brings what it lacks, or name another installation"};
+    }
+    listed = std::move(own.out);
+    // What lacks something cannot be loaded whether we show it or not, as plperl.so on a host without Perl.
+    for (const std::string& library : libraries) {
+      YTB_ASSIGN(Finished one, list_loaded(interpreter, program, library, run_as));
+      if (one.ok()) listed += one.out;
+    }
+  }
   std::vector<std::string> files{interpreter};
   // "libm.so.6 => /lib/libm.so.6 (0x…)", "/lib64/ld-linux-x86-64.so.2 (0x…)", "libx.so => not found".
-  for (const std::string& line : split(listed.out, '\n')) {
+  for (const std::string& line : split(listed, '\n')) {
     for (const std::string& word : split(line, ' ')) {
       std::string_view path = trim(word);
-      if (path.starts_with('/')) files.emplace_back(path);
+      // "$ORIGIN/../lib": $ORIGIN is no symbolic link, so that the words say where it is.
+      if (path.starts_with('/')) files.push_back(std::filesystem::path(path).lexically_normal());
     }
   }
   std::sort(files.begin(), files.end());

@@ -40,8 +40,9 @@ Result<std::string> look_at_confinement(pid_t pid, const Enclosure& enclosure);
 // kernel said.
 std::string why_no_namespaces(int error_number);
 
-// The files that the dynamic loader of `program` maps for it and for `libraries`, the loader included. That
-// loader runs as `run_as`: it is whichever the program names.
+// The files that the dynamic loader of `program` maps for it and for `libraries`, the loader included; what
+// one of `libraries` lacks is left out. That loader runs as `run_as`: it is whichever the program names.
+// Error{kConfig}: the program itself lacks a library.
 Result<std::vector<std::string>> loaded_files(const std::string& program,
                                               const std::vector<std::string>& libraries,
                                               const std::string& run_as);

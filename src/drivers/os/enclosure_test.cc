@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/json.h"
@@ -20,6 +21,7 @@ namespace ytb::os {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using tests::get;
@@ -37,6 +39,34 @@ Enclosure shell_in(const std::string& folder) {
     if (files.ok()) enclosure.visible.insert(enclosure.visible.end(), files->begin(), files->end());
   }
   return enclosure;
+}
+
+// A server's module for a language that is not installed is none that it could load, and no reason to start
+// nothing.
+TEST(LoadedFiles, WhatALibraryLacksIsLeftOutAndWhatAProgramLacksIsNamed) {
+  const TemporaryFolder folder;
+  const auto compile = [&](const std::string& words) {
+    const auto done = run({.argv = {"/bin/sh", "-c", "cd " + folder.path() + " && : | cc " + words}});
+    ASSERT_TRUE(done.ok() && done->ok()) << (done.ok() ? done->err : to_string(done.error()));
+  };
+  compile("-shared -o libgone.so -x c -");
+  compile("-shared -o whole.so -x c -");
+  compile("-shared -o lacking.so -x c - -x none -Wl,--no-as-needed -L. -lgone");
+  std::ofstream(folder / "main.c") << "int main(void) { return 0; }\n";
+  compile("-o lacking main.c -Wl,--no-as-needed -L. -lgone");
+  const std::vector<std::string> modules{folder / "lacking.so", folder / "whole.so"};
+  const auto with = loaded_files("/bin/sh", modules, "");
+  ASSERT_TRUE(with.ok()) << to_string(with.error());
+  EXPECT_THAT(*with, Not(Contains(HasSubstr("libgone"))));
+  std::filesystem::remove(folder / "libgone.so");
+  const auto without = loaded_files("/bin/sh", modules, "");
+  ASSERT_TRUE(without.ok()) << to_string(without.error());
+  EXPECT_THAT(*without, Contains(folder / "whole.so"));
+  EXPECT_THAT(*without, Contains(HasSubstr("libc.so")));
+  const auto program = loaded_files(folder / "lacking", {}, "");
+  ASSERT_FALSE(program.ok());
+  EXPECT_EQ(program.error().code, Code::kConfig);
+  EXPECT_THAT(program.error().message, HasSubstr("libgone.so"));
 }
 
 class Sealed : public ::testing::Test {
@@ -77,6 +107,26 @@ class Sealed : public ::testing::Test {
   TemporaryFolder folder_;
   Enclosure enclosure_;
 };
+
+// As servers that are unpacked anywhere: bin/postgres that looks for its libraries in $ORIGIN/../lib.
+TEST_F(Sealed, APathBesideTheProgramLeadsToItsLibraries) {
+  const std::string tree = folder_ / "installed";
+  const auto made = run(
+      {.argv = {"/bin/sh", "-c",
+                "mkdir -p " + tree + "/bin " + tree + "/lib && cd " + tree +
+                    " && echo 'int beside(void) { return 42; }' | cc -shared -o lib/libbeside.so -x c - && "
+                    "echo 'int beside(void); int main(void) { return beside(); }' | cc -o bin/asks -x c - "
+                    "-x none -Llib -lbeside -Wl,-rpath,'$ORIGIN/../lib'"}});
+  ASSERT_TRUE(made.ok() && made->ok()) << (made.ok() ? made->err : to_string(made.error()));
+  const auto files = loaded_files(tree + "/bin/asks", {}, "");
+  ASSERT_TRUE(files.ok()) << to_string(files.error());
+  EXPECT_THAT(*files, Contains(tree + "/lib/libbeside.so"));
+  enclosure_.visible.push_back(tree + "/bin");
+  enclosure_.visible.insert(enclosure_.visible.end(), files->begin(), files->end());
+  const auto asked = run({.argv = {tree + "/bin/asks"}, .enclosure = &enclosure_});
+  ASSERT_TRUE(asked.ok()) << to_string(asked.error());
+  EXPECT_EQ(asked->exit_status, 42) << asked->err;
+}
 
 TEST_F(Sealed, SeesItsFolderAndNothingElseOfTheHost) {
   EXPECT_EQ(said("echo $$; echo > " + folder_.path() + "/data/x; ls " + folder_.path()), "1\ndata\n");
