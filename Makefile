@@ -35,7 +35,7 @@ format:
 asan tsan: setup  ## the tests under a sanitizer
 	@tools/test $@
 
-matrix: setup  ## the tests on PostgreSQL 13, 15, 17 and 18
+matrix: setup  ## the tests on PostgreSQL 13 to 18
 	@tools/matrix
 
 fuzz: setup  ## every fuzzer for FUZZ_S seconds (default 300)
