@@ -209,17 +209,7 @@ const model::Copy* live_copy(const std::vector<model::Copy>& copies) {
 std::string age(Instant instant, Instant now) { return to_human(std::max(now - instant, Duration{})); }
 
 Result<ports::SessionTarget> production_target(const Site& site) {
-  const config::ProductionConfig& production = *site.production;
-  if (production.source.connection.empty()) {
-    return Error{
-        .code = Code::kConfig,
-        .message = fmt::format("production '{}' has no source.connection", production.name),
-        .hint = "add source.connection to the config (and source.password; never a password inside it)"};
-  }
-  YTB_ASSIGN(Secret password, site.vault->secret(production.source.password));
-  return ports::SessionTarget{.parameters = {{"connection", production.source.connection}},
-                              .password = std::move(password),
-                              .label = "production"};
+  return refresh::production_target(*site.production, *site.vault);
 }
 
 Result<CatalogFound> find_catalog(const Context& context, const Site& site) {

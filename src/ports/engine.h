@@ -20,6 +20,7 @@
 #include "model/proof.h"
 #include "ports/instance.h"
 #include "ports/progress.h"
+#include "ports/snapshot_point.h"
 
 namespace ytb::ports {
 
@@ -81,12 +82,30 @@ struct WarmUpRequest {
   uint64_t range_bytes = 64ULL << 20;  // of one statement
 };
 
+// Databases ("shop"), tables in them and columns of those; what a database or table holds counts with it.
+struct MadeSince {
+  struct Place {
+    std::string database;
+    masking::QualifiedName table{};
+    std::string column{};
+    friend auto operator<=>(const Place&, const Place&) = default;  // NOLINT(modernize-use-nullptr)
+  };
+  std::set<Place> places;
+  [[nodiscard]] bool holds(const Place& place) const {
+    return places.contains({place.database}) || places.contains({place.database, place.table}) ||
+           places.contains(place);
+  }
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
 
   // Every database, table and column. `target` may be production: read-only, no row is read.
   virtual Result<masking::Catalog> catalog(const SessionTarget& target) = 0;
+  // What may have been made or altered in production since a snapshot of it was taken, so that nobody can say
+  // whether the snapshot has it. kUnsupported: `production` is not the server that the snapshot is of.
+  virtual Result<MadeSince> made_since(const SessionTarget& production, const SnapshotPoint& point) = 0;
   // Up to `rows_max` values per text-like column, for proposals and previews. Read-only.
   virtual Result<masking::Samples> sample(const SessionTarget& target, const masking::Catalog& catalog,
                                           int rows_max) = 0;

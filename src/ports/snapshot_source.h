@@ -2,12 +2,14 @@
 // take.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "base/stop.h"
 #include "model/snapshot.h"
 #include "ports/progress.h"
+#include "ports/snapshot_point.h"
 
 namespace ytb::ports {
 
@@ -20,6 +22,8 @@ class SnapshotSource {
   // Whether the snapshot is whole, to the last byte that can be checked cheaply: files, sizes, WAL
   // ranges. Called before a restore; kCorrupt (Never) says what is missing.
   virtual Status verify(const model::Snapshot& snapshot, Progress& progress, const StopFlag& stop) = 0;
+  // None where it cannot be told.
+  virtual Result<std::optional<SnapshotPoint>> point_of(const model::Snapshot& snapshot) = 0;
   // Takes one now. kUnsupported where the source cannot.
   virtual Result<model::Snapshot> take(Progress& progress, const StopFlag& stop) = 0;
   // Deletes the oldest snapshots that take() made, beyond the configured number; returns what went.

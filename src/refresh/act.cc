@@ -89,6 +89,7 @@ Status Actor::act(const Action& action, const model::Observed& observed) {
 Status Actor::restore(const Action& action, const model::Observed& observed) {
   YTB_CHECK(action.snapshot.has_value());
   YTB_TRY(look_again(action, observed));
+  YTB_TRY(look_first(*action.snapshot));
   YTB_TRY(ports_.source.verify(*action.snapshot, progress_, stop_));
   return ports_.host.restore({.copy = action.copy,
                               .production = settings_.desired.production,
@@ -96,6 +97,34 @@ Status Actor::restore(const Action& action, const model::Observed& observed) {
                               .attempt = action.attempt,
                               .remembers = inputs_.remembers()},
                              progress_, stop_);
+}
+
+Status Actor::look_first(const model::Snapshot& snapshot) {
+  if (!settings_.production || !inputs_.none_reason.empty()) return {};
+  YTB_ASSIGN(const std::optional<ports::SnapshotPoint> point, ports_.source.point_of(snapshot));
+  if (!point) return {};
+  const auto look = [&]() -> Result<masking::PlanCheck> {
+    YTB_ASSIGN(const masking::Catalog catalog, ports_.engine.catalog(*settings_.production));
+    // Asked afterwards: what comes in between counts as made since.
+    YTB_ASSIGN(const ports::MadeSince made, ports_.engine.made_since(*settings_.production, *point));
+    masking::PlanCheck check = masking::plan_masking(inputs_.policy, inputs_.lock, catalog);
+    // Production may have changed since the snapshot in everything else.
+    std::erase_if(check.findings, [&](const masking::Finding& finding) {
+      using Kind = masking::Finding::Kind;
+      const bool unjudged = finding.kind == Kind::kUnjudgedDatabase || finding.kind == Kind::kUnjudgedTable ||
+                            finding.kind == Kind::kUnjudgedColumn;
+      return !finding.error || !unjudged || made.holds({finding.database, finding.table, finding.column});
+    });
+    return check;
+  };
+  const Result<masking::PlanCheck> check = look();
+  if (!check.ok()) {
+    YTB_TRY(stop_.check());
+    progress_.note(fmt::format("production could not be asked what the policy does not judge: {}",
+                               check.error().message));
+    return {};
+  }
+  return check->findings.empty() ? Status() : Status(masking::to_error(*check));
 }
 
 // Before something new is begun: what was observed may be old by now, and a copy too many, or a number used

@@ -32,6 +32,8 @@ class Actor {
 
  private:
   Status restore(const model::Action& action, const model::Observed& observed);
+  // What no policy judges, where production can be asked: sooner than after a restore.
+  Status look_first(const model::Snapshot& snapshot);
   Status look_again(const model::Action& action, const model::Observed& observed);
   Status defuse(const model::OwnedCopy& copy);
   Status mask(const model::OwnedCopy& copy);

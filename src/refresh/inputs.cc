@@ -346,6 +346,20 @@ model::Protected protected_names(const config::Config& config) {
   return names;
 }
 
+Result<ports::SessionTarget> production_target(const config::ProductionConfig& production,
+                                               ports::Vault& vault) {
+  if (production.source.connection.empty()) {
+    return Error{
+        .code = Code::kConfig,
+        .message = fmt::format("production '{}' has no source.connection", production.name),
+        .hint = "add source.connection to the config (and source.password; never a password inside it)"};
+  }
+  YTB_ASSIGN(Secret password, vault.secret(production.source.password));
+  return ports::SessionTarget{.parameters = {{"connection", production.source.connection}},
+                              .password = std::move(password),
+                              .label = "production"};
+}
+
 Result<Settings> make_settings(const config::Config& config, const config::ProductionConfig& production,
                                const StateDirectory& state, ports::Vault& vault, std::string inputs_digest,
                                std::string program) {
@@ -359,6 +373,12 @@ Result<Settings> make_settings(const config::Config& config, const config::Produ
   settings.desired.protected_names = protected_names(config);
   YTB_ASSIGN(settings.signing_key, signing_key(config, state, vault));
   settings.program = std::move(program);
+  // Without its password it is not asked, and what only that would have told comes later. On AWS nobody knows
+  // of a snapshot where in production's history it was taken.
+  if (!production.source.connection.empty() && !config::is_aws(production)) {
+    if (Result<ports::SessionTarget> target = production_target(production, vault); target.ok())
+      settings.production = std::move(*target);
+  }
   return settings;
 }
 

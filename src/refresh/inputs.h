@@ -69,6 +69,10 @@ Result<Secret> derive_secret(const Secret& signing_key, std::string_view purpose
 // Sources of all productions: never ours, whatever mark they carry.
 model::Protected protected_names(const config::Config& config);
 
+// Production's own server, to read its catalog. kConfig where the config does not lead there.
+Result<ports::SessionTarget> production_target(const config::ProductionConfig& production,
+                                               ports::Vault& vault);
+
 // `inputs_digest`: "" where the inputs cannot be read.
 Result<Settings> make_settings(const config::Config& config, const config::ProductionConfig& production,
                                const StateDirectory& state, ports::Vault& vault, std::string inputs_digest,

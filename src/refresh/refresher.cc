@@ -170,6 +170,8 @@ void Refresher::record_failure(const Action& action, const Error& error) {
     attempt.reason = error.message;
     attempt.code = error.code;
     attempt.retry = error.retry;
+    // A policy that was changed may fit.
+    if (error.code == Code::kPolicy) attempt.inputs = settings_.desired.inputs;
     Status status = ports_.host.record_attempt(attempt);
     if (!status.ok()) lost(status.error());
     return;

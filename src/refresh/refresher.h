@@ -100,9 +100,10 @@ struct RunResult {
 };
 
 struct Settings {
-  decide::Desired desired;  // without this run's wishes, which RunOptions adds
-  Secret signing_key;       // Ed25519, of the state directory
-  std::string program;      // "yesterdaytabase 0.1.0"
+  decide::Desired desired;                           // without this run's wishes, which RunOptions adds
+  Secret signing_key;                                // Ed25519, of the state directory
+  std::string program;                               // "yesterdaytabase 0.1.0"
+  std::optional<ports::SessionTarget> production{};  // to read its catalog; none: it cannot be asked
 };
 
 using DecideFunction =

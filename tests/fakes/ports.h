@@ -22,6 +22,9 @@ class FakeSource : public ports::SnapshotSource {
   explicit FakeSource(World& world) : world_(world) {}
   Result<std::vector<model::Snapshot>> list() override;
   Status verify(const model::Snapshot& snapshot, ports::Progress& progress, const StopFlag& stop) override;
+  Result<std::optional<ports::SnapshotPoint>> point_of(const model::Snapshot&) override {
+    return std::optional<ports::SnapshotPoint>();
+  }
   Result<model::Snapshot> take(ports::Progress& progress, const StopFlag& stop) override;
   Result<std::vector<model::SnapshotId>> prune() override;
 
@@ -64,6 +67,9 @@ class FakeEngine : public ports::Engine {
  public:
   explicit FakeEngine(World& world) : world_(world) {}
   Result<masking::Catalog> catalog(const ports::SessionTarget& target) override;
+  Result<ports::MadeSince> made_since(const ports::SessionTarget&, const ports::SnapshotPoint&) override {
+    return ports::MadeSince();
+  }
   Result<masking::Samples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
                                   int rows_max) override;
   Result<std::vector<std::vector<std::optional<std::string>>>> rows(const ports::SessionTarget& target,

@@ -127,6 +127,8 @@ Result<Backup> read_plain(const std::string& folder) {
   YTB_ASSIGN(std::string control, os::read_file(os::join_path(folder, "global/pg_control"), kSmallFileMax));
   YTB_ASSIGN(pgfiles::ControlFile parsed, pgfiles::parse_control_file(control));
   backup.data_as_of = parsed.checkpoint_time;
+  backup.point = ports::SnapshotPoint{.system_identifier = parsed.system_identifier,
+                                      .first_unsure = parsed.first_running};
   auto wal = os::real_path(os::join_path(folder, "pg_wal"));
   if (!wal.ok()) {
     return unusable(Code::kCorrupt, "pg_wal is not there, or its link leads nowhere",

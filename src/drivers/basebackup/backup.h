@@ -15,6 +15,7 @@
 #include "drivers/basebackup/manifest.h"
 #include "model/snapshot.h"
 #include "ports/progress.h"
+#include "ports/snapshot_point.h"
 
 namespace ytb::basebackup {
 
@@ -31,8 +32,9 @@ struct Backup {
   int major = 0;
   std::optional<Manifest> manifest = {};  // none: version 12, or made without
   Instant data_as_of = {};
-  uint64_t size_bytes = 0;  // of the copy that it makes, about
-  std::string wal = {};     // plain: the folder with the segments; tar: pg_wal.tar… or "" (in base.tar)
+  std::optional<ports::SnapshotPoint> point = {};  // plain: by its control file
+  uint64_t size_bytes = 0;                         // of the copy that it makes, about
+  std::string wal = {};  // plain: the folder with the segments; tar: pg_wal.tar… or "" (in base.tar)
   std::string base_archive = {};  // tar
   std::vector<Tablespace> tablespaces = {};
 };

@@ -135,6 +135,11 @@ Status BasebackupSource::verify(const model::Snapshot& snapshot, ports::Progress
   return check_backup(backup, true, progress, stop);
 }
 
+Result<std::optional<ports::SnapshotPoint>> BasebackupSource::point_of(const model::Snapshot& snapshot) {
+  YTB_ASSIGN(Backup backup, open_backup(snapshot, options_.allow_unverified));
+  return backup.point;
+}
+
 Result<model::Snapshot> BasebackupSource::take(ports::Progress& progress, const StopFlag& stop) {
   YTB_ASSIGN(std::string folder, take_backup(options_, clock_, progress, stop));
   std::optional<Format> format = format_of(folder);

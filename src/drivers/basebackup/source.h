@@ -42,6 +42,8 @@ class BasebackupSource final : public ports::SnapshotSource, public ports::Snaps
 
   Result<std::vector<model::Snapshot>> list() override;
   Status verify(const model::Snapshot& snapshot, ports::Progress& progress, const StopFlag& stop) override;
+  // Plain ones; what is in an archive is not looked for.
+  Result<std::optional<ports::SnapshotPoint>> point_of(const model::Snapshot& snapshot) override;
   Result<model::Snapshot> take(ports::Progress& progress, const StopFlag& stop) override;
   Result<std::vector<model::SnapshotId>> prune() override;
 

@@ -17,7 +17,9 @@ namespace {
 // numbers at kMaxAlignAt and kFloatFormatAt.
 constexpr size_t kSystemIdentifierAt = 0;
 constexpr size_t kVersionAt = 8;
+constexpr size_t kNextXidAt = 40 + 24;
 constexpr size_t kCheckpointTimeAt = 40 + 64;
+constexpr size_t kOldestActiveXidAt = 40 + 80;  // 0 where the server was shut down: then none was
 constexpr size_t kMaxConnectionsAt = 180;
 constexpr size_t kMaxWorkerProcessesAt = 184;  // then max_wal_senders
 constexpr size_t kMaxPreparedTransactionsAt = 192;
@@ -62,18 +64,19 @@ Result<ControlFile> parse_control_file(std::string_view bytes) {
                  .message = "global/pg_control is of a version that is not known",
                  .hint = "PostgreSQL 13 to 18 are known"};
   }
-  auto seconds = load<int64_t>(bytes, kCheckpointTimeAt);
-  constexpr int64_t kSecondsMax = 32'503'680'000;  // the year 3000
-  if (seconds <= 0 || seconds > kSecondsMax) {
-    return Error{
-        .code = Code::kCorrupt, .message = "global/pg_control has no sensible checkpoint time", .hint = {}};
-  }
   if (load<uint32_t>(bytes, kMaxAlignAt) != kMaxAlign ||
       load<double>(bytes, kFloatFormatAt) != kFloatFormat) {
     return Error{
         .code = Code::kUnsupported,
         .message = "global/pg_control is of a server for another kind of machine",
         .hint = "restore where production's servers run, too: data folders do not move between kinds"};
+  }
+  auto seconds = load<int64_t>(bytes, kCheckpointTimeAt);
+  constexpr int64_t kSecondsMax = 32'503'680'000;  // the year 3000
+  if (seconds <= 0 || seconds > kSecondsMax) {
+    return Error{.code = Code::kCorrupt,
+                 .message = "global/pg_control has no sensible checkpoint time",
+                 .hint = "take a new snapshot; this one cannot be trusted"};
   }
   ControlFile file;
   file.system_identifier = load<uint64_t>(bytes, kSystemIdentifierAt);
@@ -93,6 +96,8 @@ Result<ControlFile> parse_control_file(std::string_view bytes) {
       .max_worker_processes = number(kMaxWorkerProcessesAt, 0, kBackendsMax),
       .max_prepared_transactions = number(kMaxPreparedTransactionsAt, 0, kBackendsMax),
       .max_locks_per_transaction = number(kMaxLocksPerTransactionAt, 10, std::numeric_limits<int>::max())};
+  file.first_running = load<uint32_t>(bytes, kOldestActiveXidAt);
+  if (file.first_running == 0) file.first_running = static_cast<uint32_t>(load<uint64_t>(bytes, kNextXidAt));
   file.wal_segment_bytes = number(kWalSegmentBytesAt, kSegmentMin, kSegmentMax);
   if (fine && std::has_single_bit(static_cast<unsigned>(file.wal_segment_bytes))) return file;
   return Error{.code = Code::kCorrupt,

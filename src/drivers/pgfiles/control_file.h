@@ -24,6 +24,8 @@ struct ControlFile {
   Instant checkpoint_time;
   ControlLimits limits;
   int wal_segment_bytes = 16 << 20;  // a power of two from 1 MB to 1 GB
+  // Transactions before it had ended by the checkpoint (as xmin shows them, without their epoch).
+  uint32_t first_running = 0;
 };
 // PostgreSQL 13 to 18, written on a host of our byte order and alignment. Error{kCorrupt} where its CRC does
 // not fit, or a number is none that a server writes.

@@ -66,11 +66,25 @@ TEST_F(ControlFileOfAServer, SaysWhatTheServerSays) {
   EXPECT_EQ(std::to_string(seconds.count()),
             cluster_->value("postgres",
                             "SELECT extract(epoch FROM checkpoint_time)::int8 FROM pg_control_checkpoint()"));
+  // Nothing runs but what looks.
+  EXPECT_EQ(std::to_string(control->first_running),
+            cluster_->value("postgres", "SELECT split_part(next_xid, ':', 2) FROM pg_control_checkpoint()"));
   EXPECT_EQ(control->limits.max_connections, 37);
   EXPECT_EQ(control->limits.max_worker_processes, 11);
   EXPECT_EQ(control->limits.max_prepared_transactions, 13);
   EXPECT_EQ(control->limits.max_locks_per_transaction, 71);
   EXPECT_EQ(control->wal_segment_bytes, 1 << 20);
+}
+
+TEST_F(ControlFileOfAServer, WhatStillRunsIsNotCountedAsEnded) {
+  cluster_->run("postgres",
+                "CREATE TABLE t (a int); BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'running'");
+  const std::string running = cluster_->value("postgres", "SELECT transaction FROM pg_prepared_xacts");
+  cluster_->run("postgres", "CREATE TABLE later (a int); CHECKPOINT");
+  const Result<ControlFile> control =
+      parse_control_file(read(cluster_->value("postgres", "SHOW data_directory") + "/global/pg_control"));
+  ASSERT_TRUE(control.ok()) << control.error().message;
+  EXPECT_EQ(std::to_string(control->first_running), running);
 }
 
 TEST_F(ControlFileOfAServer, WhatNoServerWritesIsRefused) {

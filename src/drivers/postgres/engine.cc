@@ -271,6 +271,48 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   return catalog;
 }
 
+Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& production,
+                                                    const ports::SnapshotPoint& point) {
+  YTB_ASSIGN(Source source, open_source(production));
+  YTB_ASSIGN(std::string system,
+             source.session.value("SELECT system_identifier::text FROM pg_control_system()"));
+  // pg_control_system() shows it as a signed number.
+  if (system != std::to_string(static_cast<int64_t>(point.system_identifier))) {
+    return Error{.code = Code::kUnsupported,
+                 .message = fmt::format("{} is not the server that the snapshot is of", production.label),
+                 .hint = "source.connection is to lead to the production whose snapshots these are"};
+  }
+  // By 2^32, as transactions are numbered; 1 and 2 are no transactions but older than all. A row's own
+  // transaction is the last that altered it.
+  const auto since = [&](std::string_view row) {
+    return fmt::format(
+        "({0}.xmin::text::int8 > 2 AND ({0}.xmin::text::int8 - {1} + 4294967296) % 4294967296 < 2147483648)",
+        row, point.first_unsure);
+  };
+  ports::MadeSince made;
+  YTB_ASSIGN(Rows databases,
+             source.session.query(fmt::format(
+                 "SELECT datname, datallowconn AND datconnlimit <> -2, {} FROM pg_database d", since("d"))));
+  for (int row = 0; row < databases.count(); ++row) {
+    const std::string name = databases.text(row, 0);
+    if (databases.truth(row, 2)) made.places.insert({.database = name});
+    if (!databases.truth(row, 1) || databases.truth(row, 2)) continue;
+    YTB_ASSIGN(Connection session, Connection::open(production, name, source.kind));
+    YTB_ASSIGN(Rows rows,
+               session.query(fmt::format(
+                   "SELECT n.nspname, c.relname, a.attname, {} OR {} FROM pg_attribute a JOIN pg_class c ON "
+                   "c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
+                   "('r', 'p', 'm', 'f') AND a.attnum > 0 AND ({} OR {} OR {})",
+                   since("c"), since("n"), since("a"), since("c"), since("n"))));
+    for (int i = 0; i < rows.count(); ++i) {
+      ports::MadeSince::Place place{.database = name, .table = {rows.text(i, 0), rows.text(i, 1)}};
+      if (!rows.truth(i, 3)) place.column = rows.text(i, 2);
+      made.places.insert(std::move(place));
+    }
+  }
+  return made;
+}
+
 Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& target,
                                                 const masking::Catalog& catalog, int rows_max) {
   YTB_ASSIGN(Source source, open_source(target));

@@ -34,6 +34,9 @@ class RdsSnapshotSource final : public ports::SnapshotSource {
   // That it is still there and available. RDS has no deeper look to offer.
   Status verify(const model::Snapshot& snapshot, ports::Progress& progress, const StopFlag& stop) override;
   // kUnsupported: production's own backups are what we restore from.
+  Result<std::optional<ports::SnapshotPoint>> point_of(const model::Snapshot&) override {
+    return std::optional<ports::SnapshotPoint>();
+  }
   Result<model::Snapshot> take(ports::Progress& progress, const StopFlag& stop) override;
   Result<std::vector<model::SnapshotId>> prune() override;
 
