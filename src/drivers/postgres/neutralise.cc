@@ -112,9 +112,18 @@ Status write_configuration(const ports::InstanceSpec& spec, const pgfiles::Contr
 
 Result<pgfiles::ControlFile> read_control(const ports::InstanceSpec& spec) {
   constexpr size_t kBytesMax = 16 << 10;  // it has 8 kB, of which a sector is written
-  YTB_ASSIGN(const std::string bytes,
-             os::read_file(os::join_path(spec.data(), "global/pg_control"), kBytesMax));
-  return pgfiles::parse_control_file(bytes);
+  const std::string path = os::join_path(spec.data(), "global/pg_control");
+  YTB_ASSIGN(const std::optional<os::FileInfo> info, os::info_of(path));
+  if (!info ||
+      info->kind != os::FileKind::kFile) {  // no link is followed that the server's user could have made
+    return Error{.code = Code::kCorrupt,
+                 .message = fmt::format("copy {} has no global/pg_control", spec.copy_id),
+                 .hint = "refresh again: a new copy is made"};
+  }
+  YTB_ASSIGN(const std::string bytes, os::read_file(path, kBytesMax));
+  Result<pgfiles::ControlFile> control = pgfiles::parse_control_file(bytes);
+  if (!control.ok()) return std::move(control).error().while_doing("looking at copy " + spec.copy_id);
+  return control;
 }
 
 }  // namespace ytb::postgres

@@ -241,10 +241,10 @@ Error if_policy_must_change(Error error, std::string_view state) {
   } else if (state == "54000") {
     error.code = Code::kPolicy;
     error.hint =
-        "a pseudonym is longer than its original, and the row, or its entry in an index, has no room for it: "
-        "choose "
-        "a masker that keeps it short (null, fixed, hash), or let the table move long values out of "
-        "the row in production: ALTER TABLE ... ALTER COLUMN ... SET STORAGE EXTENDED";
+        "where it is a row or an entry of an index that is too big: a pseudonym is longer than its original; "
+        "choose a masker that is as short (null, fixed, hash with a length), or let the table move long "
+        "values "
+        "out of its rows in production: ALTER TABLE ... ALTER COLUMN ... SET STORAGE EXTENDED";
   }
   return error;
 }
