@@ -78,28 +78,32 @@ void Server::start_workers() {
   }
 }
 
+void Server::end_gate(const model::ProductionName& name) {
+  const auto at = gatekeepers_.find(name);
+  if (at == gatekeepers_.end()) return;
+  const Status ended = at->second->end();
+  parts_.log(name, ended.ok() ? std::string("its gate was closed") : "error: " + ended.error().message);
+  gatekeepers_.erase(at);
+}
+
 void Server::keep_gates() {
   std::shared_ptr<const config::Config> config = current();
-  for (auto at = gatekeepers_.begin(); at != gatekeepers_.end();) {
-    const auto& [name, gatekeeper] = *at;
-    if (find(*config, name) != nullptr) {
-      ++at;
-      continue;
-    }
-    // Its copies stay as they are; but who may come to them is nobody's word any more.
-    const Status ended = gatekeeper->end();
-    parts_.log(name, ended.ok() ? std::string("its gate was closed") : "error: " + ended.error().message);
-    at = gatekeepers_.erase(at);
+  std::vector<model::ProductionName> gone;
+  for (const auto& [name, gatekeeper] : gatekeepers_) {
+    if (find(*config, name) == nullptr) gone.push_back(name);
   }
+  // Their copies stay as they are; but who may come to them is nobody's word any more.
+  for (const model::ProductionName& name : gone) end_gate(name);
   // Side by side: that a gate does not answer takes half a minute to find out, and keeps no other waiting.
   std::vector<std::future<void>> looks;
   for (const config::ProductionConfig& production : config->productions) {
-    std::unique_ptr<ports::Gatekeeper>& gatekeeper = gatekeepers_[production.name];
-    gatekeeper = parts_.make_gatekeeper(*config, production);
-    if (gatekeeper == nullptr) {
-      gatekeepers_.erase(production.name);
+    std::unique_ptr<ports::Gatekeeper> made = parts_.make_gatekeeper(*config, production);
+    if (made == nullptr) {
+      end_gate(production.name);  // it has no gate any more
       continue;
     }
+    std::unique_ptr<ports::Gatekeeper>& gatekeeper = gatekeepers_[production.name];
+    gatekeeper = std::move(made);
     looks.push_back(std::async(std::launch::async, [this, &name = production.name, &gatekeeper = *gatekeeper,
                                                     &trouble = gate_troubles_[production.name]] {
       look_at_gate(name, gatekeeper, trouble);

@@ -58,6 +58,8 @@ class Server {
   void read_again();
   void start_workers();
   void keep_gates();
+  // Of a production that has none any more; nothing where there was none.
+  void end_gate(const model::ProductionName& name);
   // `trouble`: what was said last.
   void look_at_gate(const model::ProductionName& name, ports::Gatekeeper& gatekeeper,
                     std::string& trouble) const;

@@ -181,6 +181,17 @@ TEST_F(ServerTest, ABrokenFirstConfigIsAnError) {
   EXPECT_EQ(status.error().code, Code::kConfig);
 }
 
+TEST_F(ServerTest, WhereTheConfigHasNoGateAnyMoreItsGateEnds) {
+  config_.productions = {production("shop", "127.0.0.1:6432")};
+  Status status = run([&] {
+    EXPECT_TRUE(eventually([&] { return gates_.contains("127.0.0.1:6432"); }));
+    change([&] { config_.productions = {production("shop")}; });
+    EXPECT_TRUE(eventually([&] { return !gates_.contains("127.0.0.1:6432"); }));
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_TRUE(logged("shop: its gate was closed"));
+}
+
 TEST_F(ServerTest, GatesThatTakeLongKeepNobodyWaiting) {
   meet_ = 3;
   for (const char* name : {"shop", "crm", "erp"})
