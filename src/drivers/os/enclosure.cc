@@ -303,6 +303,20 @@ Result<Finished> list_loaded(const std::string& interpreter, const std::string& 
               .environment = {{"LD_PRELOAD", preloaded}}});
 }
 
+// "bin/../lib/libpq.so.5", as the loader makes it of $ORIGIN/../lib. Inside there are folders only, and no
+// links between them, so that the path has to lead there by its words.
+Result<std::string> plain_path(std::string_view path) {
+  std::string plain = std::filesystem::path(path).lexically_normal();
+  if (plain == path) return plain;
+  const Result<std::string> meant = real_path(std::string(path));
+  const Result<std::string> found = real_path(plain);
+  if (meant.ok() && found.ok() && *meant == *found) return plain;
+  return Error{
+      .code = Code::kConfig,
+      .message = fmt::format("the library {} is reached by a symbolic link before a '..'", printable(path)),
+      .hint = "a sealed copy has no such links: name an installation without them in bin_dir"};
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> loaded_files(const std::string& program,
@@ -331,8 +345,9 @@ Result<std::vector<std::string>> loaded_files(const std::string& program,
   for (const std::string& line : split(listed, '\n')) {
     for (const std::string& word : split(line, ' ')) {
       std::string_view path = trim(word);
-      // "$ORIGIN/../lib": $ORIGIN is no symbolic link, so that the words say where it is.
-      if (path.starts_with('/')) files.push_back(std::filesystem::path(path).lexically_normal());
+      if (!path.starts_with('/')) continue;
+      YTB_ASSIGN(std::string plain, plain_path(path));
+      files.push_back(std::move(plain));
     }
   }
   std::sort(files.begin(), files.end());
