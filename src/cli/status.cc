@@ -203,7 +203,8 @@ void print_gate(const Context& context, const Gathered& gathered) {
   context.out() << table(rows);
   if (gate.without_header == 0) return;
   context.out() << fmt::format(
-      "  {} {} connection{} of proxies closed: no PROXY v2 header, the last from {}\n"
+      "  {} {} connection{} of proxies closed: no PROXY v2 header that the gate understands, the last from "
+      "{}\n"
       "    hint: let the proxy send one (HAProxy: send-proxy-v2 behind 'server'), or take its address out of "
       "'proxies'\n",
       context.output.warn("!"), gate.without_header, gate.without_header == 1 ? "" : "s",

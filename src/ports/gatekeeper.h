@@ -25,8 +25,8 @@ struct GateReport {
   bool takes_in = false;          // false: only gates that have been replaced serve who is still there
   bool takes_in_locally = false;  // at the public Unix socket, where the config has the gate there
   int before_login = 0;
-  // Connections of proxies, since the gate began, that were closed as they did not begin with a PROXY header;
-  // of the last one its address.
+  // Connections of proxies, since the gate began, that were closed as they began with no PROXY header that
+  // the gate understands; of the last one its address.
   int64_t without_header = 0;
   std::string without_header_from;
   std::vector<GateConnections> connections;  // of those that are logged in

@@ -524,7 +524,7 @@ class Gate::Loop {
     std::array<char, kProxyHeaderBytesMax> bytes{};
     while (true) {
       const size_t wanted = proxy_header_wants(session.said);
-      if (wanted > bytes.size()) return false;
+      if (wanted > bytes.size()) return without_header(session);
       const ssize_t count = recv(session.client.fd(), bytes.data(), wanted, 0);
       if (count < 0) return errno == EAGAIN || errno == EINTR;
       if (count == 0) return false;
@@ -540,11 +540,16 @@ class Gate::Loop {
           session.said.clear();
           return take_place(session);
         case ProxyHeader::Kind::kUnknown:
-          ++without_header_;
-          without_header_from_ = text_of(session.from);
-          return false;
+          return without_header(session);
       }
     }
+  }
+
+  // False: it is not heard out.
+  bool without_header(const Session& session) {
+    ++without_header_;
+    without_header_from_ = text_of(session.from);
+    return false;
   }
 
   // Once it is known from where a session comes. False: it is not even heard out.
