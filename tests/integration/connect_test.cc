@@ -19,7 +19,7 @@ class Connect : public ::testing::Test {
          fmt::format("PGPASSWORD={} PGHOST=nowhere.invalid PGDATABASE=nothing PGUSER=nobody {}",
                      scenario_.password(), scenario_.ytb_line("connect " + arguments))});
   }
-  Scenario scenario_;
+  Scenario scenario_{Scenario::with_postgres()};
 };
 
 TEST_F(Connect, LeadsToTheLiveCopy) {

@@ -108,7 +108,7 @@ class Prober {
 };
 
 TEST(Door, ClosedToEveryRoleOfProductionUntilTheProof) {
-  Scenario scenario;
+  Scenario scenario{Scenario::with_postgres()};
   PostgresCluster& production = scenario.production();
   production.run("shop", R"(
     CREATE ROLE app LOGIN PASSWORD 'app-password';

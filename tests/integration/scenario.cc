@@ -78,13 +78,12 @@ bool read_as_owner(const std::string& process, const char* link, std::array<char
   return read;
 }
 
-// An older build named by $YTB_TEST_PROGRAM shows that a test fails on the code that had the fault.
+}  // namespace
+
 std::string program() {
   const char* chosen = std::getenv("YTB_TEST_PROGRAM");
   return chosen != nullptr && *chosen != '\0' ? chosen : std::string(YTB_BINARY_DIR) + "/src/yesterdaytabase";
 }
-
-}  // namespace
 
 Scenario::Scenario(Options options) : options_(std::move(options)) {
   home_ = temp_.path();

@@ -100,6 +100,8 @@ class Scenario {
   uint16_t first_port_ = 0;
 };
 
+// The program that is tested: $YTB_TEST_PROGRAM, else the one that was built.
+std::string program();
 // Names, modes, links, sizes and contents of a folder, as one digest.
 std::string digest_of_tree(const std::string& folder);
 // Whether this connection string can log in and run SELECT 1.

@@ -22,14 +22,14 @@ class V08 : public ::testing::Test {
     for (const char* name :
          {"snapshots", "copies", "alias", "policy", "state", "masking.key", "staging.password"}) {
       const std::string absolute = scenario_.home() + "/" + name;
+      EXPECT_NE(config.find(absolute), std::string::npos) << absolute;
       for (size_t at = config.find(absolute); at != std::string::npos; at = config.find(absolute, at))
         config.replace(at, scenario_.home().size() + 1, "");
     }
     std::ofstream(scenario_.config_file(), std::ios::trunc) << config;
   }
   RunResult in(const std::string& folder, const std::string& words) {
-    return run_program(
-        {"sh", "-c", fmt::format("cd '{}' && '{}/src/yesterdaytabase' {}", folder, YTB_BINARY_DIR, words)});
+    return run_program({"sh", "-c", fmt::format("cd '{}' && '{}' {}", folder, program(), words)});
   }
   Scenario scenario_;
 };

@@ -1,5 +1,5 @@
--- What a production of any supported version may hold. Every column called `email` or `full_name` is personal; all
--- others are kept, and must come out as they went in. Later versions add their own (14.sql and on).
+-- What a production of any supported version may hold. Every column called `email`, `full_name` or `account_no` is
+-- masked; all others are kept, and must come out as they went in. Later versions add their own (14.sql and on).
 
 -- ------------------------------------------------------------------------------------------------------------ roles
 CREATE ROLE "Odd owner" NOLOGIN;
@@ -165,7 +165,7 @@ CREATE UNIQUE INDEX ON counted (mood);
 CREATE STATISTICS of_counted (ndistinct) ON mood, n FROM counted;
 ANALYZE counted;
 CREATE MATERIALIZED VIEW unpopulated AS SELECT * FROM counted WITH NO DATA;
-CREATE VIEW over_unpopulated AS SELECT count(*) FROM people;
+CREATE VIEW over_unpopulated AS SELECT count(*) FROM unpopulated;
 CREATE MATERIALIZED VIEW of_nobody AS SELECT 1 AS one, NULL::text AS nothing;
 CREATE MATERIALIZED VIEW below AS SELECT id, email FROM people;
 CREATE MATERIALIZED VIEW over_below AS SELECT count(*) AS n, max(email) AS email FROM below;
