@@ -299,8 +299,9 @@ class PolicyEditor {
       std::string flow;
       for (const std::string& name : names) flow += item(masking::yaml_key(name) + ": none", flow);
       if (there != nullptr) {
-        insert(&there->first, there->second, flow,
-               [&](const std::string& indent) { return masking::settings_lines(names, indent); });
+        insert(&there->first, there->second, flow, [&names = names](const std::string& indent) {
+          return masking::settings_lines(names, indent);
+        });
       } else {
         new_flow += item(fmt::format("{}: {{{}}}", setting_key(database), flow), new_flow);
         new_ones.push_back(&of_database);
