@@ -58,10 +58,14 @@ std::optional<Error> why_not_served(const Context& context, const model::Observe
 std::string stray_alias(const Site& site) {
   const Result<model::AliasState> alias = site.drivers.alias->read();
   if (!alias.ok() || alias->target || alias->stray.empty()) return {};
+  if (config::is_aws(*site.production)) {
+    return fmt::format(
+        "the name leads to {}, which is no copy of ours: what serves there is not looked after",
+        printable(alias->stray));
+  }
   return fmt::format(
       "the alias leads to {}, which is not below copies.local.directory ({}): what serves there is not "
-      "looked "
-      "after any more. Where that folder was changed, put it back and run 'teardown' first",
+      "looked after any more. Where that folder was changed, put it back and run 'teardown' first",
       printable(alias->stray), printable(place_of_copies(*site.production)));
 }
 
