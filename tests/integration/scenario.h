@@ -61,6 +61,11 @@ class Scenario {
   RunResult betrayed_ytb(const std::string& at, const std::string& sql, std::vector<std::string> arguments);
 
   void write_config();
+  // From here on production cannot be asked: what is wrong with it has to be found in its snapshot.
+  void forget_connection() {
+    options_.with_connection = false;
+    write_config();
+  }
   Options& options() { return options_; }
   // Writes the policy: `tables` is YAML under databases.<database>, indented by 4. template1 (and
   // postgres, where it is there) are kept.

@@ -57,7 +57,8 @@ TEST_F(N09, WhatCameSinceStopsNothing) {
   scenario_.take_snapshot("tuesday");
   scenario_.production().run("shop", R"sql(
     ALTER TABLE users ADD passport text; CREATE TABLE cards (number text); CREATE DATABASE crm;
-    ALTER TABLE users RENAME TO customers; ALTER TABLE customers RENAME email TO mail)sql");
+    ALTER TABLE users RENAME TO customers; ALTER TABLE customers RENAME email TO mail;
+    SELECT lo_from_bytea(0, 'a large object'))sql");
   scenario_.refresh();
   EXPECT_NE(scenario_.live_copy(), monday_);
 }

@@ -50,6 +50,7 @@ TEST_P(S04ByHand, IsRefusedByName) {
   scenario.production().run("shop", kPeople + std::string(kEditTrees) + GetParam().sql + kNoMore);
   scenario.write_policy(kPolicy);
   scenario.ytb({"policy", "accept", "--yes"});  // not of every catalog: it is refused before it is masked
+  scenario.forget_connection();
   scenario.take_snapshot("monday");
   const RunResult result = scenario.ytb({"refresh"});
   EXPECT_EQ(result.status, 8) << result.out << result.err;
@@ -434,6 +435,7 @@ TEST(S04Ordinary, WhatStatementsMakeIsTaken) {
   Scenario scenario;
   scenario.production().run(
       "shop", kPeople + std::string(kOrdinary) + kTrees + (postgres_major() >= 14 ? kSince14 : ""));
+  scenario.forget_connection();
   scenario.take_snapshot("monday");
   scenario.write_policy(kPolicy);
   const RunResult result = scenario.ytb({"refresh"});
@@ -462,6 +464,7 @@ CREATE CAST (text AS varchar2) WITHOUT FUNCTION AS IMPLICIT; CREATE CAST (varcha
 TEST(S04Ordinary, WhatExtensionsMakeIsTaken) {
   Scenario scenario;
   scenario.production().run("shop", kPeople + std::string(kOfExtensions));
+  scenario.forget_connection();
   scenario.take_snapshot("monday");
   scenario.write_policy(kPolicy);
   const RunResult result = scenario.ytb({"refresh"});

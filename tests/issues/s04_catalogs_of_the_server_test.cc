@@ -30,6 +30,7 @@ class S04Catalogs : public ::testing::Test {
     scenario_.production().run("shop", "SET allow_system_table_mods = on; " + sql);
   }
   void expect_refused(const std::string& named) {
+    scenario_.forget_connection();
     scenario_.take_snapshot("monday");
     const RunResult result = scenario_.ytb({"refresh"});
     EXPECT_EQ(result.status, 8) << result.out << result.err;
@@ -39,6 +40,7 @@ class S04Catalogs : public ::testing::Test {
   }
   // The refresh succeeds, and nothing of production's ran in it.
   void expect_harmless() {
+    scenario_.forget_connection();
     scenario_.take_snapshot("monday");
     scenario_.refresh();
     EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM public.leaks"), "0");
@@ -522,6 +524,7 @@ class S04Names : public S04Catalogs {
  protected:
   void expect_reserved(const std::string& sql, const std::string& named) {
     scenario_.production().run("shop", sql);
+    scenario_.forget_connection();
     scenario_.take_snapshot("monday");
     const RunResult result = scenario_.ytb({"refresh"});
     EXPECT_EQ(result.status, 8) << result.out << result.err;

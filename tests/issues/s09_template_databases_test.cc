@@ -45,6 +45,7 @@ TEST_F(S09, ATemplate0ThatAdmitsConnectionsIsJudged) {
 // it.
 TEST_F(S09, ATableInAShutTemplate0StopsTheRefresh) {
   prepare("ALTER DATABASE template0 ALLOW_CONNECTIONS false");
+  scenario_.forget_connection();
   scenario_.take_snapshot("monday");
   RunResult refused = scenario_.ytb({"refresh"});
   EXPECT_EQ(refused.status, kPolicyStatus) << refused.out << refused.err;
