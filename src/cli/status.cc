@@ -122,15 +122,15 @@ std::string copy_at(const std::string& socket) {
 Json gate_tree(const Gathered& gathered) {
   if (!gathered.gate.ok()) return Json{{"trouble", to_tree(gathered.gate.error())}};
   if (!*gathered.gate) return nullptr;
+  const ports::GateReport& gate = **gathered.gate;
   Json connections = Json::array();
-  for (const ports::GateConnections& one : (*gathered.gate)->connections) {
+  for (const ports::GateConnections& one : gate.connections) {
     connections.push_back(Json{{"role", one.role},
                                {"address", one.address},
                                {"copy", copy_at(one.socket)},
                                {"encrypted", one.encrypted},
                                {"count", one.count}});
   }
-  const ports::GateReport& gate = **gathered.gate;
   return Json{{"before_login", gate.before_login},
               {"without_header", gate.without_header},
               {"without_header_from", gate.without_header_from},

@@ -100,13 +100,13 @@ Status Actor::restore(const Action& action, const model::Observed& observed) {
 }
 
 Status Actor::look_first(const model::Snapshot& snapshot) {
-  if (!settings_.production || !inputs_.none_reason.empty()) return {};
+  if (!inputs_.production) return {};
   YTB_ASSIGN(const std::optional<ports::SnapshotPoint> point, ports_.source.point_of(snapshot));
   if (!point) return {};
   const auto look = [&]() -> Result<masking::PlanCheck> {
-    YTB_ASSIGN(const masking::Catalog catalog, ports_.engine.catalog(*settings_.production));
+    YTB_ASSIGN(const masking::Catalog catalog, ports_.engine.catalog(*inputs_.production));
     // Asked afterwards: what comes in between counts as made since.
-    YTB_ASSIGN(const ports::MadeSince made, ports_.engine.made_since(*settings_.production, *point));
+    YTB_ASSIGN(const ports::MadeSince made, ports_.engine.made_since(*inputs_.production, *point));
     masking::PlanCheck check = masking::plan_masking(inputs_.policy, inputs_.lock, catalog);
     // Production may have changed since the snapshot in everything else.
     std::erase_if(check.findings, [&](const masking::Finding& finding) {

@@ -217,6 +217,12 @@ Result<Inputs> load_inputs(const config::Config& config, const config::Productio
     }
     inputs.key = std::make_shared<masking::MaskingKey>(*key);
     digest_key = std::move(*key);
+    // Without its password it is not asked, and what only that would have told comes later. On AWS nobody
+    // knows of a snapshot where in production's history it was taken.
+    if (!config::is_aws(production)) {
+      if (Result<ports::SessionTarget> target = production_target(production, vault); target.ok())
+        inputs.production = std::move(*target);
+    }
   } else if (!production.access.empty()) {
     YTB_ASSIGN(const Secret signing, signing_key(config, state, vault));
     YTB_ASSIGN(digest_key, derive_secret(signing, "password"));
@@ -373,12 +379,6 @@ Result<Settings> make_settings(const config::Config& config, const config::Produ
   settings.desired.protected_names = protected_names(config);
   YTB_ASSIGN(settings.signing_key, signing_key(config, state, vault));
   settings.program = std::move(program);
-  // Without its password it is not asked, and what only that would have told comes later. On AWS nobody knows
-  // of a snapshot where in production's history it was taken.
-  if (!production.source.connection.empty() && !config::is_aws(production)) {
-    if (Result<ports::SessionTarget> target = production_target(production, vault); target.ok())
-      settings.production = std::move(*target);
-  }
   return settings;
 }
 

@@ -53,6 +53,7 @@ struct Inputs {
   bool warm_up = false;  // read what masking leaves untouched; no part of the digest, as no row depends on it
   std::string passwords;  // keyed digest of the access roles' passwords, hex; "" without a masking key
   std::string digest;     // record of all that shapes the copy (model/drift.h); goes into Desired::inputs
+  std::optional<ports::SessionTarget> production{};  // to read its catalog; none: it cannot be asked
   // Whether what is masked is remembered, and searched for.
   [[nodiscard]] bool remembers() const { return policy.survivors.searches(); }
 };
@@ -100,10 +101,9 @@ struct RunResult {
 };
 
 struct Settings {
-  decide::Desired desired;                           // without this run's wishes, which RunOptions adds
-  Secret signing_key;                                // Ed25519, of the state directory
-  std::string program;                               // "yesterdaytabase 0.1.0"
-  std::optional<ports::SessionTarget> production{};  // to read its catalog; none: it cannot be asked
+  decide::Desired desired;  // without this run's wishes, which RunOptions adds
+  Secret signing_key;       // Ed25519, of the state directory
+  std::string program;      // "yesterdaytabase 0.1.0"
 };
 
 using DecideFunction =

@@ -12,7 +12,6 @@
 #include "drivers/basebackup/wal.h"
 #include "drivers/os/clone.h"
 #include "drivers/os/files.h"
-#include "drivers/pgfiles/control_file.h"
 
 namespace ytb::basebackup {
 namespace {
@@ -124,11 +123,8 @@ Result<Backup> read_plain(const std::string& folder) {
     return unusable(Code::kCorrupt, "it has no backup_label: it is no base backup, or a server has run on it",
                     "take snapshots with pg_basebackup, and never start a server on one");
   }
-  YTB_ASSIGN(std::string control, os::read_file(os::join_path(folder, "global/pg_control"), kSmallFileMax));
-  YTB_ASSIGN(pgfiles::ControlFile parsed, pgfiles::parse_control_file(control));
-  backup.data_as_of = parsed.checkpoint_time;
-  backup.point = ports::SnapshotPoint{.system_identifier = parsed.system_identifier,
-                                      .first_unsure = parsed.first_running};
+  YTB_ASSIGN(const pgfiles::ControlFile control, read_control(folder));
+  backup.data_as_of = control.checkpoint_time;
   auto wal = os::real_path(os::join_path(folder, "pg_wal"));
   if (!wal.ok()) {
     return unusable(Code::kCorrupt, "pg_wal is not there, or its link leads nowhere",
@@ -217,6 +213,11 @@ Result<uint64_t> wal_bytes(const Backup& backup) {
 }
 
 }  // namespace
+
+Result<pgfiles::ControlFile> read_control(const std::string& folder) {
+  YTB_ASSIGN(std::string bytes, os::read_file(os::join_path(folder, "global/pg_control"), kSmallFileMax));
+  return pgfiles::parse_control_file(bytes);
+}
 
 std::optional<Format> format_of(const std::string& folder) {
   if (!find_archive(folder, "base").empty()) return Format::kTar;

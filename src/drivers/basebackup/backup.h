@@ -13,9 +13,9 @@
 #include "base/stop.h"
 #include "base/time.h"
 #include "drivers/basebackup/manifest.h"
+#include "drivers/pgfiles/control_file.h"
 #include "model/snapshot.h"
 #include "ports/progress.h"
-#include "ports/snapshot_point.h"
 
 namespace ytb::basebackup {
 
@@ -32,13 +32,14 @@ struct Backup {
   int major = 0;
   std::optional<Manifest> manifest = {};  // none: version 12, or made without
   Instant data_as_of = {};
-  std::optional<ports::SnapshotPoint> point = {};  // plain: by its control file
-  uint64_t size_bytes = 0;                         // of the copy that it makes, about
-  std::string wal = {};  // plain: the folder with the segments; tar: pg_wal.tar… or "" (in base.tar)
+  uint64_t size_bytes = 0;  // of the copy that it makes, about
+  std::string wal = {};     // plain: the folder with the segments; tar: pg_wal.tar… or "" (in base.tar)
   std::string base_archive = {};  // tar
   std::vector<Tablespace> tablespaces = {};
 };
 
+// Of a plain one.
+Result<pgfiles::ControlFile> read_control(const std::string& folder);
 // Whether a folder looks like a base backup at all, complete or not.
 std::optional<Format> format_of(const std::string& folder);
 

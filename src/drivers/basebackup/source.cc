@@ -136,8 +136,10 @@ Status BasebackupSource::verify(const model::Snapshot& snapshot, ports::Progress
 }
 
 Result<std::optional<ports::SnapshotPoint>> BasebackupSource::point_of(const model::Snapshot& snapshot) {
-  YTB_ASSIGN(Backup backup, open_backup(snapshot, options_.allow_unverified));
-  return backup.point;
+  if (format_of(snapshot.location) != Format::kPlain) return std::optional<ports::SnapshotPoint>();
+  YTB_ASSIGN(const pgfiles::ControlFile control, read_control(snapshot.location));
+  return std::optional(ports::SnapshotPoint{.system_identifier = control.system_identifier,
+                                            .first_unsure = control.first_running});
 }
 
 Result<model::Snapshot> BasebackupSource::take(ports::Progress& progress, const StopFlag& stop) {

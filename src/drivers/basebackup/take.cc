@@ -150,8 +150,7 @@ Status run_basebackup(const SourceOptions& options, const std::string& to, bool 
   if (error.message.find("incompatible server version") != std::string::npos) {
     error.hint =
         "it is older than production's server: install the client programs of the server's version, or name "
-        "their "
-        "folder in copies.local.bin_dir";
+        "their folder in copies.local.bin_dir";
   } else if (error.code == Code::kExternal && error.hint.empty()) {
     error.hint =
         "the login needs REPLICATION, a replication line in pg_hba.conf, and max_wal_senders two higher";

@@ -9,12 +9,12 @@
 namespace ytb::pgfiles {
 namespace {
 
-// ControlFileData of src/include/catalog/pg_control.h, the same from 13 to 18 as far as we read it:
+// ControlFileData of src/include/catalog/pg_control.h, the same from 12 to 18 as far as we read it:
 // system_identifier (8), pg_control_version and catalog_version_no (4 + 4), state (4 + 4 padding), time (8),
 // checkPoint (8), then checkPointCopy (88), in which `time` is at 64; unloggedLSN (8), minRecoveryPoint (8)
 // and its timeline (4 + 4), backupStartPoint (8), backupEndPoint (8), backupEndRequired (4), wal_level (4),
-// wal_log_hints (4), and the rest as below. A server of another byte order or alignment says so by the
-// numbers at kMaxAlignAt and kFloatFormatAt.
+// wal_log_hints (4), and the rest as below. A server of another alignment has other numbers at kMaxAlignAt
+// and kFloatFormatAt; of another byte order already its CRC does not fit.
 constexpr size_t kSystemIdentifierAt = 0;
 constexpr size_t kVersionAt = 8;
 constexpr size_t kNextXidAt = 40 + 24;
@@ -30,8 +30,9 @@ constexpr size_t kWalSegmentBytesAt = 228;
 constexpr uint32_t kMaxAlign = 8;
 constexpr double kFloatFormat = 1234567.0;
 constexpr size_t kDataMin = 256;
-constexpr size_t kDataMax = 512;        // PG_CONTROL_MAX_SAFE_SIZE: it is written in one sector
-constexpr uint32_t kVersionMin = 1300;  // of PostgreSQL 13 to 16
+constexpr size_t kDataMax = 512;  // PG_CONTROL_MAX_SAFE_SIZE: it is written in one sector
+constexpr uint32_t kVersionMin =
+    1201;  // PostgreSQL 12, whose snapshots are refused by its number, not as unknown
 constexpr uint32_t kVersionMax = 1899;
 
 template <typename T>
@@ -62,7 +63,7 @@ Result<ControlFile> parse_control_file(std::string_view bytes) {
   if (version < kVersionMin || version > kVersionMax) {
     return Error{.code = Code::kUnsupported,
                  .message = "global/pg_control is of a version that is not known",
-                 .hint = "PostgreSQL 13 to 18 are known"};
+                 .hint = "PostgreSQL 12 to 18 are known"};
   }
   if (load<uint32_t>(bytes, kMaxAlignAt) != kMaxAlign ||
       load<double>(bytes, kFloatFormatAt) != kFloatFormat) {

@@ -27,7 +27,7 @@ struct ControlFile {
   // Transactions before it had ended by the checkpoint (as xmin shows them, without their epoch).
   uint32_t first_running = 0;
 };
-// PostgreSQL 13 to 18, written on a host of our byte order and alignment. Error{kCorrupt} where its CRC does
+// PostgreSQL 12 to 18, written on a host of our byte order and alignment. Error{kCorrupt} where its CRC does
 // not fit, or a number is none that a server writes.
 Result<ControlFile> parse_control_file(std::string_view bytes);
 

@@ -56,22 +56,18 @@ RawSession knock(const ports::SessionTarget& target, bool for_backups) {
   return session;
 }
 
-// $1: a role, or "public" for everybody. Tables of users, views and materialized views among them.
-constexpr std::string_view kReach = R"sql(
-  SELECT count(*)
-    FROM pg_catalog.pg_class AS c
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-   WHERE c.relkind IN ('r', 'p', 'v', 'm')
-     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-     AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE')
-     AND pg_catalog.has_any_column_privilege($1, c.oid, 'SELECT')
-)sql";
+// Tables of users, views and materialized views among them.
 constexpr std::string_view kTables = R"sql(
   SELECT count(*)
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'v', 'm')
      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+)sql";
+// Those of them that $1 may read: a role, or "public" for everybody.
+constexpr std::string_view kWithinReach = R"sql(
+     AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE')
+     AND pg_catalog.has_any_column_privilege($1, c.oid, 'SELECT')
 )sql";
 constexpr std::string_view kDatabases = R"sql(
   SELECT d.datname,
@@ -90,7 +86,8 @@ constexpr std::string_view kLogin = R"sql(
 )sql";
 
 Result<uint64_t> reach_of(Connection& session, const std::string& role) {
-  YTB_ASSIGN(Rows rows, session.query(kReach, {role.empty() ? std::string("public") : role}));
+  YTB_ASSIGN(Rows rows, session.query(std::string(kTables) + std::string(kWithinReach),
+                                      {role.empty() ? std::string("public") : role}));
   return static_cast<uint64_t>(rows.integer(0, 0));
 }
 

@@ -33,10 +33,11 @@ class RdsSnapshotSource final : public ports::SnapshotSource {
   Result<std::vector<model::Snapshot>> list() override;
   // That it is still there and available. RDS has no deeper look to offer.
   Status verify(const model::Snapshot& snapshot, ports::Progress& progress, const StopFlag& stop) override;
-  // kUnsupported: production's own backups are what we restore from.
+  // Nothing that RDS says of a snapshot tells it.
   Result<std::optional<ports::SnapshotPoint>> point_of(const model::Snapshot&) override {
     return std::optional<ports::SnapshotPoint>();
   }
+  // kUnsupported: production's own backups are what we restore from.
   Result<model::Snapshot> take(ports::Progress& progress, const StopFlag& stop) override;
   Result<std::vector<model::SnapshotId>> prune() override;
 
