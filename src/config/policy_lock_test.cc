@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "masking/lock.h"
 #include "masking/plan.h"
+#include "support/schema.h"
 
 namespace ytb::config {
 namespace {
@@ -26,12 +27,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-Catalog catalog_of(std::string_view sql) {
-  Result<Catalog> catalog = parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
+using tests::catalog_of;
 
 Policy tables(std::string_view lines) {
   Result<Policy> policy = parse_policy("version: 1\ntables:\n" + std::string(lines), "policy.yaml");

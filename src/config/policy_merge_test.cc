@@ -15,6 +15,7 @@
 #include "masking/lock.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
+#include "support/schema.h"
 
 namespace ytb::config {
 namespace {
@@ -27,12 +28,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-Catalog catalog_of(std::string_view sql, std::string_view database = "shop") {
-  Result<Catalog> catalog = parse_schema(sql, "schema.sql", database);
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
+using tests::catalog_of;
 
 Catalog two_databases() {
   Catalog catalog = catalog_of("CREATE TABLE users (id int, email text);");

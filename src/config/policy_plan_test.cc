@@ -16,6 +16,7 @@
 #include "masking/names.h"
 #include "masking/plan.h"
 #include "support/golden.h"
+#include "support/schema.h"
 
 namespace ytb::config {
 namespace {
@@ -30,12 +31,7 @@ using masking::Treatment;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-Catalog catalog_of(std::string_view sql) {
-  Result<Catalog> catalog = parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
+using tests::catalog_of;
 
 Policy policy_of(std::string_view yaml) {
   Result<Policy> policy = parse_policy(yaml, "policy.yaml");

@@ -17,6 +17,7 @@
 #include "masking/propose.h"
 #include "masking/yaml_text.h"
 #include "support/sample_data.h"
+#include "support/schema.h"
 
 namespace ytb::config {
 namespace {
@@ -27,12 +28,7 @@ using masking::Proposal;
 using masking::Samples;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-Catalog catalog_of(std::string_view sql) {
-  Result<Catalog> catalog = parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
+using tests::catalog_of;
 
 std::map<std::string, std::string> maskers(const std::vector<Proposal>& proposals) {
   std::map<std::string, std::string> found;

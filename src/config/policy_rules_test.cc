@@ -12,6 +12,7 @@
 #include "masking/explain.h"
 #include "masking/lock.h"
 #include "masking/plan.h"
+#include "support/schema.h"
 
 namespace ytb::config {
 namespace {
@@ -26,6 +27,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
+using tests::catalog_of;
 
 constexpr const char* kSchema = R"sql(
 CREATE SCHEMA audit;
@@ -33,12 +35,6 @@ CREATE TABLE users (id int PRIMARY KEY, email text, created_at timestamptz, vip 
 CREATE TABLE plans (id int PRIMARY KEY, created_at timestamptz, note text);
 CREATE TABLE audit.events (id int, payload text, created_at timestamptz);
 )sql";
-
-Catalog catalog_of(std::string_view sql) {
-  Result<Catalog> catalog = parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
 
 Policy policy_of(std::string_view lines) {
   Result<Policy> policy = parse_policy("version: 1\n" + std::string(lines), "policy.yaml");

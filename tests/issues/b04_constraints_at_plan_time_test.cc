@@ -15,6 +15,7 @@
 #include "masking/lock.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
+#include "support/schema.h"
 
 namespace ytb::testing {
 namespace {
@@ -27,12 +28,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-Catalog catalog_of(std::string_view sql) {
-  Result<Catalog> catalog = config::parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
+using tests::catalog_of;
 
 PlanCheck plan_of(std::string_view sql, const std::string& columns) {
   const Catalog catalog = catalog_of(sql);

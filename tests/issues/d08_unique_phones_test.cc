@@ -11,18 +11,14 @@
 #include "masking/plan.h"
 #include "masking/propose.h"
 #include "masking/yaml_text.h"
+#include "support/schema.h"
 
 namespace ytb::masking {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
-
-Catalog catalog_of(std::string_view sql) {
-  Result<Catalog> catalog = config::parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : Catalog{};
-}
+using tests::catalog_of;
 
 TEST(D08, WhatIsProposedForUniqueColumnsLooksLikeTheValue) {
   const Catalog catalog = catalog_of(R"(

@@ -8,18 +8,14 @@
 #include "config/config.h"
 #include "integration/scenario.h"
 #include "masking/names.h"
+#include "support/schema.h"
 
 namespace ytb::testing {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-masking::Catalog catalog_of(std::string_view sql) {
-  Result<masking::Catalog> catalog = config::parse_schema(sql, "schema.sql", "shop");
-  EXPECT_TRUE(catalog.ok()) << to_string(catalog.error());
-  return catalog.ok() ? std::move(catalog).value() : masking::Catalog{};
-}
+using tests::catalog_of;
 
 TEST(V12, WhatNewerVersionsWriteIsRead) {
   // Word for word as pg_dump of 18 writes it.
