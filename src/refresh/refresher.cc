@@ -180,8 +180,10 @@ void Refresher::record_failure(const Action& action, const Error& error) {
       OwnedCopy::claim(*copy, settings_.desired.production, settings_.desired.protected_names);
   if (!owned.ok()) return lost(owned.error());
   Error recorded = error;
-  // Only a copy on its way is given up at once; what serves or is being cleared away is tried again.
-  if (!is_in_flight(copy->phase) || spares_the_copy(action, error, copy)) recorded.retry = Retry::kLater;
+  // Only a copy on its way is given up at once; what serves or is being cleared away is tried again, and so
+  // is all that had no room: that can be made.
+  const bool fails = is_in_flight(copy->phase) && !spares_the_copy(action, error, copy);
+  if (!fails || error.code == Code::kSpace) recorded.retry = Retry::kLater;
   Status status = ports_.host.record_failure(*owned, recorded);
   if (!status.ok()) lost(status.error());
 }

@@ -388,7 +388,7 @@ Status LocalHost::remove(const model::OwnedCopy& copy, const std::optional<model
                            .data_as_of = record.copy.data_as_of,
                            .attempt = record.copy.attempt,
                            .outcome = model::AttemptOutcome::kFailed,
-                           .at = clock_.now(),
+                           .at = record.copy.phase_since,  // who asks after that asks anew
                            .inputs = record.copy.inputs,
                            .reason = record.copy.failure,
                            .code = record.copy.failure_code,

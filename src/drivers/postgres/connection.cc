@@ -320,7 +320,7 @@ Error Connection::error_of(const pg_result* result) {
                .message = fmt::format("{} (SQLSTATE {}{}{}) in database {} on {}", said.text, said.state,
                                       said.about.empty() ? "" : " about ", said.about,
                                       printable(database != nullptr ? database : ""), label_),
-               .hint = {},
+               .hint = said.from_server ? hint_of_shortage(said.text, last_state_) : std::string(),
                .retry = meaning.retry};
 }
 

@@ -57,7 +57,7 @@ Status compute_table(Connection& session, Computing& work, const OwnerOf& owner_
     auto done = (*owner)->query(update_of(session, *work.table));
     if (!done.ok()) {
       YTB_TRY(stop.check());
-      if ((*owner)->last_state().empty()) return std::move(done).error();
+      if (!is_of_production(**owner, done.error())) return std::move(done).error();
       failure = reason_of((*owner)->last_state());
     } else if (done->affected() > 0) {
       work.moved = true;
@@ -181,6 +181,8 @@ Status rebuild_coded_indexes(Connection& session, const OwnerOf& owner_of, const
       }
       if (!built.ok()) {
         YTB_TRY(stop.check());
+        if (built.error().code == Code::kSpace)
+          return std::move(built).error().while_doing("building index " + printable(index.name));
         if (index.unusable) {
           YTB_TRY(drop_unusable_index(session, index));
           continue;
@@ -392,7 +394,7 @@ Status ask_constraints(Connection& session, Connection& owner, const Constrained
     auto one = owner.query(counting(table, i, i + 1));
     if (one.ok()) {
       YTB_TRY(violated(*one, 0, table, table.constraints[i], database));
-    } else if (owner.last_state().empty()) {
+    } else if (!is_of_production(owner, one.error())) {
       return std::move(one).error();
     } else if (does_not_hold()) {
       return violation("", table, table.constraints[i], database);

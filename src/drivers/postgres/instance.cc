@@ -25,6 +25,7 @@
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
 #include "drivers/postgres/server_files.h"
+#include "drivers/postgres/server_messages.h"
 #include "drivers/postgres/server_settings.h"
 #include "drivers/postgres/single_user.h"
 
@@ -248,6 +249,10 @@ Status start(const ports::InstanceSpec& spec, const std::string& bin_dir, Door d
                                          tail_of(said)),
                   .hint = fmt::format("see {}", log),
                   .retry = Retry::kLater};
+      if (const std::string hint = hint_of_shortage(said.value_or("")); !hint.empty()) {
+        ended.code = Code::kSpace;
+        ended.hint = fmt::format("{}; the log is {}", hint, log);
+      }
       // Closed, it has nothing of the config's but sizes of memory.
       if (door == Door::kOpen && refuses_the_config(said)) {
         ended.code = Code::kConfig;

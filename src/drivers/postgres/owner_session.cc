@@ -198,6 +198,10 @@ Result<Connection*> OwnerSessions::session_of(const Rows& rows) {
   return &sessions_.front().second;
 }
 
+bool is_of_production(const Connection& owner, const Error& error) {
+  return !owner.last_state().empty() && error.code != Code::kSpace;
+}
+
 std::string reason_of(std::string_view state) {
   std::string_view why = "an error while it was computed";
   if (state == "42501") {

@@ -52,6 +52,9 @@ Status lend_all_rows(Connection& ours, int64_t relation);
 // In the session's database; nothing is lent afterwards.
 Status take_back(Connection& ours);
 
+// Whether a statement that failed in such a session says something of production's code and data: not where
+// the server has gone or found no room, which no error that code raises can pretend.
+bool is_of_production(const Connection& owner, const Error& error);
 // Why a statement failed in such a session, by its SQLSTATE: the server's text may be production's own.
 std::string reason_of(std::string_view state);
 

@@ -584,7 +584,28 @@ std::string place_of(std::string_view context) {
   return end == digits ? std::string() : fmt::format(" ({})", printable(context.substr(0, end)));
 }
 
+// dsm_impl.c: of posix memory, and of files of the server's own in pg_dynshmem.
+constexpr std::string_view kSharedMemory = "shared memory segment ";
+constexpr std::string_view kInFiles = "shared memory segment \"pg_dynshmem/";
+constexpr std::string_view kNoRoom = ": No space left on device";
+
 }  // namespace
+
+std::string hint_of_shortage(std::string_view said, std::string_view state) {
+  bool of_disk = false;
+  for (const std::string& line : split(said, '\n')) {
+    if (state != "53100" && line.find(kNoRoom) == std::string::npos) continue;
+    of_disk = true;
+    if (line.find(kSharedMemory) == std::string::npos || line.find(kInFiles) != std::string::npos) continue;
+    return "that server's /dev/shm is too small for its parallel workers: enlarge it (docker run "
+           "--shm-size=1g …, or "
+           "mount -o remount,size=1g /dev/shm). For a copy, copies.local.settings: "
+           "{max_parallel_workers_per_gather: 0, max_parallel_maintenance_workers: 0} does without them, "
+           "from its "
+           "next restore on. A sealed copy has a /dev/shm of its own, half as large as the machine's memory";
+  }
+  return of_disk ? "the disk of that server is full: free some space there" : "";
+}
 
 std::string shown_state(std::string_view state) {
   return condition_of(state).empty() ? "withheld" : printable(state);

@@ -37,4 +37,8 @@ std::string shown_state(std::string_view state);
 // `statement`: what we sent.
 ShownError shown(const ServerError& error, std::string_view statement);
 
+// What a person does where a server's own words say that it found no room: those of an error, with its
+// SQLSTATE, or lines of a log. "" where they do not say so.
+std::string hint_of_shortage(std::string_view said, std::string_view state = {});
+
 }  // namespace ytb::postgres

@@ -114,6 +114,25 @@ TEST(ServerMessages, what_code_of_productions_raises_is_withheld_whatever_it_cal
   EXPECT_FALSE(shown({.state = "53100", .message = "x", .source_file = "pl_exec.c"}, "").from_server);
 }
 
+TEST(ServerMessages, where_there_is_no_room_a_hint_says_where) {
+  const std::string posix =
+      "could not resize shared memory segment \"/PostgreSQL.1234\" to 8388608 bytes: No space left on device";
+  EXPECT_THAT(hint_of_shortage(posix, "53100"), HasSubstr("/dev/shm"));
+  EXPECT_THAT(hint_of_shortage("log\n2026 FATAL:  " + posix + "\nlog\n"), HasSubstr("--shm-size"));
+  // While code of production's runs, names and numbers are withheld: the SQLSTATE says what is short.
+  EXPECT_THAT(hint_of_shortage("could not resize shared memory segment \"(withheld)\" to (withheld) bytes: "
+                               "(withheld)",
+                               "53100"),
+              HasSubstr("/dev/shm"));
+  // Behind a weak wall its shared memory lies in files of its own.
+  for (const char* disk :
+       {"could not resize shared memory segment \"pg_dynshmem/mmap.1\" to 80 bytes: No space left on device",
+        "could not extend file \"base/5/16384\": No space left on device"}) {
+    EXPECT_THAT(hint_of_shortage(disk), HasSubstr("the disk of that server is full")) << disk;
+  }
+  EXPECT_EQ(hint_of_shortage("could not open file \"base/5/16384\": Permission denied", "42501"), "");
+}
+
 TEST(ServerMessages, a_number_that_code_chose_is_withheld) {
   EXPECT_EQ(text_of({.state = "22001",
                      .message = "value too long for type character varying(4711)",

@@ -8,6 +8,7 @@
 #include "drivers/os/enclosure.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/postgres/server_files.h"
+#include "drivers/postgres/server_messages.h"
 
 namespace ytb::postgres {
 namespace {
@@ -46,21 +47,25 @@ Error refused(const os::Finished& finished) {
             "a prepared transaction of production's holds a lock without which its server does not start",
         .hint = "pg_prepared_xacts in production names it: ROLLBACK PREPARED there, and take a new snapshot"};
   }
+  const std::string shortage = hint_of_shortage(finished.err);
+  const Code code = shortage.empty() ? Code::kExternal : Code::kSpace;
   if (finished.out.find(kPrompt) == std::string::npos) {
-    return {.code = Code::kExternal,
+    return {.code = code,
             .message = fmt::format("the server did not start in single-user mode (exit status {}): {}",
                                    finished.exit_status, tail(finished.err)),
-            .hint = hint_for(finished.err)};
+            .hint = shortage.empty() ? hint_for(finished.err) : shortage};
   }
-  return {.code = Code::kExternal,
-          .message = state.empty() ? fmt::format("the server did not do all that it was told in single-user "
-                                                 "mode (exit status {})",
-                                                 finished.exit_status)
-                                   : fmt::format("a statement failed in single-user mode (SQLSTATE {})",
-                                                 printable(state)),
-          .hint =
-              "something in production's catalogs stands in its way: casts or operators between the "
-              "server's own types, or rows that were changed by hand"};
+  return {
+      .code = code,
+      .message = state.empty()
+                     ? fmt::format("the server did not do all that it was told in single-user "
+                                   "mode (exit status {})",
+                                   finished.exit_status)
+                     : fmt::format("a statement failed in single-user mode (SQLSTATE {})", printable(state)),
+      .hint = shortage.empty()
+                  ? "something in production's catalogs stands in its way: casts or operators between the "
+                    "server's own types, or rows that were changed by hand"
+                  : shortage};
 }
 
 }  // namespace

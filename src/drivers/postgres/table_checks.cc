@@ -184,6 +184,7 @@ Wrong broken_coded_keys(Connection& session, const TouchedTables& touched,
     Status asked = ask(*other, key, 0, wrong);
     other->roll_back();
     if (asked.ok()) continue;
+    if (asked.error().code == Code::kSpace) return asked.error();
     // The text may be production's own.
     return Error{.code = Code::kProof,
                  .message = fmt::format("{} of {} could not be asked: SQLSTATE {}", printable(key.name),

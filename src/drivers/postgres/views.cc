@@ -70,7 +70,8 @@ Status compute_once(View& view, const OwnerOf& owner_of, const StopFlag& stop) {
     Status done = session.kind() == SessionKind::kMaster ? with_search_paths(session, refresh) : refresh();
     if (!done.ok()) {
       YTB_TRY(stop.check());
-      if ((*owner)->last_state().empty()) return done;  // the server is gone, not the query wrong
+      if (!is_of_production(session, done.error()))
+        return std::move(done).error().while_doing("computing materialized view " + printable(view.shown));
       view.failure = reason_of((*owner)->last_state());
       seen = *view.failure;
     } else {
