@@ -184,6 +184,8 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
           .gate_folder = config::guards_socket(production) ? gate_folder(production) : std::string()};
 }
 
+void tell(std::string_view line) { std::cerr << "note: " + std::string(line) + "\n"; }
+
 // What the local drivers refer to.
 struct LocalParts {
   std::unique_ptr<ports::Vault> vault;
@@ -210,7 +212,8 @@ Status add_local_drivers(const Clock& clock, const config::Config& config,
                           .isolation = production.copies.isolation,
                           .extensions = production.copies.extensions,
                           .protected_names = refresh::protected_names(config),
-                          .public_key = std::move(public_key)},
+                          .public_key = std::move(public_key),
+                          .note = tell},
       parts->kind, *source, clock);
   drivers.kept = std::move(parts);
   drivers.source = std::move(source);
@@ -231,8 +234,7 @@ Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Con
     YTB_TRY(add_local_drivers(wiring.clock, config, production, signing_key, std::move(vault), drivers));
   }
   drivers.notifier = std::make_unique<drivers::CommandNotifier>(production.on_failure);
-  drivers.journal = std::make_unique<refresh::SqliteJournal>(
-      state.journal_file(), [](std::string_view line) { std::cerr << "note: " + std::string(line) + "\n"; });
+  drivers.journal = std::make_unique<refresh::SqliteJournal>(state.journal_file(), tell);
   return drivers;
 }
 

@@ -15,7 +15,10 @@ Result<OwnedCopy> OwnedCopy::claim(const Copy& copy, const ProductionName& produ
                  .retry = Retry::kNever};
   };
   if (protected_names.names.contains(copy.id.str())) return refused("it is on the list of sources");
-  if (!copy.marked) return refused("it does not carry our mark");
+  if (!copy.marked) {
+    const bool unread = copy.failure_code == Code::kCorrupt || copy.failure_code == Code::kUnsupported;
+    return refused(unread ? copy.failure : "it does not carry our mark");
+  }
   if (copy.production != production) {
     return refused(
         fmt::format("it belongs to '{}', not to '{}'", printable(copy.production.str()), production));

@@ -259,7 +259,8 @@ Result<bool> Refresher::settle_waiting(const RunOptions& options, const Decision
       break;
     }
     case Waiting::kUnknown:
-      if (++unknown_ >= kUnknownMax) {
+      // What waiting cannot heal (a damaged record, a file of somebody else's) is said at once.
+      if (++unknown_ >= kUnknownMax || (decision.blocker && decision.blocker->retry == Retry::kNever)) {
         return decision.blocker ? *decision.blocker
                                 : Error{.code = Code::kConnection,
                                         .message = decision.reason,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/shell.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
 
@@ -87,7 +88,9 @@ Result<CopyRecord> LocalHost::load(const model::CopyId& copy) const {
   if (folder->uid != ::geteuid() || file->uid != ::geteuid())
     return not_ours(copy, "it belongs to another user");
   YTB_ASSIGN(std::string text, os::read_file(file_of(copy, kRecordFile), kRecordBytesMax));
-  YTB_ASSIGN(CopyRecord record, record_from_json(text));
+  Result<CopyRecord> read = record_from_json(text);
+  if (!read.ok()) return std::move(read).error().while_doing(printable(file_of(copy, kRecordFile)));
+  CopyRecord record = std::move(read).value();
   if (record.copy.id != copy) return not_ours(copy, "its copy.json is another copy's");
   record.copy.marked = true;
   judge_boot(record);
@@ -168,12 +171,34 @@ Result<std::vector<model::Copy>> LocalHost::list() {
   return copies;
 }
 
-Result<std::vector<model::Attempt>> LocalHost::attempts() {
-  std::string path = os::join_path(options_.directory, kAttemptsFile);
-  std::vector<model::Attempt> ours;
-  if (!os::exists(path)) return ours;
+// An empty file, as a power cut or a full disk leaves one, says nothing that anybody could bring back: it is
+// no record. One that was cut off or altered does, and is a person's to look at.
+Result<std::vector<ProductionAttempt>> LocalHost::read_attempts() const {
+  const std::string path = os::join_path(options_.directory, kAttemptsFile);
+  std::vector<ProductionAttempt> none;
+  if (!os::exists(path)) return none;
   YTB_ASSIGN(std::string text, os::read_file(path, kAttemptsBytesMax));
-  YTB_ASSIGN(std::vector<ProductionAttempt> all, attempts_from_json(text));
+  if (trim(text).empty()) {
+    if (options_.note && !empty_attempts_noted_.exchange(true)) {
+      options_.note(
+          fmt::format("{} is empty: what failed before is forgotten and may be tried again; remove "
+                      "the file, or leave it to the next failure",
+                      printable(path)));
+    }
+    return none;
+  }
+  Result<std::vector<ProductionAttempt>> all = attempts_from_json(text);
+  if (all.ok() || all.error().code != Code::kCorrupt) return all;
+  return Error{
+      .code = Code::kCorrupt,
+      .message = fmt::format("{} cannot be read: {}", printable(path), all.error().message),
+      .hint = fmt::format("move it away, and what failed before is tried once more: mv {0} {0}.damaged",
+                          shell_word(path))};
+}
+
+Result<std::vector<model::Attempt>> LocalHost::attempts() {
+  std::vector<model::Attempt> ours;
+  YTB_ASSIGN(std::vector<ProductionAttempt> all, read_attempts());
   for (ProductionAttempt& each : all) {
     if (each.production == options_.production) ours.push_back(std::move(each.attempt));
   }
@@ -184,14 +209,9 @@ Status LocalHost::write_attempt(const model::Attempt& attempt) const {
   YTB_ASSIGN(os::FileLock held,
              os::FileLock::acquire_within(os::join_path(options_.directory, ".lock-attempts"),
                                           "recording a try", clock_.now(), kLockPatience));
-  std::string path = os::join_path(options_.directory, kAttemptsFile);
-  std::vector<ProductionAttempt> all;
-  if (os::exists(path)) {
-    YTB_ASSIGN(std::string text, os::read_file(path, kAttemptsBytesMax));
-    YTB_ASSIGN(all, attempts_from_json(text));
-  }
+  YTB_ASSIGN(std::vector<ProductionAttempt> all, read_attempts());
   add_attempt(all, {options_.production, attempt});
-  return os::write_file(path, to_json(all));
+  return os::write_file(os::join_path(options_.directory, kAttemptsFile), to_json(all));
 }
 
 Status LocalHost::record_attempt(const model::Attempt& attempt) {
@@ -267,7 +287,9 @@ Result<model::Evidence> LocalHost::load_evidence(const model::CopyId& copy) {
   std::string path = file_of(record.copy.id, kEvidenceFile);
   if (!os::exists(path)) return model::Evidence();
   YTB_ASSIGN(std::string text, os::read_file(path, kEvidenceBytesMax));
-  return model::evidence_from_json(text);
+  Result<model::Evidence> evidence = model::evidence_from_json(text);
+  if (!evidence.ok()) return std::move(evidence).error().while_doing(printable(path));
+  return evidence;
 }
 
 Status LocalHost::store_proof(const model::OwnedCopy& copy, const model::SealedProof& proof) {

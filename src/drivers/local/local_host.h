@@ -15,6 +15,8 @@
 // away.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,6 +45,7 @@ struct LocalOptions {
   std::vector<std::string> extensions = {};
   model::Protected protected_names;  // paths among them: no copy may be made in, above or below one
   std::string public_key;  // of our proofs, 32 bytes: for Copy::proven, and looked at again when opening
+  std::function<void(std::string_view)> note = {};  // what a person should know and nothing depends on
 };
 
 inline constexpr std::string_view kLockPrefix = ".lock-";
@@ -113,12 +116,15 @@ class LocalHost final : public ports::CopyHost {
   // Hidden folders and locks that killed runs left. `held`: the copy whose lock the caller has.
   Status sweep(const model::CopyId& held) const;
   Status sweep_one(const model::CopyId& copy) const;
+  // Of every production whose copies live here.
+  [[nodiscard]] Result<std::vector<ProductionAttempt>> read_attempts() const;
   Status write_attempt(const model::Attempt& attempt) const;
 
   LocalOptions options_;
   ports::InstanceKind& kind_;
   ports::SnapshotFiles& files_;
   const Clock& clock_;
+  mutable std::atomic<bool> empty_attempts_noted_ = false;
 };
 
 }  // namespace ytb::local

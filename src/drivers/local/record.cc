@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace ytb::local {
 namespace {
@@ -65,20 +66,40 @@ void check_format(const Json& json, std::string_view mark) {
   if (json.at("mark").get<std::string>() != mark) throw Damaged{"it does not carry our mark"};
 }
 
-Result<Json> parse(std::string_view text, std::string_view what, size_t bytes_max, int format_max) {
-  auto damaged = [&](std::string_view why) {
-    return Error{
-        .code = Code::kCorrupt, .message = fmt::format("the {} is damaged: {}", what, why), .hint = {}};
-  };
-  if (text.size() > bytes_max) return damaged("it is too large");
+// A kind of file, for what is said of one that is damaged.
+struct FileKind {
+  std::string_view name;
+  std::string_view hint;
+  size_t bytes_max = 0;
+  int format_max = 0;
+};
+constexpr FileKind kRecord{.name = "record of the copy",
+                           .hint = "the copy is left alone: look at its folder, and remove it by hand",
+                           .bytes_max = kRecordBytesMax,
+                           .format_max = kRecordFormat};
+constexpr FileKind kAttempts{.name = "record of earlier tries",
+                             .hint = "move the file away: what failed before is then tried once more",
+                             .bytes_max = kAttemptsBytesMax,
+                             .format_max = kAttemptsFormat};
+
+Error damaged_file(const FileKind& kind, std::string_view why) {
+  return {.code = Code::kCorrupt,
+          .message = fmt::format("the {} is damaged: {}", kind.name, why),
+          .hint = std::string(kind.hint)};
+}
+
+Result<Json> parse(std::string_view text, const FileKind& kind) {
+  auto damaged = [&](std::string_view why) { return damaged_file(kind, why); };
+  if (text.size() > kind.bytes_max) return damaged("it is too large");
+  if (trim(text).empty()) return damaged("it is empty");
   Json json = parse_json<Json>(text);
   if (!json.is_object()) return damaged("it is no JSON");
   auto format = json.find("format");
   if (format == json.end() || !format->is_number_integer()) return damaged("it has no format number");
-  if (format->get<int64_t>() > format_max) {
+  if (format->get<int64_t>() > kind.format_max) {
     return Error{.code = Code::kUnsupported,
-                 .message = fmt::format("the {} has format {}, and this version knows {}", what,
-                                        format->get<int64_t>(), format_max),
+                 .message = fmt::format("the {} has format {}, and this version knows {}", kind.name,
+                                        format->get<int64_t>(), kind.format_max),
                  .hint = "it was written by a newer version: use that one"};
   }
   return json;
@@ -185,7 +206,7 @@ std::string to_json(const CopyRecord& record) {
 
 Result<CopyRecord> record_from_json(std::string_view text) {
   std::string why;
-  YTB_ASSIGN(Json json, parse(text, "record of the copy", kRecordBytesMax, kRecordFormat));
+  YTB_ASSIGN(Json json, parse(text, kRecord));
   try {
     check_format(json, kMark);
     CopyRecord record;
@@ -206,9 +227,7 @@ Result<CopyRecord> record_from_json(std::string_view text) {
   } catch (const std::exception&) {
     why = "a part is missing or of the wrong type";
   }
-  return Error{.code = Code::kCorrupt,
-               .message = fmt::format("the record of the copy is damaged: {}", why),
-               .hint = "the copy is left alone: look at its folder, and remove it by hand"};
+  return damaged_file(kRecord, why);
 }
 
 std::string to_json(const std::vector<ProductionAttempt>& attempts) {
@@ -224,7 +243,7 @@ std::string to_json(const std::vector<ProductionAttempt>& attempts) {
 
 Result<std::vector<ProductionAttempt>> attempts_from_json(std::string_view text) {
   std::string why;
-  YTB_ASSIGN(Json json, parse(text, "record of earlier tries", kAttemptsBytesMax, kAttemptsFormat));
+  YTB_ASSIGN(Json json, parse(text, kAttempts));
   try {
     check_format(json, kAttemptsMark);
     std::vector<ProductionAttempt> attempts;
@@ -237,9 +256,7 @@ Result<std::vector<ProductionAttempt>> attempts_from_json(std::string_view text)
   } catch (const std::exception&) {
     why = "a part is missing or of the wrong type";
   }
-  return Error{.code = Code::kCorrupt,
-               .message = fmt::format("the record of earlier tries is damaged: {}", why),
-               .hint = "remove attempts.json: what failed before will be tried once more"};
+  return damaged_file(kAttempts, why);
 }
 
 void add_attempt(std::vector<ProductionAttempt>& attempts, ProductionAttempt attempt) {
