@@ -174,6 +174,7 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
   Result<Address> listen = parse_listen(alias.listen);  // an error where there is none
   return {.directory = alias.directory,
           .service_file = service_file_of(alias),
+          .service_name = fmt::format("{}-yesterday", production.name),
           .copies_directory = production.copies.directory,
           .dbname = postgres::database_of(production.source.connection),
           .user = production.access.size() == 1 ? production.access.front().name : std::string(),

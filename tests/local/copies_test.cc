@@ -165,6 +165,7 @@ TEST_F(Copies, FromTheSnapshotToTheEnd) {
 
   socket_alias::SocketAlias alias({.directory = folder_ / "alias/shop-yesterday",
                                    .service_file = folder_ / "alias/pg_service.conf",
+                                   .service_name = "shop-yesterday",
                                    .copies_directory = options_.directory,
                                    .dbname = "shop",
                                    .user = "staging"});

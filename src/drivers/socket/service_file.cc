@@ -58,6 +58,10 @@ std::string with_entries(std::string_view file, const ServiceEntries& entries) {
   return text + render(entries);
 }
 
+bool has_entry_to(std::string_view file, std::string_view name, std::string_view directory) {
+  return file.find(fmt::format("[{}]\n{}\nhost={}\n", name, kMark, directory)) != std::string_view::npos;
+}
+
 bool has_entries(std::string_view file, const ServiceEntries& entries) {
   return with_entries(file, entries) == file;
 }

@@ -12,7 +12,7 @@
 namespace ytb::socket_alias {
 
 struct ServiceEntries {
-  std::string name;             // "shop-yesterday"
+  std::string name;             // "shop-yesterday", whatever the directory is called
   std::string alias_directory;  // host= of [name]
   std::string tcp_host;         // of [name-tcp]; "" : there is none
   std::string tcp_port;
@@ -28,6 +28,9 @@ struct ServiceEntries {
 std::string with_entries(std::string_view file, const ServiceEntries& entries);
 // The file without them.
 std::string without_entries(std::string_view file, std::string_view name);
+// Whether it has an entry of ours, of this name, that leads to that directory. Earlier versions called
+// entries after the directory: those stay for who uses them, as long as the alias does.
+bool has_entry_to(std::string_view file, std::string_view name, std::string_view directory);
 // Whether the file says exactly this.
 bool has_entries(std::string_view file, const ServiceEntries& entries);
 

@@ -143,7 +143,7 @@ pid_t SocketAlias::server_of(const model::CopyId& copy) const {
 }
 
 ServiceEntries SocketAlias::entries() const {
-  return {.name = os::name_in(options_.directory),
+  return {.name = options_.service_name,
           .alias_directory = options_.directory,
           .tcp_host = options_.tcp_host,
           .tcp_port = options_.tcp_port,
@@ -155,7 +155,7 @@ ServiceEntries SocketAlias::entries() const {
 
 Result<model::AliasState> SocketAlias::read() {
   model::AliasState state;
-  const std::string name = os::name_in(options_.directory);
+  const std::string& name = options_.service_name;
   // Where there are several roles the entry has none.
   const std::string conninfo = "service=" + name + (options_.user.empty() ? " user=ROLE" : "");
   state.connect =
@@ -251,7 +251,9 @@ Status SocketAlias::remove() {
       YTB_TRY(os::remove_file(options_.directory));
   }
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
-  const std::string rest = without_entries(service, os::name_in(options_.directory));
+  std::string rest = without_entries(service, options_.service_name);
+  const std::string earlier = os::name_in(options_.directory);
+  if (has_entry_to(rest, earlier, options_.directory)) rest = without_entries(rest, earlier);
   // Also where no gate is wanted any more: published when one was.
   YTB_TRY(os::remove_file(authority_file(options_.service_file, options_.directory)));
   if (rest == service) return {};

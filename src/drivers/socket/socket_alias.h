@@ -24,6 +24,7 @@ namespace ytb::socket_alias {
 struct SocketAliasOptions {
   std::string directory;  // what users put in host=
   std::string service_file;
+  std::string service_name;      // of its entry there: <production>-yesterday
   std::string copies_directory;  // copies' folders are its children: <copies>/<id>/run
   std::string dbname;            // for the service entries; may be empty
   std::string user;              // likewise

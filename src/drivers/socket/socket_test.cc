@@ -163,6 +163,7 @@ class Alias : public ::testing::Test {
   SocketAlias make() {
     return SocketAlias({.directory = home_ + "/alias/shop-yesterday",
                         .service_file = home_ + "/alias/services",
+                        .service_name = "shop-yesterday",
                         .copies_directory = home_ + "/copies",
                         .dbname = "",
                         .user = "",
@@ -214,9 +215,31 @@ TEST_F(Alias, MovesAndIsSeen) {
   EXPECT_FALSE(os::exists(home_ + "/alias/shop-yesterday-ca.crt"));
 }
 
+TEST_F(Alias, AnEntryThatAnEarlierVersionCalledAfterTheFolderStaysAsLongAsTheAlias) {
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  const std::string folder = home_ + "/alias/staging";
+  const std::string earlier =
+      fmt::format("[staging]\n# kept by yesterdaytabase\nhost={0}\n\n[other]\nhost={0}\n", folder);
+  ASSERT_TRUE(os::write_file(home_ + "/alias/services", earlier).ok());
+  SocketAlias alias({.directory = folder,
+                     .service_file = home_ + "/alias/services",
+                     .service_name = "shop-yesterday",
+                     .copies_directory = home_ + "/copies",
+                     .dbname = "",
+                     .user = ""});
+  ASSERT_TRUE(alias.repoint(proof_of(one_), copy_of(one_)).ok());
+  EXPECT_EQ(*os::read_file(home_ + "/alias/services", 1000),
+            earlier + fmt::format("\n[shop-yesterday]\n# kept by yesterdaytabase\nhost={}\n", folder));
+  EXPECT_TRUE(alias.read()->consistent);
+  EXPECT_EQ(alias.read()->path.service, "shop-yesterday");
+  ASSERT_TRUE(alias.remove().ok());
+  EXPECT_EQ(*os::read_file(home_ + "/alias/services", 1000), fmt::format("[other]\nhost={}\n", folder));
+}
+
 TEST_F(Alias, SaysWhatLeadsThroughIt) {
   SocketAliasOptions options{.directory = home_ + "/alias/shop-yesterday",
                              .service_file = home_ + "/alias/services",
+                             .service_name = "shop-yesterday",
                              .copies_directory = home_ + "/copies",
                              .dbname = "shop",
                              .user = "staging"};
