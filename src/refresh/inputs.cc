@@ -128,6 +128,12 @@ Result<config::Config> load_config(const std::string& file, ports::Vault& vault)
                            "'yesterdaytabase init' writes a first one; --config names another"));
   YTB_ASSIGN(config::Config config, config::parse_config(text, file));
   config.read_at = SystemClock().now();  // compared between processes of this host only
+  if (os::running_as_root()) {
+    for (config::ProductionConfig& production : config.productions) {
+      if (production.copies.kind == "local" && production.copies.run_as.empty())
+        production.copies.run_as = kRunAsOfRoot;
+    }
+  }
   return config;
 }
 

@@ -18,7 +18,11 @@ constexpr size_t kConfigSizeMax = 4 << 20;
 constexpr size_t kPolicySizeMax = 16 << 20;
 constexpr size_t kLockSizeMax = 64 << 20;
 
+// Whom root runs copies as where the config names nobody: PostgreSQL refuses root itself.
+constexpr std::string_view kRunAsOfRoot = "postgres";
+
 // The config, read and parsed: a file, or a document that `vault` reaches. One that is not there is kConfig.
+// Defaults that depend on who we are are decided here.
 Result<config::Config> load_config(const std::string& file, ports::Vault& vault);
 
 struct PolicyFiles {
