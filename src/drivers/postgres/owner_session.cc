@@ -207,7 +207,7 @@ std::string reason_of(std::string_view state) {
   if (state == "42501") {
     why = "its owner lacks a right";
   } else if (state == "55000") {
-    why = "it reads a materialized view without rows, or foreign data";
+    why = "it reads what has no rows: a materialized view that was not computed, or foreign data";
   } else if (state.starts_with("HV") || state.starts_with("08")) {
     why = "it reads foreign data";
   } else if (state.starts_with("22")) {

@@ -23,7 +23,8 @@ Status empty_views(Connection& session);
 
 // Computes the remembered ones until nothing changes any more: PostgreSQL records no dependency for what a
 // function reads, so no order is known to be right. Those of `stay_empty` are left out. One that cannot be
-// computed stays empty, with the reason recorded: not an error.
+// computed stays empty, with the reason recorded: not an error. What they read of views that have no rows in
+// production, either, is computed for that and emptied again.
 Status compute_views(Connection& session, const OwnerOf& owner_of,
                      const std::vector<masking::QualifiedName>& stay_empty, const StopFlag& stop);
 // Leaves all of them empty.
