@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/context.h"
 #include "cli/describe.h"
+#include "cli/fitted.h"
 #include "drivers/os/files.h"
 
 namespace ytb::cli {
@@ -112,7 +113,34 @@ void print_tables(const Context& context, const model::Evidence& evidence) {
                     item.treatment, fmt::format("{} rows", with_commas(item.rows_after)),
                     join(columns, ", ")});
   }
-  if (!rows.empty()) context.out() << "tables\n" << table(rows);
+  if (!rows.empty()) context.out() << "tables\n" << fitted_table(rows, line_width(context.output));
+}
+
+// One line each where that fits; else what a check asserts and found stands below its name.
+void print_checks(const Context& context, const model::Proof& proof) {
+  const Output& output = context.output;
+  const size_t width = line_width(output);
+  std::vector<std::vector<std::string>> rows;
+  for (const model::Check& check : proof.checks) {
+    rows.push_back({mark(output, check.outcome), printable(check.name), printable(check.asserts),
+                    output.dim(printable(check.detail))});
+  }
+  const std::vector<std::string> lines = split(table(rows), '\n');
+  context.out() << "checks\n";
+  if (std::all_of(lines.begin(), lines.end(),
+                  [&](const std::string& line) { return display_width(line) <= width; })) {
+    context.out() << table(rows);
+    return;
+  }
+  const std::string below = "      ";
+  for (size_t i = 0; i < rows.size(); ++i) {
+    context.out() << fmt::format("  {}  {}\n", rows[i][0], rows[i][1]);
+    context.out() << fitted(rows[i][2], width, below, below);
+    if (proof.checks[i].detail.empty()) continue;
+    std::string detail = fitted(printable(proof.checks[i].detail), width, below, below);
+    detail.pop_back();  // the last line's end
+    for (const std::string& line : split(detail, '\n')) context.out() << output.dim(line) << "\n";
+  }
 }
 
 // In the proof's own words, how its copy was confined; "" where it was sealed, or the proof says nothing of
@@ -133,40 +161,44 @@ void print_proof(const Context& context, const model::Proof& proof, const std::s
   context.out() << fmt::format("{} {}\n",
                                proof.passing() ? output.good("✓ passes") : output.bad("✗ does not pass"),
                                printable(proof.copy.str()));
-  context.out() << facts(
-      {{"production", printable(proof.production.str())},
-       {"snapshot", printable(proof.snapshot.str())},
-       {"data as of", to_iso(proof.data_as_of)},
-       {"made at", fmt::format("{} by {}", to_iso(proof.made_at), printable(proof.program))},
-       {"masking", proof.masking_none.empty()
-                       ? fmt::format("{} tables masked, {} emptied, {} kept; {} values, {} changed",
-                                     totals.masked, totals.emptied, totals.kept, with_commas(totals.values),
-                                     with_commas(totals.changed))
-                       : fmt::format("NONE, because: {}", printable(proof.masking_none))},
-       {"isolation", printable(isolation_in(proof))},
-       {"policy", proof.policy_digest},
-       {"key id", proof.key_id},
-       {"public key", to_hex(public_key)}});
-  context.out() << "in short\n";
-  for (const std::string& sentence : model::in_short(proof)) context.out() << "  " << sentence << "\n";
-  context.out() << "checks\n";
+  const size_t width = line_width(output);
+  const std::vector<std::pair<std::string, std::string>> said = {
+      {"production", printable(proof.production.str())},
+      {"snapshot", printable(proof.snapshot.str())},
+      {"data as of", to_iso(proof.data_as_of)},
+      {"made at", fmt::format("{} by {}", to_iso(proof.made_at), printable(proof.program))},
+      {"masking",
+       proof.masking_none.empty()
+           ? fmt::format("{} tables masked, {} emptied, {} kept; {} values, {} changed", totals.masked,
+                         totals.emptied, totals.kept, with_commas(totals.values), with_commas(totals.changed))
+           : fmt::format("NONE, because: {}", printable(proof.masking_none))},
+      {"isolation", printable(isolation_in(proof))},
+      {"policy", proof.policy_digest},
+      {"key id", proof.key_id},
+      {"public key", to_hex(public_key)}};
   std::vector<std::vector<std::string>> rows;
-  for (const model::Check& check : proof.checks) {
-    rows.push_back({mark(output, check.outcome), printable(check.name), printable(check.asserts),
-                    output.dim(printable(check.detail))});
+  for (const auto& [label, value] : said) {
+    if (!value.empty()) rows.push_back({label, value});
   }
-  context.out() << table(rows);
+  context.out() << fitted_table(rows, width);
+  context.out() << "in short\n";
+  for (const std::string& sentence : model::in_short(proof))
+    context.out() << fitted(sentence, width, "  ", "    ");
+  print_checks(context, proof);
   const bool unknown = std::any_of(proof.checks.begin(), proof.checks.end(), [](const model::Check& check) {
     return check.outcome == model::Outcome::kNotCheckable;
   });
   if (unknown)
-    context.out() << output.dim("– could not be checked: nothing is asserted, and the reason given") << "\n";
+    context.out() << output.dim("– could not be checked: nothing is asserted, and the reason is given")
+                  << "\n";
   if (!proof.evidence.defused.empty()) {
     context.out() << "switched off or taken away\n";
-    for (const std::string& line : proof.evidence.defused) context.out() << "  " << printable(line) << "\n";
+    for (const std::string& line : proof.evidence.defused)
+      context.out() << fitted(printable(line), width, "  ", "    ");
   }
   print_tables(context, proof.evidence);
-  for (const std::string& line : proof.evidence.notes) context.out() << "note: " << printable(line) << "\n";
+  for (const std::string& line : proof.evidence.notes)
+    context.out() << fitted(printable(line), width, "note: ", "  ");
 }
 
 // Of a copy that is there, whether the proof that lies with it is its own: of this production, of this copy,

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/services.h"
 #include "fakes/ports.h"
 #include "fakes/world.h"
@@ -115,7 +116,8 @@ class CommandsTest : public testing::Test {
         .version = "0.1.0",
         .executable = "/usr/bin/yesterdaytabase",
         .hooks = hooks_};
-    Output output{.out = out_, .err = err_};
+    Output output{
+        .out = out_, .err = err_, .out_is_terminal = columns_ > 0, .columns = columns_ > 0 ? columns_ : 80};
     std::vector<std::string> words;
     if (!line.empty()) words = split(line, ' ');
     words.insert(words.begin(), {"--config", folder_ / "ytb.yaml"});
@@ -136,6 +138,7 @@ class CommandsTest : public testing::Test {
     return parse_json<Json>(lines.back());
   }
 
+  int columns_ = 0;  // of the terminal that `out` is, if it is one
   tests::TemporaryFolder folder_;
   fakes::World world_{1};
   std::unique_ptr<StopFlag> stop_ = std::make_unique<StopFlag>();
@@ -512,6 +515,28 @@ TEST_F(CommandsTest, ProofsAreShownAndVerified) {
   EXPECT_EQ(run("proof verify " + file), exit_status(Code::kProof));
   tests::put(file, "not a proof");
   EXPECT_EQ(run("proof verify " + file), exit_status(Code::kProof));
+}
+
+TEST_F(CommandsTest, AProofFitsTheTerminal) {
+  ASSERT_EQ(run("refresh"), 0);
+  ASSERT_EQ(run("proof show --output json"), 0);
+  const std::string envelope = out();
+  ASSERT_EQ(run("proof show"), 0);
+  const std::string whole = out();
+  columns_ = 80;
+  ASSERT_EQ(run("proof show"), 0);
+  for (const std::string& line : split(out(), '\n')) {
+    const bool one_word =
+        trim(line).find("  ") == std::string::npos && trim(line).find(' ') == std::string::npos;
+    EXPECT_TRUE(display_width(line) <= 80 || one_word) << line;
+  }
+  auto words = [](std::string text) {
+    std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
+    return text;
+  };
+  EXPECT_EQ(words(out()), words(whole)) << "nothing is left out";
+  ASSERT_EQ(run("proof show --output json"), 0);
+  EXPECT_EQ(out(), envelope);
 }
 
 TEST_F(CommandsTest, TheLockNamesItsHolder) {
