@@ -33,30 +33,47 @@ Result<std::optional<ports::SpaceEstimate>> space_for(const Site& site, const de
   return std::optional<ports::SpaceEstimate>(space);
 }
 
-void print_plan(const Context& context, const Site& site, const decide::Decision& decision,
-                const std::optional<ports::SpaceEstimate>& space) {
+// How long steps took when they were last done; what never was is named.
+std::string time_text(const std::vector<std::string>& steps,
+                      const std::vector<std::pair<std::string, double>>& times) {
+  if (times.empty())
+    return steps.size() == 1 ? "unknown: it was not done before" : "unknown: no earlier run is on record";
+  const double total = std::accumulate(times.begin(), times.end(), 0.0,
+                                       [](double sum, const auto& step) { return sum + step.second; });
+  return fmt::format("{} ({} last time)", to_human(from_seconds(total)), times_text(times));
+}
+
+// `lead`: "next", or "then" after another.
+void print_decision(const Context& context, const Site& site, std::string_view lead,
+                    const decide::Decision& decision, const std::optional<ports::SpaceEstimate>& space) {
   if (!decision.action) {
-    context.out() << fmt::format("nothing to do: {}\n", decision.reason);
+    context.out() << fmt::format("{}: {}\n", lead == "next" ? "nothing to do" : "then nothing more",
+                                 decision.reason);
     std::string until = decision.until ? to_iso(*decision.until) : "";
     context.out() << facts({{"look again", until}});
   } else {
     std::vector<std::string> steps = steps_from(decision.action->kind);
     auto times = last_times(*site.drivers.journal, site.production->name, steps);
-    double total = std::accumulate(times.begin(), times.end(), 0.0,
-                                   [](double sum, const auto& step) { return sum + step.second; });
-    context.out() << fmt::format("next: {} {}\n", context.output.bold(model::name_of(decision.action->kind)),
+    context.out() << fmt::format("{}: {} {}\n", lead,
+                                 context.output.bold(model::name_of(decision.action->kind)),
                                  decision.action->copy);
-    context.out() << facts(
-        {{"why", decision.reason},
-         {"then", join(std::vector<std::string>(steps.begin() + 1, steps.end()), " → ")},
-         {"about", times.empty()
-                       ? std::string("unknown: no earlier run is on record")
-                       : fmt::format("{} ({} last time)", to_human(from_seconds(total)), times_text(times))},
-         {"space", space ? space_text(*space) : std::string()}});
+    context.out() << facts({{"why", decision.reason},
+                            {"then", join(std::vector<std::string>(steps.begin() + 1, steps.end()), " → ")},
+                            {"about", time_text(steps, times)},
+                            {"space", space ? space_text(*space) : std::string()}});
   }
   if (decision.blocker)
     context.out() << facts({{"in the way", decision.blocker->message}, {"hint", decision.blocker->hint}});
-  for (const std::string& remark : decision.remarks)
+}
+
+// Ends with what is remarked once all of it is done.
+void print_plan(const Context& context, const Site& site, const std::vector<decide::Decision>& decisions,
+                const std::optional<ports::SpaceEstimate>& space) {
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    const bool last = i + 1 == decisions.size();
+    print_decision(context, site, i == 0 ? "next" : "then", decisions[i], last ? space : std::nullopt);
+  }
+  for (const std::string& remark : decisions.back().remarks)
     context.out() << "  " << context.output.dim(remark) << "\n";
 }
 
@@ -177,16 +194,23 @@ Status run_plan(Context& context) {
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, std::move(inputs), view));
   refresh::RunOptions options;
   options.force = context.call.has("force");
-  decide::Decision decision = refresher.plan(options);
-  if (const std::string stray = stray_alias(site); !stray.empty()) decision.remarks.push_back(stray);
+  std::vector<decide::Decision> decisions = refresher.foresee(options);
+  // Before it a copy that nobody needs any more may go, or become a spare.
+  decide::Decision& decision = decisions.back();
+  if (const std::string stray = stray_alias(site); !stray.empty()) {
+    for (decide::Decision& each : decisions) each.remarks.push_back(stray);
+  }
   YTB_ASSIGN(std::optional<ports::SpaceEstimate> space, space_for(site, decision, remembers));
   const std::optional<masking::PlanCheck> judged = judge_beforehand(context, site, decision);
   if (!context.output.json()) {
-    print_plan(context, site, decision, space);
+    print_plan(context, site, decisions, space);
     if (judged) print_judgement(context, *judged);
     return {};
   }
-  Json tree{{"production", site.production->name.str()}, {"decision", to_tree(decision)}};
+  Json tree{{"production", site.production->name.str()}, {"decision", to_tree(decisions.front())}};
+  Json then = Json::array();
+  for (size_t i = 1; i < decisions.size(); ++i) then.push_back(to_tree(decisions[i]));
+  tree["then"] = std::move(then);
   if (decision.action) {
     std::vector<std::string> steps = steps_from(decision.action->kind);
     tree["steps"] = steps;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "decide/backoff.h"
+#include "decide/foresee.h"
 #include "decide/invariants.h"
 
 namespace ytb::decide {
@@ -405,6 +406,31 @@ TEST(Decide, WhatIsNotOursIsRemarkedAndLeftAlone) {
     ASSERT_EQ(decision.remarks.size(), 1U);
     EXPECT_THAT(decision.remarks[0], HasSubstr("does not carry our mark"));
   }
+}
+
+TEST(Foresee, WhatFollowsAnOldCopysEndIsToldWithIt) {
+  State state = serving();
+  state.copies.push_back(copy(kOld, Phase::kDraining));
+  state.copies.back().phase_since = kNow - std::chrono::hours(2);
+  Desired desired = daily();
+  desired.drain = std::chrono::hours(1);
+  const auto all = [&] {
+    std::vector<std::string> lines;
+    for (const Decision& decision : foresee(desired, state.observed(), kNow)) lines.push_back(told(decision));
+    return lines;
+  };
+  EXPECT_THAT(all(), ::testing::ElementsAre("delete:shop-yesterday-20261120-020000-1",
+                                            "restore:shop-yesterday-20261122-020000-1"));
+  desired.spare_copies = 1;
+  EXPECT_THAT(all(), ::testing::ElementsAre("retire:shop-yesterday-20261120-020000-1",
+                                            "restore:shop-yesterday-20261122-020000-1"));
+  state.snapshots.erase(state.snapshots.begin());
+  EXPECT_THAT(all(), ::testing::ElementsAre("retire:shop-yesterday-20261120-020000-1",
+                                            ::testing::StartsWith("nothing: no new snapshot")));
+  // What is unknown is told as ever.
+  Observed unseen = state.observed();
+  unseen.copies = Error{.code = Code::kConnection, .message = "no answer", .hint = {}};
+  EXPECT_EQ(foresee(desired, unseen, kNow).size(), 1U);
 }
 
 TEST(Decide, AClockThatWasSetBackBeginsTheDrainAnew) {

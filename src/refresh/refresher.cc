@@ -98,6 +98,10 @@ Decision Refresher::plan(const RunOptions& options) {
   return decide_(desired_for(options), observed, ports_.clock.now());
 }
 
+std::vector<Decision> Refresher::foresee(const RunOptions& options) {
+  return decide::foresee(desired_for(options), observe(), ports_.clock.now(), decide_);
+}
+
 Result<Decision> Refresher::tick(const RunOptions& options) {
   last_failure_.reset();
   last_elapsed_ = {};

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
-#include "decide/decide.h"
+#include "decide/foresee.h"
 #include "masking/hmac.h"
 #include "masking/policy.h"
 #include "model/access.h"
@@ -106,8 +106,7 @@ struct Settings {
   std::string program;      // "yesterdaytabase 0.1.0"
 };
 
-using DecideFunction =
-    std::function<decide::Decision(const decide::Desired&, const model::Observed&, Instant)>;
+using decide::DecideFunction;
 
 class Refresher {
  public:
@@ -118,6 +117,8 @@ class Refresher {
   model::Observed observe();
   // What would happen next, changing nothing.
   decide::Decision plan(const RunOptions& options);
+  // The same, and what follows it as far as that is certain (decide/foresee.h).
+  std::vector<decide::Decision> foresee(const RunOptions& options);
   // One turn: observe, decide, act, record. An action's failure is recorded and is not an error here.
   // Returns the decision that was carried out (or that there was nothing to do).
   Result<decide::Decision> tick(const RunOptions& options);

@@ -185,6 +185,26 @@ TEST_F(CommandsTest, PlanChangesNothingAndRefreshDoesIt) {
   EXPECT_TRUE(said("last time")) << out();
 }
 
+TEST_F(CommandsTest, PlanAfterADrainTellsTheWholeWay) {
+  ASSERT_EQ(run("refresh"), 0);
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("refresh"), 0);
+  world_.clock.set(world_.clock.now() + std::chrono::hours(1));
+  ASSERT_EQ(run("plan"), 0);
+  EXPECT_TRUE(said(fmt::format("next: retire {}\n  why    its drain is over", kFirst))) << out();
+  EXPECT_TRUE(said("about  unknown: it was not done before")) << out();
+  EXPECT_TRUE(said("then nothing more: no new snapshot since 2026-11-22T05:00:00Z")) << out();
+  EXPECT_FALSE(said("no earlier run is on record")) << out();
+  add_snapshot("base-3", "2026-11-22T06:00:00Z");
+  ASSERT_EQ(run("plan"), 0);
+  EXPECT_TRUE(said("then: restore shop-yesterday-20261122-060000-1")) << out();
+  EXPECT_TRUE(said("last time")) << out();
+  ASSERT_EQ(run("plan --output json"), 0);
+  EXPECT_EQ(last_line()["decision"]["action"], "retire");
+  EXPECT_EQ(last_line()["then"][0]["action"], "restore");
+  EXPECT_EQ(last_line()["steps"][0], "restore");
+}
+
 TEST_F(CommandsTest, RefreshAsJsonEndsWithAResult) {
   ASSERT_EQ(run("refresh --output json"), 0) << err();
   EXPECT_EQ(err(), "");
