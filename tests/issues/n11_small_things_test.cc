@@ -101,22 +101,44 @@ TEST(N11, AGateThatLetsNobodyInIsSaid) {
   EXPECT_THAT(scenario.ytb({"check"}).out, HasSubstr("no role has an address in its from:"));
 }
 
+// As a packager and as a person type it; what it builds first is there.
 TEST(N11, WhatIsInstalledIsRemovedAgain) {
   TempFolder temp;
-  const std::string install = std::string(YTB_SOURCE_DIR) + "/tools/install";
-  const std::vector<std::string> environment{"PROGRAM=" + program(), "DESTDIR=" + temp.path()};
-  const RunResult put = run_program({install, "/usr"}, "", "", environment);
-  ASSERT_EQ(put.status, 0) << put.out << put.err;
-  const std::string usr = temp.path() + "/usr";
-  EXPECT_THAT(run_program({usr + "/bin/ytb", "--version"}).out, HasSubstr("yesterdaytabase "));
-  EXPECT_THAT(run_program({"head", "-2", usr + "/share/man/man1/yesterdaytabase.1"}).out,
-              HasSubstr(".TH YESTERDAYTABASE 1"));
-  EXPECT_EQ(run_program({"bash", "-n", usr + "/share/bash-completion/completions/ytb"}).err, "");
-  EXPECT_THAT(run_program({"head", "-1", usr + "/share/zsh/site-functions/_yesterdaytabase"}).out,
-              HasSubstr("#compdef"));
-  const RunResult removed = run_program({install, "--remove", "/usr"}, "", "", environment);
-  ASSERT_EQ(removed.status, 0) << removed.err;
-  EXPECT_EQ(run_program({"find", temp.path(), "!", "-type", "d"}).out, "");
+  auto make = [&](const std::string& goal, const std::string& prefix) {
+    return run_program({"make", "-C", YTB_SOURCE_DIR, "--old-file=build", goal, "PREFIX=" + prefix,
+                        "DESTDIR=" + temp.path()},
+                       "", "", {"PROGRAM=" + program()});
+  };
+  auto files = [&] {
+    return run_program({"find", temp.path(), "!", "-type", "d", "-printf", "%P %m %l\n"}).out;
+  };
+  const std::string beside = temp.path() + "/opt/ytb 1/bin/other";
+  ASSERT_EQ(run_program({"install", "-D", "/dev/null", beside}).status, 0);
+  const std::string before = files();
+  for (const std::string prefix : {"/usr", "/opt/ytb 1"}) {
+    const RunResult put = make("install", prefix);
+    ASSERT_EQ(put.status, 0) << put.out << put.err;
+    const std::string place = temp.path() + prefix;
+    EXPECT_THAT(run_program({place + "/bin/ytb", "--version"}).out, HasSubstr("yesterdaytabase "));
+    EXPECT_THAT(run_program({place + "/bin/yesterdaytabase", "--version"}).out,
+                HasSubstr("yesterdaytabase "));
+    EXPECT_THAT(run_program({"head", "-2", place + "/share/man/man1/yesterdaytabase.1"}).out,
+                HasSubstr(".TH YESTERDAYTABASE 1"));
+    EXPECT_EQ(run_program({"cat", place + "/share/man/man1/ytb.1"}).out, ".so man1/yesterdaytabase.1\n");
+    for (const char* name : {"yesterdaytabase", "ytb"}) {
+      const std::string completion = place + "/share/bash-completion/completions/" + name;
+      EXPECT_EQ(run_program({"bash", "-n", completion}).err, "");
+      EXPECT_THAT(run_program({"grep", "-c", "complete -F", completion}).out, Not(HasSubstr("0\n")));
+    }
+    EXPECT_THAT(run_program({"head", "-1", place + "/share/zsh/site-functions/_yesterdaytabase"}).out,
+                HasSubstr("#compdef"));
+    EXPECT_THAT(files(), Not(HasSubstr(temp.path()))) << "links lead to where it will be, not to DESTDIR";
+  }
+  for (const std::string prefix : {"/usr", "/opt/ytb 1", "/opt/ytb 1"}) {
+    const RunResult removed = make("uninstall", prefix);
+    ASSERT_EQ(removed.status, 0) << removed.err;
+  }
+  EXPECT_EQ(files(), before) << "and nothing of others'";
 }
 
 }  // namespace
