@@ -37,6 +37,7 @@
 #include "drivers/os/subprocess.h"
 #include "drivers/os/tcp_ports.h"
 #include "drivers/os/users.h"
+#include "drivers/pgfiles/client_programs.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/engine.h"
 #include "drivers/postgres/instance.h"
@@ -284,9 +285,9 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
 
 // Comes back only where it cannot. `umask`: of who called us.
 Error become_psql(const config::ProductionConfig& production, const cli::PsqlCall& call, mode_t umask) {
-  Result<std::string> program = basebackup::find_client(production.copies.bin_dir, "psql");
+  Result<std::string> program = pgfiles::find_client(production.copies.bin_dir, "psql");
   // The programs of servers do not always come with psql.
-  if (!program.ok() && !production.copies.bin_dir.empty()) program = basebackup::find_client("", "psql");
+  if (!program.ok() && !production.copies.bin_dir.empty()) program = pgfiles::find_client("", "psql");
   if (!program.ok()) {
     return Error{.code = Code::kExternal,
                  .message = "psql is not installed here, or not in PATH",

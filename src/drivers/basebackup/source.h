@@ -32,10 +32,6 @@ struct SourceOptions {
   std::string bin_dir;            // of pg_basebackup; "": the newest that is installed
 };
 
-// Path of a client program of PostgreSQL's: in `bin_dir`, or where that is "" the newest that is installed,
-// as a newer one can talk to an older server. kExternal where there is none.
-Result<std::string> find_client(const std::string& bin_dir, const std::string& name);
-
 class BasebackupSource final : public ports::SnapshotSource, public ports::SnapshotFiles {
  public:
   BasebackupSource(SourceOptions options, const Clock& clock);

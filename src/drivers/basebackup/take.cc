@@ -11,6 +11,7 @@
 #include "drivers/os/files.h"
 #include "drivers/os/lock.h"
 #include "drivers/os/subprocess.h"
+#include "drivers/pgfiles/client_programs.h"
 #include "model/engine_versions.h"
 
 namespace ytb::basebackup {
@@ -83,7 +84,7 @@ Status refuse_password_in(std::string_view connection) {
 
 Result<os::Command> client_command(const SourceOptions& options, const std::string& name) {
   YTB_TRY(refuse_password_in(options.connection));
-  YTB_ASSIGN(std::string program, find_client(options.bin_dir, name));
+  YTB_ASSIGN(std::string program, pgfiles::find_client(options.bin_dir, name));
   os::Command command{.argv = {program, "-d", options.connection, "-w"}};
   command.environment["PGAPPNAME"] = "yesterdaytabase";
   command.environment["PGCONNECT_TIMEOUT"] = "30";
@@ -199,33 +200,6 @@ Status check_options(const SourceOptions& options) {
 }
 
 }  // namespace
-
-Result<std::string> find_client(const std::string& bin_dir, const std::string& name) {
-  if (!bin_dir.empty()) return os::find_program(os::join_path(bin_dir, name));
-  constexpr std::string_view kPlaces[] = {"/usr/lib/postgresql",
-                                          "/usr/pgsql-"};  // Debian; Red Hat's names end in it
-  int newest = 0;
-  std::string found;
-  auto versions = os::list_folder(std::string(kPlaces[0]), kEntriesMax);
-  if (versions.ok()) {
-    for (const os::FileInfo& version : *versions) {
-      int major = 0;
-      auto [end, error] =
-          std::from_chars(version.name.data(), version.name.data() + version.name.size(), major);
-      std::string candidate = fmt::format("{}/{}/bin/{}", kPlaces[0], version.name, name);
-      if (error == std::errc() && major > newest && os::find_program(candidate).ok()) {
-        newest = major;
-        found = candidate;
-      }
-    }
-  }
-  for (int major = 99; found.empty() && major >= 12; --major) {
-    std::string candidate = fmt::format("{}{}/bin/{}", kPlaces[1], major, name);
-    if (os::find_program(candidate).ok()) found = candidate;
-  }
-  if (!found.empty()) return found;
-  return os::find_program(name);
-}
 
 std::optional<TakeProgress> parse_take_progress(std::string_view line) {
   constexpr uint64_t kUnit = 1024;
