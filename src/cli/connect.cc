@@ -174,13 +174,63 @@ void print_json(const Context& context, const model::Copy& copy, const model::Co
                                 {"arguments", context.call.handed_on}});
 }
 
+// "shop-…-2 (masked), shop-…-1 (draining)", for who finds none that he could connect to.
+std::string what_there_is(const std::vector<model::Copy>& copies) {
+  constexpr size_t kShownMax = 5;
+  std::vector<std::string> words;
+  for (const model::Copy& copy : copies) {
+    if (!copy.marked) continue;
+    if (words.size() == kShownMax) {
+      words.emplace_back("…");
+      break;
+    }
+    words.push_back(fmt::format("{} ({})", printable(copy.id.str()), name_of(copy.phase)));
+  }
+  return join(words, ", ");
+}
+
+// A copy has no address of its own: the name leads to the live one alone.
+Status check_copy(const Context& context, const std::string& wanted, const model::Observed& observed) {
+  const model::Copy* served = served_copy(observed);
+  if (served != nullptr && served->id.str() == wanted) return {};
+  std::vector<std::string> names;
+  const model::Copy* found = nullptr;
+  for (const model::Copy& copy : *observed.copies) {
+    names.push_back(copy.id.str());
+    if (copy.id.str() == wanted) found = &copy;
+  }
+  if (found == nullptr) {
+    const std::string there = what_there_is(*observed.copies);
+    return Error{
+        .code = Code::kUsage,
+        .message = fmt::format("there is no copy '{}'{}", printable(wanted), did_you_mean(wanted, names)),
+        .hint = there.empty() ? fmt::format("there is none: '{}' makes one", context.command("refresh"))
+                              : "there are: " + there};
+  }
+  const bool may_serve = found->phase == model::Phase::kDraining || found->phase == model::Phase::kSpare;
+  return Error{
+      .code = Code::kRefused,
+      .message = fmt::format("{} is {}, and the name leads to the live copy only{}", found->id,
+                             name_of(found->phase), served == nullptr ? "" : fmt::format(", {}", served->id)),
+      .hint = may_serve
+                  ? fmt::format("'{}' makes it live", context.command(fmt::format("rollback {}", found->id)))
+                  : fmt::format("leave out --copy; '{}' lists them", context.command("status"))};
+}
+
 Result<model::Observed> observe(const Context& context, const Site& site) {
   ProgressView view(context.output, context.services.clock);
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher(context, site, refresh::Inputs{}, view));
   model::Observed observed = refresher.observe();
   if (!observed.copies.known()) return observed.copies.why_not();
   if (!observed.alias.known()) return observed.alias.why_not();
-  if (std::optional<Error> why = why_not_served(context, observed)) return *why;
+  if (std::optional<std::string> wanted = context.call.value("copy"))
+    YTB_TRY(check_copy(context, *wanted, observed));
+  if (std::optional<Error> why = why_not_served(context, observed)) {
+    const std::string there = what_there_is(*observed.copies);
+    if (served_copy(observed) == nullptr)
+      why->message += there.empty() ? ", and there is no other" : "; there are: " + there;
+    return *why;
+  }
   // Of a service file that was not written anew its entry may lead elsewhere.
   if (!observed.alias->path.service.empty() && !observed.alias->consistent) {
     return Error{.code = Code::kStale,

@@ -319,6 +319,34 @@ TEST_F(CommandsTest, ConnectPrintsTheLineToPaste) {
             "user=staging'");
 }
 
+TEST_F(CommandsTest, ConnectSaysWhatThereIs) {
+  EXPECT_EQ(run("connect"), exit_status(Code::kStale));
+  EXPECT_TRUE(complained("no copy is live, and there is no other")) << err();
+  EXPECT_EQ(run(fmt::format("connect --copy {}", kFirst)), exit_status(Code::kUsage));
+  EXPECT_TRUE(complained("hint: there is none: 'yesterdaytabase refresh")) << err();
+  ASSERT_EQ(run("refresh"), 0);
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  ASSERT_EQ(run("refresh"), 0);
+  ASSERT_EQ(run(fmt::format("connect --copy {} --print", kSecond)), 0) << err();
+  EXPECT_EQ(run(fmt::format("connect --copy {}", kFirst)), exit_status(Code::kRefused));
+  EXPECT_TRUE(complained(
+      fmt::format("{} is draining, and the name leads to the live copy only, {}", kFirst, kSecond)))
+      << err();
+  EXPECT_TRUE(complained(fmt::format("rollback {} ", kFirst))) << err();
+  EXPECT_EQ(run("connect --copy shop-yesterday-20261122-040000-2"), exit_status(Code::kUsage));
+  EXPECT_TRUE(complained(fmt::format("did you mean '{}'?", kFirst))) << err();
+  EXPECT_TRUE(complained(fmt::format("there are: {} (draining), {} (live)", kFirst, kSecond))) << err();
+  EXPECT_FALSE(psql_.has_value());
+  for (auto& [id, copy] : world_.copies) {
+    copy.record.phase = model::Phase::kFailed;
+    copy.record.opened = false;
+  }
+  EXPECT_EQ(run("connect"), exit_status(Code::kStale));
+  EXPECT_TRUE(
+      complained(fmt::format("no copy is live; there are: {} (failed), {} (failed)", kFirst, kSecond)))
+      << err();
+}
+
 TEST_F(CommandsTest, ConnectRefusesWhatLeadsNowhere) {
   auto refused = [&](const std::string& line, Code code, std::string_view why) {
     EXPECT_EQ(run(line), exit_status(code)) << line << out() << err();
