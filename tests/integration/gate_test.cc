@@ -299,6 +299,42 @@ TEST_F(GateOfCopies, AFolderThatIsNotOursAloneIsNotUsed) {
   EXPECT_EQ(PQstatus(connect().get()), CONNECTION_OK);
 }
 
+// The gate's folder lies beside the alias and moves with it. Who is connected stays; who comes finds the live
+// copy by the port, as before, and by the new name. The old link is a person's to remove.
+TEST_F(GateOfCopies, AnAliasThatMovesTakesTheGateAlong) {
+  const std::string from = "127.0.0.1/32";  // so that the name leads by way of the gate, too
+  config("", "local, " + from);
+  scenario_.options().access +=
+      fmt::format("      remote:\n        password: file:{}/staging.password\n        from: [{}]\n",
+                  scenario_.home(), from);
+  scenario_.write_config();
+  scenario_.refresh();
+  const Connection held = connect();
+  ASSERT_EQ(PQstatus(held.get()), CONNECTION_OK) << PQerrorMessage(held.get());
+  const std::string live = live_copy_by_gate();
+  const std::string before = scenario_.alias();
+  const std::string after = scenario_.home() + "/alias/moved";
+  ASSERT_EQ(run_program({"sed", "-i", fmt::format("s|directory: {}$|directory: {}|", before, after),
+                         scenario_.config_file()})
+                .status,
+            0);
+  const RunResult moved = scenario_.ytb({"refresh"});
+  EXPECT_EQ(moved.status, 0) << moved.out << moved.err;
+  EXPECT_EQ(ask(held.get(), "SELECT 7"), "7");
+  const Connection by_port = connect();
+  EXPECT_EQ(ask(by_port.get(), "SELECT count(*) FROM users"), "100");
+  const auto by_name = [&](const std::string& name, const std::string& user) {
+    return can_log_in(fmt::format("host={} user={} dbname=shop password={} connect_timeout=5", name, user,
+                                  scenario_.password()));
+  };
+  EXPECT_TRUE(by_name(after, "staging"));
+  EXPECT_FALSE(by_name(after, "remote")) << "may come from its address only";
+  EXPECT_FALSE(by_name(before, "remote"));
+  EXPECT_TRUE(std::filesystem::is_symlink(before));
+  EXPECT_EQ(std::filesystem::read_symlink(after + ".gate/live").parent_path().filename(), live);
+  EXPECT_EQ(status()["live"]["copy"], live);
+}
+
 // Without a client the previous copy goes at once; with one it stays until the drain is over.
 TEST_F(GateOfCopies, ADrainEndsWithItsLastClient) {
   config("");

@@ -422,6 +422,9 @@ class Gate::Loop {
 
   // Whether a session whose time is over stays a little longer, to be told so.
   bool outlives_deadline(Session& session) {
+    // Somebody slow has begun; who has said nothing is no client.
+    if (session.state == State::kFirstPacket && !session.said.empty())
+      return refuse(session, "57014", "what a client says first took too long", "");
     if (session.state != State::kLogin && session.state != State::kOpen) return false;
     // In the middle of a message of the server's it could not be read.
     if (!session.pipes->down.empty() || session.pipes->up.source_closed) return false;

@@ -294,10 +294,49 @@ TEST_F(GateTest, WhoSaysNothingIsNotWaitedForAndKeepsNobodyOut) {
       std::this_thread::sleep_for(milliseconds(100));
     }
   });
-  EXPECT_EQ(slow.hear_all(), "");
+  EXPECT_THAT(slow.hear_all(), HasSubstr("C57014"));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(6));
   drip.join();
   EXPECT_EQ(ask(in.get(), "SELECT 7"), "7") << "whoever has come in stays";
+}
+
+// Every byte is read for itself: what a client says first, in clear and within TLS, and a proxy's header.
+TEST_F(GateTest, WhoBeginsSlowlyComesInWhereItIsInTime) {
+  GateOptions made = options({.first_packet = milliseconds(20'000)});
+  made.proxies = *AddressList::parse({"127.0.0.9"});
+  open_with(std::move(made));
+  const auto slowly = [](const Client& client, const std::string& bytes) {
+    for (char byte : bytes) {
+      client.say(std::string(1, byte));
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+  };
+  const std::string words("user\0staging\0database\0postgres\0\0", 32);
+  const std::string login = number(static_cast<uint32_t>(8 + words.size())) + number(3U << 16U) + words;
+  const std::string tls_request = number(8) + number(80877103);
+  const Client plain(gate_->port());
+  slowly(plain, tls_request);
+  EXPECT_EQ(plain.hear(), "N");
+  slowly(plain, login);
+  EXPECT_EQ(plain.hear()[0], 'R');
+  // PROXY, version 2: TCP over IPv4, from 127.0.0.2 to us.
+  const Client proxied(gate_->port(), "127.0.0.9");
+  slowly(proxied, std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\2\x7f\0\0\1\x30\x39\x19\x20", 28));
+  slowly(proxied, login);
+  EXPECT_EQ(proxied.hear()[0], 'R');
+}
+
+TEST_F(GateTest, WhoBeginsTooSlowlyIsToldSo) {
+  open({.first_packet = milliseconds(300)});
+  const Client begun(gate_->port());
+  begun.say(number(100) + number(3U << 16U) + text("user"));
+  EXPECT_THAT(begun.hear_all(), HasSubstr("what a client says first took too long"));
+  // Who has said nothing may be anything.
+  const Client silent(gate_->port());
+  EXPECT_EQ(silent.hear_all(), "");
+  const Client in(gate_->port());
+  in.log_in("staging");
+  EXPECT_EQ(in.hear()[0], 'R') << "others come in";
 }
 
 TEST_F(GateTest, ALoginThatDoesNotEndIsEnded) {
