@@ -346,6 +346,46 @@ TEST_F(RefresherTest, TriesAndAttemptsAreBounded) {
   EXPECT_TRUE(world_.copies.empty());
 }
 
+// What could not be done for want of room is done by the next run, in the same copy, once there is some.
+TEST_F(RefresherTest, WhatHadNoRoomIsTriedAgainByTheNextRun) {
+  engine_ = std::make_unique<FailingEngine>(
+      world_, 1, Error{.code = Code::kSpace, .message = "full", .hint = "make room", .retry = Retry::kNever});
+  add_snapshot();
+  Result<RunResult> result = run();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().hint, "make room");
+  ASSERT_EQ(world_.copies.size(), 1U);
+  const model::CopyId waiting = world_.copies.begin()->first;
+  result = run();
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->live->id, waiting);
+  EXPECT_TRUE(world_.attempts.empty());
+}
+
+// Whose attempts cannot be read.
+class UnreadHost final : public fakes::FakeHost {
+ public:
+  UnreadHost(fakes::World& world, Retry retry) : FakeHost(world), retry_(retry) {}
+  Result<std::vector<model::Attempt>> attempts() override {
+    return Error{.code = Code::kCorrupt, .message = "damaged", .hint = "move it away", .retry = retry_};
+  }
+
+ private:
+  Retry retry_;
+};
+
+TEST_F(RefresherTest, WhatWaitingCannotHealIsSaidAtOnce) {
+  add_snapshot();
+  for (Retry retry : {Retry::kNever, Retry::kLater}) {
+    host_ = std::make_unique<UnreadHost>(world_, retry);
+    const Instant begun = world_.clock.now();
+    Result<RunResult> result = run();
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().hint, "move it away");
+    EXPECT_EQ(world_.clock.now() > begun, retry == Retry::kLater) << "looked at again for a while";
+  }
+}
+
 Error denied_as(Retry retry) {
   return {.code = Code::kExternal, .message = "denied", .hint = "allow it", .retry = retry};
 }
