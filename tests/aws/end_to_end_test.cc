@@ -211,7 +211,7 @@ TEST_F(AwsEndToEnd, AnAuroraCluster) {
   const std::string writer = std::string(kFirst) + "-w";
   expect_serves(writer);
   const auto cluster = parse_json(aws.fake().cluster(kFirst));
-  EXPECT_EQ(aws.resolved(), cluster["Endpoint"]);
+  EXPECT_EQ(aws.resolved(), cluster["Endpoint"].get<std::string>());
   EXPECT_EQ(cluster["BackupRetentionPeriod"], 1) << "the least that Aurora allows";
   nlohmann::json status = aws.must_json({"status"});
   EXPECT_EQ(status["live"]["copy"], kFirst);

@@ -76,7 +76,7 @@ TEST_F(StackAurora, a_cluster_lives_behind_its_door_until_it_is_proven_and_leave
   model::Copy copy = the_copy();
   EXPECT_EQ(copy.phase, Phase::kRestored);
   EXPECT_TRUE(copy.running);
-  EXPECT_EQ(host_->instance_of(copy.id).value(), cluster()["DbClusterResourceId"]);
+  EXPECT_EQ(host_->instance_of(copy.id).value(), cluster()["DbClusterResourceId"].get<std::string>());
   EXPECT_THAT(host_->load_evidence(copy.id).value().notes, Contains(HasSubstr("backups")));
   EXPECT_THAT(fake_->instance_ids(), UnorderedElementsAre("shop", std::string(kName) + "-w"));
   EXPECT_EQ(host_->session(owned())->parameters.at("host"), cluster()["Endpoint"]);

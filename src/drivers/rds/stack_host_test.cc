@@ -38,7 +38,7 @@ TEST_F(StackHostTest, restores_behind_a_closed_door_with_nothing_of_productions_
   EXPECT_EQ(ours("ModifyDBInstance"), 1);
   EXPECT_EQ(door_->claims, 1);
   EXPECT_EQ(door_->nonce.size(), 32U);
-  EXPECT_EQ(host_->instance_of(copy.id).value(), instance()["DbiResourceId"]);
+  EXPECT_EQ(host_->instance_of(copy.id).value(), instance()["DbiResourceId"].get<std::string>());
   Result<ports::SessionTarget> session = host_->session(owned());
   ASSERT_TRUE(session.ok()) << to_string(session.error());
   EXPECT_EQ(session->nonce, door_->nonce);
