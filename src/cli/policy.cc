@@ -202,6 +202,7 @@ Status run_policy_accept(Context& context) {
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   const bool one_database = context.call.has("schema") && found.catalog.databases.size() == 1;
   NewLock made = expand(files.policy, files.lock, found.catalog, one_database, said);
+  YTB_TRY(try_constraints(context, site, found, made.check));
   const bool json = context.output.json();
   if (!json) context.out() << fmt::format("against {}\n", found.said);
   if (!made.check.ok()) {
@@ -270,6 +271,7 @@ Status run_policy_check(Context& context) {
   YTB_ASSIGN(const ToJudge judged, load_to_judge(context, site));
   const auto& [files, found] = judged;
   masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog);
+  YTB_TRY(try_constraints(context, site, found, check));
   size_t errors = count_errors(check);
   if (context.output.json()) {
     Json list = Json::array();

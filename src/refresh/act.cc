@@ -7,6 +7,7 @@
 
 #include "masking/plan.h"
 #include "refresh/proving.h"
+#include "refresh/try_constraints.h"
 
 namespace ytb::refresh {
 
@@ -108,6 +109,7 @@ Status Actor::look_first(const model::Snapshot& snapshot) {
     // Asked afterwards: what comes in between counts as made since.
     YTB_ASSIGN(const ports::MadeSince made, ports_.engine.made_since(*inputs_.production, *point));
     masking::PlanCheck check = masking::plan_masking(inputs_.policy, inputs_.lock, catalog);
+    YTB_TRY(try_constraints(ports_.trial, *inputs_.production, catalog, check, progress_, stop_));
     // Production may have changed since the snapshot in everything else.
     std::erase_if(check.findings, [&](const masking::Finding& finding) {
       using Kind = masking::Finding::Kind;
@@ -115,7 +117,9 @@ Status Actor::look_first(const model::Snapshot& snapshot) {
       const bool of_table = (finding.kind == Kind::kUnjudgedTable || finding.kind == Kind::kUnjudgedColumn) &&
                             finding.table.schema != "pg_catalog";
       const bool unjudged = finding.kind == Kind::kUnjudgedDatabase || of_table;
-      return !finding.error || !unjudged || made.holds({finding.database, finding.table, finding.column});
+      const bool constraint = finding.kind == Kind::kConstraint && !made.code.contains(finding.database);
+      return !finding.error || !(unjudged || constraint) ||
+             made.holds({finding.database, finding.table, finding.column});
     });
     return check;
   };

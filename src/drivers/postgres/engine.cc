@@ -295,7 +295,10 @@ Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& 
                  "SELECT datname, datallowconn AND datconnlimit <> -2, {} FROM pg_database d", since("d"))));
   for (int row = 0; row < databases.count(); ++row) {
     const std::string name = databases.text(row, 0);
-    if (databases.truth(row, 2)) made.places.insert({.database = name});
+    if (databases.truth(row, 2)) {
+      made.places.insert({.database = name});
+      made.code.insert(name);
+    }
     if (!databases.truth(row, 1) || databases.truth(row, 2)) continue;
     YTB_ASSIGN(Connection session, Connection::open(production, name, source.kind));
     YTB_ASSIGN(Rows rows,
@@ -309,6 +312,14 @@ Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& 
       if (!rows.truth(i, 3)) place.column = rows.text(i, 2);
       made.places.insert(std::move(place));
     }
+    YTB_ASSIGN(
+        std::string code,
+        session.value(fmt::format("SELECT EXISTS (SELECT FROM pg_proc p WHERE {}) OR EXISTS (SELECT FROM "
+                                  "pg_type t WHERE {}) OR EXISTS (SELECT FROM pg_constraint k WHERE {}) OR "
+                                  "EXISTS (SELECT FROM pg_attrdef f WHERE {}) OR EXISTS (SELECT FROM "
+                                  "pg_operator o WHERE {}) OR EXISTS (SELECT FROM pg_extension e WHERE {})",
+                                  since("p"), since("t"), since("k"), since("f"), since("o"), since("e"))));
+    if (code == "t") made.code.insert(name);
   }
   return made;
 }

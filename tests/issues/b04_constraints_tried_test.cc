@@ -1,0 +1,202 @@
+// B4: a constraint that needs production's code was seen only after restore and masking. A server made from
+// production's schema alone, without a row, says so before.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "config/config.h"
+#include "integration/scenario.h"
+#include "masking/lock.h"
+#include "masking/plan.h"
+#include "masking/trial.h"
+#include "support/schema.h"
+
+namespace ytb::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int kPolicyStatus = 4;
+
+// A plan with one thing to try, and what becomes of it: `before` and `after` are said of every row.
+masking::PlanCheck settled(const masking::TrialAnswer& of_first_row, const std::string& masked) {
+  const masking::Catalog catalog = tests::catalog_of(
+      "CREATE TABLE public.t (id int, name text, slug varchar(9) GENERATED ALWAYS AS (my.slug(name)) "
+      "STORED);");
+  const Result<masking::Policy> policy = config::parse_policy(
+      "version: 1\ntables:\n  public.t: {id: keep, name: " + masked + "}\n", "policy.yaml");
+  masking::PlanCheck check = masking::plan_masking(*policy, masking::expand_lock(*policy, catalog), catalog);
+  EXPECT_TRUE(check.ok());
+  const auto trials = masking::trials_of(check);
+  EXPECT_EQ(trials.size(), 1U);
+  if (trials.size() != 1) return check;
+  masking::TrialAnswer answer = of_first_row;
+  if (!answer.rows.empty()) answer.rows.resize(trials[0]->rows.size(), answer.rows[0]);
+  masking::settle_trials({answer}, check);
+  EXPECT_THAT(masking::trials_of(check), IsEmpty());
+  return check;
+}
+
+TEST(B04Answers, SettleWhatWasNotKnown) {
+  using enum masking::TrialOutcome;
+  const auto row = [](masking::TrialOutcome before, masking::TrialOutcome after) {
+    return masking::TrialAnswer{.why_not = {}, .rows = {{before, after}}};
+  };
+  const masking::PlanCheck allowed = settled(row(kAllowed, kAllowed), "hash");
+  EXPECT_TRUE(allowed.ok());
+  EXPECT_THAT(allowed.findings, IsEmpty());
+  for (const masking::TrialOutcome after : {kForbidden, kFailed}) {
+    const masking::PlanCheck refused = settled(row(kAllowed, after), "hash");
+    EXPECT_FALSE(refused.ok());
+    EXPECT_THAT(refused.findings.at(0).message,
+                HasSubstr("violates the length of the generated column slug"));
+  }
+  // Nothing that was made up is allowed: only what is of one form whatever it replaces is known to be
+  // refused.
+  EXPECT_FALSE(settled(row(kForbidden, kForbidden), "hash").ok());
+  for (const auto& [answer, why] : {std::pair{row(kFailed, kFailed), "its code fails there"},
+                                    std::pair{row(kFailed, kForbidden), "no value that was made up"}}) {
+    const masking::PlanCheck unknown = settled(answer, "postcode");
+    EXPECT_TRUE(unknown.ok());
+    EXPECT_THAT(unknown.findings.at(0).message, AllOf(HasSubstr("was not tried"), HasSubstr(why)));
+  }
+  const masking::PlanCheck not_asked = settled({.why_not = "pg_dump is not there", .rows = {}}, "hash");
+  EXPECT_TRUE(not_asked.ok());
+  EXPECT_THAT(not_asked.findings.at(0).message, HasSubstr("pg_dump is not there"));
+}
+
+class B04Tried : public ::testing::Test {
+ protected:
+  // A table public.t with these columns; `masked`: YAML of its policy.
+  void production_has(const std::string& sql) { scenario_.production().run("shop", sql); }
+  void policy_says(const std::string& columns) {
+    scenario_.write_policy(fmt::format("    public.t: {{{}}}\n", columns));
+  }
+  // What `policy check` prints; its status is `status`.
+  std::string check(int status) {
+    const RunResult result = scenario_.ytb({"policy", "check"});
+    EXPECT_EQ(result.status, status) << result.out << result.err;
+    return result.out + result.err;
+  }
+  void expect_nothing_left() {
+    EXPECT_THAT(scenario_.processes(), IsEmpty());
+    EXPECT_FALSE(std::filesystem::exists(scenario_.copies() + "/.try-shop"));
+  }
+  Scenario scenario_;
+};
+
+TEST_F(B04Tried, CodeOfProductionsIsAskedBeforeTheRestore) {
+  production_has(R"sql(
+    CREATE FUNCTION is_code(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+      $$ BEGIN RETURN $1 ~ '^[A-Z]{2}-[0-9]+$'; END $$;
+    CREATE FUNCTION is_short(text) RETURNS boolean LANGUAGE sql AS 'SELECT length($1) < 12';
+    CREATE DOMAIN label AS text CONSTRAINT brief CHECK (is_short(VALUE));
+    CREATE FUNCTION is_mail(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 LIKE '%@%' $$;
+    CREATE FUNCTION slug_of(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'shop/' || $1 $$;
+    CREATE TABLE t (id int PRIMARY KEY, code text NOT NULL CONSTRAINT coded CHECK (is_code(code)), nick label,
+      mail text CONSTRAINT mailed CHECK (is_mail(mail)), name text,
+      slug varchar(14) GENERATED ALWAYS AS (slug_of(name)) STORED);
+    INSERT INTO t (id, code, nick, mail, name) VALUES (1, 'DE-7', 'ada', 'ada@shop.test', 'Ada'))sql");
+  policy_says("id: keep, code: hash, nick: hash, mail: email, name: hash");
+  const auto all =
+      AllOf(HasSubstr("CHECK constraint coded"), HasSubstr("CHECK constraint brief of domain public.label"),
+            HasSubstr("the length of the generated column slug"), Not(HasSubstr("mailed")));
+  EXPECT_THAT(check(kPolicyStatus), all);
+  expect_nothing_left();
+  const RunResult checked = scenario_.ytb({"check"});
+  EXPECT_NE(checked.status, 0);
+  EXPECT_THAT(checked.out + checked.err, all);
+  EXPECT_EQ(scenario_.ytb({"policy", "accept", "--yes"}).status, kPolicyStatus);
+
+  policy_says(
+      "id: keep, code: {fixed: {value: DE-1}}, nick: {hash: {length: 9}}, mail: email, name: first_name");
+  scenario_.accept();
+  EXPECT_THAT(check(0), Not(HasSubstr("not tried")));
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT code FROM t"), "DE-1");
+}
+
+TEST_F(B04Tried, ARefreshStopsBeforeTheRestoreUnlessTheCodeIsNewer) {
+  production_has(R"sql(
+    CREATE FUNCTION proper(text) RETURNS boolean LANGUAGE sql AS $$ SELECT length($1) > 0 $$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT proper CHECK (proper(name)));
+    INSERT INTO t VALUES (1, 'Ada Lovelace'))sql");
+  policy_says("id: keep, name: hash");
+  scenario_.accept();
+  scenario_.take_snapshot("monday");
+  // As it is now it refuses what masks give; the snapshot has it as it was.
+  production_has(
+      "CREATE OR REPLACE FUNCTION proper(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 ~ ' ' $$");
+  scenario_.refresh();
+  const std::string monday = scenario_.live_copy();
+  scenario_.take_snapshot("tuesday");
+  const RunResult refused = scenario_.ytb({"refresh"});
+  EXPECT_EQ(refused.status, kPolicyStatus) << refused.out << refused.err;
+  EXPECT_THAT(refused.out + refused.err, HasSubstr("CHECK constraint proper"));
+  EXPECT_EQ(scenario_.copy_ids(), std::vector<std::string>{monday}) << "nothing was restored";
+}
+
+TEST_F(B04Tried, WhatCannotBeKnownThereIsSaid) {
+  production_has(R"sql(
+    CREATE TABLE known (code text);
+    CREATE FUNCTION is_known(text) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM known WHERE code = $1)';
+    CREATE FUNCTION for_ever(text) RETURNS boolean LANGUAGE plpgsql AS
+      $$ BEGIN LOOP PERFORM pg_sleep(0.1); END LOOP; END $$;
+    CREATE FUNCTION odd(text) RETURNS boolean LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'planted %', $1; END $$;
+    CREATE TABLE t (id int PRIMARY KEY, code text CONSTRAINT listed CHECK (is_known(code)),
+      slow text CONSTRAINT slow CHECK (for_ever(slow)), odd text CONSTRAINT odd CHECK (odd(odd))))sql");
+  scenario_.write_policy(
+      "    public.known: {code: keep}\n    public.t: {id: keep, code: hash, slow: hash, odd: hash}\n");
+  scenario_.accept();
+  const std::string said = check(0);
+  EXPECT_THAT(said, AllOf(HasSubstr("listed was not tried"), HasSubstr("its code fails there")));
+  EXPECT_THAT(said, AllOf(HasSubstr("slow was not tried"), HasSubstr("takes too long")));
+  EXPECT_THAT(said, HasSubstr("odd was not tried"));
+  EXPECT_THAT(said, Not(HasSubstr("planted")));
+  expect_nothing_left();
+}
+
+// The server is sealed, and production is only read: whatever its code would do.
+TEST_F(B04Tried, CodeThatReachesOutReachesNothing) {
+  const std::string outside = scenario_.home() + "/outside";
+  production_has(fmt::format(R"sql(
+    CREATE TABLE seen (what text);
+    CREATE FUNCTION reach(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+      BEGIN SET SESSION AUTHORIZATION DEFAULT; EXCEPTION WHEN OTHERS THEN NULL; END;
+      BEGIN COPY (SELECT 1) TO '{0}'; EXCEPTION WHEN OTHERS THEN NULL; END;
+      BEGIN COPY (SELECT 1) TO PROGRAM 'cat > {0}'; EXCEPTION WHEN OTHERS THEN NULL; END;
+      INSERT INTO seen VALUES ($1);
+      RETURN true; END $$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT reaching CHECK (reach(name))))sql",
+                             outside));
+  scenario_.write_policy("    public.seen: {what: keep}\n    public.t: {id: keep, name: hash}\n");
+  (void)scenario_.ytb({"policy", "check"});
+  EXPECT_FALSE(std::filesystem::exists(outside));
+  EXPECT_EQ(scenario_.production().value("shop", "SELECT count(*) FROM seen"), "0");
+  expect_nothing_left();
+}
+
+// The guide's login has no right to any table; and nobody who works in production is in the way.
+TEST_F(B04Tried, ItTakesNoRightAndNoLock) {
+  production_has(R"sql(
+    CREATE FUNCTION proper(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 ~ ' ' $$;
+    CREATE SCHEMA "Odd ""one";
+    CREATE TABLE "Odd ""one"."T t" (id int PRIMARY KEY, "na me" text CONSTRAINT "pro per" CHECK (proper("na me")));
+    CREATE ROLE reader LOGIN)sql");
+  scenario_.write_policy(R"(    '"Odd ""one"."T t"': {id: keep, na me: hash})"
+                         "\n");
+  scenario_.options().connection = scenario_.production().connection("shop", "reader");
+  scenario_.write_config();
+  EXPECT_THAT(check(kPolicyStatus), HasSubstr("CHECK constraint \"pro per\""));
+}
+
+}  // namespace
+}  // namespace ytb::testing
