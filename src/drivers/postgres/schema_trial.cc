@@ -27,7 +27,9 @@ using masking::TrialOutcome;
 constexpr size_t kRoleBytes = 8;
 constexpr auto kDumpMax = std::chrono::minutes(30);
 constexpr auto kRestoreMax = std::chrono::minutes(30);
+constexpr auto kLockPatience = std::chrono::minutes(1);
 constexpr auto kTrialMax = std::chrono::seconds(10);  // of one constraint
+constexpr auto kTrialsMax = std::chrono::minutes(3);  // of all together
 constexpr std::string_view kStatementMax = "2s";      // a CHECK may loop for ever
 constexpr std::string_view kSchema = "yesterdaytabase_trial";
 
@@ -50,15 +52,14 @@ class TrialServer {
     target.label = "the server made from production's schema";
     return target;
   }
-  [[nodiscard]] const ports::InstanceSpec& spec() const { return spec_; }
-
- private:
   Status end() {
     if (!os::exists(spec_.root)) return {};
     YTB_TRY(kind_.stop(spec_));
     return os::remove_tree(spec_.root);
   }
+  [[nodiscard]] const ports::InstanceSpec& spec() const { return spec_; }
 
+ private:
   PostgresInstance kind_;
   ports::InstanceSpec spec_;
 };
@@ -393,8 +394,8 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
   YTB_TRY(os::make_folders(options_.directory, 0711));
   const std::string name = fmt::format(".try-{}", options_.production);
   YTB_ASSIGN(os::FileLock lock,
-             os::FileLock::acquire(os::join_path(options_.directory, ".lock-" + name.substr(1)),
-                                   "trying constraints", clock_.now()));
+             os::FileLock::acquire_within(os::join_path(options_.directory, ".lock-" + name.substr(1)),
+                                          "trying constraints", clock_.now(), kLockPatience));
   ports::InstanceSpec spec{.root = os::join_path(options_.directory, name),
                            .copy_id = name.substr(1),
                            .data_as_of = to_iso(clock_.now()),
@@ -416,6 +417,7 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
 
   constexpr std::string_view kGone = "production has it no more";
   std::vector<TrialAnswer> answers(trials.size(), TrialAnswer{.why_not = std::string(kGone), .rows = {}});
+  std::chrono::steady_clock::duration asked{};
   for (const auto& [database, made] : found.databases) {
     Result<std::string> name_there = asking.make_database(database, made);
     YTB_TRY(stop.check());
@@ -427,15 +429,21 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
       YTB_TRY(stop.check());
       progress.update({.stage = "try", .item = trials[i]->what});
       const auto definition = made.definitions.find(trials[i].get());
-      if (!ours.ok()) {
+      if (asked > kTrialsMax) {
+        answers[i].why_not = "those before it took too long to compute";
+      } else if (!ours.ok()) {
         answers[i].why_not = ours.error().message;
       } else if (definition != made.definitions.end()) {
+        const auto begin = std::chrono::steady_clock::now();
         answers[i] = asking.ask(*ours, *trials[i], definition->second);
+        asked += std::chrono::steady_clock::now() - begin;
       } else {
         answers[i].why_not = kGone;
       }
     }
   }
+  YTB_TRY(server.end());
+  YTB_TRY(lock.remove_file());
   return answers;
 }
 

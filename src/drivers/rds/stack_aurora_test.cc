@@ -79,7 +79,7 @@ TEST_F(StackAurora, a_cluster_lives_behind_its_door_until_it_is_proven_and_leave
   EXPECT_EQ(host_->instance_of(copy.id).value(), cluster()["DbClusterResourceId"].get<std::string>());
   EXPECT_THAT(host_->load_evidence(copy.id).value().notes, Contains(HasSubstr("backups")));
   EXPECT_THAT(fake_->instance_ids(), UnorderedElementsAre("shop", std::string(kName) + "-w"));
-  EXPECT_EQ(host_->session(owned())->parameters.at("host"), cluster()["Endpoint"]);
+  EXPECT_EQ(host_->session(owned())->parameters.at("host"), cluster()["Endpoint"].get<std::string>());
 
   model::PassedProof proof = prove();
   must(host_->open(owned(), proof, {}, progress_));
