@@ -18,4 +18,17 @@ std::optional<Instant> retry_at(int tries, Instant last, Instant now) {
   return again;
 }
 
+bool may_pass(const Error& error) {
+  if (error.retry != Retry::kNever) return true;
+  switch (error.code) {
+    case Code::kCorrupt:
+    case Code::kConfig:
+    case Code::kRefused:
+    case Code::kUnsupported:
+      return false;
+    default:
+      return true;
+  }
+}
+
 }  // namespace ytb::decide

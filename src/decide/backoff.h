@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "base/error.h"
 #include "base/time.h"
 
 namespace ytb::decide {
@@ -24,5 +25,10 @@ Duration backoff_after(int tries);
 // When to try again after `tries` failures, the last one at `last`; none: now. A `last` that lies further in
 // the future than any backoff was written by a clock that has been corrected since, and is not waited for.
 std::optional<Instant> retry_at(int tries, Instant last, Instant now);
+
+// Whether looking again may find what could not be observed. Not where data is damaged, misconfigured,
+// refused or unsupported. kNever alone does not tell: an error has it unless somebody said otherwise, also
+// one of a file system or a server that is away for a moment.
+bool may_pass(const Error& error);
 
 }  // namespace ytb::decide

@@ -470,6 +470,19 @@ TEST(Backoff, GrowsToAnHourAndIgnoresClocksThatRanAhead) {
   EXPECT_EQ(retry_at(1, kNow + hours(2), kNow), std::nullopt);
 }
 
+TEST(Backoff, OnlyWhatIsWrongInItselfDoesNotPass) {
+  const auto passes = [](Code code, Retry retry = Retry::kNever) {
+    return may_pass({.code = code, .message = {}, .hint = {}, .retry = retry});
+  };
+  for (Code code : {Code::kCorrupt, Code::kConfig, Code::kRefused, Code::kUnsupported}) {
+    EXPECT_FALSE(passes(code)) << name_of(code);
+    EXPECT_TRUE(passes(code, Retry::kLater)) << name_of(code);
+    EXPECT_TRUE(passes(code, Retry::kInDoubt)) << name_of(code);
+  }
+  for (Code code : {Code::kExternal, Code::kSpace, Code::kConnection, Code::kBusy})
+    EXPECT_TRUE(passes(code)) << name_of(code);
+}
+
 // All states of one copy beside every fourth or so of a second: all phases, open or not, proven or not,
 // running or not, begun with this policy or another, failed before or not; the alias at nothing, at a
 // stranger, at either; each wish of a person. Whatever the state: the answer breaks no promise, gives a

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "decide/backoff.h"
 #include "masking/looks.h"
 #include "masking/originals.h"
 #include "masking/plan.h"
@@ -210,6 +211,7 @@ bool Pass::settle_waiting(const Decision& decision, const PassLimits& limits) {
     case Waiting::kUnknown:
       if (decision.blocker) report_.failure = decision.blocker;
       if (++unknown_ >= kUnknownMax) return false;
+      if (decision.blocker && !decide::may_pass(*decision.blocker)) return false;
       break;
     case Waiting::kBackoff:
     case Waiting::kDrain:

@@ -264,7 +264,7 @@ Result<bool> Refresher::settle_waiting(const RunOptions& options, const Decision
     }
     case Waiting::kUnknown:
       // What waiting cannot heal (a damaged record, a file of somebody else's) is said at once.
-      if (++unknown_ >= kUnknownMax || (decision.blocker && decision.blocker->retry == Retry::kNever)) {
+      if (++unknown_ >= kUnknownMax || (decision.blocker && !decide::may_pass(*decision.blocker))) {
         return decision.blocker ? *decision.blocker
                                 : Error{.code = Code::kConnection,
                                         .message = decision.reason,

@@ -484,6 +484,39 @@ TEST_F(RefresherTest, InDoubtNothingIsRecordedAndItIsLookedAtAgain) {
   EXPECT_EQ(run({.wait_drain = true}).error().message, "answer lost") << "and not for ever";
 }
 
+// Its first looks fail.
+class FailingSource final : public fakes::FakeSource {
+ public:
+  FailingSource(World& world, int times, Error error)
+      : FakeSource(world), times_(times), error_(std::move(error)) {}
+  Result<std::vector<model::Snapshot>> list() override {
+    if (looks++ < times_) return error_;
+    return FakeSource::list();
+  }
+  int looks = 0;
+
+ private:
+  int times_;
+  Error error_;
+};
+
+TEST_F(RefresherTest, WhatCannotBeSeenForAMomentIsLookedAtAgain) {
+  add_snapshot();
+  // As a backup folder on NFS answers EIO, ESTALE or ETIMEDOUT: nobody said whether to try again.
+  FailingSource flaky(world_, 5, {.code = Code::kExternal, .message = "input/output error", .hint = {}});
+  Ports flaky_ports{flaky, *host_, *engine_, *alias_, notifier_, journal_, world_.clock};
+  Refresher patient(flaky_ports, world_.settings(), world_.inputs(), listener_, stop_);
+  Result<RunResult> result = patient.run({});
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->live->phase, Phase::kLive);
+
+  FailingSource damaged(world_, 1000, {.code = Code::kCorrupt, .message = "it is cut off", .hint = {}});
+  Ports damaged_ports{damaged, *host_, *engine_, *alias_, notifier_, journal_, world_.clock};
+  Refresher prompt(damaged_ports, world_.settings(), world_.inputs(), listener_, stop_);
+  EXPECT_EQ(prompt.run({}).error().message, "it is cut off");
+  EXPECT_EQ(damaged.looks, 1);
+}
+
 TEST_F(RefresherTest, PlanChangesNothing) {
   add_snapshot();
   Refresher refresher(ports(), world_.settings(), world_.inputs(), listener_, stop_);
