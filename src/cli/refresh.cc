@@ -1,6 +1,7 @@
 // plan, refresh.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "base/text.h"
@@ -45,7 +46,7 @@ std::string time_text(const std::vector<std::string>& steps,
 
 // `lead`: "next", or "then" after another.
 void print_decision(const Context& context, const Site& site, std::string_view lead,
-                    const decide::Decision& decision, const std::optional<ports::SpaceEstimate>& space) {
+                    const decide::Decision& decision, const std::string& space) {
   if (!decision.action) {
     context.out() << fmt::format("{}: {}\n", lead == "next" ? "nothing to do" : "then nothing more",
                                  decision.reason);
@@ -60,7 +61,7 @@ void print_decision(const Context& context, const Site& site, std::string_view l
     context.out() << facts({{"why", decision.reason},
                             {"then", join(std::vector<std::string>(steps.begin() + 1, steps.end()), " → ")},
                             {"about", time_text(steps, times)},
-                            {"space", space ? space_text(*space) : std::string()}});
+                            {"space", space}});
   }
   if (decision.blocker)
     context.out() << facts({{"in the way", decision.blocker->message}, {"hint", decision.blocker->hint}});
@@ -69,9 +70,14 @@ void print_decision(const Context& context, const Site& site, std::string_view l
 // Ends with what is remarked once all of it is done.
 void print_plan(const Context& context, const Site& site, const std::vector<decide::Decision>& decisions,
                 const std::optional<ports::SpaceEstimate>& space) {
+  const bool frees = std::any_of(decisions.begin(), decisions.end(), [](const decide::Decision& each) {
+    return each.action && each.action->kind == model::ActionKind::kDelete;
+  });
+  const std::string room =
+      space ? space_text(*space) + (frees ? ", before the deletion" : "") : std::string();
   for (size_t i = 0; i < decisions.size(); ++i) {
     const bool last = i + 1 == decisions.size();
-    print_decision(context, site, i == 0 ? "next" : "then", decisions[i], last ? space : std::nullopt);
+    print_decision(context, site, i == 0 ? "next" : "then", decisions[i], last ? room : std::string());
   }
   for (const std::string& remark : decisions.back().remarks)
     context.out() << "  " << context.output.dim(remark) << "\n";

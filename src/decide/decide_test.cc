@@ -433,6 +433,29 @@ TEST(Foresee, WhatFollowsAnOldCopysEndIsToldWithIt) {
   EXPECT_EQ(foresee(desired, unseen, kNow).size(), 1U);
 }
 
+TEST(Foresee, AFailedCopyThatGoesCountsAsATry) {
+  State state = serving();
+  state.copies.push_back(copy(kToday, Phase::kFailed));
+  Copy& failed = state.copies.back();
+  failed.failure = "no room";
+  failed.failure_code = Code::kSpace;
+  failed.failure_retry = Retry::kLater;
+  Desired desired = daily();
+  const auto all = [&] {
+    std::vector<std::string> lines;
+    for (const Decision& decision : foresee(desired, state.observed(), kNow)) lines.push_back(told(decision));
+    return lines;
+  };
+  EXPECT_THAT(all(), ::testing::ElementsAre("delete:shop-yesterday-20261122-020000-1",
+                                            "restore:shop-yesterday-20261122-020000-2"));
+  failed.failure_retry = Retry::kNever;
+  EXPECT_THAT(all(), ::testing::ElementsAre("delete:shop-yesterday-20261122-020000-1",
+                                            ::testing::StartsWith("nothing: attempt 1 at snapshot ")));
+  desired.refresh_now = true;  // asked for after it failed
+  EXPECT_THAT(all(), ::testing::ElementsAre("delete:shop-yesterday-20261122-020000-1",
+                                            "restore:shop-yesterday-20261122-020000-2"));
+}
+
 TEST(Decide, AClockThatWasSetBackBeginsTheDrainAnew) {
   State state = serving();
   state.snapshots.erase(state.snapshots.begin());

@@ -6,7 +6,20 @@ namespace ytb::decide {
 namespace {
 
 using model::ActionKind;
+using model::Attempt;
 using model::Copy;
+
+// What a host writes down of a copy that it deletes: later names and tries count it.
+void remember(const model::Action& action, const Copy& copy, model::Observed& observed) {
+  if (!observed.attempts.known()) return;
+  std::vector<Attempt> attempts = *observed.attempts;
+  if (action.tombstone) {
+    attempts.push_back(*action.tombstone);
+  } else if (copy.phase == model::Phase::kFailed) {
+    attempts.push_back(model::failed_attempt_of(copy));
+  }
+  observed.attempts = std::move(attempts);
+}
 
 // Whether `observed` is now as it is once that was done.
 bool done(const model::Action& action, model::Observed& observed, Instant now) {
@@ -15,6 +28,7 @@ bool done(const model::Action& action, model::Observed& observed, Instant now) {
   if (copy == copies.end()) return false;
   switch (action.kind) {
     case ActionKind::kDelete:
+      remember(action, *copy, observed);
       copies.erase(copy);
       break;
     case ActionKind::kRetire:

@@ -92,6 +92,18 @@ bool may_follow(Phase from, Phase to) {
   return to == step_after(from);
 }
 
+Attempt failed_attempt_of(const Copy& copy) {
+  return {.snapshot = copy.snapshot,
+          .data_as_of = copy.data_as_of,
+          .attempt = copy.attempt,
+          .outcome = AttemptOutcome::kFailed,
+          .at = copy.phase_since,  // a refresh that is asked for after that tries anew
+          .inputs = copy.inputs,
+          .reason = copy.failure,
+          .code = copy.failure_code,
+          .retry = copy.failure_retry};
+}
+
 CopyId copy_id(const ProductionName& production, Instant data_as_of, int attempt) {
   YTB_CHECK(attempt >= 1);
   return CopyId(fmt::format("{}{}{}-{}", production, kInfix, to_compact(data_as_of), attempt));

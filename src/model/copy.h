@@ -72,6 +72,8 @@ struct Attempt {
   Code code = Code::kInternal;
   Retry retry = Retry::kNever;
 };
+// What is kept of a failed copy that is deleted.
+Attempt failed_attempt_of(const Copy& copy);
 
 // Between looking a name up and connecting, where the name is a path. Of names that are remembered for longer
 // (DNS) nobody can tell who is connected.

@@ -205,6 +205,28 @@ TEST_F(CommandsTest, PlanAfterADrainTellsTheWholeWay) {
   EXPECT_EQ(last_line()["steps"][0], "restore");
 }
 
+TEST_F(CommandsTest, PlanNamesTheCopyThatRefreshMakesAfterAFailedOne) {
+  ASSERT_EQ(run("plan"), 0) << err();
+  EXPECT_FALSE(said("before the deletion")) << out();
+  ASSERT_EQ(run("refresh"), 0) << err();
+  fakes::FakeCopy failed = world_.copies.at(model::CopyId(kFirst));
+  add_snapshot("base-2", "2026-11-22T05:00:00Z");
+  failed.record.id = model::CopyId(kSecond);
+  failed.record.snapshot = world_.snapshots.back().seen.id;
+  failed.record.data_as_of = world_.snapshots.back().seen.data_as_of;
+  failed.record.phase = model::Phase::kFailed;
+  failed.record.phase_since = world_.clock.now() - std::chrono::minutes(1);
+  failed.record.failure_retry = Retry::kLater;
+  failed.record.opened = failed.record.running = false;
+  world_.copies[failed.record.id] = failed;
+  ASSERT_EQ(run("plan"), 0) << err();
+  EXPECT_TRUE(said(fmt::format("next: delete {}", kSecond))) << out();
+  EXPECT_TRUE(said("then: restore shop-yesterday-20261122-050000-2")) << out();
+  EXPECT_TRUE(said("before the deletion")) << out();
+  ASSERT_EQ(run("refresh"), 0) << err();
+  EXPECT_EQ(live(), "shop-yesterday-20261122-050000-2");
+}
+
 TEST_F(CommandsTest, RefreshAsJsonEndsWithAResult) {
   ASSERT_EQ(run("refresh --output json"), 0) << err();
   EXPECT_EQ(err(), "");

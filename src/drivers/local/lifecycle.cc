@@ -384,15 +384,7 @@ Status LocalHost::remove(const model::OwnedCopy& copy, const std::optional<model
   if (tombstone) {
     YTB_TRY(write_attempt(*tombstone));
   } else if (record.copy.phase == Phase::kFailed) {
-    YTB_TRY(write_attempt({.snapshot = record.copy.snapshot,
-                           .data_as_of = record.copy.data_as_of,
-                           .attempt = record.copy.attempt,
-                           .outcome = model::AttemptOutcome::kFailed,
-                           .at = record.copy.phase_since,  // who asks after that asks anew
-                           .inputs = record.copy.inputs,
-                           .reason = record.copy.failure,
-                           .code = record.copy.failure_code,
-                           .retry = record.copy.failure_retry}));
+    YTB_TRY(write_attempt(model::failed_attempt_of(record.copy)));
   }
   if (record.copy.phase != Phase::kDeleting) {
     record.copy.phase = Phase::kDeleting;
