@@ -14,8 +14,7 @@ namespace {
 // Files of the server program that report errors, versions 13 to 18, as its binaries name them. Languages,
 // extensions and other loaded libraries are not among them.
 constexpr std::string_view kServerFiles =
-    " "
-    "fd.c md.c acl.c aclchk.c aggregatecmds.c aio.c aio_callback.c aio_init.c aio_io.c allpaths.c "
+    " fd.c md.c acl.c aclchk.c aggregatecmds.c aio.c aio_callback.c aio_init.c aio_io.c allpaths.c "
     "alter.c amapi.c amcmds.c amvalidate.c analyze.c analyzejoins.c appendinfo.c "
     "applyparallelworker.c array_expanded.c array_selfuncs.c array_typanalyze.c "
     "array_userfuncs.c arrayfuncs.c arraysubs.c arrayutils.c ascii.c aset.c async.c attmap.c "
@@ -117,8 +116,7 @@ constexpr std::string_view kServerFiles =
     "xlogrecovery.c xlogutils.c xml.c ";
 // errcodes.txt, versions 13 to 18: errors and their condition names.
 constexpr std::string_view kConditions =
-    " "
-    "03000 sql_statement_not_yet_complete 08000 connection_exception "
+    " 03000 sql_statement_not_yet_complete 08000 connection_exception "
     "08001 sqlclient_unable_to_establish_sqlconnection 08003 connection_does_not_exist "
     "08004 sqlserver_rejected_establishment_of_sqlconnection 08006 connection_failure "
     "08007 transaction_resolution_unknown 08P01 protocol_violation "
@@ -597,12 +595,11 @@ std::string hint_of_shortage(std::string_view said, std::string_view state) {
     if (state != "53100" && line.find(kNoRoom) == std::string::npos) continue;
     of_disk = true;
     if (line.find(kSharedMemory) == std::string::npos || line.find(kInFiles) != std::string::npos) continue;
-    return "that server's /dev/shm is too small for its parallel workers: enlarge it (docker run "
-           "--shm-size=1g …, or "
-           "mount -o remount,size=1g /dev/shm). For a copy, copies.local.settings: "
-           "{max_parallel_workers_per_gather: 0, max_parallel_maintenance_workers: 0} does without them, "
-           "from its "
-           "next restore on. A sealed copy has a /dev/shm of its own, half as large as the machine's memory";
+    return "that server's /dev/shm is too small for its parallel workers: enlarge it "
+           "(docker run --shm-size=1g …, or mount -o remount,size=1g /dev/shm). For a copy, "
+           "copies.local.settings: {max_parallel_workers_per_gather: 0, max_parallel_maintenance_workers: 0} "
+           "does without them, from its next restore on. A sealed copy has a /dev/shm of its own, half as "
+           "large as the machine's memory";
   }
   return of_disk ? "the disk of that server is full: free some space there" : "";
 }

@@ -295,9 +295,8 @@ Result<ViewOutcomes> view_outcomes(Connection& session) {
             fmt::format("materialized view {} gives other rows each time it is computed", printable(name)));
       } else if (outcome == kUnfinished) {
         out.notes.push_back(
-            fmt::format("materialized view {} still changed in the last of {} rounds: it and what reads it "
-                        "may be computed "
-                        "from rows that changed since",
+            fmt::format("materialized view {} still changed in the last of {} rounds: it and what "
+                        "reads it may be computed from rows that changed since",
                         printable(name), kRoundsMax));
       }
     } else if (outcome == kLent) {
