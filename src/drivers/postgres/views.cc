@@ -21,6 +21,7 @@ constexpr std::string_view kUnsettled = "unsettled";    // after as many rounds 
 constexpr std::string_view kUnfinished = "unfinished";  // after kRoundsMax, when there are more views
 // Without rows in production, too, and computed for the sake of what reads it; emptied again.
 constexpr std::string_view kLent = "lent";
+constexpr std::string_view kLentInVain = "lent in vain: ";  // likewise, but it could not be computed: why
 constexpr std::string_view kNotReady = "55000";  // SQLSTATE: a materialized view without rows, foreign data
 
 struct View {
@@ -51,7 +52,7 @@ Result<std::vector<View>> remembered_views(Connection& session) {
     view.oid = rows.integer(row, 0);
     view.name = session.qualified(rows.at(row, 1), rows.at(row, 2));
     view.shown = to_string(masking::QualifiedName{rows.text(row, 1), rows.text(row, 2)});
-    view.lent = rows.text(row, 3) == kLent;
+    view.lent = rows.text(row, 3).starts_with(kLent);
     views.push_back(std::move(view));
   }
   return views;
@@ -236,12 +237,12 @@ void name_what_lacks(std::vector<View>& views, const std::vector<Read>& reads) {
   }
 }
 
-std::string_view outcome_of(const View& view, const Settled& settled) {
-  if (view.lent) return kLent;
-  if (view.stays_empty) return kByPolicy;
+std::string outcome_of(const View& view, const Settled& settled) {
+  if (view.lent) return view.failure ? std::string(kLentInVain) + *view.failure : std::string(kLent);
+  if (view.stays_empty) return std::string(kByPolicy);
   if (view.failure) return *view.failure;
-  if (settled.moving && view.changed) return settled.in_time ? kUnsettled : kUnfinished;
-  return kComputed;
+  if (settled.moving && view.changed) return std::string(settled.in_time ? kUnsettled : kUnfinished);
+  return std::string(kComputed);
 }
 
 }  // namespace
@@ -304,6 +305,11 @@ Result<ViewOutcomes> view_outcomes(Connection& session) {
           fmt::format("materialized view {} has no rows, as in production; it was computed for what reads "
                       "it, and emptied",
                       printable(name)));
+    } else if (outcome.starts_with(kLentInVain)) {
+      out.notes.push_back(
+          fmt::format("materialized view {} has no rows, as in production; it could not be computed for what "
+                      "reads it: {}",
+                      printable(name), outcome.substr(kLentInVain.size())));
     } else if (outcome != kByPolicy) {
       out.notes.push_back(
           fmt::format("materialized view {} is empty: {}; `views: {{{}: none}}` in the policy accepts that",
