@@ -159,11 +159,16 @@ std::string service_file_of(const config::AliasConfig& alias) {
   return os::join_path(os::parent_of(alias.directory), "pg_service.conf");
 }
 
+std::string service_name_of(const config::ProductionConfig& production) {
+  return fmt::format("{}-yesterday", production.name);
+}
+
 // The file that clients verify the gate by: our own authority's. "" : no gate is wanted, or its certificate
 // is somebody else's.
-std::string tls_root_of(const config::AliasConfig& alias) {
+std::string tls_root_of(const config::ProductionConfig& production) {
+  const config::AliasConfig& alias = production.alias;
   if (alias.listen.empty() || !alias.tls_certificate.empty()) return {};
-  return socket_alias::authority_file(service_file_of(alias), alias.directory);
+  return socket_alias::authority_file(service_file_of(alias), service_name_of(production));
 }
 
 // Beside the alias, whose parent is the place of what clients see.
@@ -176,13 +181,13 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
   Result<Address> listen = parse_listen(alias.listen);  // an error where there is none
   return {.directory = alias.directory,
           .service_file = service_file_of(alias),
-          .service_name = fmt::format("{}-yesterday", production.name),
+          .service_name = service_name_of(production),
           .copies_directory = production.copies.directory,
           .dbname = postgres::database_of(production.source.connection),
           .user = production.access.size() == 1 ? production.access.front().name : std::string(),
           .tcp_host = listen.ok() ? reached_at(listen->host, alias) : std::string(),
           .tcp_port = listen.ok() ? std::to_string(listen->port) : std::string(),
-          .tls_root = tls_root_of(alias),
+          .tls_root = tls_root_of(production),
           .tls_required = !alias.tls_certificate.empty(),
           .gate_folder = config::guards_socket(production) ? gate_folder(production) : std::string()};
 }
@@ -288,7 +293,7 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
   settings.certificate_file = alias.tls_certificate;
   settings.key_file = alias.tls_key;
   settings.authority_folder = os::join_path(config.state_directory, "tls");
-  settings.authority_publish = tls_root_of(alias);
+  settings.authority_publish = tls_root_of(production);
   settings.proxies = alias.proxies;
   settings.limits.connections = alias.connections;
   settings.limits.of_address = alias.connections_per_address;

@@ -62,6 +62,10 @@ bool has_entry_to(std::string_view file, std::string_view name, std::string_view
   return file.find(fmt::format("[{}]\n{}\nhost={}\n", name, kMark, directory)) != std::string_view::npos;
 }
 
+bool names_authority(std::string_view file, std::string_view authority) {
+  return (std::string(file) + '\n').find(fmt::format("\nsslrootcert={}\n", authority)) != std::string::npos;
+}
+
 bool has_entries(std::string_view file, const ServiceEntries& entries) {
   return with_entries(file, entries) == file;
 }

@@ -60,8 +60,8 @@ bool server_answers(const std::string& socket_path, pid_t server, Duration timeo
   return recv(socket.get(), &answer, 1, 0) == 1 && (answer == 'S' || answer == 'N');
 }
 
-std::string authority_file(const std::string& service_file, const std::string& alias_directory) {
-  return os::join_path(os::parent_of(service_file), os::name_in(alias_directory) + "-ca.crt");
+std::string authority_file(const std::string& service_file, const std::string& service_name) {
+  return os::join_path(os::parent_of(service_file), service_name + "-ca.crt");
 }
 
 SocketAlias::SocketAlias(SocketAliasOptions options) : options_(std::move(options)) {}
@@ -254,8 +254,12 @@ Status SocketAlias::remove() {
   std::string rest = without_entries(service, options_.service_name);
   const std::string earlier = os::name_in(options_.directory);
   if (has_entry_to(rest, earlier, options_.directory)) rest = without_entries(rest, earlier);
-  // Also where no gate is wanted any more: published when one was.
-  YTB_TRY(os::remove_file(authority_file(options_.service_file, options_.directory)));
+  // Also where no gate is wanted any more: published when one was. Earlier versions called it after the
+  // directory, as that of another production whose directory ends alike.
+  for (const std::string& called : {options_.service_name, earlier}) {
+    const std::string authority = authority_file(options_.service_file, called);
+    if (!names_authority(rest, authority)) YTB_TRY(os::remove_file(authority));
+  }
   if (rest == service) return {};
   if (rest.empty()) return os::remove_file(options_.service_file);
   return os::write_file(options_.service_file, rest, {.mode = 0644});

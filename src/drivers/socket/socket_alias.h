@@ -39,8 +39,8 @@ struct SocketAliasOptions {
 };
 
 // Where the certificate of our own authority is published, for clients to verify the gate by: beside the
-// service file, named after the alias ("shop-yesterday-ca.crt").
-std::string authority_file(const std::string& service_file, const std::string& alias_directory);
+// service file, named after the service ("shop-yesterday-ca.crt").
+std::string authority_file(const std::string& service_file, const std::string& service_name);
 
 class SocketAlias final : public ports::AliasStore {
  public:

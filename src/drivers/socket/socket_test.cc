@@ -139,8 +139,7 @@ user=staging
 }
 
 TEST(ServiceFile, TheAuthoritysCertificateLiesBesideIt) {
-  EXPECT_EQ(authority_file("/etc/y/pg_service.conf", "/run/y/shop-yesterday"),
-            "/etc/y/shop-yesterday-ca.crt");
+  EXPECT_EQ(authority_file("/etc/y/pg_service.conf", "shop-yesterday"), "/etc/y/shop-yesterday-ca.crt");
 }
 
 class Alias : public ::testing::Test {
@@ -234,6 +233,25 @@ TEST_F(Alias, AnEntryThatAnEarlierVersionCalledAfterTheFolderStaysAsLongAsTheAli
   EXPECT_EQ(alias.read()->path.service, "shop-yesterday");
   ASSERT_TRUE(alias.remove().ok());
   EXPECT_EQ(*os::read_file(home_ + "/alias/services", 1000), fmt::format("[other]\nhost={}\n", folder));
+}
+
+TEST_F(Alias, ACertificateThatAnotherEntryNamesStays) {
+  // Earlier versions called it after the folder, and folders of two productions may end alike.
+  const std::string shared = home_ + "/alias/staging-ca.crt";
+  const std::string others = fmt::format("[b-tcp]\nhost=vm\nsslrootcert={}\n", shared);
+  ASSERT_TRUE(os::write_file(home_ + "/alias/services", others).ok());
+  ASSERT_TRUE(os::write_file(shared, "of a gate\n").ok());
+  SocketAlias alias({.directory = home_ + "/a/staging",
+                     .service_file = home_ + "/alias/services",
+                     .service_name = "shop-yesterday",
+                     .copies_directory = home_ + "/copies",
+                     .dbname = "",
+                     .user = ""});
+  ASSERT_TRUE(alias.remove().ok());
+  EXPECT_TRUE(os::exists(shared));
+  ASSERT_TRUE(os::remove_file(home_ + "/alias/services").ok());
+  ASSERT_TRUE(alias.remove().ok());
+  EXPECT_FALSE(os::exists(shared));
 }
 
 TEST_F(Alias, SaysWhatLeadsThroughIt) {
