@@ -417,6 +417,8 @@ std::vector<cli::CheckLine> check_place(const Clock& clock, const config::Config
   add(lines, "ports", status_of(port), port.ok() ? fmt::format("{} is free", *port) : "");
   add(lines, "alias path", socket_alias::SocketAlias::check_place(production.alias.directory),
       production.alias.directory);
+  const Status entry = socket_alias::SocketAlias(alias_options(production)).check_entry();
+  if (!entry.ok()) add(lines, "service file", entry, "");
   for (const model::AccessRole& role : production.access) {
     if (std::count(role.member_of.begin(), role.member_of.end(), postgres::kReadAllData) == 0) continue;
     add(lines, "access " + role.name, {},

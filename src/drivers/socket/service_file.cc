@@ -62,6 +62,14 @@ bool has_entry_to(std::string_view file, std::string_view name, std::string_view
   return file.find(fmt::format("[{}]\n{}\nhost={}\n", name, kMark, directory)) != std::string_view::npos;
 }
 
+std::string directory_of(std::string_view file, std::string_view name) {
+  const std::string head = fmt::format("[{}]\n{}\nhost=", name, kMark);
+  const size_t at = file.find(head);
+  if (at == std::string_view::npos || (at > 0 && file[at - 1] != '\n')) return {};
+  const std::string_view rest = file.substr(at + head.size());
+  return std::string(rest.substr(0, rest.find('\n')));
+}
+
 bool names_authority(std::string_view file, std::string_view authority) {
   return (std::string(file) + '\n').find(fmt::format("\nsslrootcert={}\n", authority)) != std::string::npos;
 }

@@ -31,6 +31,8 @@ std::string without_entries(std::string_view file, std::string_view name);
 // Whether it has an entry of ours, of this name, that leads to that directory. Earlier versions called
 // entries after the directory: those stay for who uses them, as long as the alias does.
 bool has_entry_to(std::string_view file, std::string_view name, std::string_view directory);
+// host= of the entry of ours of this name; "" : there is none, or it is not ours.
+std::string directory_of(std::string_view file, std::string_view name);
 // Whether an entry has this file as its sslrootcert.
 bool names_authority(std::string_view file, std::string_view authority);
 // Whether the file says exactly this.

@@ -20,6 +20,8 @@ namespace {
 constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
 constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
 constexpr std::string_view kLive = "live";
+constexpr std::string_view kGateSuffix = ".gate";          // of the folder of an alias's gate
+constexpr std::string_view kServiceSuffix = "-yesterday";  // of <production>-yesterday
 constexpr mode_t kPublicMode = 0755;
 constexpr mode_t kPrivateMode = 0700;  // whoever comes in comes through the gate
 constexpr size_t kServiceFileMax = 1 << 20;
@@ -86,6 +88,46 @@ Status SocketAlias::check_place(const std::string& directory) {
                  .hint = "move it away, or choose another alias.socket.directory"};
   }
   return os::check_writable(os::parent_of(directory));
+}
+
+model::ProductionName SocketAlias::production() const {
+  std::string name = options_.service_name;
+  if (name.ends_with(kServiceSuffix)) name.resize(name.size() - kServiceSuffix.size());
+  return model::ProductionName(std::move(name));
+}
+
+Result<std::string> SocketAlias::copy_at(const std::string& directory) {
+  const std::string gate = directory + std::string(kGateSuffix);
+  for (const std::string& link : {directory, os::join_path(gate, kLive)}) {
+    YTB_ASSIGN(auto info, os::info_of(link));
+    if (!info || info->kind != os::FileKind::kLink) return std::string();
+    YTB_ASSIGN(const std::string target, os::read_link(link));
+    if (target != gate) return os::name_in(os::parent_of(target));
+  }
+  return std::string();
+}
+
+Result<std::string> SocketAlias::taken_by(std::string_view service) const {
+  std::string directory = directory_of(service, options_.service_name);
+  if (directory.empty() || directory == options_.directory) return std::string();
+  // Where the config has moved our alias, the entry is ours still, and one that leads nowhere serves nobody.
+  YTB_ASSIGN(const std::string copy, copy_at(directory));
+  return copy.empty() || model::is_copy_name(production(), copy) ? std::string() : directory;
+}
+
+Status SocketAlias::check_entry() const {
+  YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
+  YTB_ASSIGN(const std::string directory, taken_by(service));
+  if (directory.empty()) return {};
+  const std::string& name = options_.service_name;
+  return Error{.code = Code::kRefused,
+               .message = fmt::format("service {} of {} leads to {}, the alias of another production", name,
+                                      options_.service_file, directory),
+               .hint = fmt::format(
+                   "an earlier version called it after that folder: once its users have changed to that "
+                   "production's <name>-yesterday, remove [{0}] and [{0}-tcp] from the file; or set "
+                   "another alias.socket.service_file here",
+                   name)};
 }
 
 std::string SocketAlias::run_directory(const model::CopyId& copy) const {
@@ -173,7 +215,7 @@ Result<model::AliasState> SocketAlias::read() {
   }
   YTB_ASSIGN(std::string target, os::read_link(options_.directory));
   // Before the gate was to listen there, or since it no longer does, the name leads the other way.
-  const std::string gate = options_.directory + ".gate";
+  const std::string gate = options_.directory + std::string(kGateSuffix);
   bool as_wanted = (target == gate) == !options_.gate_folder.empty();
   if (target == gate) {
     YTB_ASSIGN(auto live, os::info_of(os::join_path(gate, kLive)));
@@ -214,6 +256,7 @@ Status SocketAlias::repoint(const model::PassedProof& proof, const model::Copy& 
                  .hint = "this is a bug; nothing was changed"};
   }
   YTB_TRY(check_place(options_.directory));
+  YTB_TRY(check_entry());
   const std::string run = run_directory(copy.id);
   YTB_ASSIGN(const uint16_t port, port_in(run));
   const std::string own = fmt::format("{}{}", kSocketPrefix, port);
@@ -247,11 +290,13 @@ Status SocketAlias::remove() {
   YTB_ASSIGN(auto present, os::info_of(options_.directory));
   if (present && present->kind == os::FileKind::kLink) {
     YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
-    if (os::is_inside(target, options_.copies_directory) || target == options_.directory + ".gate")
+    if (os::is_inside(target, options_.copies_directory) ||
+        target == options_.directory + std::string(kGateSuffix))
       YTB_TRY(os::remove_file(options_.directory));
   }
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));
-  std::string rest = without_entries(service, options_.service_name);
+  YTB_ASSIGN(const std::string taken, taken_by(service));
+  std::string rest = taken.empty() ? without_entries(service, options_.service_name) : service;
   const std::string earlier = os::name_in(options_.directory);
   if (has_entry_to(rest, earlier, options_.directory)) rest = without_entries(rest, earlier);
   // Also where no gate is wanted any more: published when one was. Earlier versions called it after the

@@ -52,11 +52,21 @@ class SocketAlias final : public ports::AliasStore {
   // be made there.
   static Status check_place(const std::string& directory);
 
+  // Error{kRefused} where the service file has an entry of ours, of our name, that leads to another
+  // production: earlier versions called entries after the alias's folder. Clients that use it would be led
+  // elsewhere without a word.
+  [[nodiscard]] Status check_entry() const;
+
   Result<model::AliasState> read() override;
   Status repoint(const model::PassedProof& proof, const model::Copy& copy) override;
   Status remove() override;
 
  private:
+  // Of the copy that an alias at this directory leads to, through a gate as well; "" : it leads to none.
+  [[nodiscard]] static Result<std::string> copy_at(const std::string& directory);
+  // The directory of another production that the entry of our name leads to; "" : there is no such entry.
+  [[nodiscard]] Result<std::string> taken_by(std::string_view service) const;
+  [[nodiscard]] model::ProductionName production() const;
   [[nodiscard]] std::string run_directory(const model::CopyId& copy) const;
   // The link that moves: the alias itself, or `live` in the gate's folder.
   [[nodiscard]] std::string moving_link() const;

@@ -235,6 +235,61 @@ TEST_F(Alias, AnEntryThatAnEarlierVersionCalledAfterTheFolderStaysAsLongAsTheAli
   EXPECT_EQ(*os::read_file(home_ + "/alias/services", 1000), fmt::format("[other]\nhost={}\n", folder));
 }
 
+// Of production "staging", whose folder is called as our entry is, from an earlier version.
+class TakenName : public Alias {
+ protected:
+  void SetUp() override {
+    Alias::SetUp();
+    ASSERT_TRUE(os::make_folders(home_ + "/other").ok());
+    others_copy_ = home_ + "/others/staging-yesterday-20261122-060000-1/run";
+    entry_ = fmt::format(
+        "[shop-yesterday]\n# kept by yesterdaytabase\nhost={0}/other/shop-yesterday\n\n"
+        "[shop-yesterday-tcp]\n# kept by yesterdaytabase\nhost=vm\nport=6432\n"
+        "sslmode=verify-full\nsslrootcert={0}/alias/shop-yesterday-ca.crt\n",
+        home_);
+    ASSERT_TRUE(os::write_file(home_ + "/alias/services", entry_).ok());
+    ASSERT_TRUE(os::write_file(home_ + "/alias/shop-yesterday-ca.crt", "of the other's gate\n").ok());
+  }
+  void lead_other_to(const std::string& target) {
+    ASSERT_TRUE(os::write_link(home_ + "/other/shop-yesterday", target).ok());
+  }
+  std::string services() { return *os::read_file(home_ + "/alias/services", 10000); }
+
+  std::string entry_;
+  std::string others_copy_;
+};
+
+TEST_F(TakenName, OfAnotherProductionIsNeitherMovedNorRemoved) {
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  const std::string gate = home_ + "/other/shop-yesterday.gate";
+  for (const bool by_gate : {false, true}) {
+    lead_other_to(by_gate ? gate : others_copy_);
+    if (by_gate) {
+      ASSERT_TRUE(os::make_folders(gate).ok());
+      ASSERT_TRUE(os::write_link(gate + "/live", others_copy_).ok());
+    }
+    SocketAlias alias = make();
+    const Status moved = alias.repoint(proof_of(one_), copy_of(one_));
+    ASSERT_FALSE(moved.ok());
+    EXPECT_EQ(moved.error().code, Code::kRefused);
+    EXPECT_THAT(moved.error().message, HasSubstr("leads to " + home_ + "/other/shop-yesterday"));
+    EXPECT_FALSE(alias.read()->target.has_value());
+    ASSERT_TRUE(alias.remove().ok());
+    EXPECT_EQ(services(), entry_);
+    EXPECT_TRUE(os::exists(home_ + "/alias/shop-yesterday-ca.crt")) << "its clients verify by it";
+  }
+}
+
+TEST_F(TakenName, OfAnAliasOfOursThatTheConfigMovedIsReplaced) {
+  Listener first(run_of(one_) + "/.s.PGSQL.6501");
+  SocketAlias alias = make();
+  EXPECT_TRUE(alias.check_entry().ok()) << "it leads nowhere";
+  lead_other_to(run_of(two_));
+  ASSERT_TRUE(alias.repoint(proof_of(one_), copy_of(one_)).ok());
+  EXPECT_EQ(directory_of(services(), "shop-yesterday"), home_ + "/alias/shop-yesterday");
+  EXPECT_TRUE(alias.read()->consistent);
+}
+
 TEST_F(Alias, ACertificateThatAnotherEntryNamesStays) {
   // Earlier versions called it after the folder, and folders of two productions may end alike.
   const std::string shared = home_ + "/alias/staging-ca.crt";
