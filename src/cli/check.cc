@@ -110,7 +110,8 @@ MaskedTables check_policy(const Context& context, const Site& site, const Result
     lines.push_back({.what = "policy", .failed = found.error(), .detail = {}, .warning = true});
     return {};
   }
-  masking::PlanCheck check = masking::plan_masking(files->policy, files->lock, found->catalog);
+  masking::PlanCheck check =
+      masking::plan_masking(files->policy, files->lock, found->catalog, masking::Trials::kMade);
   if (const Status tried = try_constraints(context, site, *found, check); !tried.ok())
     add(lines, "constraints", tried, "");
   CheckLine line{.what = "policy",

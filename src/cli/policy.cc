@@ -150,7 +150,7 @@ NewLock expand(masking::Policy policy, const masking::PolicyLock& before, const 
   }
   made.lock = masking::expand_lock(policy, catalog);
   masking::carry_over(before, said, made.lock);
-  made.check = masking::plan_masking(policy, made.lock, catalog);
+  made.check = masking::plan_masking(policy, made.lock, catalog, masking::Trials::kMade);
   made.lock.entries.insert(made.lock.entries.end(), others.begin(), others.end());
   std::sort(made.lock.entries.begin(), made.lock.entries.end());
   made.lock.file = before.file;
@@ -270,7 +270,8 @@ Status run_policy_check(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_ASSIGN(const ToJudge judged, load_to_judge(context, site));
   const auto& [files, found] = judged;
-  masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog);
+  masking::PlanCheck check =
+      masking::plan_masking(files.policy, files.lock, found.catalog, masking::Trials::kMade);
   YTB_TRY(try_constraints(context, site, found, check));
   size_t errors = count_errors(check);
   if (context.output.json()) {

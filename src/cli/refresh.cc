@@ -112,8 +112,7 @@ void print_judgement(const Context& context, const masking::PlanCheck& check) {
                                  masking::to_string(finding));
   }
   if (!check.ok()) {
-    context.out()
-        << "  a refresh would stop after the restore: the policy does not fit production as it is now\n";
+    context.out() << "  a refresh would stop: the policy does not fit production as it is now\n";
   }
 }
 

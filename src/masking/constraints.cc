@@ -329,6 +329,7 @@ class Tester {
                         .of_domain = demand_.value != nullptr && !demand_.constraint.empty(),
                         .generated = computed ? demand_.value->name : std::string(),
                         .columns = {},
+                        .computed = computed_,
                         .rows = {}});
     std::vector<size_t> places;
     for (size_t i = 0; i < stored_.size(); ++i) {
@@ -341,8 +342,11 @@ class Tester {
                                  (found != replaced.end() && follows_the_value(*found->second, *stored_[i]));
     }
     std::vector<Row> rows;
-    for (size_t number = 0; number < kTrialRows; ++number) {
-      Row row = make_up(kit->pools, kit->single(), number);
+    // Over all of a pool, which has the common values last.
+    size_t most = kTrialRows;
+    for (size_t place : places) most = std::max(most, kit->pools[place].size());
+    for (size_t i = 0; i < kTrialRows; ++i) {
+      Row row = make_up(kit->pools, kit->single(), i * most / kTrialRows, Nulls::kNone);
       const std::optional<Row> masked = mask(row, kit->maskers);
       if (!masked) continue;
       trial->rows.push_back({.before = at(places, row), .after = at(places, *masked)});
@@ -378,6 +382,7 @@ class Tester {
     const Column* column = find_column(table_, name);
     if (column == nullptr || depth > kComputedDepthMax) return;
     if (column->generated) {
+      if (std::find(computed_.begin(), computed_.end(), name) == computed_.end()) computed_.push_back(name);
       collect_constants(column->computed_from, constants_);
       for (const std::string& each : columns_of(column->computed_from)) involve(each, depth + 1);
       return;
@@ -458,11 +463,14 @@ class Tester {
     std::vector<Row> allowed;
     for (size_t number = 0; number < kRows; ++number) {
       Row row = make_up(kit->pools, kit->single(), number);
-      if (outcome(row, kit->known) != Outcome::kForbidden) allowed.push_back(row);
+      if (outcome(row, kit->known) != Outcome::kForbidden) {
+        // NULL satisfies most of what it is asked: that says nothing of values.
+        trial.begun_with_allowed = trial.begun_with_allowed || is_whole(row, kit->known);
+        allowed.push_back(row);
+      }
       all.push_back(std::move(row));
     }
-    trial.begun_with_allowed = !allowed.empty();
-    for (const Row& row : allowed.empty() ? all : allowed) {
+    for (const Row& row : trial.begun_with_allowed ? allowed : all) {
       const std::optional<Row> masked = mask(row, kit->maskers);
       if (!masked) continue;
       switch (outcome(*masked, kit->known)) {
@@ -488,8 +496,16 @@ class Tester {
     });
   }
 
-  [[nodiscard]] Row make_up(const std::vector<std::vector<std::string>>& pools, bool single,
-                            size_t number) const {
+  static bool is_whole(const Row& row, const std::vector<bool>& known) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (known[i] && !row[i]) return false;
+    }
+    return true;
+  }
+
+  enum class Nulls { kToo, kNone };
+  [[nodiscard]] Row make_up(const std::vector<std::vector<std::string>>& pools, bool single, size_t number,
+                            Nulls nulls = Nulls::kToo) const {
     constexpr uint64_t kNullOneIn = 8;
     Row row(stored_.size());
     for (size_t i = 0; i < stored_.size(); ++i) {
@@ -497,7 +513,7 @@ class Tester {
       uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15 + (i + 1) * 0xbf58476d1ce4e5b9;
       mixed = (mixed ^ (mixed >> 29)) * 0x94d049bb133111eb;
       mixed ^= mixed >> 32;
-      if (!single && !stored_[i]->not_null && mixed % kNullOneIn == 0) continue;
+      if (nulls == Nulls::kToo && !single && !stored_[i]->not_null && mixed % kNullOneIn == 0) continue;
       row[i] = pools[i][(single ? number : mixed / kNullOneIn) % pools[i].size()];
     }
     return row;
@@ -532,6 +548,7 @@ class Tester {
   const Table& table_;
   const Demand& demand_;
   std::vector<const Column*> involved_;
+  std::vector<std::string> computed_;  // generated columns that the condition comes to
   std::vector<const Column*> stored_;  // a row program's columns, in its order
   Constants constants_;
 };
@@ -684,9 +701,10 @@ class ConstraintChecker {
     finding.satisfied_by = std::move(satisfies);
   }
 
-  // Empty where many findings had some already: they take time.
-  std::vector<MaskerSpec> others_for(const Table& table, const Tester& tester, const Column& column) {
-    if (++others_tried_ > kOtherMaskersTriedMax) return {};
+  // `tried`: for how many columns so far. Empty where there were many: it takes time.
+  static std::vector<MaskerSpec> others_for(const Table& table, const Tester& tester, const Column& column,
+                                            size_t& tried) {
+    if (++tried > kOtherMaskersTriedMax) return {};
     const bool unique = std::any_of(table.indexes.begin(), table.indexes.end(), [&](const Index& index) {
       return index.unique &&
              std::find(index.columns.begin(), index.columns.end(), column.name) != index.columns.end();
@@ -696,7 +714,7 @@ class ConstraintChecker {
 
   std::optional<MaskerSpec> other_that_satisfies(const Table& table, const Tester& tester,
                                                  const Column& column, const Replaced& replaced) {
-    for (MaskerSpec& spec : others_for(table, tester, column)) {
+    for (MaskerSpec& spec : others_for(table, tester, column, others_tried_)) {
       Replaced changed = replaced;
       changed[column.name] = &spec;
       if (tester.conclude(changed) == Conclusion::kSatisfied) return std::move(spec);
@@ -708,8 +726,8 @@ class ConstraintChecker {
                             const MaskerSpec& spec) {
     Finding& finding = context_.report(
         Finding::Kind::kNotTried, &table, &column,
-        fmt::format("{} was not tried against what '{}' gives for {}: it depends on what is known in the "
-                    "copy alone; where masked rows violate it, the refresh stops after masking",
+        fmt::format("{} was not tried against what '{}' gives for {}: it needs code or data of "
+                    "production's; where masked rows violate it, the refresh stops after masking",
                     name, spec.name, describe(context_, table, column)),
         spec.where);
     finding.error = false;
@@ -736,8 +754,9 @@ class ConstraintChecker {
   std::shared_ptr<const ConstraintTrial> trial_of(const Table& table, const Demand& demand,
                                                   const Column& column, const MaskerSpec& spec,
                                                   const Replaced& replaced) {
+    if (context_.trials == Trials::kNone) return nullptr;
     const Tester tester(context_, table, demand, Tester::Columns::kAllKnown);
-    auto trial = tester.trial(replaced, column, others_for(table, tester, column));
+    auto trial = tester.trial(replaced, column, others_for(table, tester, column, others_of_trials_));
     if (trial == nullptr) return nullptr;
     trial->about = describe(context_, table, column);
     trial->masker = spec.name;
@@ -808,6 +827,7 @@ class ConstraintChecker {
   const TableIndex& tables_;
   const TableVerdicts& verdicts_;
   size_t others_tried_ = 0;
+  size_t others_of_trials_ = 0;
 };
 
 bool is_column(const Expression& expression, std::string_view name) {

@@ -368,7 +368,7 @@ void sort_findings(std::vector<Finding>& findings) {
   });
 }
 
-PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog) {
+PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog, Trials trials) {
   PlanCheck check;
   const auto resolved = resolve_databases(policy, catalog);
   check_databases(policy, catalog, resolved, check.findings);
@@ -390,7 +390,8 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
                          .key = dummy,
                          .findings = check.findings,
                          .used_rules = used_rules,
-                         .unlocked_keeps = unlocked_keeps};
+                         .unlocked_keeps = unlocked_keeps,
+                         .trials = trials};
     plan.databases.push_back(DatabasePlanner(context, judged_by).run());
     plan.databases.back().large_objects = large_objects_of(judged_by, database);
   }

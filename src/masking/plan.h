@@ -111,8 +111,12 @@ struct PlanCheck {
   [[nodiscard]] bool ok() const { return plan.has_value(); }
 };
 
+// Whether findings carry what a server could be asked (masking/trial.h): it takes time, and is for who asks
+// one.
+enum class Trials { kNone, kMade };
 // Pure: compiles every masker with a dummy key to check types, parameters and uniqueness.
-PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog);
+PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog,
+                       Trials trials = Trials::kNone);
 
 // What no refresh could mask, whatever production holds: columns that are still marked `judge`. kPolicy with
 // where they are; none where all are decided.

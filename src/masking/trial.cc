@@ -10,22 +10,25 @@
 namespace ytb::masking {
 namespace {
 
-// Rows that the constraint allowed before they were masked, and what it says of them afterwards.
+// Fewer rows are no ground for anything.
+constexpr size_t kRowsSure = 8;
+
+// What the constraint says of rows once they are masked.
 struct Counts {
-  size_t begun = 0;
+  size_t begun = 0;  // rows of all that it allowed before
   size_t allowed = 0;
   size_t forbidden = 0;
   size_t failed = 0;
   [[nodiscard]] size_t rows() const { return allowed + forbidden + failed; }
-  [[nodiscard]] size_t refused() const { return forbidden + failed; }
 };
 
-// `begun_with`: what counts of the rows as they were before masking.
-Counts count(const TrialAnswer& answer, bool allowed_before) {
+// `begun_only`: of the rows that it allowed before.
+Counts count(const TrialAnswer& answer, bool begun_only) {
   Counts counts;
   for (const TrialAnswer::Row& row : answer.rows) {
-    if (row.before == TrialOutcome::kAllowed) ++counts.begun;
-    if (allowed_before && row.before != TrialOutcome::kAllowed) continue;
+    const bool begun = row.before == TrialOutcome::kAllowed;
+    if (begun) ++counts.begun;
+    if (begun_only && !begun) continue;
     if (row.after == TrialOutcome::kAllowed) ++counts.allowed;
     if (row.after == TrialOutcome::kForbidden) ++counts.forbidden;
     if (row.after == TrialOutcome::kFailed) ++counts.failed;
@@ -40,23 +43,35 @@ struct Judged {
   std::string why{};  // of kUnknown
 };
 
+// The server is not production's: it has no table, and perhaps not each setting and extension. So a
+// constraint must have allowed something before it is believed when it forbids, and code that fails says
+// nothing: in a copy it stops nothing, either.
 Judged judge(const ConstraintTrial& trial, const TrialAnswer& answer) {
   if (!answer.why_not.empty()) return {.why = answer.why_not};
-  const Counts counts = count(answer, true);
+  // What has nothing to do with the value it replaces is the same for rows that nobody would have had.
+  const bool independent = !trial.follows_the_value && !trial.has_kept;
+  const Counts counts = count(answer, !independent);
   if (counts.begun == 0) {
-    // Nothing that anybody made up satisfies it: what masks give does not, either, where it is of one form
-    // whatever it replaces. What fails otherwise, as for a table that is not there, says nothing.
     const Counts all = count(answer, false);
-    const bool sure = !trial.follows_the_value && !trial.has_kept;
-    if (sure && all.forbidden > 0 && all.forbidden == all.rows()) return {.verdict = Verdict::kForbidden};
-    return {.why = all.failed > 0 ? "its code fails there: it may need tables or settings"
-                                  : "no value that was made up satisfies it"};
+    const bool fails = std::any_of(answer.rows.begin(), answer.rows.end(), [](const TrialAnswer::Row& row) {
+      return row.before == TrialOutcome::kFailed || row.after == TrialOutcome::kFailed;
+    });
+    if (fails) return {.why = "its code fails there: it may need tables"};
+    return {.why = all.allowed == 0 ? "it refused whatever was tried, masked or not"
+                                    : "no value that was made up satisfies it before masking"};
   }
-  if (counts.refused() == 0) return {.verdict = Verdict::kAllowed};
-  const bool always = counts.allowed == 0;
-  if (trial.has_kept) return {.verdict = always ? Verdict::kForbidden : Verdict::kPerhapsForbidden};
+  const bool sure = counts.rows() >= kRowsSure;
+  if (counts.forbidden == 0) {
+    if (counts.failed > 0) return {.why = "its code fails for some of it"};
+    if (!sure) return {.why = "too few values that were made up satisfy it"};
+    return {.verdict = Verdict::kAllowed};
+  }
+  if (trial.has_kept) {
+    const bool always = sure && counts.forbidden == counts.rows();
+    return {.verdict = always ? Verdict::kForbidden : Verdict::kPerhapsForbidden};
+  }
   constexpr size_t kShareOfRows = 20;  // of values spread over what is allowed, as in constraints.cc
-  const bool often = !trial.follows_the_value || counts.refused() * kShareOfRows >= counts.rows();
+  const bool often = independent || (sure && counts.forbidden * kShareOfRows >= counts.rows());
   return {.verdict = often ? Verdict::kForbidden : Verdict::kPerhapsForbidden};
 }
 
@@ -103,10 +118,7 @@ bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& fi
 
 }  // namespace
 
-bool is_refused(const TrialAnswer& answer) {
-  const Counts counts = count(answer, true);
-  return counts.begun == 0 || counts.refused() > 0;
-}
+bool is_refused(const TrialAnswer& answer) { return count(answer, false).forbidden > 0; }
 
 std::vector<std::shared_ptr<const ConstraintTrial>> trials_of(const PlanCheck& check) {
   std::vector<std::shared_ptr<const ConstraintTrial>> trials;

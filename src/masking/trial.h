@@ -32,8 +32,9 @@ struct ConstraintTrial {
   QualifiedName table;
   std::string constraint;  // as the server calls it; "": the length of `generated`
   bool of_domain = false;
-  std::string generated;             // a generated column that the trial is about; "": none
-  std::vector<std::string> columns;  // stored ones, that `rows` have
+  std::string generated;              // a generated column that the trial is about; "": none
+  std::vector<std::string> columns;   // stored ones, that `rows` have
+  std::vector<std::string> computed;  // generated ones that are computed from those
   std::vector<TrialRow> rows;
   bool follows_the_value = false;          // what a masker gives lies near what it was given, or has its form
   bool has_kept = false;                   // columns that are not masked, whose real values nobody here knows

@@ -24,6 +24,8 @@ class SchemaTrial {
   virtual Result<std::vector<masking::TrialAnswer>> ask(const SessionTarget& production, int engine_major,
                                                         const Trials& trials, Progress& progress,
                                                         const StopFlag& stop) = 0;
+  // Ends what a killed run has left. kBusy: another one is asking.
+  virtual Status clean_up() = 0;
 };
 
 }  // namespace ytb::ports

@@ -271,6 +271,28 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   return catalog;
 }
 
+namespace {
+
+// Whether anything that a constraint's answer may depend on was made since: not the types of tables, which
+// are made with them, nor their constraints, which are judged with them.
+std::string code_made(const std::function<std::string(std::string_view)>& since) {
+  std::string sql =
+      "SELECT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid WHERE (t.typtype IN "
+      "('d', 'e', 'r', 'm') OR t.typtype = 'b' AND t.typcategory <> 'A' OR c.relkind = 'c') AND " +
+      since("t") +
+      ") OR EXISTS (SELECT FROM pg_constraint k LEFT JOIN pg_class c ON c.oid = k.conrelid WHERE k.contype = "
+      "'c' AND " +
+      since("k") + " AND (c.oid IS NULL OR NOT " + since("c") + "))";
+  for (std::string_view catalog : {"pg_proc", "pg_operator", "pg_cast", "pg_collation", "pg_enum",
+                                   "pg_extension", "pg_opclass", "pg_auth_members", "pg_db_role_setting"}) {
+    sql += fmt::format(" OR EXISTS (SELECT FROM {} x WHERE {})", catalog, since("x"));
+  }
+  return sql + " OR EXISTS (SELECT FROM pg_attrdef x JOIN pg_class c ON c.oid = x.adrelid WHERE " +
+         since("x") + " AND NOT " + since("c") + ")";
+}
+
+}  // namespace
+
 Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& production,
                                                     const ports::SnapshotPoint& point) {
   YTB_ASSIGN(Source source, open_source(production));
@@ -312,13 +334,7 @@ Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& 
       if (!rows.truth(i, 3)) place.column = rows.text(i, 2);
       made.places.insert(std::move(place));
     }
-    YTB_ASSIGN(
-        std::string code,
-        session.value(fmt::format("SELECT EXISTS (SELECT FROM pg_proc p WHERE {}) OR EXISTS (SELECT FROM "
-                                  "pg_type t WHERE {}) OR EXISTS (SELECT FROM pg_constraint k WHERE {}) OR "
-                                  "EXISTS (SELECT FROM pg_attrdef f WHERE {}) OR EXISTS (SELECT FROM "
-                                  "pg_operator o WHERE {}) OR EXISTS (SELECT FROM pg_extension e WHERE {})",
-                                  since("p"), since("t"), since("k"), since("f"), since("o"), since("e"))));
+    YTB_ASSIGN(std::string code, session.value(code_made(since)));
     if (code == "t") made.code.insert(name);
   }
   return made;

@@ -4,9 +4,12 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "base/secret.h"
 #include "base/text.h"
@@ -15,6 +18,8 @@
 #include "drivers/os/subprocess.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/postgres/instance.h"
+#include "drivers/postgres/owner_session.h"
+#include "drivers/postgres/progress_store.h"
 #include "drivers/postgres/server_files.h"
 
 namespace ytb::postgres {
@@ -23,65 +28,120 @@ namespace {
 using masking::ConstraintTrial;
 using masking::TrialAnswer;
 using masking::TrialOutcome;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
 
 constexpr size_t kRoleBytes = 8;
-constexpr auto kDumpMax = std::chrono::minutes(30);
-constexpr auto kRestoreMax = std::chrono::minutes(30);
-constexpr auto kLockPatience = std::chrono::minutes(1);
-constexpr auto kTrialMax = std::chrono::seconds(10);  // of one constraint
-constexpr auto kTrialsMax = std::chrono::minutes(3);  // of all together
-constexpr std::string_view kStatementMax = "2s";      // a CHECK may loop for ever
+constexpr auto kDumpMax = minutes(5);
+constexpr auto kRestoreMax = minutes(5);
+constexpr auto kTrialMax = seconds(10);           // of one constraint
+constexpr auto kTrialsMax = minutes(3);           // of all together
+constexpr auto kGrace = seconds(3);               // for what was told to end
+constexpr std::string_view kStatementMax = "2s";  // a CHECK may loop for ever
 constexpr std::string_view kSchema = "yesterdaytabase_trial";
+
+Error none(std::string why) {
+  return Error{.code = Code::kUnsupported, .message = std::move(why), .hint = {}};
+}
 
 // The server of one call. Whatever ends the call, it goes with all of its files; what a killed run left is
 // ended by the next one.
 class TrialServer {
  public:
-  explicit TrialServer(ports::InstanceSpec spec) : spec_(std::move(spec)) {}
+  TrialServer(ports::InstanceSpec spec, const StopFlag& stop)
+      : spec_(std::move(spec)), stop_(stop), watch_([this](const std::stop_token& over) { watch(over); }) {}
   TrialServer(const TrialServer&) = delete;
   TrialServer& operator=(const TrialServer&) = delete;
   ~TrialServer() { (void)end(); }
 
-  Status begin(const StopFlag& stop) {
-    YTB_TRY(end());
-    YTB_TRY(kind_.make_empty(spec_, stop));
+  Status begin() {
+    YTB_TRY(end_files());
+    YTB_TRY(kind_.make_empty(spec_, stop_));
     return kind_.start_closed(spec_);
+  }
+  Status end() {
+    watch_.request_stop();
+    if (watch_.joinable()) watch_.join();
+    return end_files();
   }
   Result<ports::SessionTarget> session() {
     YTB_ASSIGN(ports::SessionTarget target, kind_.session(spec_));
     target.label = "the server made from production's schema";
     return target;
   }
-  Status end() {
+  [[nodiscard]] const ports::InstanceSpec& spec() const { return spec_; }
+
+  // Code can catch every cancellation, but not the end of its server: that is what it gets when this time is
+  // over, or a stop was not heard. An earlier time is forgotten.
+  void give(std::optional<steady_clock::duration> time) {
+    const std::scoped_lock held(mutex_);
+    until_.reset();
+    if (time) until_ = steady_clock::now() + *time;
+  }
+  [[nodiscard]] bool ended() const {
+    const std::scoped_lock held(mutex_);
+    return ended_;
+  }
+
+ private:
+  Status end_files() {
     if (!os::exists(spec_.root)) return {};
     YTB_TRY(kind_.stop(spec_));
     return os::remove_tree(spec_.root);
   }
-  [[nodiscard]] const ports::InstanceSpec& spec() const { return spec_; }
 
- private:
+  void watch(const std::stop_token& over) {
+    std::optional<steady_clock::time_point> told;  // when a stop was first seen
+    while (!over.stop_requested()) {
+      std::this_thread::sleep_for(milliseconds(50));
+      const auto now = steady_clock::now();
+      if (stop_.requested() && !told) told = now;
+      {
+        const std::scoped_lock held(mutex_);
+        const bool late = (until_ && now > *until_) || (told && until_ && now > *told + kGrace);
+        if (!late) continue;
+        ended_ = true;
+        until_.reset();
+      }
+      (void)kind_.stop(spec_);
+    }
+  }
+
   PostgresInstance kind_;
   ports::InstanceSpec spec_;
+  const StopFlag& stop_;
+  mutable std::mutex mutex_;
+  std::optional<steady_clock::time_point> until_;
+  bool ended_ = false;
+  std::jthread watch_;  // last: it looks at all of these
 };
 
 // The table of one trial, in parts of a statement.
 struct Definition {
   std::string owner;
   std::vector<std::string> columns;  // "name type COLLATE …"
-  std::string check;                 // "CHECK (…)"; "": the columns say it all
+  std::string check;                 // "CONSTRAINT c CHECK (…)"; "": the columns say it all
 };
 
 // What is read of production itself.
+struct Setting {
+  std::string role;  // "": for every one
+  bool of_database = false;
+  std::string values;  // pg_db_role_setting.setconfig as text
+};
 struct Production {
   struct Database {
-    std::string encoding;
-    std::string collate;
-    std::string ctype;
+    std::string options;  // of CREATE DATABASE
+    std::string locale;   // for messages
+    std::vector<Setting> settings;
     std::map<const ConstraintTrial*, Definition> definitions;  // none: its table or constraint has gone
   };
   std::map<std::string, Database> databases;
   std::vector<std::string> roles;
-  std::vector<std::string> extensions;  // of all databases concerned
+  std::vector<std::pair<std::string, std::string>> members;  // role, member
+  std::vector<std::string> extensions;                       // of all databases concerned
 };
 
 Result<std::optional<Definition>> read_definition(Connection& session, const ConstraintTrial& trial) {
@@ -93,6 +153,7 @@ Result<std::optional<Definition>> read_definition(Connection& session, const Con
   if (table.empty()) return std::optional<Definition>();
   Definition found{.owner = table.text(0, 1), .columns = {}, .check = {}};
   const std::set<std::string> stored(trial.columns.begin(), trial.columns.end());
+  const std::set<std::string> computed(trial.computed.begin(), trial.computed.end());
   YTB_ASSIGN(
       Rows columns,
       session.query("SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), n.nspname, "
@@ -106,11 +167,12 @@ Result<std::optional<Definition>> read_definition(Connection& session, const Con
                     {table.text(0, 0)}));
   for (int row = 0; row < columns.count(); ++row) {
     const std::string name = columns.text(row, 0);
-    if (!stored.contains(name) && name != trial.generated) continue;
+    const bool is_computed = computed.contains(name);
+    if (!stored.contains(name) && !is_computed) continue;
     std::string column = session.identifier(name) + " " + columns.text(row, 1);
     if (!columns.is_null(row, 3))
       column += " COLLATE " + session.qualified(columns.at(row, 2), columns.at(row, 3));
-    if (name == trial.generated) {
+    if (is_computed) {
       column += fmt::format(" GENERATED ALWAYS AS ({}) {}", columns.at(row, 5),
                             columns.at(row, 4) == "v" ? "VIRTUAL" : "STORED");
     }
@@ -127,6 +189,48 @@ Result<std::optional<Definition>> read_definition(Connection& session, const Con
   return std::optional(std::move(found));
 }
 
+// How the session's database is to be made again: with its encoding and locale, and their provider where
+// there is a choice (ICU from 15 on, the server's own from 17 on).
+Status read_locale(Connection& session, Production::Database& database) {
+  const int major = session.major();
+  const std::string provider = major >= 15 ? "datlocprovider" : "'c'";
+  const std::string locale = major >= 17 ? "datlocale" : major >= 15 ? "daticulocale" : "NULL";
+  const std::string rules = major >= 16 ? "daticurules" : "NULL";
+  YTB_ASSIGN(Rows made,
+             session.query(fmt::format("SELECT pg_catalog.pg_encoding_to_char(encoding), datcollate, "
+                                       "datctype, {}, {}, {} FROM pg_catalog.pg_database WHERE datname "
+                                       "= pg_catalog.current_database()",
+                                       provider, locale, rules)));
+  if (made.empty()) return none("the database has gone");
+  database.options = fmt::format("ENCODING {} LC_COLLATE {} LC_CTYPE {}", session.literal(made.at(0, 0)),
+                                 session.literal(made.at(0, 1)), session.literal(made.at(0, 2)));
+  database.locale = made.text(0, 1);
+  const std::string by = made.text(0, 3);
+  if (by == "c") {
+    if (major >= 15) database.options += " LOCALE_PROVIDER libc";
+    return {};
+  }
+  database.locale = made.text(0, 4);
+  database.options +=
+      fmt::format(" LOCALE_PROVIDER {} {} {}", by == "i" ? "icu" : "builtin",
+                  by == "i" ? "ICU_LOCALE" : "BUILTIN_LOCALE", session.literal(made.at(0, 4)));
+  if (!made.is_null(0, 5)) database.options += " ICU_RULES " + session.literal(made.at(0, 5));
+  return {};
+}
+
+Status read_roles(Connection& session, Production& found) {
+  YTB_ASSIGN(Rows roles,
+             session.query("SELECT rolname FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY oid"));
+  for (int row = 0; row < roles.count(); ++row) found.roles.push_back(roles.text(row, 0));
+  YTB_ASSIGN(Rows members,
+             session.query("SELECT r.rolname, m.rolname FROM pg_catalog.pg_auth_members a JOIN "
+                           "pg_catalog.pg_roles r ON r.oid = a.roleid JOIN pg_catalog.pg_roles m ON "
+                           "m.oid = a.member"));
+  for (int row = 0; row < members.count(); ++row)
+    found.members.emplace_back(members.text(row, 0), members.text(row, 1));
+  return {};
+}
+
 Result<Production> look_at(const ports::SessionTarget& target, const ports::SchemaTrial::Trials& trials,
                            const StopFlag& stop) {
   Production found;
@@ -135,22 +239,20 @@ Result<Production> look_at(const ports::SessionTarget& target, const ports::Sche
   std::set<std::string> extensions;
   for (const std::string& name : databases) {
     YTB_ASSIGN(Connection session, Connection::open(target, name, SessionKind::kProduction, &stop));
-    if (found.roles.empty()) {
-      YTB_ASSIGN(
-          Rows roles,
-          session.query("SELECT rolname FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY oid"));
-      for (int row = 0; row < roles.count(); ++row) found.roles.push_back(roles.text(row, 0));
-    }
-    YTB_ASSIGN(Rows made,
-               session.query("SELECT pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype "
-                             "FROM pg_catalog.pg_database WHERE datname = current_database()"));
-    if (made.empty()) continue;
+    if (found.roles.empty()) YTB_TRY(read_roles(session, found));
     Production::Database& database = found.databases[name];
-    database.encoding = made.text(0, 0);
-    database.collate = made.text(0, 1);
-    database.ctype = made.text(0, 2);
-    YTB_ASSIGN(Rows rows,
-               session.query("SELECT extname FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'"));
+    YTB_TRY(read_locale(session, database));
+    YTB_ASSIGN(Rows settings,
+               session.query("SELECT r.rolname, s.setdatabase <> 0, s.setconfig FROM "
+                             "pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON "
+                             "r.oid = s.setrole WHERE s.setdatabase = 0 OR s.setdatabase = (SELECT "
+                             "oid FROM pg_catalog.pg_database WHERE datname = "
+                             "pg_catalog.current_database())"));
+    for (int row = 0; row < settings.count(); ++row)
+      database.settings.push_back({settings.text(row, 0), settings.truth(row, 1), settings.text(row, 2)});
+    YTB_ASSIGN(
+        Rows rows,
+        session.query("SELECT extname FROM pg_catalog.pg_extension WHERE extname ~ '^[A-Za-z0-9_-]+$'"));
     for (int row = 0; row < rows.count(); ++row) extensions.insert(rows.text(row, 0));
     for (const auto& trial : trials) {
       if (trial->database != name) continue;
@@ -209,49 +311,69 @@ class Asking {
         progress_(progress),
         stop_(stop) {}
 
-  Status make_roles(const std::vector<std::string>& roles) {
-    YTB_ASSIGN(Connection ours, Connection::open(session_, "postgres", SessionKind::kCopy, &stop_));
-    for (const std::string& role : roles) {
+  Status make_roles(const Production& found) {
+    YTB_ASSIGN(Connection ours, Connection::open(session_, "template1", SessionKind::kCopy, &stop_));
+    for (const std::string& role : found.roles) {
       YTB_TRY(stop_.check());
       if (role == server_.spec().admin_role) continue;
       YTB_TRY(ours.execute("CREATE ROLE " + ours.identifier(role) + " NOLOGIN"));
     }
+    for (const auto& [role, member] : found.members) {
+      YTB_TRY(stop_.check());
+      // One that this version does not know, or that holds already: no constraint asks for it.
+      (void)ours.execute(fmt::format("GRANT {} TO {}", ours.identifier(role), ours.identifier(member)));
+    }
     return {};
   }
 
-  // The name of the database of the server that has `database`'s schema.
-  Result<std::string> make_database(const std::string& database, const Production::Database& made) {
-    const std::string name = fmt::format("trial_{}", ++count_);
-    progress_.update({.stage = "try", .item = "schema of " + database});
+  Status make_database(const std::string& name, const Production::Database& made) {
+    progress_.update({.stage = "try", .item = "types and functions of " + name});
     YTB_TRY(create(name, made));
-    YTB_ASSIGN(std::string dump, read_schema(database));
-    YTB_TRY(load_schema(dump, name));
+    YTB_ASSIGN(std::string dump, read_schema(name));
+    const Status loaded = load_schema(dump, name);
     YTB_TRY(os::remove_file(dump));
-    return name;
+    return loaded;
   }
 
-  TrialAnswer ask(Connection& ours, const ConstraintTrial& trial, const Definition& definition) {
+  TrialAnswer ask(Connection& ours, OwnerSessions& owners, const ConstraintTrial& trial,
+                  const Definition& definition) {
     TrialAnswer answer;
-    Status asked = ask(ours, trial, definition, answer);
-    ours.roll_back();
+    progress_.update({.stage = "try", .item = trial.what});
+    server_.give(kTrialMax + kGrace);
+    const Status asked = ask_as_owner(ours, owners, trial, definition, answer);
+    server_.give(std::nullopt);
     if (!asked.ok()) {
       answer.rows.clear();
-      answer.why_not = asked.error().message;
+      answer.why_not = server_.ended() ? std::string(kDoesNotEnd) : asked.error().message;
     }
     return answer;
   }
 
+  static constexpr std::string_view kDoesNotEnd =
+      "code of production's did not end, and its server was ended";
+
  private:
-  // With production's locale where this host has it.
   Status create(const std::string& name, const Production::Database& made) {
-    YTB_ASSIGN(Connection ours, Connection::open(session_, "postgres", SessionKind::kCopy, &stop_));
-    const auto create_in = [&](const std::string& collate, const std::string& ctype) {
-      return ours.execute(
-          fmt::format("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}", name,
-                      ours.literal(made.encoding), ours.literal(collate), ours.literal(ctype)));
-    };
-    if (create_in(made.collate, made.ctype).ok()) return {};
-    return create_in("C", "C");
+    if (name == "template1") return none("a template cannot be made anew");
+    YTB_ASSIGN(Connection ours, Connection::open(session_, "template1", SessionKind::kCopy, &stop_));
+    if (name == "postgres") YTB_TRY(ours.execute("DROP DATABASE postgres"));
+    if (!ours.execute(
+                 fmt::format("CREATE DATABASE {} TEMPLATE template0 {}", ours.identifier(name), made.options))
+             .ok())
+      return none(fmt::format("this host cannot make a database with the locale {}", printable(made.locale)));
+    for (const Setting& setting : made.settings) {
+      // No ALTER … SET: it would have to know which settings are lists.
+      YTB_TRY(ours.execute(
+          "INSERT INTO pg_catalog.pg_db_role_setting SELECT n.database, n.role, $2::text[] FROM (SELECT CASE "
+          "WHEN $1 = 't' THEN d.oid ELSE 0 END, COALESCE(r.oid, 0) FROM pg_catalog.pg_database d LEFT JOIN "
+          "pg_catalog.pg_roles r ON r.rolname = $3 WHERE d.datname = $4 AND (r.oid IS NOT NULL OR $3 = '')) "
+          "n "
+          "(database, role) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s WHERE "
+          "s.setdatabase = "
+          "n.database AND s.setrole = n.role)",
+          {setting.of_database ? "t" : "f", setting.values, setting.role, name}));
+    }
+    return {};
   }
 
   Result<std::string> read_schema(const std::string& database) {
@@ -265,8 +387,12 @@ class Asking {
         .timeout = kDumpMax,
         .stop = &stop_};
     give_password(production_, command);
-    auto dumped = os::run_checked(command);
-    if (!dumped.ok()) return std::move(dumped).error().while_doing("reading production's schema");
+    YTB_ASSIGN(os::Finished dumped, os::run(command));
+    YTB_TRY(stop_.check());
+    // What it says may be production's own words.
+    if (!dumped.ok())
+      return none(fmt::format("pg_dump could not read production's types and functions (status {})",
+                              dumped.exit_status));
     return file;
   }
 
@@ -283,31 +409,44 @@ class Asking {
     return loaded.ok() ? Status() : Status(std::move(loaded).error());
   }
 
-  static Error none(std::string why) {
-    return Error{.code = Code::kUnsupported, .message = std::move(why), .hint = {}};
+  Status ask_as_owner(Connection& ours, OwnerSessions& owners, const ConstraintTrial& trial,
+                      const Definition& definition, TrialAnswer& answer) {
+    YTB_TRY(ours.execute(fmt::format("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0} AUTHORIZATION {1}",
+                                     kSchema, ours.identifier(definition.owner))));
+    YTB_ASSIGN(Connection * owner, owners.as_role(definition.owner));
+    const Status asked = ask(*owner, trial, definition, answer);
+    owner->roll_back();
+    return asked;
   }
 
-  Status ask(Connection& ours, const ConstraintTrial& trial, const Definition& definition,
+  Status ask(Connection& owner, const ConstraintTrial& trial, const Definition& definition,
              TrialAnswer& answer) {
-    YTB_TRY(ours.execute("BEGIN"));
-    YTB_ASSIGN(std::string table, make_table(ours, definition));
+    YTB_ASSIGN(std::string table, make_table(owner, definition));
+    YTB_TRY(owner.execute("BEGIN"));
     std::vector<std::string> columns;
-    for (const std::string& column : trial.columns) columns.push_back(ours.identifier(column));
-    const std::string into = fmt::format("INSERT INTO {} ({}) VALUES ", table, join(columns, ", "));
-    const auto until = std::chrono::steady_clock::now() + kTrialMax;
+    for (const std::string& column : trial.columns) columns.push_back(owner.identifier(column));
+    Statement statement{
+        .begin = fmt::format("INSERT INTO {} ({}) VALUES ", table, join(columns, ", ")),
+        // A virtual column is computed where it is read.
+        .end = trial.generated.empty() ? std::string() : " RETURNING " + owner.identifier(trial.generated)};
+    const auto until = steady_clock::now() + kTrialMax;
     for (const masking::TrialRow& row : trial.rows) {
       YTB_TRY(stop_.check());
-      if (std::chrono::steady_clock::now() > until) return none("it takes too long to compute");
-      YTB_ASSIGN(TrialOutcome before, try_row(ours, trial, into, row.before));
-      YTB_ASSIGN(TrialOutcome after, try_row(ours, trial, into, row.after));
+      if (steady_clock::now() > until) return none("it takes too long to compute");
+      YTB_ASSIGN(TrialOutcome before, try_row(owner, trial, statement, row.before));
+      YTB_ASSIGN(TrialOutcome after, try_row(owner, trial, statement, row.after));
       answer.rows.push_back({before, after});
     }
-    if (masking::is_refused(answer)) YTB_TRY(ask_about_others(ours, trial, into, until, answer));
-    return {};
+    return masking::is_refused(answer) ? ask_about_others(owner, trial, statement, until, answer) : Status();
   }
 
-  Status ask_about_others(Connection& ours, const ConstraintTrial& trial, const std::string& into,
-                          std::chrono::steady_clock::time_point until, TrialAnswer& answer) {
+  struct Statement {
+    std::string begin;
+    std::string end;
+  };
+
+  Status ask_about_others(Connection& owner, const ConstraintTrial& trial, const Statement& statement,
+                          steady_clock::time_point until, TrialAnswer& answer) {
     const bool any = std::any_of(answer.rows.begin(), answer.rows.end(), [](const TrialAnswer::Row& row) {
       return row.before == TrialOutcome::kAllowed;
     });
@@ -316,8 +455,8 @@ class Asking {
       for (size_t row = 0; allowed && row < trial.rows.size(); ++row) {
         if (any && answer.rows[row].before != TrialOutcome::kAllowed) continue;
         YTB_TRY(stop_.check());
-        if (std::chrono::steady_clock::now() > until) return {};
-        YTB_ASSIGN(TrialOutcome outcome, try_row(ours, trial, into, trial.others[i].after[row]));
+        if (steady_clock::now() > until) return {};
+        YTB_ASSIGN(TrialOutcome outcome, try_row(owner, trial, statement, trial.others[i].after[row]));
         allowed = outcome == TrialOutcome::kAllowed;
       }
       if (!allowed) continue;
@@ -327,32 +466,32 @@ class Asking {
     return {};
   }
 
-  // Its name, for a statement. From then on the session is that of the owner of production's table.
-  static Result<std::string> make_table(Connection& ours, const Definition& definition) {
-    const std::string owner = ours.identifier(definition.owner);
-    const std::string table = ours.qualified(kSchema, "trial");
-    YTB_TRY(ours.execute(fmt::format("CREATE SCHEMA {}", kSchema)));
-    YTB_TRY(ours.execute("SET LOCAL search_path = pg_catalog"));
+  // Its name, for a statement. Constant parts of it are computed as it is made.
+  static Result<std::string> make_table(Connection& owner, const Definition& definition) {
+    const std::string table = owner.qualified(kSchema, "trial");
     std::vector<std::string> parts = definition.columns;
     if (!definition.check.empty()) parts.push_back(definition.check);
-    if (!ours.execute(fmt::format("CREATE TABLE {} ({})", table, join(parts, ", "))).ok())
-      return none("what it needs cannot be made there: an extension that is not on this host, or a table");
-    YTB_TRY(ours.execute(fmt::format("ALTER TABLE {} OWNER TO {}", table, owner)));
-    YTB_TRY(ours.execute(fmt::format("GRANT USAGE ON SCHEMA {} TO {}", kSchema, owner)));
-    YTB_TRY(ours.execute("SET LOCAL SESSION AUTHORIZATION " + owner));
+    YTB_TRY(owner.execute(fmt::format(
+        "BEGIN; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '{}'", kStatementMax)));
+    if (!owner.execute(fmt::format("CREATE TABLE {} ({})", table, join(parts, ", "))).ok())
+      return none(
+          "its table cannot be made there: it needs another table, a right, or an extension that is not "
+          "to be had in a sealed server here");
+    YTB_TRY(owner.commit());
     return table;
   }
 
-  Result<TrialOutcome> try_row(Connection& ours, const ConstraintTrial& trial, const std::string& into,
+  Result<TrialOutcome> try_row(Connection& owner, const ConstraintTrial& trial, const Statement& statement,
                                const masking::TrialRow::Fields& fields) {
     std::vector<std::string> values;
-    for (const auto& field : fields) values.push_back(field ? ours.literal(*field) : "NULL");
-    YTB_TRY(ours.execute(fmt::format("SAVEPOINT trial; SET LOCAL statement_timeout = '{}'", kStatementMax)));
-    const Status inserted = ours.execute(fmt::format("{}({})", into, join(values, ", ")));
-    const std::string state = inserted.ok() ? std::string() : ours.last_state();
-    const std::string constraint = ours.last_constraint();
+    for (const auto& field : fields) values.push_back(field ? owner.literal(*field) : "NULL");
+    YTB_TRY(owner.execute(fmt::format("SAVEPOINT trial; SET LOCAL statement_timeout = '{}'", kStatementMax)));
+    const Status inserted =
+        owner.execute(fmt::format("{}({}){}", statement.begin, join(values, ", "), statement.end));
+    const std::string state = inserted.ok() ? std::string() : owner.last_state();
+    const std::string constraint = owner.last_constraint();
     YTB_TRY(stop_.check());
-    YTB_TRY(ours.execute("ROLLBACK TO trial"));
+    YTB_TRY(owner.execute("ROLLBACK TO trial; RELEASE trial"));
     if (inserted.ok()) return TrialOutcome::kAllowed;
     const bool by_check = state == "23514" && constraint == trial.constraint;
     const bool by_length = state == "22001" && trial.constraint.empty();
@@ -365,7 +504,6 @@ class Asking {
   const ports::SessionTarget& session_;
   ports::Progress& progress_;
   const StopFlag& stop_;
-  int count_ = 0;
 };
 
 // Those of production's that can be created in a sealed server of this host.
@@ -378,26 +516,73 @@ std::vector<std::string> installed_here(const std::string& bin_dir, const std::s
   return out;
 }
 
+// Of one database, in order.
+void ask_all(Asking& asking, const ports::SessionTarget& session, const std::string& database,
+             const Production::Database& made, const ports::SchemaTrial::Trials& trials,
+             const TrialServer& server, const StopFlag& stop, steady_clock::duration& asked,
+             std::vector<TrialAnswer>& answers) {
+  const auto of_all = [&](std::string_view why) {
+    for (size_t i = 0; i < trials.size(); ++i) {
+      if (trials[i]->database == database) answers[i].why_not = why;
+    }
+  };
+  if (server.ended()) return of_all(Asking::kDoesNotEnd);
+  const Status there = asking.make_database(database, made);
+  if (!there.ok()) return of_all(there.error().message);
+  Result<Connection> ours = Connection::open(session, database, SessionKind::kCopy, &stop);
+  const Status ready = ours.ok() ? ensure_progress(*ours) : Status(ours.error());
+  if (!ready.ok()) return of_all(ready.error().message);
+  OwnerSessions owners(session, *ours, database, stop);
+  for (size_t i = 0; i < trials.size() && !stop.requested(); ++i) {
+    if (trials[i]->database != database) continue;
+    const auto definition = made.definitions.find(trials[i].get());
+    if (server.ended()) {
+      answers[i].why_not = Asking::kDoesNotEnd;
+    } else if (asked > kTrialsMax) {
+      answers[i].why_not = "those before it took too long to compute";
+    } else if (definition == made.definitions.end()) {
+      answers[i].why_not = "production does not have it any more";
+    } else {
+      const auto begin = steady_clock::now();
+      answers[i] = asking.ask(*ours, owners, *trials[i], definition->second);
+      asked += steady_clock::now() - begin;
+    }
+  }
+}
+
 }  // namespace
+
+std::string PostgresSchemaTrial::folder() const {
+  return os::join_path(options_.directory, ".try-" + options_.production);
+}
+
+Status PostgresSchemaTrial::clean_up() {
+  ports::InstanceSpec left;
+  left.root = folder();
+  left.copy_id = "try-" + options_.production;
+  if (!os::exists(left.root)) return {};
+  YTB_ASSIGN(os::FileLock lock,
+             os::FileLock::acquire(os::join_path(options_.directory, ".lock-try-" + options_.production),
+                                   "clearing away", clock_.now()));
+  YTB_TRY(PostgresInstance().stop(left));
+  YTB_TRY(os::remove_tree(left.root));
+  return lock.remove_file();
+}
 
 Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTarget& production,
                                                           int engine_major, const Trials& trials,
                                                           ports::Progress& progress, const StopFlag& stop) {
-  if (!options_.isolation.sealed()) {
-    return Error{.code = Code::kUnsupported,
-                 .message = "copies run here without a seal, and production's code runs nowhere else",
-                 .hint = {}};
-  }
+  if (!options_.isolation.sealed())
+    return none("copies run here without a seal, and production's code runs nowhere else");
   progress.update({.stage = "try", .item = "constraints that need production's code"});
   YTB_ASSIGN(Production found, look_at(production, trials, stop));
 
   YTB_TRY(os::make_folders(options_.directory, 0711));
-  const std::string name = fmt::format(".try-{}", options_.production);
-  YTB_ASSIGN(os::FileLock lock,
-             os::FileLock::acquire_within(os::join_path(options_.directory, ".lock-" + name.substr(1)),
-                                          "trying constraints", clock_.now(), kLockPatience));
-  ports::InstanceSpec spec{.root = os::join_path(options_.directory, name),
-                           .copy_id = name.substr(1),
+  const std::string name = "try-" + options_.production;
+  YTB_ASSIGN(os::FileLock lock, os::FileLock::acquire(os::join_path(options_.directory, ".lock-" + name),
+                                                      "trying constraints", clock_.now()));
+  ports::InstanceSpec spec{.root = folder(),
+                           .copy_id = name,
                            .data_as_of = to_iso(clock_.now()),
                            .engine_major = engine_major,
                            .port = options_.port,
@@ -409,38 +594,17 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
                            .isolation = options_.isolation};
   YTB_ASSIGN(std::string bin_dir, PostgresInstance().find_binaries(spec));
   spec.extensions = installed_here(bin_dir, options_.run_as, found.extensions);
-  TrialServer server(spec);
-  YTB_TRY(server.begin(stop));
+  TrialServer server(spec, stop);
+  YTB_TRY(server.begin());
   YTB_ASSIGN(ports::SessionTarget session, server.session());
   Asking asking(options_, production, server, session, progress, stop);
-  YTB_TRY(asking.make_roles(found.roles));
+  YTB_TRY(asking.make_roles(found));
 
-  constexpr std::string_view kGone = "production has it no more";
-  std::vector<TrialAnswer> answers(trials.size(), TrialAnswer{.why_not = std::string(kGone), .rows = {}});
-  std::chrono::steady_clock::duration asked{};
+  std::vector<TrialAnswer> answers(trials.size());
+  steady_clock::duration asked{};
   for (const auto& [database, made] : found.databases) {
-    Result<std::string> name_there = asking.make_database(database, made);
     YTB_TRY(stop.check());
-    Result<Connection> ours = name_there.ok()
-                                  ? Connection::open(session, *name_there, SessionKind::kCopy, &stop)
-                                  : Result<Connection>(name_there.error());
-    for (size_t i = 0; i < trials.size(); ++i) {
-      if (trials[i]->database != database) continue;
-      YTB_TRY(stop.check());
-      progress.update({.stage = "try", .item = trials[i]->what});
-      const auto definition = made.definitions.find(trials[i].get());
-      if (asked > kTrialsMax) {
-        answers[i].why_not = "those before it took too long to compute";
-      } else if (!ours.ok()) {
-        answers[i].why_not = ours.error().message;
-      } else if (definition != made.definitions.end()) {
-        const auto begin = std::chrono::steady_clock::now();
-        answers[i] = asking.ask(*ours, *trials[i], definition->second);
-        asked += std::chrono::steady_clock::now() - begin;
-      } else {
-        answers[i].why_not = kGone;
-      }
-    }
+    ask_all(asking, session, database, made, trials, server, stop, asked, answers);
   }
   YTB_TRY(server.end());
   YTB_TRY(lock.remove_file());
