@@ -156,7 +156,7 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
       parts->rds, rds::SourceOptions{.aurora = production.source.kind == "aurora",
                                      .source_id = production.source.rds.id,
                                      .resource_id = production.source.rds.resource_id,
-                                     .include_shared = production.source.rds.include_shared,
+                                     .owners = production.source.rds.owners,
                                      .copies_shared = !production.source.rds.kms_key.empty()});
   YTB_ASSIGN(rds::StackOptions options, host_options(config, production, signing_key));
   drivers.host = std::make_unique<rds::StackHost>(std::move(options), host_services(wiring, *parts));

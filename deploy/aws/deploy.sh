@@ -145,7 +145,7 @@ if [ -n "$image" ]; then
   run docker push "$image_uri"
 fi
 
-# What is not said keeps the value that the stack has; the template has 48 KB, so it goes through the bucket.
+# What is not said keeps the value that the stack has; the template is larger than a call may be, so it goes through the bucket.
 run aws cloudformation deploy --region "$region" --stack-name "$stack" --template-file deploy/aws/template.yaml \
   --s3-bucket "$bucket" --s3-prefix yesterdaytabase --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
   --parameter-overrides "DbName=$db" "Production=$production" "HostedZoneId=$zone" "RecordName=$record" "VpcId=$vpc" \

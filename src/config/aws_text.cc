@@ -9,6 +9,7 @@ namespace ytb::config {
 namespace {
 
 constexpr size_t kTextMax = 2048;  // of an ARN
+constexpr size_t kAccountDigits = 12;
 
 struct Rule {
   AwsText kind;
@@ -41,6 +42,11 @@ std::optional<std::string> wrong_with_aws(AwsText kind, std::string_view text) {
     const bool resolves = text.find("{{") != std::string_view::npos;
     if (printable_only && !resolves && text.size() <= kTextMax) return std::nullopt;
     return "takes printable ASCII without '{{'";
+  }
+  if (kind == AwsText::kAccount) {
+    const bool digits = std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (digits && text.size() == kAccountDigits) return std::nullopt;
+    return fmt::format("takes ids of accounts, of {} digits", kAccountDigits);
   }
   const auto* rule =
       std::find_if(kRules.begin(), kRules.end(), [&](const Rule& each) { return each.kind == kind; });

@@ -17,6 +17,7 @@ enum class AwsText {
   kNameOrArn,      // of a cluster, a task definition, a role: those and :/+=,@
   kSecurityGroup,  // sg- and letters, digits or dashes
   kKey,            // a KMS key: id, ARN or alias/…
+  kAccount,        // an account's id: 12 digits
   kClass,          // db.t4g.medium
   kStorageType,    // gp3
   kPrefix,         // of keys in a bucket

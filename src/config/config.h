@@ -28,11 +28,12 @@ struct AwsConfig {
   std::string ca_bundle;     // certificates that AWS's HTTPS is verified against; "" : the system's
 };
 
-// Source kinds `rds` and `aurora`. Exactly one of `id` and `resource_id` is given.
+// Source kinds `rds` and `aurora`. `id` or `resource_id` is given, or both: then both have to fit.
 struct RdsSourceConfig {
   std::string id;           // DBInstanceIdentifier, or DBClusterIdentifier with aurora
   std::string resource_id;  // DbiResourceId, which survives renames; instances only
-  bool include_shared = false;
+  // Account ids: snapshots that these share with us count, nobody else's. None: no shared ones do.
+  std::vector<std::string> owners;
   std::string kms_key;  // under which a shared encrypted snapshot is first copied; "" : such a one is refused
 };
 

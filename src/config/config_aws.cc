@@ -134,6 +134,24 @@ AwsConfig AwsReader::read_calls(MapReader& top) const {
   return aws;
 }
 
+void AwsReader::read_owners(MapReader& kind, RdsSourceConfig& rds) const {
+  rds.owners = kind.texts("owners");
+  for (const std::string& each : rds.owners) {
+    require_text(kind, "owners", AwsText::kAccount, each);
+    if (each.empty()) values_.complain(kind, "owners", "'owners' has an empty entry");
+  }
+  // Of the time before 'owners', when anybody's snapshots counted.
+  const bool include = kind.boolean("include_shared", !rds.owners.empty());
+  if (include && rds.owners.empty()) {
+    values_.complain(
+        kind, "include_shared",
+        "'include_shared' without 'owners': anybody can share a snapshot with this account; name "
+        "the accounts whose snapshots count: owners: [\"210987654321\"]");
+  } else if (!include && !rds.owners.empty()) {
+    values_.complain(kind, "include_shared", "'include_shared' is false, and 'owners' names accounts");
+  }
+}
+
 void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
   const bool aurora = source.kind == "aurora";
   MapReader kind(values_.diagnostics(), node, fmt::format("'{}'", source.kind));
@@ -152,16 +170,13 @@ void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
         (!source.rds.resource_id.starts_with("db-") || !is_identifier(source.rds.resource_id))) {
       values_.complain(kind, "resource_id", "'resource_id' takes a DbiResourceId, e.g. db-ABCDEFGHIJKL");
     }
-    if (!source.rds.id.empty() && !source.rds.resource_id.empty()) {
-      kind.complain("'rds' takes 'instance' or 'resource_id', not both");
-    }
   }
   const bool misses = aurora ? kind.lacks("cluster") : kind.lacks("instance") && kind.lacks("resource_id");
   if (kind.is_mapping() && misses) {
     kind.complain(aurora ? "'aurora' has no 'cluster': cluster: shop-cluster"
                          : "'rds' has neither 'instance' nor 'resource_id': instance: shop");
   }
-  source.rds.include_shared = kind.boolean("include_shared", false);
+  read_owners(kind, source.rds);
   source.rds.kms_key = kind.text("kms_key");
   require_text(kind, "kms_key", AwsText::kKey, source.rds.kms_key);
   values_.connection(kind, source);

@@ -27,6 +27,8 @@ class AwsReader {
   void check_together(MapReader& reader, const ProductionConfig& production) const;
 
  private:
+  // Whose shared snapshots count.
+  void read_owners(MapReader& kind, RdsSourceConfig& rds) const;
   void read_groups(MapReader& reader, RdsCopiesConfig& rds) const;
   void read_tags(MapReader& reader, RdsCopiesConfig& rds) const;
   // What only an instance has: a volume of its own.

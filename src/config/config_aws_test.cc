@@ -44,7 +44,7 @@ TEST(ConfigAwsTest, TheShortestHasDefaultsForTheRest) {
   EXPECT_TRUE(is_aws(shop));
   EXPECT_EQ(shop.source.kind, "rds");
   EXPECT_EQ(shop.source.rds.id, "shop");
-  EXPECT_FALSE(shop.source.rds.include_shared);
+  EXPECT_THAT(shop.source.rds.owners, ElementsAre());
   EXPECT_EQ(shop.copies.kind, "rds");
   EXPECT_EQ(shop.copies.directory, "");
   EXPECT_EQ(shop.copies.rds.instance_class, "db.t4g.medium");
@@ -73,7 +73,7 @@ productions:
     source:
       rds:
         resource_id: db-ABCDEF
-        include_shared: true
+        owners: ["210987654321", "012345678901"]
         kms_key: alias/staging
         connection: "host=db user=reader dbname=shop"
         password: ssm:/shop/reader
@@ -119,7 +119,7 @@ productions:
   const ProductionConfig& shop = config->productions.at(0);
   EXPECT_EQ(shop.source.rds.id, "");
   EXPECT_EQ(shop.source.rds.resource_id, "db-ABCDEF");
-  EXPECT_TRUE(shop.source.rds.include_shared);
+  EXPECT_THAT(shop.source.rds.owners, ElementsAre("210987654321", "012345678901"));
   EXPECT_EQ(shop.source.rds.kms_key, "alias/staging");
   EXPECT_EQ(shop.source.connection, "host=db user=reader dbname=shop");
   EXPECT_EQ(shop.source.password.kind, model::SecretRef::Kind::kParameterStore);
@@ -215,7 +215,13 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
   auto more = [](std::string_view lines) { return text_of(kSource, kCopies, kAlias, lines); };
   const std::vector<Bad> cases = {
       {text_of("rds: {}", kCopies, kAlias), "'rds' has neither 'instance' nor 'resource_id'"},
-      {text_of("rds: {instance: shop, resource_id: db-A}", kCopies, kAlias), "not both"},
+      {text_of("rds: {instance: shop, include_shared: true}", kCopies, kAlias),
+       "anybody can share a snapshot with this account"},
+      {text_of("rds: {instance: shop, owners: [\"1234\"]}", kCopies, kAlias),
+       "ids of accounts, of 12 digits"},
+      {text_of("rds: {instance: shop, owners: [12345678901a]}", kCopies, kAlias), "not '12345678901a'"},
+      {text_of("rds: {instance: shop, owners: [\"210987654321\"], include_shared: false}", kCopies, kAlias),
+       "'include_shared' is false, and 'owners' names accounts"},
       {text_of("rds: {instance: shop--a}", kCopies, kAlias), "'shop--a' is no identifier"},
       {text_of("rds: {instance: 1shop}", kCopies, kAlias), "is no identifier"},
       {text_of("rds: {instence: shop}", kCopies, kAlias), "(did you mean 'instance'?)"},

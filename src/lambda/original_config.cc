@@ -128,6 +128,8 @@ Status right_texts(const Reader& reader) {
     for (const std::string& group : reader.list(variable))
       YTB_TRY(check(variable, AwsText::kSecurityGroup, group));
   }
+  for (const std::string& account : reader.list("YTB_SNAPSHOT_OWNERS"))
+    YTB_TRY(check("YTB_SNAPSHOT_OWNERS", AwsText::kAccount, account));
   for (const std::string& subnet : reader.list("YTB_FARGATE_SUBNETS"))
     YTB_TRY(check("YTB_FARGATE_SUBNETS", AwsText::kName, subnet));
   return {};
@@ -252,7 +254,7 @@ Result<Setup> setup_from_original(const OriginalConfig& original, const Environm
   production.source.kind = "rds";
   production.source.rds.id = original.db_name;
   production.source.rds.kms_key = reader.text("YTB_KMS_KEY");
-  production.source.rds.include_shared = !production.source.rds.kms_key.empty();
+  production.source.rds.owners = reader.list("YTB_SNAPSHOT_OWNERS");
   production.copies.kind = "rds";
   YTB_ASSIGN(production.copies.rds, copies_of(original, reader));
   production.alias.kind = "route53";
@@ -268,6 +270,10 @@ Result<Setup> setup_from_original(const OriginalConfig& original, const Environm
   YTB_ASSIGN(production.max_age, reader.duration("YTB_MAX_AGE"));
 
   Setup setup;
+  if (production.source.rds.owners.empty() && !production.source.rds.kms_key.empty()) {
+    setup.remarks.emplace_back(
+        "no shared snapshot counts: YTB_SNAPSHOT_OWNERS names no account that may share them");
+  }
   if (production.access.empty()) {
     setup.remarks.emplace_back(
         "nobody can log in to a copy: YTB_ACCESS_ROLE and YTB_ACCESS_PASSWORD are not set");

@@ -94,7 +94,7 @@ TEST_F(OriginalSetup, AVariableThatIsEmptyIsNotSet) {
   EXPECT_EQ(production.copies.rds.bucket_prefix, "yesterdaytabase");
   EXPECT_FALSE(production.fargate.has_value());
   EXPECT_FALSE(production.max_age.has_value());
-  EXPECT_FALSE(production.source.rds.include_shared);
+  EXPECT_TRUE(production.source.rds.owners.empty());
   variables_["YTB_BUCKET"] = "";
   EXPECT_THAT(refusal(), HasSubstr("YTB_BUCKET is not set"));
 }

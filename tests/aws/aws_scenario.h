@@ -41,7 +41,7 @@ fakes::aws::Delays as_slow_as_aws();
 struct ScenarioProduction {
   std::string name = "shop";
   bool aurora = false;
-  std::string source = {};  // more of the config's source: ", include_shared: true"
+  std::string source = {};  // more of the config's source: ", kms_key: alias/ours"
   std::string copies = {};  // more lines of copies, each "        key: value\n"
   int ttl_s = 1;
   std::string drain = "2s";

@@ -178,7 +178,8 @@ TEST_F(AwsEndToEnd, GoesBackAndDeletesWhatIsAsked) {
 
 TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotIsCopiedUnderOurKeyAndTheCopyGoes) {
   ScenarioOptions options;
-  options.productions.front().source = std::string(", include_shared: true, kms_key: \"") + kOurKey + "\"";
+  options.productions.front().source =
+      std::string(", owners: [\"210987654321\"], kms_key: \"") + kOurKey + "\"";
   AwsScenario& aws = begin(std::move(options));
   aws.fake().seed(shared_by_others(aws));
   aws.must({"refresh"});
@@ -224,7 +225,8 @@ TEST_F(AwsEndToEnd, AnAuroraCluster) {
 TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotOfAClusterIsCopiedUnderOurKeyAndTheCopyGoes) {
   ScenarioOptions options;
   options.productions.front().aurora = true;
-  options.productions.front().source = std::string(", include_shared: true, kms_key: \"") + kOurKey + "\"";
+  options.productions.front().source =
+      std::string(", owners: [\"210987654321\"], kms_key: \"") + kOurKey + "\"";
   AwsScenario& aws = begin(std::move(options));
   fakes::aws::SnapshotSeed shared = shared_by_others(aws);
   shared.engine = "aurora-postgresql";

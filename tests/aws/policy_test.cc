@@ -107,7 +107,8 @@ TEST_F(AwsPolicies, AllowAWholeLife) {
 TEST_F(AwsPolicies, AllowAnAuroraClusterFromASnapshotThatOthersShare) {
   const std::string ours = "arn:aws:kms:eu-west-1:123456789012:key/ours";
   const std::string theirs = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
-  AwsScenario& aws = begin({.aurora = true, .source = ", include_shared: true, kms_key: \"" + ours + "\""});
+  AwsScenario& aws =
+      begin({.aurora = true, .source = ", owners: [\"210987654321\"], kms_key: \"" + ours + "\""});
   aws.must({"refresh"});
   fakes::aws::SnapshotSeed shared = shared_by_others(aws);
   shared.engine = "aurora-postgresql";
@@ -116,7 +117,7 @@ TEST_F(AwsPolicies, AllowAnAuroraClusterFromASnapshotThatOthersShare) {
   aws.must({"teardown", "--yes"});
   expect_allowed({"RestoreDBClusterFromSnapshot", "CreateDBInstance", "ModifyDBCluster", "DeleteDBCluster",
                   "CopyDBClusterSnapshot", "DeleteDBClusterSnapshot", "DescribeDBClusters"},
-                 {"SharedSnapshotKeyArn=" + theirs});
+                 {"SharedSnapshotKeyArn=" + theirs, "SnapshotOwners=210987654321"});
 }
 
 TEST_F(AwsPolicies, AllowToTakeTheOriginalsStackOver) {

@@ -393,6 +393,28 @@ TEST_F(Preflight, a_volume_is_judged_by_the_newest_snapshot) {
   EXPECT_THAT(report(), HasSubstr("✓ quota AllocatedStorage: 0 of 100000 used, up to 200"));
 }
 
+TEST_F(Preflight, shared_snapshots_say_who_is_missing_and_who_is_a_stranger) {
+  EXPECT_THAT(report(), ::testing::Not(HasSubstr("shared snapshots")));
+  production_.source.rds.owners = {"210987654321"};
+  fakes::aws::SnapshotSeed shared;
+  shared.id = "theirs";
+  shared.type = "shared";
+  shared.created = *from_iso("2026-11-23T06:00:00Z");
+  shared.owner = "666666666666";
+  fake_.seed(shared);
+  const std::string missing = report();
+  EXPECT_THAT(missing,
+              HasSubstr("! shared snapshots: 210987654321 of source.owners shares none of shop with us"));
+  EXPECT_THAT(missing, HasSubstr("--values-to-add 123456789012"));
+  EXPECT_THAT(missing,
+              HasSubstr("! shared snapshots: passed over: 666666666666 shares snapshots of this name"));
+  EXPECT_THAT(missing, HasSubstr("✓ newest snapshot: 1 of 1 usable; rds:shop-2026-11-22-06-00"));
+  fake_.unseed_snapshot("arn:aws:rds:eu-west-1:666666666666:snapshot:theirs");
+  shared.owner = "210987654321";
+  fake_.seed(shared);
+  EXPECT_THAT(report(), HasSubstr("✓ shared snapshots: of 210987654321"));
+}
+
 TEST_F(Preflight, sizes_are_numbers_and_refused_without_fargate) {
   options_.function = FunctionLimits{.mask_bytes_per_s = 10'000'000, .tmp_bytes = 10'240ULL << 20};
   const std::string said = report();

@@ -304,6 +304,8 @@ Status Rds::describe_db_cluster_snapshots(const SnapshotQuery& query, const Each
       .set_if("DBClusterSnapshotIdentifier", query.snapshot_id)
       .set_if("SnapshotType", query.type)
       .expect("DBClusterSnapshotNotFoundFault");
+  // A type that is documented for instances alone: where RDS has none of it, there are none.
+  if (query.type == "awsbackup") params.expect("InvalidParameterValue");
   if (query.include_shared) params.set("IncludeShared", true);
   return walk_all<DbSnapshot>({caller_, params, "Marker"}, "DBClusterSnapshots", "DBClusterSnapshot",
                               read_cluster_snapshot, each);

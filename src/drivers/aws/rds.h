@@ -215,7 +215,9 @@ class Rds {
   template <typename T>
   using Each = std::function<Status(T)>;
 
-  // All pages. A snapshot, instance or cluster named and not there is an empty walk.
+  // All pages. A snapshot, instance or cluster named and not there is an empty walk. Snapshots that others
+  // share are never shown to who names an instance or a cluster. RDS may not know the type awsbackup for
+  // clusters: an empty walk, too.
   Status describe_db_snapshots(const SnapshotQuery& query, const Each<DbSnapshot>& each);
   Status describe_db_cluster_snapshots(const SnapshotQuery& query, const Each<DbSnapshot>& each);
   Status describe_db_instances(const Each<DbInstance>& each);

@@ -7,6 +7,7 @@
 #include "drivers/aws/hosted_zone.h"
 #include "drivers/rds/old_stack.h"
 #include "drivers/rds/preflight_look.h"
+#include "drivers/rds/snapshot_find.h"
 #include "drivers/rds/snapshot_source.h"
 #include "drivers/rds/stack_template.h"
 #include "model/copy.h"
@@ -32,11 +33,11 @@ void check_source_arn(PreflightLook& look) {
         fmt::format("run there (aws.region: {}), or copy its snapshots here", printable(parts[3])));
   }
   if (look.who && parts[4] != look.who->account) {
-    return look.failed(what, Code::kConfig,
-                       fmt::format("{} is of the account {}, and we are {}", printable(id),
-                                   printable(parts[4]), look.who->account),
-                       "share its snapshots with this account, then set source.rds.include_shared and its "
-                       "identifier");
+    return look.failed(
+        what, Code::kConfig,
+        fmt::format("{} is of the account {}, and we are {}", printable(id), printable(parts[4]),
+                    look.who->account),
+        "share its snapshots with this account, then set source.rds.owners and its identifier");
   }
   look.failed(what, Code::kConfig, fmt::format("source.rds.id is an ARN: {}", printable(id)),
               fmt::format("give the identifier alone: id: {}", printable(parts[6])));
@@ -51,18 +52,31 @@ void check_identity(PreflightLook& look) {
   check_source_arn(look);
 }
 
-// RDS's own words for the snapshot that would be restored.
-Result<std::optional<aws::DbSnapshot>> find_snapshot(PreflightLook& look, const model::Snapshot& wanted) {
-  std::optional<aws::DbSnapshot> found;
-  const bool shared = wanted.id.str().starts_with("arn:");
-  const aws::SnapshotQuery query{.snapshot_id = wanted.id.str(), .include_shared = shared};
-  auto each = [&](aws::DbSnapshot snapshot) -> Status {
-    found = std::move(snapshot);
-    return {};
-  };
-  YTB_TRY(look.is_aurora() ? look.clients.rds.describe_db_cluster_snapshots(query, each)
-                           : look.clients.rds.describe_db_snapshots(query, each));
-  return found;
+// Where snapshots of other accounts are to count: whose do not, and whose are missing.
+void check_sharing(PreflightLook& look, const std::set<std::string>& passed_over,
+                   const std::vector<model::Snapshot>& list) {
+  const std::vector<std::string>& owners = look.production.source.rds.owners;
+  if (owners.empty()) return;
+  const std::string what = "shared snapshots";
+  std::vector<std::string> missing = owners;
+  for (const model::Snapshot& each : list) {
+    if (each.id.str().starts_with("arn:")) std::erase(missing, owner_of(each.location));
+  }
+  if (!missing.empty()) {
+    look.warn(what,
+              fmt::format("{} of source.owners shares none of {} with us", join(missing, ", "),
+                          printable(look.production.source.rds.id + look.production.source.rds.resource_id)),
+              "in that account: aws rds modify-db-snapshot-attribute (for a cluster: "
+              "modify-db-cluster-snapshot-attribute) --attribute-name restore --values-to-add " +
+                  (look.who ? look.who->account : "<this account>"));
+  }
+  if (!passed_over.empty()) {
+    look.warn(what,
+              fmt::format("passed over: {} shares snapshots of this name, and source.owners does not name it",
+                          join(std::vector<std::string>(passed_over.begin(), passed_over.end()), ", ")),
+              "add the account to source.owners if it is production's; nothing else needs to be done");
+  }
+  if (missing.empty() && passed_over.empty()) look.fine(what, "of " + join(owners, ", "));
 }
 
 void check_snapshots(PreflightLook& look) {
@@ -72,10 +86,11 @@ void check_snapshots(PreflightLook& look) {
   RdsSnapshotSource snapshots(look.clients.rds, {.aurora = look.is_aurora(),
                                                  .source_id = source.id,
                                                  .resource_id = source.resource_id,
-                                                 .include_shared = source.include_shared,
+                                                 .owners = source.owners,
                                                  .copies_shared = !source.kms_key.empty()});
   const auto list = snapshots.list();
   if (!look.seen(what, permission, list)) return;
+  check_sharing(look, snapshots.passed_over(), *list);
   auto usable = [](const model::Snapshot& each) { return each.state == model::SnapshotState::kUsable; };
   const auto newest = std::find_if(list->begin(), list->end(), usable);
   if (newest == list->end()) {
@@ -86,7 +101,7 @@ void check_snapshots(PreflightLook& look) {
                                          printable(list->front().id.str()), list->front().reason),
                        "automated backups make one a day: a retention of at least 1 day on production");
   }
-  const auto found = find_snapshot(look, *newest);
+  const auto found = find_snapshot(look.clients.rds, look.is_aurora(), newest->id.str());
   if (!look.seen(what, permission, found)) return;
   if (!*found)
     return look.failed(what, Code::kNoSnapshot, fmt::format("{} has just gone", newest->id), "look again");

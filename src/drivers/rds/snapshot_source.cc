@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "drivers/rds/snapshot_find.h"
 #include "drivers/rds/stack_tags.h"
 #include "model/engine_versions.h"
 
@@ -13,6 +14,7 @@ namespace ytb::rds {
 namespace {
 
 constexpr size_t kSnapshotsMax = 100'000;
+constexpr size_t kPassedOverMax = 5;  // named; strangers may be many
 constexpr uint64_t kBytesOfGib = 1ULL << 30;
 
 // "15.4" → 15; 0 where it is no number.
@@ -66,11 +68,20 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
                  .message = "snapshots of an Aurora cluster cannot be found by a resource id",
                  .hint = "name the cluster by its identifier"};
   }
-  aws::SnapshotQuery query{
-      .source_id = options_.source_id, .resource_id = options_.resource_id, .type = type};
+  // Asked about an instance, RDS shows none that is shared.
   const bool shared = type == "shared";
-  query.include_shared = shared;
+  aws::SnapshotQuery query{.type = type, .include_shared = shared};
+  if (!shared && !options_.source_id.empty()) {
+    query.source_id = options_.source_id;
+  } else if (!shared) {
+    query.resource_id = options_.resource_id;
+  }
   auto each = [&](const aws::DbSnapshot& snapshot) -> Status {
+    if (!is_of_source(snapshot)) return {};
+    if (shared && !is_of_owner(snapshot.arn)) {
+      if (passed_over_.size() < kPassedOverMax) passed_over_.insert(owner_of(snapshot.arn));
+      return {};
+    }
     // Made by us to restore from, and about to go: it is another snapshot's double.
     if (mark_of(snapshot.tags)) return {};
     if (found.size() == kSnapshotsMax) {
@@ -86,11 +97,21 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
                          : rds_.describe_db_snapshots(query, each);
 }
 
+bool RdsSnapshotSource::is_of_source(const aws::DbSnapshot& snapshot) const {
+  return (options_.source_id.empty() || to_lower_ascii(snapshot.source_id) == options_.source_id) &&
+         (options_.resource_id.empty() || snapshot.resource_id == options_.resource_id);
+}
+
+bool RdsSnapshotSource::is_of_owner(const std::string& arn) const {
+  return std::find(options_.owners.begin(), options_.owners.end(), owner_of(arn)) != options_.owners.end();
+}
+
 Result<std::vector<model::Snapshot>> RdsSnapshotSource::list() {
   std::vector<model::Snapshot> found;
+  passed_over_.clear();
   YTB_TRY(walk("", found));  // automated and manual
   YTB_TRY(walk("awsbackup", found));
-  if (options_.include_shared) YTB_TRY(walk("shared", found));
+  if (!options_.owners.empty()) YTB_TRY(walk("shared", found));
   // Of two of one instant the name decides, so that every look gives the same order.
   std::sort(found.begin(), found.end(), [](const model::Snapshot& a, const model::Snapshot& b) {
     if (a.data_as_of != b.data_as_of) return a.data_as_of > b.data_as_of;
@@ -103,14 +124,10 @@ Status RdsSnapshotSource::verify(const model::Snapshot& snapshot, ports::Progres
   YTB_TRY(stop.check());
   const bool shared = snapshot.id.str().starts_with("arn:");
   std::optional<model::Snapshot> now;
-  auto each = [&](const aws::DbSnapshot& found) -> Status {
-    if (found.id == snapshot.id.str() || found.arn == snapshot.id.str())
-      now = to_snapshot(found, shared, options_.copies_shared);
-    return {};
-  };
-  aws::SnapshotQuery query{.snapshot_id = snapshot.id.str(), .include_shared = shared};
-  YTB_TRY(options_.aurora ? rds_.describe_db_cluster_snapshots(query, each)
-                          : rds_.describe_db_snapshots(query, each));
+  if (!shared || is_of_owner(snapshot.id.str())) {
+    YTB_ASSIGN(std::optional<aws::DbSnapshot> found, find_snapshot(rds_, options_.aurora, snapshot.id.str()));
+    if (found) now = to_snapshot(*found, shared, options_.copies_shared);
+  }
   if (now && now->state == model::SnapshotState::kUsable) return {};
   return Error{.code = Code::kCorrupt,
                .message = fmt::format("the snapshot {} cannot be restored: {}", printable(snapshot.id.str()),

@@ -1,12 +1,16 @@
 // RdsSnapshotSource: snapshots of one RDS instance or Aurora cluster, from RDS itself.
 //
-// Every page is read: automated and manual snapshots, those of AWS Backup, and where asked those that other
-// accounts share with us. They are ranked by the instant their data is of (OriginalSnapshotCreateTime: a
+// Every page is read: automated and manual snapshots, those of AWS Backup, and those that the accounts in
+// `owners` share with us. They are ranked by the instant their data is of (OriginalSnapshotCreateTime: a
 // copied snapshot's own time is the copy's). One that is still being made has no such instant and is never
 // chosen; one that we made to restore from is not listed. Only ever describes: nothing of production's is
-// made, changed or deleted here. Thread-safe as its client is.
+// made, changed or deleted here. Not thread-safe.
+//
+// Whoever knows an account's number may share a snapshot of any name and date with it. What an account that
+// is not in `owners` shares, by the ARN, is not listed at all; passed_over() says whose it was.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,9 +22,10 @@ namespace ytb::rds {
 struct SourceOptions {
   bool aurora = false;
   std::string source_id = {};  // DBInstanceIdentifier, or of the cluster
-  std::string resource_id =
-      {};  // DbiResourceId, which survives a rename; instances only. One of both is given
-  bool include_shared = false;
+  // DbiResourceId, which survives a rename; instances only. One of both is given, or both: then both must
+  // fit.
+  std::string resource_id = {};
+  std::vector<std::string> owners = {};  // account ids whose shared snapshots count; none: no shared ones do
   // There is a key of ours under which a shared encrypted snapshot is copied before it is restored: such a
   // one is usable then.
   bool copies_shared = false;
@@ -41,11 +46,17 @@ class RdsSnapshotSource final : public ports::SnapshotSource {
   Result<model::Snapshot> take(ports::Progress& progress, const StopFlag& stop) override;
   Result<std::vector<model::SnapshotId>> prune() override;
 
+  // Accounts outside `owners` whose shared snapshots the last list() left out, a few of them.
+  [[nodiscard]] const std::set<std::string>& passed_over() const { return passed_over_; }
+
  private:
   Status walk(const std::string& type, std::vector<model::Snapshot>& found);
+  bool is_of_source(const aws::DbSnapshot& snapshot) const;
+  bool is_of_owner(const std::string& arn) const;
 
   aws::Rds& rds_;
   SourceOptions options_;
+  std::set<std::string> passed_over_;
 };
 
 // What RDS says of a snapshot, in our words. A shared one is named by its ARN.

@@ -115,7 +115,7 @@ TEST_F(RdsSource, backups_of_aws_backup_count_and_shared_ones_where_asked) {
     s.owner = "210987654321";
   });
   EXPECT_THAT(ids(list()), ::testing::ElementsAre("awsbackup:job-1", "manual"));
-  std::vector<model::Snapshot> with_shared = list({.source_id = "shop", .include_shared = true});
+  std::vector<model::Snapshot> with_shared = list({.source_id = "shop", .owners = {"210987654321"}});
   ASSERT_EQ(with_shared.size(), 3U);
   EXPECT_THAT(with_shared.front().id.str(), ::testing::StartsWith("arn:aws:rds:"));
   EXPECT_EQ(with_shared.front().state, SnapshotState::kUnusable);
@@ -137,7 +137,7 @@ TEST_F(RdsSource, a_shared_encrypted_one_is_usable_with_a_key_and_our_copy_of_it
               {"yesterdaytabase:attempt", "1"}};
   });
   std::vector<model::Snapshot> found =
-      list({.source_id = "shop", .include_shared = true, .copies_shared = true});
+      list({.source_id = "shop", .owners = {"210987654321"}, .copies_shared = true});
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found.front().state, SnapshotState::kUsable);
   EXPECT_THAT(found.front().id.str(), ::testing::StartsWith("arn:aws:rds:"));

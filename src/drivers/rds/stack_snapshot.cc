@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "drivers/rds/snapshot_find.h"
 #include "drivers/rds/stack_names.h"
 
 namespace ytb::rds {
@@ -35,18 +36,13 @@ Status SnapshotCopies::erase(const std::string& id) {
   return {};
 }
 
-Result<std::optional<aws::DbSnapshot>> SnapshotCopies::named(const std::string& id, bool shared) {
-  std::optional<aws::DbSnapshot> found;
-  YTB_TRY(describe({.snapshot_id = id, .include_shared = shared}, [&](aws::DbSnapshot snapshot) -> Status {
-    if (snapshot.id == id || snapshot.arn == id) found = std::move(snapshot);
-    return {};
-  }));
-  return found;
+Result<std::optional<aws::DbSnapshot>> SnapshotCopies::named(const std::string& id) {
+  return find_snapshot(rds_, aurora_, id);
 }
 
 Result<aws::DbSnapshot> SnapshotCopies::find(const model::Snapshot& snapshot) {
   const std::string& id = snapshot.id.str();
-  YTB_ASSIGN(std::optional<aws::DbSnapshot> found, named(id, id.starts_with("arn:")));
+  YTB_ASSIGN(std::optional<aws::DbSnapshot> found, named(id));
   if (!found) return unusable(id, "it is no longer there");
   if (found->status != "available")
     return unusable(id, fmt::format("its status is {}", printable(found->status)));
@@ -67,7 +63,7 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
         .hint = "set source.kms_key to a key of this account: it is copied under it first"};
   }
   YTB_ASSIGN(Tags tags, to_tags(mark));
-  YTB_ASSIGN(std::optional<aws::DbSnapshot> copied, named(copy_name, false));
+  YTB_ASSIGN(std::optional<aws::DbSnapshot> copied, named(copy_name));
   if (!copied) {
     progress.note(fmt::format("the snapshot {} is shared and encrypted: it is copied under our own key first",
                               printable(mark.snapshot.str())));
@@ -78,7 +74,7 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
     (void)begun;
   }
   YTB_TRY(wait.until("the copy of the snapshot", longest, [&]() -> Result<bool> {
-    YTB_ASSIGN(copied, named(copy_name, false));
+    YTB_ASSIGN(copied, named(copy_name));
     if (!copied) return false;  // a look that was late
     if (!is_marked(*copied, mark)) {
       return Error{.code = Code::kRefused,
@@ -102,7 +98,7 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
 
 Status SnapshotCopies::remove(const std::string& copy_name, const Mark& mark) {
   if (kms_key_.empty()) return {};
-  YTB_ASSIGN(std::optional<aws::DbSnapshot> copied, named(copy_name, false));
+  YTB_ASSIGN(std::optional<aws::DbSnapshot> copied, named(copy_name));
   if (!copied || !is_marked(*copied, mark)) return {};
   return erase(copied->id);
 }

@@ -34,7 +34,7 @@ class SnapshotCopies {
                const std::function<Result<bool>(const model::CopyId&)>& is_wanted);
 
  private:
-  Result<std::optional<aws::DbSnapshot>> named(const std::string& id, bool shared);
+  Result<std::optional<aws::DbSnapshot>> named(const std::string& id);
   Status describe(const aws::SnapshotQuery& query, const aws::Rds::Each<aws::DbSnapshot>& each);
   Status erase(const std::string& id);
 

@@ -66,6 +66,14 @@ struct Delays {
   Duration task{};        // each of an ECS task's PROVISIONING, PENDING
 };
 
+// What none of us has tried on AWS. Each may be answered both ways, and the product has to live with both: a
+// default is the answer that helps less. BEHAVIOUR.md says what is known of each.
+struct Assumed {
+  bool shared_by_arn = false;  // a shared snapshot that is named by its ARN, with IncludeShared, is shown
+  bool cluster_awsbackup =
+      false;  // SnapshotType may be awsbackup for clusters' snapshots; else it is refused
+};
+
 struct Settings {
   std::string account = "123456789012";
   std::string region = "eu-west-1";
@@ -73,6 +81,7 @@ struct Settings {
   uint16_t port = 0;                // 0: a free one
   std::optional<Instant> start_at;  // a clock that only advance() moves
   Delays delays;
+  Assumed assumed;
   int stale_reads = 0;         // each change is hidden from the next N describes of the thing
   int route53_per_second = 0;  // more requests than this are throttled; 0: no limit
   int snapshot_quota = 100;    // manual snapshots

@@ -105,6 +105,12 @@ json rds_page(const Call& call, const std::vector<json>& items, const std::strin
 // Refuses filters that are not among `known`; those given, by name.
 std::map<std::string, std::vector<std::string>> rds_filters(const Call& call,
                                                             const std::vector<std::string>& known);
+// Whether a describe shows this snapshot, an instance's or a cluster's: by its type, whose it is, and what
+// else the call asks about. `name`: the one that it asks for by name or ARN.
+bool shows_snapshot(const Call& call, const json& snapshot, const std::string& name,
+                    const Settings& settings);
+// What another account sees of it: no tags.
+json as_shown(json snapshot, const std::string& account);
 // Letters, digits, hyphens; a letter first, no two hyphens in a row, none at the end; at most `max`.
 void check_identifier(const std::string& what, const std::string& name, size_t max);
 

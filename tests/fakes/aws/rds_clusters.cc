@@ -74,15 +74,24 @@ void Rds::add_cluster_operations() {
   on("DescribeDBClusterSnapshots", [this](Call& call) {
     std::string id = call.text("DBClusterSnapshotIdentifier");
     std::string source = call.text("DBClusterIdentifier");
-    std::string type = call.text("SnapshotType");
+    if (!id.empty() && !source.empty()) {
+      refuse("InvalidParameterCombination",
+             "DBClusterIdentifier can't be used in conjunction with DBClusterSnapshotIdentifier");
+    }
+    std::vector<std::string> types = {"automated", "manual", "shared", "public"};
+    if (world_.settings.assumed.cluster_awsbackup) types.emplace_back("awsbackup");
+    if (call.has("SnapshotType") &&
+        std::find(types.begin(), types.end(), call.text("SnapshotType")) == types.end()) {
+      refuse("InvalidParameterValue", "SnapshotType must be one of " + join(types, ", "));
+    }
     std::vector<json> found;
     for (json& snapshot : cluster_snapshots_.read_all()) {
-      std::string is = snapshot["SnapshotType"];
-      bool named = !id.empty() &&
-                   (snapshot["DBClusterSnapshotIdentifier"] == id || snapshot["DBClusterSnapshotArn"] == id);
-      bool of_type = type.empty() ? is == "automated" || is == "manual" : is == type;
-      bool of_source = source.empty() || snapshot["DBClusterIdentifier"] == source;
-      if (id.empty() ? of_type && of_source : named) found.push_back(std::move(snapshot));
+      const bool named =
+          snapshot["DBClusterSnapshotIdentifier"] == id || snapshot["DBClusterSnapshotArn"] == id;
+      if (!id.empty() && !named) continue;
+      if (!source.empty() && snapshot["DBClusterIdentifier"] != to_lower_ascii(source)) continue;
+      if (!shows_snapshot(call, snapshot, id, world_.settings)) continue;
+      found.push_back(as_shown(std::move(snapshot), world_.settings.account));
     }
     if (!id.empty() && found.empty()) {
       refuse("DBClusterSnapshotNotFoundFault", "DBClusterSnapshot " + id + " not found.", 404);

@@ -11,17 +11,17 @@ namespace {
 
 constexpr size_t kSnapshotNameMax = 255;
 
-bool shown(const Call& call, const json& snapshot, const std::string& account) {
-  std::string type = snapshot["SnapshotType"];
-  std::string wanted = call.text("SnapshotType");
-  bool ours = snapshot["DBSnapshotArn"].get<std::string>().find(":" + account + ":") != std::string::npos;
-  if (!ours) {
-    // Others' snapshots are manual ones to their owners, and seen only when asked for.
-    return (type == "shared" && (wanted == "shared" || (wanted.empty() && call.flag("IncludeShared")))) ||
-           (type == "public" && (wanted == "public" || (wanted.empty() && call.flag("IncludePublic"))));
+// Which instance or cluster a call asks about; none of either is another account's.
+bool names_a_source(const Call& call) {
+  for (const char* name :
+       {"DBInstanceIdentifier", "DbiResourceId", "DBClusterIdentifier", "DbClusterResourceId"}) {
+    if (call.has(name)) return true;
   }
-  if (wanted.empty()) return type == "automated" || type == "manual";
-  return type == wanted;
+  const json filters = call.input.value("Filters", json::array());
+  return std::any_of(filters.begin(), filters.end(), [](const json& filter) {
+    const std::string name = filter.value("Name", "");
+    return name == "db-instance-id" || name == "dbi-resource-id" || name == "db-cluster-id";
+  });
 }
 
 bool passes(const std::map<std::string, std::vector<std::string>>& filters, const json& snapshot) {
@@ -45,6 +45,32 @@ void shuffle(std::vector<json>& snapshots) {
 }
 
 }  // namespace
+
+bool shows_snapshot(const Call& call, const json& snapshot, const std::string& name,
+                    const Settings& settings) {
+  const bool of_cluster = snapshot.contains("DBClusterSnapshotArn");
+  const std::string arn = snapshot[of_cluster ? "DBClusterSnapshotArn" : "DBSnapshotArn"];
+  const std::string type = snapshot["SnapshotType"];
+  const std::string wanted = call.text("SnapshotType");
+  if (arn.find(":" + settings.account + ":") != std::string::npos) {
+    // One of ours that is named is shown whatever its type.
+    if (wanted.empty()) return !name.empty() || type == "automated" || type == "manual";
+    return type == wanted;
+  }
+  // Others' snapshots are manual ones to their owners, and seen only when asked for; together with an
+  // instance never.
+  if (names_a_source(call)) return false;
+  if (!name.empty() && wanted.empty() && !settings.assumed.shared_by_arn) return false;
+  return (type == "shared" && (wanted == "shared" || (wanted.empty() && call.flag("IncludeShared")))) ||
+         (type == "public" && (wanted == "public" || (wanted.empty() && call.flag("IncludePublic"))));
+}
+
+json as_shown(json snapshot, const std::string& account) {
+  const bool of_cluster = snapshot.contains("DBClusterSnapshotArn");
+  const std::string arn = snapshot[of_cluster ? "DBClusterSnapshotArn" : "DBSnapshotArn"];
+  if (arn.find(":" + account + ":") == std::string::npos) snapshot["TagList"] = json::array();
+  return snapshot;
+}
 
 std::map<std::string, std::vector<std::string>> rds_filters(const Call& call,
                                                             const std::vector<std::string>& known) {
@@ -181,9 +207,8 @@ json Rds::describe_snapshots(Call& call) {
       continue;
     if (!instance.empty() && snapshot["DBInstanceIdentifier"] != to_lower_ascii(instance)) continue;
     if (!resource_id.empty() && snapshot["DbiResourceId"] != resource_id) continue;
-    // A snapshot that is named is shown whatever its type.
-    if ((id.empty() || call.has("SnapshotType")) && !shown(call, snapshot, world_.settings.account)) continue;
-    if (passes(filters, snapshot)) found.push_back(std::move(snapshot));
+    if (!shows_snapshot(call, snapshot, id, world_.settings)) continue;
+    if (passes(filters, snapshot)) found.push_back(as_shown(std::move(snapshot), world_.settings.account));
   }
   if (!id.empty() && found.empty()) refuse("DBSnapshotNotFoundFault", "DBSnapshot " + id + " not found.");
   shuffle(found);
