@@ -47,8 +47,11 @@ struct RdsCopiesConfig {
   // Whether `check` refuses staging groups through which an open copy reaches the network, or warns of them.
   bool refuse_staging_egress = false;
   std::string option_group;
-  std::string storage_type = "gp3";
-  int64_t storage_gb = 0;  // GiB of a copy's volume, as RDS counts; 0: as large as production's. Only rds
+  // A copy's volume, only rds. "" or 0: as the snapshot's.
+  std::string storage_type;
+  int64_t storage_gb = 0;  // GiB, as RDS counts
+  int64_t iops = 0;
+  int64_t storage_throughput = 0;  // MiB/s
   std::map<std::string, std::string>
       parameters;              // of the copy's own parameter group, checked like `settings`
   std::string ca_certificate;  // CACertificateIdentifier; "" : the account's default

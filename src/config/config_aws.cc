@@ -22,6 +22,10 @@ constexpr Duration kRestoreLeast = std::chrono::minutes(10);
 constexpr Duration kRestoreMost = std::chrono::hours(72);
 constexpr int64_t kStorageLeast = 20;  // GiB, of a volume for PostgreSQL: CreateDBInstance, AllocatedStorage
 constexpr int64_t kStorageMost = 65'536;
+constexpr int64_t kIopsLeast = 1000;  // RestoreDBInstanceFromDBSnapshot, Iops; gp3 and io2 go highest
+constexpr int64_t kIopsMost = 256'000;
+constexpr int64_t kThroughputLeast = 125;  // MiB/s
+constexpr int64_t kThroughputMost = 4'000;
 constexpr std::string_view kOurTags = "yesterdaytabase";
 
 bool is_letter_or_digit(char c) {
@@ -244,10 +248,6 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   if (!aurora) {
     rds.option_group = kind.text("option_group");
     require_text(kind, "option_group", AwsText::kName, rds.option_group);
-    rds.storage_type = kind.text("storage_type", rds.storage_type);
-    values_.require_one_of(kind, "storage_type", rds.storage_type, {"gp2", "gp3", "io1", "io2"});
-  } else {
-    rds.storage_type.clear();  // the cluster's own
   }
   rds.parameters = values_.settings(kind, "parameters");
   for (const auto& [name, value] : rds.parameters) {
@@ -295,11 +295,18 @@ void AwsReader::read_volume(MapReader& kind, bool aurora, RdsCopiesConfig& rds) 
   if (!aurora) {
     rds.warm_up = kind.boolean("warm_up", rds.warm_up);
     rds.storage_gb = kind.integer("storage_gb", rds.storage_gb, kStorageLeast, kStorageMost);
+    rds.storage_type = kind.text("storage_type");
+    if (!rds.storage_type.empty())
+      values_.require_one_of(kind, "storage_type", rds.storage_type, {"gp2", "gp3", "io1", "io2"});
+    rds.iops = kind.integer("iops", rds.iops, kIopsLeast, kIopsMost);
+    rds.storage_throughput =
+        kind.integer("storage_throughput", rds.storage_throughput, kThroughputLeast, kThroughputMost);
     return;
   }
-  if (kind.take("storage_gb") != nullptr) {
-    values_.complain(kind, "storage_gb",
-                     "'storage_gb' is for copies of kind rds: Aurora's storage grows by itself");
+  for (const char* key : {"storage_gb", "storage_type", "iops", "storage_throughput"}) {
+    if (kind.take(key) == nullptr) continue;
+    values_.complain(kind, key,
+                     fmt::format("'{}' is for copies of kind rds: Aurora's storage grows by itself", key));
   }
   if (kind.take("warm_up") != nullptr) {
     values_.complain(

@@ -48,7 +48,8 @@ TEST(ConfigAwsTest, TheShortestHasDefaultsForTheRest) {
   EXPECT_EQ(shop.copies.kind, "rds");
   EXPECT_EQ(shop.copies.directory, "");
   EXPECT_EQ(shop.copies.rds.instance_class, "db.t4g.medium");
-  EXPECT_EQ(shop.copies.rds.storage_type, "gp3");
+  EXPECT_EQ(shop.copies.rds.storage_type, "") << "the snapshot's";
+  EXPECT_EQ(shop.copies.rds.iops, 0);
   EXPECT_EQ(shop.copies.rds.storage_gb, 0);
   EXPECT_FALSE(shop.copies.rds.warm_up);
   EXPECT_EQ(shop.copies.rds.ca_bundle, "/etc/ytb/rds.pem");
@@ -86,6 +87,8 @@ productions:
         option_group: opts
         storage_type: io2
         storage_gb: 120
+        iops: 4000
+        storage_throughput: 500
         warm_up: true
         parameters: {work_mem: "65536"}
         ca_certificate: rds-ca-rsa2048-g1
@@ -131,6 +134,8 @@ productions:
   EXPECT_EQ(rds.option_group, "opts");
   EXPECT_EQ(rds.storage_type, "io2");
   EXPECT_EQ(rds.storage_gb, 120);
+  EXPECT_EQ(rds.iops, 4000);
+  EXPECT_EQ(rds.storage_throughput, 500);
   EXPECT_TRUE(rds.warm_up);
   EXPECT_EQ(rds.parameters.at("work_mem"), "65536");
   EXPECT_EQ(rds.ca_certificate, "rds-ca-rsa2048-g1");

@@ -20,6 +20,7 @@ constexpr size_t kReasonMin = 10;
 constexpr size_t kLabelMax = 63;
 constexpr int64_t kTtlMaxS = 86'400;
 constexpr int64_t kSparesMax = 100;
+constexpr int64_t kVolumeMax = 1'000'000;  // RDS says what it takes
 
 Error wrong(std::string message, std::string hint) {
   return Error{.code = Code::kConfig, .message = std::move(message), .hint = std::move(hint)};
@@ -149,6 +150,9 @@ Result<config::RdsCopiesConfig> copies_of(const OriginalConfig& original, const 
   }
   copies.instance_class = reader.text_or("YTB_INSTANCE_CLASS", copies.instance_class);
   copies.storage_type = reader.text_or("YTB_STORAGE_TYPE", copies.storage_type);
+  YTB_ASSIGN(copies.iops, reader.number("YTB_IOPS", 0, 1, kVolumeMax));
+  YTB_ASSIGN(copies.storage_throughput, reader.number("YTB_STORAGE_THROUGHPUT", 0, 1, kVolumeMax));
+  YTB_ASSIGN(copies.storage_gb, reader.number("YTB_STORAGE_GB", 0, 1, kVolumeMax));
   copies.ca_bundle = reader.text("YTB_CA_BUNDLE");
   copies.service_role = reader.text("YTB_SERVICE_ROLE");
   YTB_ASSIGN(copies.bucket, reader.needed("YTB_BUCKET", "evidence and proofs are kept there"));

@@ -34,7 +34,8 @@
 //   YTB_SERVICE_ROLE      ARN of the role that CloudFormation acts as; ourselves
 //   YTB_CA_BUNDLE         file that TLS to copies is verified against; the one beside the program
 //   YTB_INSTANCE_CLASS    db.t4g.medium
-//   YTB_STORAGE_TYPE      gp3
+//   YTB_STORAGE_TYPE      the snapshot's
+//   YTB_IOPS, YTB_STORAGE_THROUGHPUT, YTB_STORAGE_GB  the snapshot's
 //   YTB_SNAPSHOT_OWNERS   account ids, separated by commas, whose shared snapshots count; none do
 //   YTB_KMS_KEY           under which a shared encrypted snapshot is first copied; such are refused
 //   YTB_ALIAS_NAME        the record's name; <db>-yesterday.<domain>

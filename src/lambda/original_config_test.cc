@@ -90,7 +90,7 @@ TEST_F(OriginalSetup, AVariableThatIsEmptyIsNotSet) {
   EXPECT_EQ(production.alias.route53.ttl_s, 300);
   EXPECT_EQ(production.alias.route53.seen_from, "public");
   EXPECT_EQ(production.copies.rds.instance_class, "db.t4g.medium");
-  EXPECT_EQ(production.copies.rds.storage_type, "gp3");
+  EXPECT_EQ(production.copies.rds.storage_type, "") << "the snapshot's";
   EXPECT_EQ(production.copies.rds.bucket_prefix, "yesterdaytabase");
   EXPECT_FALSE(production.fargate.has_value());
   EXPECT_FALSE(production.max_age.has_value());

@@ -226,6 +226,7 @@ TEST(CfnLint, HasNothingToSayOfTheTemplatesOfCopies) {
                                                     .aurora = aurora,
                                                     .engine_version = "17.4",
                                                     .copies = rds::every_setting(),
+                                                    .volume = rds::every_volume(),
                                                     .tags = {{"yesterdaytabase:production", "shop"}}});
     ASSERT_TRUE(text.ok()) << to_string(text.error());
     const std::string file = folder / (aurora ? "aurora.json" : "rds.json");

@@ -154,7 +154,7 @@ TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
         "✓ staging group sg-staging: nothing out; in: tcp 5432 10.1.0.0/16",
         "✓ option group: ours for postgres 15",
         "✓ engine version: postgres 15.4, parameters of postgres15",
-        "✓ instance class: db.t4g.medium with gp3 for postgres 15.4, in eu-west-1a, eu-west-1b",
+        "✓ instance class: db.t4g.medium with gp2 for postgres 15.4, in eu-west-1a, eu-west-1b",
         "✓ CA certificate: rds-ca-rsa2048-g1",
         "bundle.pem: 1 certificates",
         "✓ bucket: proofs/yesterdaytabase",
@@ -163,7 +163,7 @@ TEST_F(Preflight, everything_in_order_says_what_it_saw_and_how) {
         "✓ quota DBInstances: 0 of 10 used, up to 2 more needed",
         "✓ quota AllocatedStorage: 0 of 100000 used, up to 40",
         "larger ones go to the Fargate task",
-        "✓ copies' storage: 20 GiB, as the snapshot's",
+        "✓ copies' storage: 20 GiB of gp2, as the snapshot's",
         "answered [read]",
         "✓ may read: cloudformation:DescribeStacks, ec2:",
         kMayCreateStack,
@@ -220,8 +220,10 @@ TEST_F(Preflight, each_fault_is_one_failed_line_with_what_to_do) {
        "✗ staging group sg-leaky: gives an open copy a way out: tcp 5432 0.0.0.0/0"},
       {[](auto& p) { p.copies.rds.option_group = "theirs"; }, "✗ option group: there is no theirs"},
       {[](auto& p) { p.copies.rds.instance_class = "db.x9.huge"; },
-       "✗ instance class: db.x9.huge with gp3 for postgres 15.4 cannot be ordered in eu-west-1"},
+       "✗ instance class: db.x9.huge with gp2 for postgres 15.4 cannot be ordered in eu-west-1"},
       {[](auto& p) { p.copies.rds.storage_type = "io2"; }, "hint: with that class there is gp2, gp3"},
+      {[](auto& p) { p.copies.rds.storage_type = "io1"; },
+       "✗ copies' storage: copies.storage_type is io1, whose IOPS the snapshot, of gp2, does not have"},
       {[](auto& p) { p.copies.rds.ca_certificate = "rds-ca-2015"; },
        "✗ CA certificate: RDS knows no rds-ca-2015"},
       {[](auto& p) { p.copies.rds.ca_certificate = "rds-ca-2019"; },
@@ -389,7 +391,10 @@ TEST_F(Preflight, a_volume_is_judged_by_the_newest_snapshot) {
   EXPECT_THAT(report(),
               HasSubstr("✗ copies' storage: copies.storage_gb is 10, and the snapshot's volume has 20 GiB"));
   production_.copies.rds.storage_gb = 100;
-  EXPECT_THAT(report(), HasSubstr("✓ copies' storage: 100 GiB, and the snapshot's 20"));
+  EXPECT_THAT(
+      report(),
+      HasSubstr(
+          "! copies' storage: 100 GiB of gp2, and the snapshot's 20 GiB of gp2: RDS converts it, for hours"));
   EXPECT_THAT(report(), HasSubstr("✓ quota AllocatedStorage: 0 of 100000 used, up to 200"));
 }
 

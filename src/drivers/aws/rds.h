@@ -37,6 +37,8 @@ struct DbSnapshot {
   bool encrypted = false;
   std::string kms_key_id;
   std::string storage_type;
+  int64_t iops = 0;             // 0: it does not say
+  int64_t throughput_mibs = 0;  // likewise
   std::string master_username;
   std::string vpc_id;
   std::string copied_from;  // snapshot's ARN or identifier, where it is a copy

@@ -9,7 +9,7 @@
 #include "drivers/rds/preflight_look.h"
 #include "drivers/rds/snapshot_find.h"
 #include "drivers/rds/snapshot_source.h"
-#include "drivers/rds/stack_template.h"
+#include "drivers/rds/stack_volume.h"
 #include "model/copy.h"
 
 namespace ytb::rds {
@@ -253,21 +253,24 @@ void check_sizes(PreflightLook& look) {
 }
 
 void check_volume(PreflightLook& look) {
-  const int64_t asked = look.production.copies.rds.storage_gb;
   if (!look.newest || look.is_aurora()) return;
   const std::string what = "copies' storage";
-  const int64_t snapshot = look.newest->allocated_gib;
-  Status fits = check_storage(asked, snapshot);
-  if (!fits.ok()) {
-    const Error& error = fits.error();
-    return look.failed(what, error.code, error.message, error.hint);
-  }
-  if (asked == 0) {
-    return look.fine(what, fmt::format("{} GiB, as the snapshot's; masking looks whether that suffices, and "
+  const Result<Volume> volume = volume_of(look.copies(), *look.newest);
+  if (!volume.ok())
+    return look.failed(what, volume.error().code, volume.error().message, volume.error().hint);
+  const std::string size =
+      fmt::format("{} GiB of {}", volume->gib > 0 ? volume->gib : look.newest->allocated_gib,
+                  volume->type.empty() ? "RDS's default" : volume->type);
+  if (!volume->converted) {
+    return look.fine(what, fmt::format("{}, as the snapshot's; masking looks whether that suffices, and "
                                        "copies.storage_gb makes it more",
-                                       snapshot));
+                                       size));
   }
-  look.fine(what, fmt::format("{} GiB, and the snapshot's {}", asked, snapshot));
+  look.warn(
+      what,
+      fmt::format("{}, and the snapshot's {} GiB of {}: RDS converts it, for hours, before a copy is usable",
+                  size, look.newest->allocated_gib, printable(look.newest->storage_type)),
+      "leave copies.storage_type, storage_gb and iops out, or refresh early enough");
 }
 
 void check_endpoints(PreflightLook& look) {

@@ -36,16 +36,18 @@ void check_class(PreflightLook& look) {
   const auto options = look.clients.rds.describe_orderable_db_instance_options(
       look.newest->engine, look.newest->engine_version, copies.instance_class);
   if (!look.seen(what, "rds:DescribeOrderableDBInstanceOptions", options)) return;
+  const std::string storage_type =
+      copies.storage_type.empty() ? look.newest->storage_type : copies.storage_type;
   // Aurora has a storage of its own.
   const std::string wanted =
       fmt::format("{}{} for {} {}", printable(copies.instance_class),
-                  look.is_aurora() ? std::string() : " with " + printable(copies.storage_type),
-                  look.newest->engine, look.newest->engine_version);
+                  look.is_aurora() ? std::string() : " with " + printable(storage_type), look.newest->engine,
+                  look.newest->engine_version);
   std::set<std::string> storage;
   const aws::OrderableOption* fits = nullptr;
   for (const aws::OrderableOption& option : *options) {
     storage.insert(option.storage_type);
-    if (option.storage_type == copies.storage_type || look.is_aurora()) fits = &option;
+    if (option.storage_type == storage_type || look.is_aurora()) fits = &option;
   }
   if (fits == nullptr) {
     const std::vector<std::string> names(storage.begin(), storage.end());

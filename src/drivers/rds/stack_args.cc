@@ -24,10 +24,15 @@ Result<std::string> stack_args(aws::Rds& rds, const config::ProductionConfig& pr
                                      .data_as_of = restore.snapshot->data_as_of,
                                      .attempt = restore.attempt}));
   const std::string name = stack_name(production.name, restore.copy);
+  Volume volume;
+  if (!aurora) {
+    YTB_ASSIGN(volume, volume_of(copies, snapshot));
+  }
   YTB_ASSIGN(std::string body, stack_template({.name = name,
                                                .aurora = aurora,
                                                .engine_version = snapshot.engine_version,
                                                .copies = copies,
+                                               .volume = std::move(volume),
                                                .tags = std::move(tags)}));
   // A shared encrypted snapshot is restored from its copy under our own key.
   const bool copied = restore.snapshot->id.str().starts_with("arn:") && snapshot.encrypted;

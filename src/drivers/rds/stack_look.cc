@@ -102,8 +102,10 @@ bool is_fatal(const std::string& status) {
          status.starts_with("inaccessible-encryption-credentials") || status == "restore-error";
 }
 
+bool is_available(const std::string& status) { return status == "available"; }
+
 bool is_settled(const std::string& status) {
-  return status == "available" || status == "storage-optimization";
+  return is_available(status) || status == "storage-optimization";
 }
 
 bool is_up(const std::string& status) {

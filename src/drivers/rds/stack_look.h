@@ -65,8 +65,11 @@ StackStands stands(const std::string& status);
 bool is_fatal(const std::string& server_status);
 // Takes sessions, as far as RDS knows.
 bool is_up(const std::string& server_status);
-// Nothing is being changed: what Describe shows is what is.
+// Nothing is being changed but the volume underneath: what Describe shows is what is, and RDS takes any
+// change but one of the volume.
 bool is_settled(const std::string& server_status);
+// The one status that CloudFormation waits for, and in which RDS takes a change of anything.
+bool is_available(const std::string& server_status);
 
 class StackLook {
  public:

@@ -34,6 +34,7 @@ class Opener {
     const std::vector<std::string> wanted = parts_.groups(true);
     YTB_TRY(settle());
     if (has_groups(*seen_.server, wanted)) return {};
+    YTB_TRY(wait_for_server());
     YTB_TRY(update(wanted));
     return wait_.until(fmt::format("the security groups of {}", seen_.name), kGroupsMax,
                        [&]() -> Result<bool> {
@@ -84,6 +85,24 @@ class Opener {
       after = std::move(failure);
       return false;
     });
+  }
+  // CloudFormation names the volume of gp3, io1 and io2 in every update, and waits for exactly `available`:
+  // asked for while RDS optimizes the volume, the update fails, and so does undoing it.
+  Status wait_for_server() {
+    std::string status;
+    Status available = wait_.until(fmt::format("the server of {}", seen_.name),
+                                   parts_.options.copies.restore_max, [&]() -> Result<bool> {
+                                     YTB_TRY(look());
+                                     status = seen_.server->status;
+                                     progress_.update({.stage = "open", .item = status});
+                                     return is_available(status);
+                                   });
+    if (available.ok() || available.error().code == Code::kInterrupted) return available;
+    return Error{.code = Code::kBusy,
+                 .message = fmt::format("the server of {} is {}: {}", seen_.mark.copy, printable(status),
+                                        available.error().message),
+                 .hint = "it is opened when RDS is done with its volume",
+                 .retry = Retry::kLater};
   }
   // The latest failed rollback, by its event: a token made of it is the same for every try to go on after
   // this failure, and another one after the next, though the stack's own times tell the two not apart.

@@ -89,12 +89,21 @@ class Restorer {
   }
   Status create() {
     YTB_ASSIGN(aws::DbSnapshot snapshot, parts_.snapshots.find(request_.snapshot));
-    YTB_TRY(check_storage(parts_.options.copies.storage_gb, snapshot.allocated_gib));
+    Volume volume;
+    if (!parts_.aurora()) {
+      YTB_ASSIGN(volume, volume_of(parts_.options.copies, snapshot));
+    }
+    if (volume.converted)
+      progress_.note(
+          fmt::format("the volume of {} is another one than the snapshot's: RDS "
+                      "converts it first, for hours",
+                      mark_.copy));
     YTB_ASSIGN(Tags tags, to_tags(mark_));
     YTB_ASSIGN(std::string body, stack_template({.name = name_,
                                                  .aurora = parts_.aurora(),
                                                  .engine_version = snapshot.engine_version,
                                                  .copies = parts_.options.copies,
+                                                 .volume = std::move(volume),
                                                  .tags = tags}));
     YTB_TRY(parts_.snapshots.sweep(snapshot.source_id, mark_, [&](const model::CopyId& copy) -> Result<bool> {
       YTB_ASSIGN(std::optional<Seen> other, parts_.look.one(copy));
@@ -155,7 +164,9 @@ class Restorer {
     return Error{
         .code = Code::kExternal,
         .message = fmt::format("the restore of {} has taken more than {}", mark_.copy, to_human(longest)),
-        .hint = "raise copies.restore_max if that is normal for its size"};
+        .hint =
+            "raise copies.restore_max if that is normal for its size; a volume of another size or type than "
+            "the snapshot's takes hours more"};
   }
   Status look() {
     YTB_ASSIGN(seen_, parts_.look_again(name_));

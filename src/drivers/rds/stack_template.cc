@@ -196,7 +196,6 @@ class Builder {
     Json properties{{"DBInstanceIdentifier", inputs_.name},
                     {"DBSnapshotIdentifier", reference(kSnapshotParameter)},
                     {"DBInstanceClass", copies.instance_class},
-                    {"StorageType", copies.storage_type},
                     {"DBSubnetGroupName", copies.subnet_group},
                     {"VPCSecurityGroups", reference(kGroupsParameter)},
                     {"DBParameterGroupName", reference("Parameters")},
@@ -209,8 +208,12 @@ class Builder {
                     {"DeletionProtection", false},
                     {"AutoMinorVersionUpgrade", false}};
     if (!copies.option_group.empty()) properties["OptionGroupName"] = copies.option_group;
-    // CloudFormation grows the volume after the restore, by the modify that the parameter group asks for.
-    if (copies.storage_gb > 0) properties["AllocatedStorage"] = std::to_string(copies.storage_gb);
+    // All of it goes into the restore itself.
+    const Volume& volume = inputs_.volume;
+    if (!volume.type.empty()) properties["StorageType"] = volume.type;
+    if (volume.gib > 0) properties["AllocatedStorage"] = std::to_string(volume.gib);
+    if (volume.iops > 0) properties["Iops"] = volume.iops;
+    if (volume.throughput_mibs > 0) properties["StorageThroughput"] = volume.throughput_mibs;
     add_common(properties);
     return deleted_with_stack("AWS::RDS::DBInstance", std::move(properties));
   }
@@ -281,27 +284,6 @@ Status check_parameters(const std::map<std::string, std::string>& parameters) {
     }
   }
   return {};
-}
-
-int64_t storage_least(int64_t allocated_gib) { return (allocated_gib * 11 + 9) / 10; }
-
-Status check_storage(int64_t storage_gb, int64_t snapshot_gib) {
-  if (storage_gb == 0 || storage_gb == snapshot_gib || storage_gb >= storage_least(snapshot_gib)) return {};
-  const std::string hint = fmt::format("storage_gb: {}, or more; or leave it out: {} GiB then",
-                                       storage_least(snapshot_gib), snapshot_gib);
-  if (storage_gb < snapshot_gib) {
-    return Error{.code = Code::kConfig,
-                 .message = fmt::format("copies.storage_gb is {}, and the snapshot's volume has {} GiB: a "
-                                        "restored volume cannot be smaller",
-                                        storage_gb, snapshot_gib),
-                 .hint = hint};
-  }
-  return Error{
-      .code = Code::kConfig,
-      .message = fmt::format("copies.storage_gb is {}, and the snapshot's volume has {} GiB: RDS grows "
-                             "a volume by a tenth at least",
-                             storage_gb, snapshot_gib),
-      .hint = hint};
 }
 
 Result<std::string> stack_template(const TemplateInputs& inputs) {

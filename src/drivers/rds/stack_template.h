@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "drivers/rds/stack_tags.h"
+#include "drivers/rds/stack_volume.h"
 
 namespace ytb::rds {
 
@@ -27,17 +28,14 @@ struct TemplateInputs {
   bool aurora = false;
   std::string engine_version;  // the snapshot's, "15.4": a cluster would else become AWS's newest
   const config::RdsCopiesConfig& copies;
-  Tags tags;  // the mark; the user's are added
+  Volume volume = {};  // of an instance
+  Tags tags;           // the mark; the user's are added
 };
 
 // kConfig where a setting of the copies' is not one that may be given, or the template becomes too large.
 Result<std::string> stack_template(const TemplateInputs& inputs);
 // Denies replacing and deleting by an update.
 std::string stack_policy();
-// GiB that a volume of this size may be grown to at least: a tenth more.
-int64_t storage_least(int64_t allocated_gib);
-// kConfig where a volume restored from a snapshot of `snapshot_gib` cannot have `storage_gb` (0: not asked).
-Status check_storage(int64_t storage_gb, int64_t snapshot_gib);
 // kConfig where one would break a promise: replication, jobs, libraries, doors, logs that leave.
 Status check_parameters(const std::map<std::string, std::string>& parameters);
 

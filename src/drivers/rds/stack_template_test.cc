@@ -17,6 +17,7 @@ json made(bool aurora, const config::RdsCopiesConfig& copies) {
                                              .aurora = aurora,
                                              .engine_version = "15.4",
                                              .copies = copies,
+                                             .volume = every_volume(),
                                              .tags = {{"yesterdaytabase:production", "shop"}}});
   EXPECT_TRUE(text.ok()) << (text.ok() ? "" : to_string(text.error()));
   if (!text.ok()) return {};
@@ -39,7 +40,10 @@ TEST(StackTemplate, original_defects_5_and_8_closed_unprotected_and_nothing_inhe
   EXPECT_EQ(instance["DeletionProtection"], false);
   EXPECT_EQ(instance["EnableIAMDatabaseAuthentication"], false);
   EXPECT_EQ(instance["BackupRetentionPeriod"], 0);
-  EXPECT_EQ(instance["AllocatedStorage"], "120");
+  EXPECT_EQ(instance["AllocatedStorage"], "500");
+  EXPECT_EQ(instance["StorageType"], "gp3");
+  EXPECT_EQ(instance["Iops"], 12'000);
+  EXPECT_EQ(instance["StorageThroughput"], 500);
   EXPECT_EQ(instance["DeleteAutomatedBackups"], true);
   EXPECT_EQ(instance["CopyTagsToSnapshot"], false);
   EXPECT_EQ(instance["MultiAZ"], false);

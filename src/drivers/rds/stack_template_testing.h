@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "drivers/rds/stack_volume.h"
 
 namespace ytb::rds {
 
@@ -15,9 +16,11 @@ inline config::RdsCopiesConfig every_setting() {
   copies.ca_certificate = "rds-ca-rsa2048-g1";
   copies.log_exports = {"postgresql"};
   copies.tags = {{"team", "data"}};
-  copies.storage_gb = 120;
   copies.bucket = "proofs";
   return copies;
 }
+
+// As large as a volume may be asked for.
+inline Volume every_volume() { return {.type = "gp3", .gib = 500, .iops = 12'000, .throughput_mibs = 500}; }
 
 }  // namespace ytb::rds

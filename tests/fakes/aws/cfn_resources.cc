@@ -29,7 +29,8 @@ json tag_list(const StackResource& resource) {
 
 // CloudFormation takes texts for numbers and booleans.
 json typed(const std::string& name, const json& value) {
-  static const std::set<std::string> kNumbers = {"AllocatedStorage", "BackupRetentionPeriod"};
+  static const std::set<std::string> kNumbers = {"AllocatedStorage", "BackupRetentionPeriod", "Iops",
+                                                 "StorageThroughput"};
   static const std::set<std::string> kBooleans = {
       "PubliclyAccessible",      "DeletionProtection", "MultiAZ", "EnableIAMDatabaseAuthentication",
       "AutoMinorVersionUpgrade", "CopyTagsToSnapshot"};
@@ -53,6 +54,8 @@ void check_properties(const StackResource& resource) {
         "DBInstanceClass",
         "AllocatedStorage",
         "StorageType",
+        "Iops",
+        "StorageThroughput",
         "BackupRetentionPeriod",
         "DBSubnetGroupName",
         "VPCSecurityGroups",
@@ -180,14 +183,15 @@ bool StackResources::instance_ready(const std::string& id) {
   if (status == "failed" || status.rfind("incompatible-", 0) == 0 || status.rfind("inaccessible-", 0) == 0) {
     refuse("NotStabilized", "DB Instance " + id + " is in state: " + status);
   }
-  return status == "available" || status == "storage-optimization";
+  // isDBInstanceStabilizedAfterMutate: exactly this word, and nothing under way.
+  return status == "available" && (*instance)["PendingModifiedValues"].empty() &&
+         (*instance)["DBParameterGroups"][0]["ParameterApplyStatus"] != "applying";
 }
 
 json StackResources::instance_input(const StackResource& resource, bool restore) const {
   // What a restore takes from the snapshot, and CloudFormation's own.
-  static const std::set<std::string> kNotOnRestore = {"AllocatedStorage", "BackupRetentionPeriod",
-                                                      "EngineVersion", "MasterUserPassword",
-                                                      "CACertificateIdentifier"};
+  static const std::set<std::string> kNotOnRestore = {"BackupRetentionPeriod", "EngineVersion",
+                                                      "MasterUserPassword", "CACertificateIdentifier"};
   static const std::set<std::string> kNever = {"DeleteAutomatedBackups", "Tags", "VPCSecurityGroups"};
   json input = json::object();
   for (const auto& [name, value] : resource.properties.items()) {
@@ -225,23 +229,46 @@ Stages StackResources::create_instance(const ResourcePtr& resource, const std::s
   // The handler modifies a restored instance only where one of these asks for it; a retention of 0 does not.
   bool modifies =
       restore && (properties.contains("MasterUserPassword") || properties.contains("DBParameterGroupName") ||
-                  properties.contains("CACertificateIdentifier") ||
+                  properties.contains("CACertificateIdentifier") || properties.contains("EngineVersion") ||
                   typed("BackupRetentionPeriod", properties.value("BackupRetentionPeriod", json(0))) != 0);
   if (!modifies) return stages;
   json change = {{"DBInstanceIdentifier", id}, {"ApplyImmediately", true}};
   for (const char* name : {"MasterUserPassword", "DBParameterGroupName", "CACertificateIdentifier",
-                           "BackupRetentionPeriod", "AllocatedStorage"}) {
+                           "BackupRetentionPeriod", "EngineVersion"}) {
     if (properties.contains(name)) change[name] = typed(name, properties[name]);
   }
   stages.emplace_back([this, change, who] {
     world_.act("rds", "ModifyDBInstance", change, who);
     return true;
   });
+  stages.emplace_back([this, id] { return instance_ready(id); });
+  // shouldReboot: a group of one's own is in force only then.
+  if (!properties.contains("DBParameterGroupName")) return stages;
+  stages.emplace_back([this, id, who] {
+    world_.act("rds", "RebootDBInstance", {{"DBInstanceIdentifier", id}}, who);
+    return true;
+  });
   stages.emplace_back([this, id] {
-    const json* instance = world_.service<Rds>("rds").instance(id);
-    return instance_ready(id) && (*instance)["PendingModifiedValues"].empty();
+    return instance_ready(id) &&
+           (*world_.service<Rds>("rds").instance(id))["DBParameterGroups"][0]["ParameterApplyStatus"] ==
+               "in-sync";
   });
   return stages;
+}
+
+// With provisioned storage, gp3 among it, every update names size and IOPS, whatever it is about:
+// Translator.modifyDbInstanceRequest.
+void StackResources::add_provisioned_storage(const std::string& id, const json& properties, json& change) {
+  const std::string type = properties.value("StorageType", "");
+  const bool provisioned =
+      type == "io1" || type == "io2" || type == "gp3" || (type.empty() && properties.contains("Iops"));
+  const json* instance = world_.service<Rds>("rds").instance(id);
+  if (!provisioned || instance == nullptr) return;
+  int64_t gib = (*instance)["AllocatedStorage"];
+  if (properties.contains("AllocatedStorage"))
+    gib = std::max(gib, typed("AllocatedStorage", properties["AllocatedStorage"]).get<int64_t>());
+  change["AllocatedStorage"] = gib;
+  if (properties.contains("Iops")) change["Iops"] = typed("Iops", properties["Iops"]);
 }
 
 Stages StackResources::modify_instance(const ResourcePtr& resource, const json& properties,
@@ -256,6 +283,7 @@ Stages StackResources::modify_instance(const ResourcePtr& resource, const json& 
   Stages stages;
   if (change.size() == 2) return stages;
   std::string id = resource->physical;
+  add_provisioned_storage(id, properties, change);
   // ModifyDBInstance answers before it shows: wait for what was asked and not for a status.
   json groups = change.value("VpcSecurityGroupIds", json());
   stages.emplace_back([this, change, stack] {
@@ -267,7 +295,7 @@ Stages StackResources::modify_instance(const ResourcePtr& resource, const json& 
     const json& instance = *world_.service<Rds>("rds").instance(id);
     json now = json::array();
     for (const json& group : instance["VpcSecurityGroups"]) now.push_back(group["VpcSecurityGroupId"]);
-    return instance["PendingModifiedValues"].empty() && (groups.is_null() || now == groups);
+    return groups.is_null() || now == groups;
   });
   return stages;
 }

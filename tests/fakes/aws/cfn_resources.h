@@ -45,6 +45,7 @@ class StackResources {
   bool instance_ready(const std::string& id);
   json instance_input(const StackResource& resource, bool restore) const;
   Stages create_instance(const ResourcePtr& resource, const std::string& stack);
+  void add_provisioned_storage(const std::string& id, const json& properties, json& change);
   Stages modify_instance(const ResourcePtr& resource, const json& properties, const std::string& stack);
   // cfn_cluster.cc
   bool cluster_ready(const std::string& id);

@@ -178,6 +178,12 @@ void FakeAws::fail_next_change(const std::string& type, const std::string& reaso
   world_->service<CloudFormation>("cloudformation").fail_next_change(type, reason);
 }
 
+void FakeAws::grow_volume(const std::string& id, int gib) {
+  std::lock_guard lock(world_->mutex);
+  world_->run_due();
+  world_->service<Rds>("rds").grow_volume(id, gib);
+}
+
 void FakeAws::set_instance_status(const std::string& id, const std::string& status) {
   std::lock_guard lock(world_->mutex);
   world_->service<Rds>("rds").set_status(id, status);

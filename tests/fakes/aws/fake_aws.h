@@ -59,7 +59,7 @@ struct Delays {
   Duration instance_backup{};       // backing-up → available
   Duration modify_notice{};         // the stale `available` after ModifyDBInstance was answered
   Duration modify{};                // modifying, resetting-master-credentials → available
-  Duration storage_optimization{};  // storage-optimization → available, after a volume has grown
+  Duration storage_optimization{};  // storage-optimization → available, after a volume was changed
   Duration instance_delete{};
   Duration stack_step{};  // each stack resource that has no delay of its own
   Duration dns{};         // PENDING → INSYNC
@@ -69,9 +69,15 @@ struct Delays {
 // What none of us has tried on AWS. Each may be answered both ways, and the product has to live with both: a
 // default is the answer that helps less. BEHAVIOUR.md says what is known of each.
 struct Assumed {
-  bool shared_by_arn = false;  // a shared snapshot that is named by its ARN, with IncludeShared, is shown
-  bool cluster_awsbackup =
-      false;  // SnapshotType may be awsbackup for clusters' snapshots; else it is refused
+  // A shared snapshot that is named by its ARN, with IncludeShared, is shown.
+  bool shared_by_arn = false;
+  // SnapshotType may be awsbackup for clusters' snapshots; else it is refused.
+  bool cluster_awsbackup = false;
+  // A restore into another volume than the snapshot's (size, type, IOPS) shows storage-optimization before it
+  // is available, for as long as the delay says; else the volume is as asked at once.
+  bool restore_optimizes = true;
+  // While a volume is being optimized, a change that names storage is accepted where it names what is there.
+  bool same_storage_while_optimizing = false;
 };
 
 struct Settings {
@@ -134,6 +140,9 @@ struct SnapshotSeed {
   std::string engine = "postgres";
   std::string engine_version = "15.4";
   int allocated_gib = 20;
+  std::string storage_type = "gp2";  // instances
+  int iops = 0;                      // 0: not shown
+  int throughput_mibs = 0;
   bool encrypted = false;
   std::string kms_key;          // an ARN; needed where encrypted
   std::string owner;            // account; for shared and public ones, else ours
@@ -214,6 +223,8 @@ class FakeAws {
   void fail_next_change(const std::string& type, const std::string& reason);
   // Something of this id changes behind everybody's back, e.g. to "incompatible-restore".
   void set_instance_status(const std::string& id, const std::string& status);
+  // Its volume grows as RDS's storage autoscaling has it, and is optimized.
+  void grow_volume(const std::string& id, int gib);
 
   // All calls from the `from`-th on.
   [[nodiscard]] std::vector<RecordedCall> calls(size_t from = 0) const;

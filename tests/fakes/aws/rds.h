@@ -23,6 +23,7 @@ class Rds final : public Service {
   json* cluster_snapshot(const std::string& id) { return cluster_snapshots_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
   void set_status(const std::string& id, const std::string& status);
+  void grow_volume(const std::string& id, int64_t gib) { apply(id, {{"AllocatedStorage", gib}}); }
   // Of whoever sends a token as his password. Takes the lock itself: a server asks, and no call.
   bool accepts_token(const TokenLogin& login);
 
@@ -40,6 +41,7 @@ class Rds final : public Service {
   json restore_instance(Call& call);
   json create_instance(Call& call);
   json modify_instance(Call& call);
+  json reboot_instance(Call& call);
   json delete_instance(Call& call);
   json create_snapshot(Call& call);
   // Refuses names that are taken, groups that are not there, and more instances than the quota.
@@ -48,8 +50,10 @@ class Rds final : public Service {
   void begin_instance(const std::string& id, json instance, Hidden hidden);
   void come_up(const std::string& id);
   void apply(const std::string& id, const json& changes);
-  // Refuses what RDS refuses of a volume: to shrink, to grow by little, to grow again within hours.
-  void check_growth(const std::string& id, int64_t now_gib, int64_t wanted_gib) const;
+  // Gives the instance the volume that a restore asks for; whether that is another one than the snapshot's.
+  static bool restore_volume(const Call& call, const json& snapshot, json& instance);
+  // Refuses what RDS refuses of a volume: to shrink, to grow by little, to change again within hours.
+  void check_storage_change(const Call& call, const std::string& id, const json& instance) const;
   void optimize_storage(const std::string& id);
   void vanish(const std::string& id);
   void take_snapshot(const std::string& snapshot, const std::string& instance, const std::string& type,
@@ -99,6 +103,10 @@ class Rds final : public Service {
   // What the first page of the last walk over snapshots found; the others go on in it. By its question.
   std::pair<std::string, std::vector<json>> snapshot_walk_;
 };
+
+// What of a change is about the volume.
+inline const std::vector<std::string> kStorage = {"AllocatedStorage", "StorageType", "Iops",
+                                                  "StorageThroughput"};
 
 // Readers get pages of an RDS list: Marker, MaxRecords 20–100.
 json rds_page(const Call& call, const std::vector<json>& items, const std::string& list_name);

@@ -259,6 +259,7 @@ json Rds::create_member(Call& call, const std::string& id) {
                             "VpcSecurityGroups", "StorageEncrypted"})
     instance[field] = cluster[field];
   instance["AllocatedStorage"] = 1;
+  instance["StorageType"] = "aurora";
   instance["DBClusterIdentifier"] = name;
   instance["DBParameterGroups"] = json::array(
       {{{"DBParameterGroupName", call.text("DBParameterGroupName")}, {"ParameterApplyStatus", "in-sync"}}});

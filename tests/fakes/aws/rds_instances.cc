@@ -38,10 +38,19 @@ void check_groups(const std::vector<std::string>& groups) {
 }
 
 // Parameters of a restore or creation that become a field of the same name.
-const std::vector<std::string> kPlainFields = {
-    "DBInstanceClass",         "AvailabilityZone", "MultiAZ",     "PubliclyAccessible",
-    "AutoMinorVersionUpgrade", "LicenseModel",     "StorageType", "CopyTagsToSnapshot",
-    "DeletionProtection",      "DBName",           "NetworkType"};
+const std::vector<std::string> kPlainFields = {"DBInstanceClass",
+                                               "AvailabilityZone",
+                                               "MultiAZ",
+                                               "PubliclyAccessible",
+                                               "AutoMinorVersionUpgrade",
+                                               "LicenseModel",
+                                               "StorageType",
+                                               "CopyTagsToSnapshot",
+                                               "DeletionProtection",
+                                               "DBName",
+                                               "NetworkType",
+                                               "StorageThroughput",
+                                               "Iops"};
 const std::vector<std::string> kModifiable = {"DBInstanceIdentifier",
                                               "ApplyImmediately",
                                               "MasterUserPassword",
@@ -57,6 +66,9 @@ const std::vector<std::string> kModifiable = {"DBInstanceIdentifier",
                                               "EnableIAMDatabaseAuthentication",
                                               "MultiAZ",
                                               "StorageType",
+                                              "Iops",
+                                              "StorageThroughput",
+                                              "EngineVersion",
                                               "CACertificateIdentifier",
                                               "PreferredBackupWindow"};
 
@@ -68,6 +80,7 @@ void Rds::add_instance_operations() {
   on("CreateDBInstance", [this](Call& call) { return create_instance(call); });
   on("ModifyDBInstance", [this](Call& call) { return modify_instance(call); });
   on("DeleteDBInstance", [this](Call& call) { return delete_instance(call); });
+  on("RebootDBInstance", [this](Call& call) { return reboot_instance(call); });
   on("CreateDBSnapshot", [this](Call& call) { return create_snapshot(call); });
 }
 
@@ -170,7 +183,7 @@ json Rds::new_instance(const Call& call, const std::string& id) {
       {"CopyTagsToSnapshot", false},
       {"DeletionProtection", false},
       {"StorageEncrypted", false},
-      {"StorageType", "gp2"},
+      {"StorageType", call.has("Iops") ? "io1" : "gp3"},
       {"DbInstancePort", 0},
       {"CACertificateIdentifier", "rds-ca-rsa2048-g1"},
       {"IAMDatabaseAuthenticationEnabled", call.flag("EnableIAMDatabaseAuthentication")},
@@ -206,10 +219,11 @@ json Rds::restore_instance(Call& call) {
     refuse("InvalidParameterCombination", "DBName must be null for PostgreSQL restores.");
   }
   json instance = new_instance(call, id);
-  for (const char* field :
-       {"Engine", "EngineVersion", "AllocatedStorage", "MasterUsername", "LicenseModel"}) {
+  for (const char* field : {"Engine", "EngineVersion", "MasterUsername", "LicenseModel"}) {
     instance[field] = snapshot[field];
   }
+  instance["AllocatedStorage"] = call.number("AllocatedStorage", snapshot["AllocatedStorage"]);
+  const bool changes_volume = restore_volume(call, snapshot, instance);
   instance["StorageEncrypted"] = snapshot["Encrypted"];
   if (snapshot.contains("KmsKeyId")) instance["KmsKeyId"] = snapshot["KmsKeyId"];
   const SnapshotSeed& seed = snapshot_seeds_[name];
@@ -220,7 +234,9 @@ json Rds::restore_instance(Call& call) {
       call.has("DBParameterGroupName") ? call.text("DBParameterGroupName") : "default." + family_of(instance);
   instance["DBParameterGroups"] =
       json::array({{{"DBParameterGroupName", group}, {"ParameterApplyStatus", "in-sync"}}});
-  begin_instance(id, instance, {"", seed.data});
+  Hidden hidden{.password = "", .data = seed.data};
+  hidden.optimizing = changes_volume && world_.settings.assumed.restore_optimizes;
+  begin_instance(id, instance, std::move(hidden));
   return {{"DBInstance", *instances_.find(id)}};
 }
 
@@ -259,16 +275,21 @@ void Rds::begin_instance(const std::string& id, json instance, Hidden hidden) {
     return found != nullptr && (*found)["DbiResourceId"] == resource_id &&
            (*found)["DBInstanceStatus"] != "deleting" && (*found)["DBInstanceStatus"] != "failed";
   };
+  auto ready = [this, id] {
+    const bool optimizing = hidden_[id].optimizing;
+    set_status(id, optimizing ? "storage-optimization" : "available");
+    if (optimizing) optimize_storage(id);
+  };
   const Delays& delays = world_.settings.delays;
-  world_.later(delays.instance_create, [this, id, backs_up, still] {
+  world_.later(delays.instance_create, [this, id, backs_up, still, ready] {
     if (!still()) return;
     come_up(id);
     if (!still()) return;
-    set_status(id, backs_up ? "backing-up" : "available");
-    if (!backs_up) return;
-    world_.later(world_.settings.delays.instance_backup, [this, id, still] {
+    if (!backs_up) return ready();
+    set_status(id, "backing-up");
+    world_.later(world_.settings.delays.instance_backup, [this, id, still, ready] {
       if (!still()) return;
-      set_status(id, "available");
+      ready();
       (*instances_.find(id))["LatestRestorableTime"] = to_iso(world_.now(), true);
     });
   });
@@ -336,8 +357,7 @@ json Rds::modify_instance(Call& call) {
   }
   if (call.has("MasterUserPassword")) check_password(instance["Engine"], call.text("MasterUserPassword"));
   check_groups(call.input.value("VpcSecurityGroupIds", std::vector<std::string>{}));
-  if (call.has("AllocatedStorage"))
-    check_growth(id, instance["AllocatedStorage"], call.number("AllocatedStorage", 0));
+  check_storage_change(call, id, instance);
   std::string group = call.text("DBParameterGroupName");
   if (!group.empty() && group.rfind("default.", 0) != 0 && !parameter_groups_.has(group)) {
     refuse("DBParameterGroupNotFoundFault", "DBParameterGroup not found: " + group);
@@ -347,8 +367,8 @@ json Rds::modify_instance(Call& call) {
   changes.erase("ApplyImmediately");
   json& pending = instance["PendingModifiedValues"];
   if (call.has("MasterUserPassword")) pending["MasterUserPassword"] = "****";
-  for (const char* waiting :
-       {"BackupRetentionPeriod", "DBInstanceClass", "AllocatedStorage", "MultiAZ", "StorageType"}) {
+  for (const char* waiting : {"BackupRetentionPeriod", "DBInstanceClass", "AllocatedStorage", "MultiAZ",
+                              "StorageType", "Iops", "StorageThroughput"}) {
     if (!call.has(waiting) || call.input[waiting] == instance.value(waiting, json())) continue;
     pending[waiting] = call.input[waiting];
     // Without ApplyImmediately it waits for the maintenance window, which never comes here.
@@ -377,23 +397,6 @@ json Rds::modify_instance(Call& call) {
   return {{"DBInstance", instance}};
 }
 
-void Rds::check_growth(const std::string& id, int64_t now_gib, int64_t wanted_gib) const {
-  if (wanted_gib == now_gib) return;
-  if (wanted_gib < now_gib)
-    refuse("InvalidParameterCombination", "Invalid storage size: storage cannot be made smaller.");
-  if (wanted_gib * 10 < now_gib * 11) {
-    refuse("InvalidParameterCombination",
-           "Invalid storage size for engine name postgres: it must be increased by at least 10 percent.");
-  }
-  const Hidden& hidden = hidden_.at(id);
-  if (hidden.optimizing || (hidden.grown_at && world_.now() - *hidden.grown_at < std::chrono::hours(6))) {
-    refuse(
-        "InvalidParameterCombination",
-        "You can't currently modify the storage of this DB instance because the previous storage change is "
-        "being optimized.");
-  }
-}
-
 void Rds::optimize_storage(const std::string& id) {
   hidden_[id].grown_at = world_.now();
   hidden_[id].optimizing = true;
@@ -408,8 +411,9 @@ void Rds::optimize_storage(const std::string& id) {
 
 void Rds::apply(const std::string& id, const json& changes) {
   json instance = *instances_.find(id);
-  const bool grows =
-      changes.contains("AllocatedStorage") && changes["AllocatedStorage"] != instance["AllocatedStorage"];
+  const bool changes_volume = std::any_of(kStorage.begin(), kStorage.end(), [&](const std::string& name) {
+    return changes.contains(name) && changes[name] != instance.value(name, json());
+  });
   for (const auto& [name, value] : changes.items()) {
     instance["PendingModifiedValues"].erase(name);
     if (name == "MasterUserPassword") {
@@ -429,9 +433,10 @@ void Rds::apply(const std::string& id, const json& changes) {
       instance[name] = value;
     }
   }
-  instance["DBInstanceStatus"] = grows || hidden_[id].optimizing ? "storage-optimization" : "available";
+  instance["DBInstanceStatus"] =
+      changes_volume || hidden_[id].optimizing ? "storage-optimization" : "available";
   instances_.put(id, instance);
-  if (grows) optimize_storage(id);
+  if (changes_volume) optimize_storage(id);
   if (world_.settings.backend == nullptr) return;
   Status done = ok_status();
   if (changes.contains("MasterUserPassword")) {
@@ -442,6 +447,26 @@ void Rds::apply(const std::string& id, const json& changes) {
     done = world_.settings.backend->set_security_groups(id, changes["VpcSecurityGroupIds"]);
   }
   if (!done.ok()) fmt::print(stderr, "fake AWS: {} was not modified: {}\n", id, done.error().message);
+}
+
+json Rds::reboot_instance(Call& call) {
+  std::string id = to_lower_ascii(call.text("DBInstanceIdentifier"));
+  call.target = "db:" + id;
+  id = instance_named(id);
+  if ((*instances_.find(id))["DBInstanceStatus"] != "available")
+    refuse("InvalidDBInstanceStateFault", "Database instance is not in available state.");
+  set_status(id, "rebooting");
+  std::string resource_id = (*instances_.find(id))["DbiResourceId"];
+  world_.later(world_.settings.delays.modify, [this, id, resource_id] {
+    json* found = instances_.find(id);
+    if (found == nullptr || (*found)["DbiResourceId"] != resource_id) return;
+    if ((*found)["DBInstanceStatus"] != "rebooting") return;
+    json rebooted = *found;
+    rebooted["DBParameterGroups"][0]["ParameterApplyStatus"] = "in-sync";
+    rebooted["DBInstanceStatus"] = "available";
+    instances_.put(id, rebooted);
+  });
+  return {{"DBInstance", *instances_.find(id)}};
 }
 
 json Rds::delete_instance(Call& call) {
@@ -503,6 +528,9 @@ void Rds::take_snapshot(const std::string& asked, const std::string& instance_id
   seed.engine = instance["Engine"];
   seed.engine_version = instance["EngineVersion"];
   seed.allocated_gib = instance["AllocatedStorage"];
+  seed.storage_type = instance["StorageType"];
+  seed.iops = instance.value("Iops", 0);
+  seed.throughput_mibs = instance.value("StorageThroughput", 0);
   seed.dbi_resource_id = instance["DbiResourceId"];
   seed.master = instance["MasterUsername"];
   seed.backup_retention = instance["BackupRetentionPeriod"];

@@ -156,7 +156,7 @@ void Rds::seed(const SnapshotSeed& seed) {
                    {"AvailabilityZone", world_.settings.region + "a"},
                    {"LicenseModel", "postgresql-license"},
                    {"OptionGroupName", "default:" + seed.engine + "-" + split(seed.engine_version, '.')[0]},
-                   {"StorageType", "gp2"},
+                   {"StorageType", seed.storage_type},
                    {"SnapshotTarget", "region"},
                    {"ProcessorFeatures", json::array()},
                    {"IAMDatabaseAuthenticationEnabled", false},
@@ -164,6 +164,8 @@ void Rds::seed(const SnapshotSeed& seed) {
                    {"InstanceCreateTime", to_iso(seed.created - std::chrono::hours(24 * 365))},
                    {"TagList", tags_to_json(seed.tags)}};
   if (seed.encrypted) snapshot["KmsKeyId"] = seed.kms_key;
+  if (seed.iops > 0) snapshot["Iops"] = seed.iops;
+  if (seed.throughput_mibs > 0) snapshot["StorageThroughput"] = seed.throughput_mibs;
   if (seed.status != "creating") {
     snapshot["SnapshotCreateTime"] = to_iso(seed.created, true);
     snapshot["OriginalSnapshotCreateTime"] = to_iso(seed.original_created.value_or(seed.created), true);
