@@ -157,7 +157,9 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                                      .source_id = production.source.rds.id,
                                      .resource_id = production.source.rds.resource_id,
                                      .owners = production.source.rds.owners,
-                                     .copies_shared = !production.source.rds.kms_key.empty()});
+                                     .copies_shared = !production.source.rds.kms_key.empty(),
+                                     .extended_support = production.copies.rds.extended_support,
+                                     .clock = &wiring.clock});
   YTB_ASSIGN(rds::StackOptions options, host_options(config, production, signing_key));
   drivers.host = std::make_unique<rds::StackHost>(std::move(options), host_services(wiring, *parts));
   drivers.engine = std::make_unique<postgres::PostgresEngine>(postgres::Profile::kRds);

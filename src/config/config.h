@@ -52,6 +52,9 @@ struct RdsCopiesConfig {
   int64_t storage_gb = 0;  // GiB, as RDS counts
   int64_t iops = 0;
   int64_t storage_throughput = 0;  // MiB/s
+  // Whether RDS may charge for a major version past its end of standard support; else it would upgrade a
+  // copy, and such snapshots are refused.
+  bool extended_support = true;
   std::map<std::string, std::string>
       parameters;              // of the copy's own parameter group, checked like `settings`
   std::string ca_certificate;  // CACertificateIdentifier; "" : the account's default

@@ -263,6 +263,7 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
                     "(https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem)",
                     kind.what()));
   }
+  rds.extended_support = kind.boolean("extended_support", rds.extended_support);
   rds.log_exports = kind.texts("log_exports");
   for (const std::string& each : rds.log_exports) {
     if (each != "postgresql" && each != "upgrade") {

@@ -50,6 +50,7 @@ TEST(ConfigAwsTest, TheShortestHasDefaultsForTheRest) {
   EXPECT_EQ(shop.copies.rds.instance_class, "db.t4g.medium");
   EXPECT_EQ(shop.copies.rds.storage_type, "") << "the snapshot's";
   EXPECT_EQ(shop.copies.rds.iops, 0);
+  EXPECT_TRUE(shop.copies.rds.extended_support) << "as RDS has it";
   EXPECT_EQ(shop.copies.rds.storage_gb, 0);
   EXPECT_FALSE(shop.copies.rds.warm_up);
   EXPECT_EQ(shop.copies.rds.ca_bundle, "/etc/ytb/rds.pem");
@@ -88,6 +89,7 @@ productions:
         storage_type: io2
         storage_gb: 120
         iops: 4000
+        extended_support: false
         storage_throughput: 500
         warm_up: true
         parameters: {work_mem: "65536"}
@@ -135,6 +137,7 @@ productions:
   EXPECT_EQ(rds.storage_type, "io2");
   EXPECT_EQ(rds.storage_gb, 120);
   EXPECT_EQ(rds.iops, 4000);
+  EXPECT_FALSE(rds.extended_support);
   EXPECT_EQ(rds.storage_throughput, 500);
   EXPECT_TRUE(rds.warm_up);
   EXPECT_EQ(rds.parameters.at("work_mem"), "65536");

@@ -63,9 +63,10 @@ class Reader {
     return wrong(fmt::format("{} is '{}'", variable, printable(value)),
                  fmt::format("a whole number from {} to {}", least, most));
   }
-  [[nodiscard]] Result<bool> flag(const std::string& variable) const {
+  [[nodiscard]] Result<bool> flag(const std::string& variable, bool otherwise = false) const {
     std::string value = to_lower_ascii(text(variable));
-    if (value.empty() || value == "no" || value == "false" || value == "0") return false;
+    if (value.empty()) return otherwise;
+    if (value == "no" || value == "false" || value == "0") return false;
     if (value == "yes" || value == "true" || value == "1") return true;
     return wrong(fmt::format("{} is '{}'", variable, printable(value)), "yes or no");
   }
@@ -153,6 +154,7 @@ Result<config::RdsCopiesConfig> copies_of(const OriginalConfig& original, const 
   YTB_ASSIGN(copies.iops, reader.number("YTB_IOPS", 0, 1, kVolumeMax));
   YTB_ASSIGN(copies.storage_throughput, reader.number("YTB_STORAGE_THROUGHPUT", 0, 1, kVolumeMax));
   YTB_ASSIGN(copies.storage_gb, reader.number("YTB_STORAGE_GB", 0, 1, kVolumeMax));
+  YTB_ASSIGN(copies.extended_support, reader.flag("YTB_EXTENDED_SUPPORT", true));
   copies.ca_bundle = reader.text("YTB_CA_BUNDLE");
   copies.service_role = reader.text("YTB_SERVICE_ROLE");
   YTB_ASSIGN(copies.bucket, reader.needed("YTB_BUCKET", "evidence and proofs are kept there"));

@@ -38,6 +38,7 @@
 //   YTB_IOPS, YTB_STORAGE_THROUGHPUT, YTB_STORAGE_GB  the snapshot's
 //   YTB_SNAPSHOT_OWNERS   account ids, separated by commas, whose shared snapshots count; none do
 //   YTB_KMS_KEY           under which a shared encrypted snapshot is first copied; such are refused
+//   YTB_EXTENDED_SUPPORT  no: refuse versions past their end of standard support; yes, which RDS charges for
 //   YTB_ALIAS_NAME        the record's name; <db>-yesterday.<domain>
 //   YTB_ALIAS_TTL         seconds; 300
 //   YTB_SEEN_FROM         public, vpc, none, or a resolver's address; public

@@ -83,11 +83,14 @@ void check_snapshots(PreflightLook& look) {
   const std::string what = "newest snapshot";
   const char* permission = look.is_aurora() ? "rds:DescribeDBClusterSnapshots" : "rds:DescribeDBSnapshots";
   const config::RdsSourceConfig& source = look.production.source.rds;
+  ManualClock clock(look.options.now);
   RdsSnapshotSource snapshots(look.clients.rds, {.aurora = look.is_aurora(),
                                                  .source_id = source.id,
                                                  .resource_id = source.resource_id,
                                                  .owners = source.owners,
-                                                 .copies_shared = !source.kms_key.empty()});
+                                                 .copies_shared = !source.kms_key.empty(),
+                                                 .extended_support = look.copies().extended_support,
+                                                 .clock = &clock});
   const auto list = snapshots.list();
   if (!look.seen(what, permission, list)) return;
   check_sharing(look, snapshots.passed_over(), *list);

@@ -1,8 +1,10 @@
 // What a copy is made of: class, groups, certificates, the bucket, the role, and the Fargate task.
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "drivers/rds/extended_support.h"
 #include "drivers/rds/preflight_look.h"
 
 namespace ytb::rds {
@@ -27,6 +29,20 @@ void check_engine(PreflightLook& look) {
       fmt::format("{} {}, parameters of {}", version.engine, version.version, version.parameter_group_family);
   if (version.status == "deprecated") return look.warn(what, text + ": deprecated by RDS");
   look.fine(what, text);
+}
+
+// What RDS charges beside the instance, by its price list of us-east-1.
+void check_extended_support(PreflightLook& look) {
+  if (!look.newest) return;
+  int major = 0;
+  std::from_chars(look.newest->engine_version.data(),
+                  look.newest->engine_version.data() + look.newest->engine_version.size(), major);
+  if (!is_past_standard_support(major, look.options.now)) return;
+  look.warn(
+      "Extended Support",
+      past_standard_support(major) +
+          ": RDS charges about $0.10 more for each vCPU and hour of a copy, from the third year on $0.20",
+      "upgrade production; with copies.extended_support: false such snapshots are refused");
 }
 
 void check_class(PreflightLook& look) {
@@ -213,6 +229,7 @@ void check_fargate(PreflightLook& look) {
 
 void check_place(PreflightLook& look) {
   check_engine(look);
+  check_extended_support(look);
   check_class(look);
   check_option_group(look);
   check_certificates(look);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "drivers/rds/extended_support.h"
 #include "drivers/rds/snapshot_find.h"
 #include "drivers/rds/stack_tags.h"
 #include "model/engine_versions.h"
@@ -25,12 +26,16 @@ int major_of(const std::string& version) {
 }
 
 // Why it cannot be restored; empty where it can.
-std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy) {
+std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy, const SourceOptions& options) {
   if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql") {
     return fmt::format("its engine {} is not supported", printable(snapshot.engine));
   }
   const int major = major_of(snapshot.engine_version);
   if (!model::is_tested_major(major)) return model::why_untested(major);
+  if (!options.extended_support && is_past_standard_support(major, options.clock->now())) {
+    return past_standard_support(major) +
+           ", and copies.extended_support is false: RDS would upgrade a copy to a newer major version";
+  }
   if (snapshot.status != "available") return fmt::format("its status is {}", printable(snapshot.status));
   if (needs_copy && snapshot.encrypted) {
     return "it is shared and encrypted: RDS restores it only from a copy under a key of our own account";
@@ -40,7 +45,7 @@ std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy) {
 
 }  // namespace
 
-model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, bool copies_shared) {
+model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, const SourceOptions& options) {
   model::Snapshot out;
   out.id = model::SnapshotId(shared ? snapshot.arn : snapshot.id);
   out.location = snapshot.arn;
@@ -50,7 +55,7 @@ model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, bool c
   const std::optional<Instant>& taken =
       snapshot.original_created_at ? snapshot.original_created_at : snapshot.created_at;
   if (taken) out.data_as_of = *taken;
-  out.reason = obstacle(snapshot, shared && !copies_shared);
+  out.reason = obstacle(snapshot, shared && !options.copies_shared, options);
   out.state = out.reason.empty() ? model::SnapshotState::kUsable : model::SnapshotState::kUnusable;
   if (snapshot.status == "creating" || snapshot.status == "copying") {
     out.state = model::SnapshotState::kInProgress;
@@ -90,7 +95,7 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
                                           options_.source_id + options_.resource_id),
                    .hint = "delete old ones, or name another source"};
     }
-    found.push_back(to_snapshot(snapshot, shared, options_.copies_shared));
+    found.push_back(to_snapshot(snapshot, shared, options_));
     return {};
   };
   return options_.aurora ? rds_.describe_db_cluster_snapshots(query, each)
@@ -126,7 +131,7 @@ Status RdsSnapshotSource::verify(const model::Snapshot& snapshot, ports::Progres
   std::optional<model::Snapshot> now;
   if (!shared || is_of_owner(snapshot.id.str())) {
     YTB_ASSIGN(std::optional<aws::DbSnapshot> found, find_snapshot(rds_, options_.aurora, snapshot.id.str()));
-    if (found) now = to_snapshot(*found, shared, options_.copies_shared);
+    if (found) now = to_snapshot(*found, shared, options_);
   }
   if (now && now->state == model::SnapshotState::kUsable) return {};
   return Error{.code = Code::kCorrupt,

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "drivers/aws/rds.h"
 #include "ports/snapshot_source.h"
 
@@ -29,6 +30,9 @@ struct SourceOptions {
   // There is a key of ours under which a shared encrypted snapshot is copied before it is restored: such a
   // one is usable then.
   bool copies_shared = false;
+  // Where it is off, snapshots of a major version past its end of standard support are not usable.
+  bool extended_support = true;
+  const Clock* clock = nullptr;  // outlives it; needed where Extended Support is off
 };
 
 class RdsSnapshotSource final : public ports::SnapshotSource {
@@ -60,6 +64,6 @@ class RdsSnapshotSource final : public ports::SnapshotSource {
 };
 
 // What RDS says of a snapshot, in our words. A shared one is named by its ARN.
-model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, bool copies_shared = false);
+model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, const SourceOptions& options);
 
 }  // namespace ytb::rds

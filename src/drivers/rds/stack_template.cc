@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "drivers/rds/extended_support.h"
 #include "drivers/rds/stack_names.h"
 
 namespace ytb::rds {
@@ -201,6 +202,7 @@ class Builder {
                     {"DBParameterGroupName", reference("Parameters")},
                     {"PubliclyAccessible", false},
                     {"MultiAZ", false},
+                    {"EngineLifecycleSupport", lifecycle_word(copies.extended_support)},
                     {"EnableIAMDatabaseAuthentication", false},
                     {"BackupRetentionPeriod", 0},
                     {"DeleteAutomatedBackups", true},
@@ -222,6 +224,7 @@ class Builder {
                     {"SnapshotIdentifier", reference(kSnapshotParameter)},
                     {"Engine", "aurora-postgresql"},
                     {"EngineVersion", inputs_.engine_version},
+                    {"EngineLifecycleSupport", lifecycle_word(inputs_.copies.extended_support)},
                     {"DBSubnetGroupName", inputs_.copies.subnet_group},
                     {"VpcSecurityGroupIds", reference(kGroupsParameter)},
                     {"DBClusterParameterGroupName", reference("ClusterParameters")},

@@ -111,6 +111,15 @@ void add_newer(const std::string& service, json& source) {
         put[name] = {{"shape", name}, {"location", "header"}, {"locationName", header}};
     }
   }
+  if (service == "rds") {
+    json& shapes = source["shapes"];
+    for (const char* message : {"RestoreDBInstanceFromDBSnapshotMessage",
+                                "RestoreDBClusterFromSnapshotMessage", "DBInstance", "DBCluster"}) {
+      shapes[message]["members"]["EngineLifecycleSupport"] = {{"shape", "String"}};
+    }
+    shapes["RestoreDBInstanceFromDBSnapshotMessage"]["members"]["AllocatedStorage"] = {
+        {"shape", "IntegerOptional"}};
+  }
   if (service != "ecs") return;
   // Up to 64 characters in the range of 33 to 126.
   json& members = source["shapes"]["RunTaskRequest"]["members"];

@@ -104,6 +104,11 @@ class Rds final : public Service {
   std::pair<std::string, std::vector<json>> snapshot_walk_;
 };
 
+// The version that is restored from a snapshot of `version`: another one where its major version is past its
+// end of standard support and the call switches Extended Support off. Sets what of it the instance or cluster
+// shows.
+void restore_version(const Call& call, const std::string& version, Instant now, json& shown);
+
 // What of a change is about the volume.
 inline const std::vector<std::string> kStorage = {"AllocatedStorage", "StorageType", "Iops",
                                                   "StorageThroughput"};

@@ -226,6 +226,7 @@ json Rds::restore_cluster(Call& call) {
       {"DBClusterMembers", json::array()},
       {"ClusterCreateTime", to_iso(world_.now(), true)},
       {"TagList", call.has("Tags") ? call.input["Tags"] : snapshot.value("TagList", json::array())}};
+  restore_version(call, cluster["EngineVersion"], world_.now(), cluster);
   if (snapshot.contains("KmsKeyId")) cluster["KmsKeyId"] = snapshot["KmsKeyId"];
   clusters_.put(id, cluster);
   hidden_["cluster " + id] = {"", seed.data};

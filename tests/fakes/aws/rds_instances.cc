@@ -219,9 +219,8 @@ json Rds::restore_instance(Call& call) {
     refuse("InvalidParameterCombination", "DBName must be null for PostgreSQL restores.");
   }
   json instance = new_instance(call, id);
-  for (const char* field : {"Engine", "EngineVersion", "MasterUsername", "LicenseModel"}) {
-    instance[field] = snapshot[field];
-  }
+  for (const char* field : {"Engine", "MasterUsername", "LicenseModel"}) instance[field] = snapshot[field];
+  restore_version(call, snapshot["EngineVersion"], world_.now(), instance);
   instance["AllocatedStorage"] = call.number("AllocatedStorage", snapshot["AllocatedStorage"]);
   const bool changes_volume = restore_volume(call, snapshot, instance);
   instance["StorageEncrypted"] = snapshot["Encrypted"];
