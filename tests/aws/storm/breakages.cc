@@ -304,7 +304,7 @@ Options with_alias() {
 
 std::vector<Breakage> breakages() {
   return {
-      {"opens_by_tag_alone", {"closed_door"}, with_host<OpensByTagAlone>()},
+      {"opens_by_tag_alone", {"closed_door", "guard"}, with_host<OpensByTagAlone>()},
       {"name_from_now", {"names"}, with_host<NamesFromNow>()},
       {"delete_by_prefix", {"hands_off"}, with_host<DeletesByPrefix>()},
       {"what_is_there_is_ours", {"hands_off"}, with_host<TakesWhatIsThereForOurs>()},

@@ -43,6 +43,10 @@ class Diary final : public refresh::Listener {
   void note(std::string_view line) override { log(std::string(line)); }
   std::function<void()> on_done;
   void log(std::string line) {
+    // Another one in each life.
+    const std::string port = ":" + std::to_string(world_.cloud.port());
+    for (size_t at = line.find(port); at != std::string::npos; at = line.find(port))
+      line.erase(at, port.size());
     world_.mind.clock.set(world_.cloud.now());
     world_.mind.log(std::move(line));
   }
