@@ -160,6 +160,12 @@ class Template(unittest.TestCase):
         self.assertEqual(bucket["VersioningConfiguration"], {"Status": "Enabled"})
         self.assertIn("BucketEncryption", bucket)
 
+    def test_a08_no_capacity_provider_races_the_role_that_ecs_makes_for_itself(self):
+        # aws-cloudformation/cloudformation-coverage-roadmap#818; RunTask with a launch type needs none.
+        for name, resource in self.template["Resources"].items():
+            self.assertNotIn("CapacityProviders", resource.get("Properties", {}), name)
+            self.assertNotEqual(resource["Type"], "AWS::ECS::ClusterCapacityProviderAssociations", name)
+
     def test_quarantine_lets_in_the_worker_alone_and_out_nothing(self):
         resources = cfn.Resolver(self.template, policy.DEFAULTS).resources()
         group = resources["QuarantineGroup"]["Properties"]
