@@ -39,25 +39,27 @@ using EndpointMap = std::map<model::CopyId, route53::Endpoint>;
 
 Result<EndpointMap> endpoints_of_instances(aws::Rds& rds, const model::ProductionName& production) {
   EndpointMap found;
-  YTB_TRY(rds.describe_db_instances([&](const aws::DbInstance& instance) -> Status {
-    std::optional<model::CopyId> copy = copy_named(production, instance.id);
-    if (copy && instance.endpoint) {
-      found[*copy] = {.address = instance.endpoint->address,
-                      .port = static_cast<uint16_t>(instance.endpoint->port)};
-    }
-    return {};
-  }));
+  YTB_TRY(
+      rds.describe_db_instances(rds::name_prefix(production), [&](const aws::DbInstance& instance) -> Status {
+        std::optional<model::CopyId> copy = copy_named(production, instance.id);
+        if (copy && instance.endpoint) {
+          found[*copy] = {.address = instance.endpoint->address,
+                          .port = static_cast<uint16_t>(instance.endpoint->port)};
+        }
+        return {};
+      }));
   return found;
 }
 
 Result<EndpointMap> endpoints_of_clusters(aws::Rds& rds, const model::ProductionName& production) {
   EndpointMap found;
-  YTB_TRY(rds.describe_db_clusters([&](const aws::DbCluster& cluster) -> Status {
-    std::optional<model::CopyId> copy = copy_named(production, cluster.id);
-    if (copy && !cluster.endpoint.empty())
-      found[*copy] = {.address = cluster.endpoint, .port = static_cast<uint16_t>(cluster.port)};
-    return {};
-  }));
+  YTB_TRY(
+      rds.describe_db_clusters(rds::name_prefix(production), [&](const aws::DbCluster& cluster) -> Status {
+        std::optional<model::CopyId> copy = copy_named(production, cluster.id);
+        if (copy && !cluster.endpoint.empty())
+          found[*copy] = {.address = cluster.endpoint, .port = static_cast<uint16_t>(cluster.port)};
+        return {};
+      }));
   return found;
 }
 

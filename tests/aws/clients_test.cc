@@ -183,10 +183,11 @@ TEST_F(AwsClients, InstancesAreReadAndModified) {
   ASSERT_TRUE(modified.ok()) << modified.error().message;
   EXPECT_FALSE(rds.describe_db_instance("nothing")->has_value());
   int count = 0;
-  ASSERT_TRUE(rds.describe_db_instances([&](const DbInstance&) -> Status {
-                   ++count;
-                   return {};
-                 })
+  ASSERT_TRUE(rds.describe_db_instances("",
+                                        [&](const DbInstance&) -> Status {
+                                          ++count;
+                                          return {};
+                                        })
                   .ok());
   EXPECT_EQ(count, 1);
 }

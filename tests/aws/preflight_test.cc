@@ -411,8 +411,7 @@ TEST_F(Preflight, shared_snapshots_say_who_is_missing_and_who_is_a_stranger) {
   EXPECT_THAT(missing,
               HasSubstr("! shared snapshots: 210987654321 of source.owners shares none of shop with us"));
   EXPECT_THAT(missing, HasSubstr("--values-to-add 123456789012"));
-  EXPECT_THAT(missing,
-              HasSubstr("! shared snapshots: passed over: 666666666666 shares snapshots of this name"));
+  EXPECT_THAT(missing, HasSubstr("! shared snapshots: passed over: 666666666666 shares snapshots with us"));
   EXPECT_THAT(missing, HasSubstr("✓ newest snapshot: 1 of 1 usable; rds:shop-2026-11-22-06-00"));
   fake_.unseed_snapshot("arn:aws:rds:eu-west-1:666666666666:snapshot:theirs");
   shared.owner = "210987654321";

@@ -159,9 +159,11 @@ Result<std::optional<Stack>> CloudFormation::describe_stack(const std::string& n
   return std::optional<Stack>(std::move(stacks.front()));
 }
 
-Status CloudFormation::describe_stacks(const Each<Stack>& each) {
-  return walk_all<Stack>({caller_, cloudformation("DescribeStacks", Effect::kReads), "NextToken"}, "Stacks",
-                         "member", read_stack, each);
+Status CloudFormation::describe_stacks(const std::string& prefix, const Each<Stack>& each) {
+  return walk_all<Stack>(
+      Pages(caller_, cloudformation("DescribeStacks", Effect::kReads), "NextToken")
+          .only([&prefix](const Fields& fields) { return fields.text_if("StackName").starts_with(prefix); }),
+      "Stacks", "member", read_stack, each);
 }
 
 Status CloudFormation::describe_stack_events(const std::string& name,

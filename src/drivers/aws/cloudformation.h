@@ -110,8 +110,9 @@ class CloudFormation {
 
   // None: there is no such stack (a deleted one is not found by name).
   Result<std::optional<Stack>> describe_stack(const std::string& name);
-  // All, page by page; deleted ones are not among them.
-  Status describe_stacks(const Each<Stack>& each);
+  // Those whose names begin with `prefix`, page by page; others are passed over unread. Deleted ones are not
+  // among them.
+  Status describe_stacks(const std::string& prefix, const Each<Stack>& each);
   // Newest first; `each` returns false to stop. A stack that is not there is an empty walk.
   Status describe_stack_events(const std::string& name, const std::function<Result<bool>(StackEvent)>& each);
   // None: there is no such stack.

@@ -109,10 +109,11 @@ TEST(CloudFormation, ListsArePagedAndEventsStopWhereAsked) {
   CloudFormation cloudformation(bench.caller);
   std::vector<std::string> names;
   ASSERT_TRUE(cloudformation
-                  .describe_stacks([&](const Stack& one) -> Status {
-                    names.push_back(one.name);
-                    return {};
-                  })
+                  .describe_stacks("",
+                                   [&](const Stack& one) -> Status {
+                                     names.push_back(one.name);
+                                     return {};
+                                   })
                   .ok());
   EXPECT_THAT(names, ElementsAre("a", "b"));
   EXPECT_THAT(bench.transport.requests.at(1).body, HasSubstr("&NextToken=n"));

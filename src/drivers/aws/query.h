@@ -68,10 +68,17 @@ class Pages {
     return answer.result(params_.action() + "Result", problem);
   }
   [[nodiscard]] const Params& params() const { return params_; }
+  // Elements that `wanted` says no to are passed over unread: what is somebody else's may look as it likes.
+  Pages&& only(std::function<bool(const Fields&)> wanted) && {
+    wanted_ = std::move(wanted);
+    return std::move(*this);
+  }
+  [[nodiscard]] bool wants(const Fields& element) const { return !wanted_ || wanted_(element); }
 
  private:
   Caller& caller_;
   Params params_;
+  std::function<bool(const Fields&)> wanted_;
   std::string next_;
   std::string token_;
   bool at_end_ = false;
@@ -88,8 +95,9 @@ Status walk(Pages pages, const char* list, const char* member, T (*read)(const F
     if (!answer) return {};
     Problem problem;
     std::vector<T> items;
-    for (const Fields& element : pages.result(*answer, problem).list(list, member))
-      items.push_back(read(element));
+    for (const Fields& element : pages.result(*answer, problem).list(list, member)) {
+      if (pages.wants(element)) items.push_back(read(element));
+    }
     YTB_TRY(check(pages.params(), *answer, problem));
     for (T& item : items) {
       YTB_ASSIGN(const bool goes_on, each(std::move(item)));

@@ -229,6 +229,15 @@ Params paged(const std::string& action) {
   return std::move(rds(action, Effect::kReads).set("MaxRecords", kRecordsPerPage));
 }
 
+std::function<bool(const Fields&)> begins_with(const char* name, const std::string& prefix) {
+  return [name, prefix](const Fields& fields) { return fields.text_if(name).starts_with(prefix); };
+}
+
+std::function<bool(const Fields&)> wanted_by(const SnapshotQuery& query, const char* arn) {
+  if (!query.wanted) return {};
+  return [arn, wanted = query.wanted](const Fields& fields) { return wanted(fields.text_if(arn)); };
+}
+
 // One element of the result, or none where the call met a fault that it expected.
 template <typename T>
 Result<std::optional<T>> run_one(Caller& caller, const Params& params, const char* element,
@@ -297,7 +306,8 @@ Status Rds::describe_db_snapshots(const SnapshotQuery& query, const Each<DbSnaps
       .set_if("SnapshotType", query.type)
       .expect("DBSnapshotNotFound");
   if (query.include_shared) params.set("IncludeShared", true);
-  return walk_all<DbSnapshot>({caller_, params, "Marker"}, "DBSnapshots", "DBSnapshot", read_snapshot, each);
+  return walk_all<DbSnapshot>(Pages(caller_, params, "Marker").only(wanted_by(query, "DBSnapshotArn")),
+                              "DBSnapshots", "DBSnapshot", read_snapshot, each);
 }
 
 Status Rds::describe_db_cluster_snapshots(const SnapshotQuery& query, const Each<DbSnapshot>& each) {
@@ -310,18 +320,20 @@ Status Rds::describe_db_cluster_snapshots(const SnapshotQuery& query, const Each
   // A type that is documented for instances alone: where RDS has none of it, there are none.
   if (query.type == "awsbackup") params.expect("InvalidParameterValue");
   if (query.include_shared) params.set("IncludeShared", true);
-  return walk_all<DbSnapshot>({caller_, params, "Marker"}, "DBClusterSnapshots", "DBClusterSnapshot",
-                              read_cluster_snapshot, each);
+  return walk_all<DbSnapshot>(Pages(caller_, params, "Marker").only(wanted_by(query, "DBClusterSnapshotArn")),
+                              "DBClusterSnapshots", "DBClusterSnapshot", read_cluster_snapshot, each);
 }
 
-Status Rds::describe_db_instances(const Each<DbInstance>& each) {
-  return walk_all<DbInstance>({caller_, paged("DescribeDBInstances"), "Marker"}, "DBInstances", "DBInstance",
-                              read_instance, each);
+Status Rds::describe_db_instances(const std::string& prefix, const Each<DbInstance>& each) {
+  return walk_all<DbInstance>(Pages(caller_, paged("DescribeDBInstances"), "Marker")
+                                  .only(begins_with("DBInstanceIdentifier", prefix)),
+                              "DBInstances", "DBInstance", read_instance, each);
 }
 
-Status Rds::describe_db_clusters(const Each<DbCluster>& each) {
-  return walk_all<DbCluster>({caller_, paged("DescribeDBClusters"), "Marker"}, "DBClusters", "DBCluster",
-                             read_cluster, each);
+Status Rds::describe_db_clusters(const std::string& prefix, const Each<DbCluster>& each) {
+  return walk_all<DbCluster>(
+      Pages(caller_, paged("DescribeDBClusters"), "Marker").only(begins_with("DBClusterIdentifier", prefix)),
+      "DBClusters", "DBCluster", read_cluster, each);
 }
 
 Result<std::optional<DbInstance>> Rds::describe_db_instance(const std::string& id) {

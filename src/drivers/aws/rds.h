@@ -130,6 +130,8 @@ struct SnapshotQuery {
   std::string snapshot_id = {};  // one, by name or ARN
   std::string type = {};         // automated, manual, shared, public, awsbackup; "": automated and manual
   bool include_shared = false;
+  // By the ARN. Those that it says no to are passed over unread.
+  std::function<bool(const std::string& arn)> wanted = {};
 };
 
 struct CopySnapshot {
@@ -222,8 +224,10 @@ class Rds {
   // clusters: an empty walk, too.
   Status describe_db_snapshots(const SnapshotQuery& query, const Each<DbSnapshot>& each);
   Status describe_db_cluster_snapshots(const SnapshotQuery& query, const Each<DbSnapshot>& each);
-  Status describe_db_instances(const Each<DbInstance>& each);
-  Status describe_db_clusters(const Each<DbCluster>& each);
+  // Those whose identifiers begin with `prefix`; others are passed over unread: an account holds instances of
+  // other engines and services, which say less of themselves.
+  Status describe_db_instances(const std::string& prefix, const Each<DbInstance>& each);
+  Status describe_db_clusters(const std::string& prefix, const Each<DbCluster>& each);
   // None: there is no such.
   Result<std::optional<DbInstance>> describe_db_instance(const std::string& id);
   Result<std::optional<DbCluster>> describe_db_cluster(const std::string& id);

@@ -72,7 +72,7 @@ void check_sharing(PreflightLook& look, const std::set<std::string>& passed_over
   }
   if (!passed_over.empty()) {
     look.warn(what,
-              fmt::format("passed over: {} shares snapshots of this name, and source.owners does not name it",
+              fmt::format("passed over: {} shares snapshots with us, and source.owners does not name it",
                           join(std::vector<std::string>(passed_over.begin(), passed_over.end()), ", ")),
               "add the account to source.owners if it is production's; nothing else needs to be done");
   }

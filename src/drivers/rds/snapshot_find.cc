@@ -27,7 +27,10 @@ Result<std::optional<aws::DbSnapshot>> find_snapshot(aws::Rds& rds, bool of_clus
   };
   const bool shared = id.starts_with("arn:");
   YTB_TRY(look({.snapshot_id = id, .include_shared = shared}));
-  if (!found && shared) YTB_TRY(look({.type = "shared", .include_shared = true}));
+  if (!found && shared) {
+    auto is_it = [&](const std::string& arn) { return arn == id; };
+    YTB_TRY(look({.type = "shared", .include_shared = true, .wanted = is_it}));
+  }
   return found;
 }
 

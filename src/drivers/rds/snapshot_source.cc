@@ -81,12 +81,15 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
   } else if (!shared) {
     query.resource_id = options_.resource_id;
   }
+  if (shared) {
+    query.wanted = [this](const std::string& arn) {
+      if (is_of_owner(arn)) return true;
+      if (passed_over_.size() < kPassedOverMax) passed_over_.insert(owner_of(arn));
+      return false;
+    };
+  }
   auto each = [&](const aws::DbSnapshot& snapshot) -> Status {
     if (!is_of_source(snapshot)) return {};
-    if (shared && !is_of_owner(snapshot.arn)) {
-      if (passed_over_.size() < kPassedOverMax) passed_over_.insert(owner_of(snapshot.arn));
-      return {};
-    }
     // Made by us to restore from, and about to go: it is another snapshot's double.
     if (mark_of(snapshot.tags)) return {};
     if (found.size() == kSnapshotsMax) {

@@ -241,21 +241,19 @@ Result<std::vector<Seen>> StackLook::all() {
                  .message = fmt::format("there are more than {} things called {}…", kCopiesMax, prefix),
                  .hint = "look what makes them"};
   };
-  YTB_TRY(stacks_.describe_stacks([&](aws::Stack stack) -> Status {
-    if (!stack.name.starts_with(prefix) || stands(stack.status) == StackStands::kGone) return {};
+  YTB_TRY(stacks_.describe_stacks(prefix, [&](aws::Stack stack) -> Status {
+    if (stands(stack.status) == StackStands::kGone) return {};
     std::string name = stack.name;
     stacks[std::move(name)] = std::move(stack);
     return full(stacks.size());
   }));
-  YTB_TRY(rds_.describe_db_instances([&](aws::DbInstance instance) -> Status {
-    if (!instance.id.starts_with(prefix)) return {};
+  YTB_TRY(rds_.describe_db_instances(prefix, [&](aws::DbInstance instance) -> Status {
     std::string name = instance.id;
     instances[std::move(name)] = std::move(instance);
     return full(instances.size());
   }));
   if (aurora_) {
-    YTB_TRY(rds_.describe_db_clusters([&](aws::DbCluster cluster) -> Status {
-      if (!cluster.id.starts_with(prefix)) return {};
+    YTB_TRY(rds_.describe_db_clusters(prefix, [&](aws::DbCluster cluster) -> Status {
       std::string name = cluster.id;
       auto writer = instances.find(writer_name(name));
       servers[name] = to_server(std::move(cluster), writer == instances.end()

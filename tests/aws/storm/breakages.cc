@@ -133,7 +133,7 @@ class DeletesByPrefix final : public WrappedHost {
     YTB_TRY(real_->remove(copy, tombstone, progress));
     std::vector<std::string> names;
     YTB_ASSIGN(std::vector<Copy> ours, real_->list());
-    YTB_TRY(process_.stacks.describe_stacks([&](const aws::Stack& stack) -> Status {
+    YTB_TRY(process_.stacks.describe_stacks("", [&](const aws::Stack& stack) -> Status {
       const bool is_kept = std::any_of(ours.begin(), ours.end(), [&](const Copy& each) {
         return each.marked && each.id.str() == stack.name;
       });

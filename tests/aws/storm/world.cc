@@ -194,7 +194,7 @@ Process::Process(StormWorld& world, http::Transport& transport, aws::CallerOptio
                             .ttl_s = StormWorld::kTtlSeconds},
       [this, prefix]() -> Result<std::map<model::CopyId, route53::Endpoint>> {
         std::map<model::CopyId, route53::Endpoint> found;
-        YTB_TRY(rds.describe_db_instances([&](const aws::DbInstance& instance) -> Status {
+        YTB_TRY(rds.describe_db_instances("", [&](const aws::DbInstance& instance) -> Status {
           if (instance.endpoint && model::is_copy_name(model::ProductionName("shop"), instance.id))
             found[model::CopyId(instance.id)] = {.address = instance.endpoint->address, .port = 5432};
           return {};

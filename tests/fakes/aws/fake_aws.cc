@@ -178,6 +178,11 @@ void FakeAws::fail_next_change(const std::string& type, const std::string& reaso
   world_->service<CloudFormation>("cloudformation").fail_next_change(type, reason);
 }
 
+void FakeAws::blur(const std::string& kind, const std::string& id) {
+  std::lock_guard lock(world_->mutex);
+  world_->service<Rds>("rds").blur(kind, id);
+}
+
 void FakeAws::grow_volume(const std::string& id, int gib) {
   std::lock_guard lock(world_->mutex);
   world_->run_due();

@@ -223,6 +223,9 @@ class FakeAws {
   void fail_next_change(const std::string& type, const std::string& reason);
   // Something of this id changes behind everybody's back, e.g. to "incompatible-restore".
   void set_instance_status(const std::string& id, const std::string& status);
+  // A thing that says less of itself than PostgreSQL on RDS: "db", "cluster" or "snapshot" by its identifier.
+  // RDS's describes hold those of DocumentDB and Neptune, too.
+  void blur(const std::string& kind, const std::string& id);
   // Its volume grows as RDS's storage autoscaling has it, and is optimized.
   void grow_volume(const std::string& id, int gib);
 

@@ -23,6 +23,7 @@ class Rds final : public Service {
   json* cluster_snapshot(const std::string& id) { return cluster_snapshots_.find(id); }
   [[nodiscard]] std::vector<std::string> instance_ids() const { return instances_.names(); }
   void set_status(const std::string& id, const std::string& status);
+  void blur(const std::string& kind, const std::string& id);
   void grow_volume(const std::string& id, int64_t gib) { apply(id, {{"AllocatedStorage", gib}}); }
   // Of whoever sends a token as his password. Takes the lock itself: a server asks, and no call.
   bool accepts_token(const TokenLogin& login);

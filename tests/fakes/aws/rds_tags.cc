@@ -53,6 +53,17 @@ json& Rds::tagged(Call& call, std::string& kind, std::string& name) {
   refuse("InvalidParameterValue", "the fake AWS has no tags on " + kind);
 }
 
+void Rds::blur(const std::string& kind, const std::string& id) {
+  json* thing = kind == "db"        ? instances_.find(id)
+                : kind == "cluster" ? clusters_.find(id)
+                                    : snapshots_.find(id);
+  if (thing == nullptr) return;
+  for (const char* field :
+       {"EngineVersion", "MasterUsername", "StorageEncrypted", "Encrypted", "AllocatedStorage",
+        "IAMDatabaseAuthenticationEnabled", "BackupRetentionPeriod", "DeletionProtection"})
+    thing->erase(field);
+}
+
 void Rds::add_tag_operations() {
   on("ListTagsForResource", [this](Call& call) {
     std::string kind, name;
