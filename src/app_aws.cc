@@ -159,6 +159,7 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                                      .source_id = production.source.rds.id,
                                      .resource_id = production.source.rds.resource_id,
                                      .owners = production.source.rds.owners,
+                                     .selection = production.source.rds.snapshots,
                                      .copies_shared = !production.source.rds.kms_key.empty(),
                                      .extended_support = production.copies.rds.extended_support,
                                      .clock = &wiring.clock});

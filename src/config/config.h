@@ -28,12 +28,21 @@ struct AwsConfig {
   std::string ca_bundle;     // certificates that AWS's HTTPS is verified against; "" : the system's
 };
 
+// Which of a source's snapshots count: those that every member which is not empty says yes to.
+struct SnapshotSelection {
+  std::vector<std::string> kinds;  // automated, manual, awsbackup, shared
+  std::vector<std::string>
+      names;  // patterns with one * each: "nightly-*"; of a shared one its name, without the ARN
+  std::map<std::string, std::string> tags;
+};
+
 // Source kinds `rds` and `aurora`. `id` or `resource_id` is given, or both: then both have to fit.
 struct RdsSourceConfig {
   std::string id;           // DBInstanceIdentifier, or DBClusterIdentifier with aurora
   std::string resource_id;  // DbiResourceId, which survives renames; instances only
   // Account ids: snapshots that these share with us count, nobody else's. None: no shared ones do.
   std::vector<std::string> owners;
+  SnapshotSelection snapshots;
   std::string kms_key;  // under which a shared encrypted snapshot is first copied; "" : such a one is refused
 };
 

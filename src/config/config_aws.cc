@@ -156,6 +156,30 @@ void AwsReader::read_owners(MapReader& kind, RdsSourceConfig& rds) const {
   }
 }
 
+void AwsReader::read_selection(MapReader& kind, SnapshotSelection& selection) const {
+  const YamlNode* node = kind.take("snapshots");
+  if (node == nullptr) return;
+  Diagnostics& diagnostics = values_.diagnostics();
+  MapReader block(diagnostics, *node, "'snapshots'");
+  selection.kinds = block.texts("kinds");
+  for (const std::string& each : selection.kinds)
+    values_.require_one_of(block, "kinds", each, {"automated", "manual", "awsbackup", "shared"});
+  selection.names = block.texts("names");
+  for (const std::string& each : selection.names) {
+    if (!each.empty() && std::count(each.begin(), each.end(), '*') <= 1) continue;
+    values_.complain(
+        block, "names",
+        fmt::format("'names' takes names with at most one *, e.g. nightly-*, not '{}'", printable(each)));
+  }
+  if (const YamlNode* tags = block.take("tags")) {
+    MapReader reader(diagnostics, *tags, "'tags'");
+    for (const auto& [key, value] : tags->entries) {
+      if (auto text = scalar_text(diagnostics, value, key.text)) selection.tags[key.text] = *text;
+    }
+  }
+  block.finish();
+}
+
 void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
   const bool aurora = source.kind == "aurora";
   MapReader kind(values_.diagnostics(), node, fmt::format("'{}'", source.kind));
@@ -181,6 +205,7 @@ void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
                          : "'rds' has neither 'instance' nor 'resource_id': instance: shop");
   }
   read_owners(kind, source.rds);
+  read_selection(kind, source.rds.snapshots);
   source.rds.kms_key = kind.text("kms_key");
   require_text(kind, "kms_key", AwsText::kKey, source.rds.kms_key);
   values_.connection(kind, source);

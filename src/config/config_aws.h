@@ -27,6 +27,8 @@ class AwsReader {
   void check_together(MapReader& reader, const ProductionConfig& production) const;
 
  private:
+  // Which snapshots count, by kind, name and tag.
+  void read_selection(MapReader& kind, SnapshotSelection& selection) const;
   // Whose shared snapshots count.
   void read_owners(MapReader& kind, RdsSourceConfig& rds) const;
   void read_groups(MapReader& reader, RdsCopiesConfig& rds) const;

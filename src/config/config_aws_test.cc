@@ -77,6 +77,7 @@ productions:
         resource_id: db-ABCDEF
         owners: ["210987654321", "012345678901"]
         kms_key: alias/staging
+        snapshots: {kinds: [automated, shared], names: ["rds:*", "nightly-*"], tags: {purpose: staging}}
         connection: "host=db user=reader dbname=shop"
         password: ssm:/shop/reader
     copies:
@@ -126,6 +127,9 @@ productions:
   EXPECT_EQ(shop.source.rds.resource_id, "db-ABCDEF");
   EXPECT_THAT(shop.source.rds.owners, ElementsAre("210987654321", "012345678901"));
   EXPECT_EQ(shop.source.rds.kms_key, "alias/staging");
+  EXPECT_THAT(shop.source.rds.snapshots.kinds, ElementsAre("automated", "shared"));
+  EXPECT_THAT(shop.source.rds.snapshots.names, ElementsAre("rds:*", "nightly-*"));
+  EXPECT_EQ(shop.source.rds.snapshots.tags.at("purpose"), "staging");
   EXPECT_EQ(shop.source.connection, "host=db user=reader dbname=shop");
   EXPECT_EQ(shop.source.password.kind, model::SecretRef::Kind::kParameterStore);
   const RdsCopiesConfig& rds = shop.copies.rds;
@@ -225,6 +229,9 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
       {text_of("rds: {}", kCopies, kAlias), "'rds' has neither 'instance' nor 'resource_id'"},
       {text_of("rds: {instance: shop, include_shared: true}", kCopies, kAlias),
        "anybody can share a snapshot with this account"},
+      {text_of("rds: {instance: shop, snapshots: {kinds: [auto]}}", kCopies, kAlias),
+       "'kinds' takes automated, manual"},
+      {text_of("rds: {instance: shop, snapshots: {names: [\"a*b*\"]}}", kCopies, kAlias), "at most one *"},
       {text_of("rds: {instance: shop, owners: [\"1234\"]}", kCopies, kAlias),
        "ids of accounts, of 12 digits"},
       {text_of("rds: {instance: shop, owners: [12345678901a]}", kCopies, kAlias), "not '12345678901a'"},

@@ -195,6 +195,27 @@ TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotIsCopiedUnderOurKeyAndTheCopyGoes) {
     EXPECT_THAT(call.target, ::testing::Not(HasSubstr("theirs")));
 }
 
+// A4: one manual snapshot that the role may not restore stopped every morning until somebody deleted it.
+TEST_F(AwsEndToEnd, AnOlderSnapshotIsTakenForOneThatMayNotBeRestored) {
+  AwsScenario& aws = begin();
+  for (const char* created : {"2026-11-21T06:20:00Z", "2026-11-21T06:40:00Z"}) {
+    fakes::aws::SnapshotSeed manual;
+    manual.id = std::string("before-migration-") + std::string(created).substr(14, 2);
+    manual.created = *from_iso(created);
+    manual.engine_version = aws.version();
+    manual.data = aws.data();
+    aws.fake().seed(manual);
+  }
+  aws.fake().iam().decide_by([](const std::string&, const std::string& action, const std::string& resource) {
+    return !action.starts_with("rds:Restore") || resource.find(":snapshot:before-") == std::string::npos;
+  });
+  aws.must({"refresh"});
+  expect_serves(kFirst);
+  aws.expect_production_untouched();
+  aws.must({"teardown", "--yes"});
+  aws.expect_nothing_left_over();
+}
+
 TEST_F(AwsEndToEnd, AnAuroraCluster) {
   ScenarioOptions options;
   options.productions.front().aurora = true;

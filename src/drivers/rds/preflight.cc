@@ -88,6 +88,7 @@ void check_snapshots(PreflightLook& look) {
                                                  .source_id = source.id,
                                                  .resource_id = source.resource_id,
                                                  .owners = source.owners,
+                                                 .selection = source.snapshots,
                                                  .copies_shared = !source.kms_key.empty(),
                                                  .extended_support = look.copies().extended_support,
                                                  .clock = &clock});

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "drivers/rds/preflight_look.h"
+#include "drivers/rds/snapshot_find.h"
 #include "drivers/rds/stack_names.h"
 #include "model/copy.h"
 
@@ -35,6 +36,12 @@ std::vector<Wanted> wanted_of(const PreflightLook& look) {
        true},
       {{"s3:PutObject", "s3:GetObject"},
        fmt::format("arn:aws:s3:::{}/{}/proof", look.copies().bucket, look.copies().bucket_prefix)}};
+  // A shared encrypted one is restored from a copy of ours.
+  if (look.newest && !(look.newest->encrypted && owner_of(look.newest->arn) != look.who->account)) {
+    wanted.push_back({{aurora ? "rds:RestoreDBClusterFromSnapshot" : "rds:RestoreDBInstanceFromDBSnapshot"},
+                      look.newest->arn,
+                      true});
+  }
   if (aurora) {
     wanted.push_back(
         {{"rds:CreateDBInstance", "rds:DeleteDBInstance"}, look.arn("rds", "db:" + writer_name(copy)), true});

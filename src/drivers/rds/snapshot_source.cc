@@ -25,8 +25,29 @@ int major_of(const std::string& version) {
   return major;
 }
 
+// Why the config does not choose it; empty where it does. Tags of shared ones are not shown to us.
+std::string not_selected(const aws::DbSnapshot& snapshot, bool shared,
+                         const config::SnapshotSelection& selection) {
+  const std::string kind = shared ? "shared" : snapshot.type;
+  const std::string name = shared ? snapshot.arn.substr(snapshot.arn.rfind("snapshot:") + 9) : snapshot.id;
+  auto fits = [&](const std::string& pattern) { return fits_pattern(name, pattern); };
+  const std::vector<std::string>& kinds = selection.kinds;
+  if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
+    return fmt::format("source.snapshots does not choose it: it is {}", printable(kind));
+  if (!selection.names.empty() && std::none_of(selection.names.begin(), selection.names.end(), fits))
+    return "source.snapshots does not choose it: its name fits none of names";
+  for (const auto& [key, value] : selection.tags) {
+    auto found = snapshot.tags.find(key);
+    if (found == snapshot.tags.end() || found->second != value)
+      return fmt::format("source.snapshots does not choose it: it has no tag {}: {}", printable(key),
+                         printable(value));
+  }
+  return {};
+}
+
 // Why it cannot be restored; empty where it can.
-std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy, const SourceOptions& options) {
+std::string obstacle(const aws::DbSnapshot& snapshot, bool shared, const SourceOptions& options) {
+  if (std::string why = not_selected(snapshot, shared, options.selection); !why.empty()) return why;
   if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql") {
     return fmt::format("its engine {} is not supported", printable(snapshot.engine));
   }
@@ -37,7 +58,7 @@ std::string obstacle(const aws::DbSnapshot& snapshot, bool needs_copy, const Sou
            ", and copies.extended_support is false: RDS would upgrade a copy to a newer major version";
   }
   if (snapshot.status != "available") return fmt::format("its status is {}", printable(snapshot.status));
-  if (needs_copy && snapshot.encrypted) {
+  if (shared && !options.copies_shared && snapshot.encrypted) {
     return "it is shared and encrypted: RDS restores it only from a copy under a key of our own account";
   }
   return {};
@@ -55,7 +76,7 @@ model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, const 
   const std::optional<Instant>& taken =
       snapshot.original_created_at ? snapshot.original_created_at : snapshot.created_at;
   if (taken) out.data_as_of = *taken;
-  out.reason = obstacle(snapshot, shared && !options.copies_shared, options);
+  out.reason = obstacle(snapshot, shared, options);
   out.state = out.reason.empty() ? model::SnapshotState::kUsable : model::SnapshotState::kUnusable;
   if (snapshot.status == "creating" || snapshot.status == "copying") {
     out.state = model::SnapshotState::kInProgress;

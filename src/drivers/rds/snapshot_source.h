@@ -6,6 +6,8 @@
 // chosen; one that we made to restore from is not listed. Only ever describes: nothing of production's is
 // made, changed or deleted here. Not thread-safe.
 //
+// One that `selection` does not choose is listed as not usable, with the reason.
+//
 // Whoever knows an account's number may share a snapshot of any name and date with it. What an account that
 // is not in `owners` shares, by the ARN, is not listed at all; passed_over() says whose it was.
 #pragma once
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "config/config.h"
 #include "drivers/aws/rds.h"
 #include "ports/snapshot_source.h"
 
@@ -27,6 +30,7 @@ struct SourceOptions {
   // fit.
   std::string resource_id = {};
   std::vector<std::string> owners = {};  // account ids whose shared snapshots count; none: no shared ones do
+  config::SnapshotSelection selection = {};
   // There is a key of ours under which a shared encrypted snapshot is copied before it is restored: such a
   // one is usable then.
   bool copies_shared = false;

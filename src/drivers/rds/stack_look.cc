@@ -104,6 +104,21 @@ bool is_fatal(const std::string& status) {
 
 bool is_available(const std::string& status) { return status == "available"; }
 
+// IAM's own words: "User: arn:… is not authorized to perform: rds:RestoreDBInstanceFromDBSnapshot on
+// resource: arn:aws:rds:eu-west-1:123456789012:snapshot:before-migration because no identity-based policy
+// allows …".
+bool forbids_snapshot(std::string_view reason) {
+  constexpr std::string_view kDenied = "is not authorized to perform: rds:Restore";
+  constexpr std::string_view kOn = "on resource: ";
+  const size_t denied = reason.find(kDenied);
+  const size_t on = denied == std::string_view::npos ? denied : reason.find(kOn, denied);
+  if (on == std::string_view::npos) return false;
+  std::string_view resource = reason.substr(on + kOn.size());
+  resource = resource.substr(0, resource.find(' '));
+  return resource.find(":snapshot:") != std::string_view::npos ||
+         resource.find(":cluster-snapshot:") != std::string_view::npos;
+}
+
 bool is_settled(const std::string& status) {
   return is_available(status) || status == "storage-optimization";
 }
@@ -195,11 +210,13 @@ Status StackLook::add_state(Seen& seen) {
     dead = fmt::format("its server is {}", printable(seen.server->status));
   }
   if (dead.empty()) return {};
-  // Another attempt at the same snapshot may well succeed: capacity comes back, and attempts are counted.
+  // Another attempt at the same snapshot may well succeed: capacity comes back, and attempts are counted. One
+  // that the role may not restore is as good as a damaged one: an older one is taken.
+  const bool forbidden = forbids_snapshot(dead);
   state.phase = Phase::kFailed;
   state.message = std::move(dead);
-  state.code = Code::kExternal;
-  state.retry = Retry::kLater;
+  state.code = forbidden ? Code::kCorrupt : Code::kExternal;
+  state.retry = forbidden ? Retry::kNever : Retry::kLater;
   return {};
 }
 

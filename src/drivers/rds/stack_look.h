@@ -71,6 +71,9 @@ bool is_settled(const std::string& server_status);
 // The one status that CloudFormation waits for, and in which RDS takes a change of anything.
 bool is_available(const std::string& server_status);
 
+// Whether a stack failed because it may not restore from this snapshot: another one may do.
+bool forbids_snapshot(std::string_view reason);
+
 class StackLook {
  public:
   // All outlive it.

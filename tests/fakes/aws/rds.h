@@ -65,6 +65,8 @@ class Rds final : public Service {
   void add_snapshot_operations();
   void add_tag_operations();
   json describe_snapshots(Call& call);
+  // Refuses what IAM refuses: a restore is authorised on the snapshot, too.
+  void may_restore(const Call& call, const json& snapshot);
   json copy_snapshot(Call& call);
   json delete_snapshot(Call& call);
   // By id or ARN; refuses where it is not there.

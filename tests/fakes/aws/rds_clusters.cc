@@ -190,6 +190,7 @@ json Rds::restore_cluster(Call& call) {
   if (!cluster_snapshots_.has(name))
     refuse("DBClusterSnapshotNotFoundFault", "DBClusterSnapshot " + name + " not found.", 404);
   const json& snapshot = *cluster_snapshots_.find(name);
+  may_restore(call, snapshot);
   if (snapshot["Status"] != "available")
     refuse("InvalidDBClusterSnapshotStateFault", "The snapshot " + name + " is not available.");
   if (snapshot["SnapshotType"] == "shared" && snapshot["StorageEncrypted"] == true)

@@ -205,6 +205,7 @@ json Rds::restore_instance(Call& call) {
   std::string name = snapshot_named(asked);
   check_new_instance(call, id);
   const json& snapshot = *snapshots_.find(name);
+  may_restore(call, snapshot);
   if (snapshot["Status"] != "available") {
     refuse("InvalidDBSnapshotStateFault", "The snapshot " + asked + " is not available.");
   }

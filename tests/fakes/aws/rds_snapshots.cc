@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "tests/fakes/aws/rds.h"
 #include "tests/fakes/aws/sigv4.h"
+#include "tests/fakes/aws/small_services.h"
 
 namespace ytb::fakes::aws {
 namespace {
@@ -185,6 +186,19 @@ std::string Rds::snapshot_named(const std::string& name) {
   std::string id = name.rfind(own, 0) == 0 ? name.substr(own.size()) : name;
   if (!snapshots_.has(id)) refuse("DBSnapshotNotFoundFault", "DBSnapshot " + name + " not found.");
   return id;
+}
+
+void Rds::may_restore(const Call& call, const json& snapshot) {
+  const char* field = snapshot.contains("DBClusterSnapshotArn") ? "DBClusterSnapshotArn" : "DBSnapshotArn";
+  const std::string arn = snapshot[field];
+  const std::string action = "rds:" + call.operation;
+  if (world_.service<Iam>("iam").allows(call.who.arn, action, arn)) return;
+  refuse("AccessDenied",
+         fmt::format(
+             "User: {} is not authorized to perform: {} on resource: {} because no identity-based policy "
+             "allows the {} action",
+             call.who.arn, action, arn, action),
+         403);
 }
 
 json Rds::describe_snapshots(Call& call) {

@@ -92,7 +92,7 @@ class Iam final : public Service {
                                     const std::string& resource)>;
   explicit Iam(World& world);
   // What SimulatePrincipalPolicy answers; without it everything is allowed. Of what is done it binds logins
-  // to databases alone (rds-db:connect).
+  // to databases (rds-db:connect) and which snapshot is restored.
   void decide_by(Decide decide) {
     std::lock_guard lock(world_.mutex);
     decide_ = std::move(decide);
