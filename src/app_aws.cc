@@ -105,6 +105,7 @@ Result<rds::StackOptions> host_options(const config::Config& config,
   const std::string spool = os::join_path(config.state_directory, "spool");
   return rds::StackOptions{.production = production.name,
                            .kind = production.copies.kind == "aurora" ? rds::Kind::kAurora : rds::Kind::kRds,
+                           .from_multi_az_cluster = production.source.rds.is_cluster,
                            .copies = production.copies.rds,
                            .kms_key = production.source.rds.kms_key,
                            .spool_directory = std::filesystem::absolute(spool).lexically_normal().string(),
@@ -156,6 +157,7 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
   auto parts = std::make_shared<AwsParts>(session->caller());
   drivers.source = std::make_unique<rds::RdsSnapshotSource>(
       parts->rds, rds::SourceOptions{.aurora = production.source.kind == "aurora",
+                                     .multi_az_cluster = production.source.rds.is_cluster,
                                      .source_id = production.source.rds.id,
                                      .resource_id = production.source.rds.resource_id,
                                      .owners = production.source.rds.owners,

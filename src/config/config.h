@@ -43,7 +43,15 @@ struct RdsSourceConfig {
   // Account ids: snapshots that these share with us count, nobody else's. None: no shared ones do.
   std::vector<std::string> owners;
   SnapshotSelection snapshots;
+  // Only rds: `id` is that of a Multi-AZ DB cluster, whose snapshots are restored into one instance.
+  bool is_cluster = false;
   std::string kms_key;  // under which a shared encrypted snapshot is first copied; "" : such a one is refused
+};
+
+// Aurora capacity units of a db.serverless writer, in halves.
+struct ServerlessCapacity {
+  double min = 0.5;
+  double max = 1;
 };
 
 // Copies kinds `rds` and `aurora`: one CloudFormation stack each.
@@ -60,7 +68,8 @@ struct RdsCopiesConfig {
   std::string storage_type;
   int64_t storage_gb = 0;  // GiB, as RDS counts
   int64_t iops = 0;
-  int64_t storage_throughput = 0;  // MiB/s
+  int64_t storage_throughput = 0;                // MiB/s
+  std::optional<ServerlessCapacity> serverless;  // only aurora, with instance_class db.serverless
   // Whether RDS may charge for a major version past its end of standard support; else it would upgrade a
   // copy, and such snapshots are refused.
   bool extended_support = true;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 #include "base/text.h"
 #include "config/config_rules.h"
@@ -22,6 +24,8 @@ constexpr Duration kRestoreLeast = std::chrono::minutes(10);
 constexpr Duration kRestoreMost = std::chrono::hours(72);
 constexpr int64_t kStorageLeast = 20;  // GiB, of a volume for PostgreSQL: CreateDBInstance, AllocatedStorage
 constexpr int64_t kStorageMost = 65'536;
+constexpr double kUnitsLeast = 0.5;  // ACUs; 0 would let a copy fall asleep
+constexpr double kUnitsMost = 256;
 constexpr int64_t kIopsLeast = 1000;  // RestoreDBInstanceFromDBSnapshot, Iops; gp3 and io2 go highest
 constexpr int64_t kIopsMost = 256'000;
 constexpr int64_t kThroughputLeast = 125;  // MiB/s
@@ -183,7 +187,8 @@ void AwsReader::read_selection(MapReader& kind, SnapshotSelection& selection) co
 void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
   const bool aurora = source.kind == "aurora";
   MapReader kind(values_.diagnostics(), node, fmt::format("'{}'", source.kind));
-  const std::string_view key = aurora ? "cluster" : "instance";
+  source.rds.is_cluster = !aurora && !kind.lacks("cluster") && kind.lacks("instance");
+  const std::string_view key = aurora || source.rds.is_cluster ? "cluster" : "instance";
   source.rds.id = kind.text(key);
   if (!source.rds.id.empty() && !is_identifier(source.rds.id)) {
     values_.complain(kind, key,
@@ -199,7 +204,10 @@ void AwsReader::read_source(const YamlNode& node, SourceConfig& source) const {
       values_.complain(kind, "resource_id", "'resource_id' takes a DbiResourceId, e.g. db-ABCDEFGHIJKL");
     }
   }
-  const bool misses = aurora ? kind.lacks("cluster") : kind.lacks("instance") && kind.lacks("resource_id");
+  if (source.rds.is_cluster && !source.rds.resource_id.empty())
+    kind.complain("'rds' with 'cluster' has a 'resource_id', which is an instance's");
+  const bool misses = !source.rds.is_cluster &&
+                      (aurora ? kind.lacks("cluster") : kind.lacks("instance") && kind.lacks("resource_id"));
   if (kind.is_mapping() && misses) {
     kind.complain(aurora ? "'aurora' has no 'cluster': cluster: shop-cluster"
                          : "'rds' has neither 'instance' nor 'resource_id': instance: shop");
@@ -288,6 +296,7 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
                     "(https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem)",
                     kind.what()));
   }
+  read_serverless(kind, aurora, rds);
   rds.extended_support = kind.boolean("extended_support", rds.extended_support);
   rds.log_exports = kind.texts("log_exports");
   for (const std::string& each : rds.log_exports) {
@@ -315,6 +324,42 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   }
   read_volume(kind, aurora, rds);
   kind.finish();
+}
+
+void AwsReader::read_serverless(MapReader& kind, bool aurora, RdsCopiesConfig& rds) const {
+  const bool is_serverless = rds.instance_class == "db.serverless";
+  const YamlNode* node = kind.take("serverless");
+  if (is_serverless && !aurora) {
+    values_.complain(kind, "instance_class",
+                     "db.serverless is a class of Aurora's, for copies of kind aurora");
+  } else if (is_serverless && node == nullptr) {
+    values_.complain(kind, "instance_class",
+                     "db.serverless needs its capacity in Aurora's units: serverless: {min: 0.5, max: 4}");
+  } else if (!is_serverless && node != nullptr) {
+    values_.complain(kind, "serverless", "'serverless' is for instance_class: db.serverless");
+  }
+  if (node == nullptr) return;
+  ServerlessCapacity capacity;
+  MapReader block(values_.diagnostics(), *node, "'serverless'");
+  capacity.min = units(block, "min", capacity.min);
+  capacity.max = units(block, "max", capacity.max);
+  if (capacity.min > capacity.max) values_.complain(block, "min", "'min' is more than 'max'");
+  block.finish();
+  rds.serverless = capacity;
+}
+
+double AwsReader::units(MapReader& block, std::string_view key, double fallback) const {
+  const std::string text = block.text(key);
+  if (text.empty()) return fallback;
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, value);
+  const bool halves = error == std::errc{} && stopped == end && value >= kUnitsLeast && value <= kUnitsMost &&
+                      value * 2 == std::floor(value * 2);
+  if (halves) return value;
+  values_.complain(block, key,
+                   fmt::format("'{}' takes 0.5 to 256, in halves, not '{}'", key, printable(text)));
+  return fallback;
 }
 
 void AwsReader::read_volume(MapReader& kind, bool aurora, RdsCopiesConfig& rds) const {

@@ -33,6 +33,9 @@ class AwsReader {
   void read_owners(MapReader& kind, RdsSourceConfig& rds) const;
   void read_groups(MapReader& reader, RdsCopiesConfig& rds) const;
   void read_tags(MapReader& reader, RdsCopiesConfig& rds) const;
+  // What db.serverless needs, and nothing else has.
+  void read_serverless(MapReader& kind, bool aurora, RdsCopiesConfig& rds) const;
+  double units(MapReader& block, std::string_view key, double fallback) const;
   // What only an instance has: a volume of its own.
   void read_volume(MapReader& kind, bool aurora, RdsCopiesConfig& rds) const;
   void read_name(MapReader& reader, const std::string& production, Route53AliasConfig& alias) const;

@@ -65,6 +65,22 @@ TEST(ConfigAwsTest, TheShortestHasDefaultsForTheRest) {
   EXPECT_THAT(shop.access.at(0).from, ElementsAre()) << "security groups say who gets in";
 }
 
+TEST(ConfigAwsTest, ServerlessAndMultiAzClusters) {
+  Result<Config> aurora = parse_config(
+      text_of("aurora: {cluster: shop}",
+              "aurora: {instance_class: db.serverless, serverless: {min: 0.5, max: 8}, subnet_group: db, "
+              "quarantine_groups: [sg-0a], staging_groups: [sg-0b], bucket: my-proofs, ca_bundle: rds.pem}",
+              kAlias),
+      "ytb.yaml");
+  ASSERT_TRUE(aurora.ok()) << to_string(aurora.error());
+  ASSERT_TRUE(aurora->productions.at(0).copies.rds.serverless.has_value());
+  EXPECT_EQ(aurora->productions.at(0).copies.rds.serverless->max, 8);
+  Result<Config> cluster = parse_config(text_of("rds: {cluster: shop}", kCopies, kAlias), "ytb.yaml");
+  ASSERT_TRUE(cluster.ok()) << to_string(cluster.error());
+  EXPECT_TRUE(cluster->productions.at(0).source.rds.is_cluster);
+  EXPECT_EQ(cluster->productions.at(0).source.rds.id, "shop");
+}
+
 TEST(ConfigAwsTest, EveryKeyIsRead) {
   Result<Config> config = parse_config(R"(version: 1
 aws: {region: eu-west-1, profile: staging, endpoint_url: "http://127.0.0.1:4566", ca_bundle: aws.pem}
@@ -232,6 +248,15 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
       {text_of("rds: {instance: shop, snapshots: {kinds: [auto]}}", kCopies, kAlias),
        "'kinds' takes automated, manual"},
       {text_of("rds: {instance: shop, snapshots: {names: [\"a*b*\"]}}", kCopies, kAlias), "at most one *"},
+      {text_of(kSource, "rds: {instance_class: db.serverless}", kAlias), "for copies of kind aurora"},
+      {text_of("aurora: {cluster: c}", "aurora: {instance_class: db.serverless}", kAlias),
+       "needs its capacity"},
+      {text_of("aurora: {cluster: c}", "aurora: {serverless: {min: 1, max: 2}}", kAlias),
+       "is for instance_class: db.serverless"},
+      {text_of("aurora: {cluster: c}",
+               "aurora: {instance_class: db.serverless, serverless: {min: 0.7, max: 2}}", kAlias),
+       "in halves, not '0.7'"},
+      {text_of("rds: {cluster: shop, resource_id: db-A}", kCopies, kAlias), "which is an instance's"},
       {text_of("rds: {instance: shop, owners: [\"1234\"]}", kCopies, kAlias),
        "ids of accounts, of 12 digits"},
       {text_of("rds: {instance: shop, owners: [12345678901a]}", kCopies, kAlias), "not '12345678901a'"},

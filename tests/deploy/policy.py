@@ -176,7 +176,12 @@ class Policies:
             arns = [self.arn(service, one if one.startswith("arn:") else "task:" + one) for one in given.get("tasks", [])] or arns
         if operation.startswith(("Describe", "List")) and target and self.decide(role, action, "*") == "allowed":
             arns = ["*"]
+        if operation == "CreateDBInstance":  # a cluster's writer is authorised on the cluster and on its group, too
+            arns += [self.arn("rds", f"{kind}:{given[member]}") for member, kind in
+                     (("DBClusterIdentifier", "cluster"), ("DBParameterGroupName", "pg")) if given.get(member)]
         for member, kind in (("DBSnapshotIdentifier", "snapshot"), ("SnapshotIdentifier", "cluster-snapshot"),
+                             ("DBClusterSnapshotIdentifier", "cluster-snapshot"), ("DBParameterGroupName", "pg"),
+                             ("DBClusterParameterGroupName", "cluster-pg"),
                              ("DBSubnetGroupName", "subgrp"), ("OptionGroupName", "og")):
             if operation.startswith("Restore") and given.get(member):
                 arns.append(self.arn("rds", given[member] if given[member].startswith("arn:") else f"{kind}:{given[member]}"))

@@ -454,6 +454,22 @@ class Serverless(unittest.TestCase):
                     if foreign is not None:
                         self.assertNotEqual(self.policies.call(example(service, operation, foreign)), [])
 
+    def test_a05_stacks_make_what_they_make_with_template_yaml(self):
+        name, group = COPY[3:], {"DBParameterGroupName": COPY[3:], "DBSubnetGroupName": "private"}
+        made = [("RestoreDBInstanceFromDBSnapshot", COPY, {"DBInstanceClass": "db.t4g.medium", **group, "DBSnapshotIdentifier": one})
+                for one in (SNAPSHOT[9:], "awsbackup:job-1", "shop-before-migration")]
+        made += [("RestoreDBInstanceFromDBSnapshot", COPY, {"DBInstanceClass": "db.t4g.medium", **group, "DBClusterSnapshotIdentifier": "rds:shop-1"})]
+        made += [("RestoreDBClusterFromSnapshot", "cluster:" + name, {"SnapshotIdentifier": one, "DBClusterParameterGroupName": name,
+                                                                     "DBSubnetGroupName": "private"})
+                 for one in ("rds:shop-2026-11-23", "awsbackup:job-1", "shop-before-migration")]
+        made += [("CreateDBInstance", COPY + "-w", {"DBInstanceClass": "db.t4g.medium", "DBClusterIdentifier": name, "DBParameterGroupName": name})]
+        for operation, target, given in made:
+            call = {"service": "rds", "operation": operation, "target": target, "input": given,
+                    "principal": "cloudformation.amazonaws.com/" + STACK[6:]}
+            with self.subTest(operation=operation, given=given):
+                self.assertEqual(self.policies.call(call), [])
+                self.assertEqual(policy.Policies().call(call), [])
+
     def test_hands_off_production(self):
         for role in ("FunctionRole", "ServiceRole"):
             for action in ("ModifyDBInstance", "DeleteDBInstance", "StopDBInstance"):

@@ -81,10 +81,12 @@ void check_sharing(PreflightLook& look, const std::set<std::string>& passed_over
 
 void check_snapshots(PreflightLook& look) {
   const std::string what = "newest snapshot";
-  const char* permission = look.is_aurora() ? "rds:DescribeDBClusterSnapshots" : "rds:DescribeDBSnapshots";
   const config::RdsSourceConfig& source = look.production.source.rds;
+  const bool of_clusters = look.is_aurora() || source.is_cluster;
+  const char* permission = of_clusters ? "rds:DescribeDBClusterSnapshots" : "rds:DescribeDBSnapshots";
   ManualClock clock(look.options.now);
   RdsSnapshotSource snapshots(look.clients.rds, {.aurora = look.is_aurora(),
+                                                 .multi_az_cluster = source.is_cluster,
                                                  .source_id = source.id,
                                                  .resource_id = source.resource_id,
                                                  .owners = source.owners,
@@ -105,7 +107,7 @@ void check_snapshots(PreflightLook& look) {
                                          printable(list->front().id.str()), list->front().reason),
                        "automated backups make one a day: a retention of at least 1 day on production");
   }
-  const auto found = find_snapshot(look.clients.rds, look.is_aurora(), newest->id.str());
+  const auto found = find_snapshot(look.clients.rds, of_clusters, newest->id.str());
   if (!look.seen(what, permission, found)) return;
   if (!*found)
     return look.failed(what, Code::kNoSnapshot, fmt::format("{} has just gone", newest->id), "look again");
@@ -259,7 +261,7 @@ void check_sizes(PreflightLook& look) {
 void check_volume(PreflightLook& look) {
   if (!look.newest || look.is_aurora()) return;
   const std::string what = "copies' storage";
-  const Result<Volume> volume = volume_of(look.copies(), *look.newest);
+  const Result<Volume> volume = volume_of(look.copies(), *look.newest, look.production.source.rds.is_cluster);
   if (!volume.ok())
     return look.failed(what, volume.error().code, volume.error().message, volume.error().hint);
   const std::string size =

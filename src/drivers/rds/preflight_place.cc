@@ -52,8 +52,9 @@ void check_class(PreflightLook& look) {
   const auto options = look.clients.rds.describe_orderable_db_instance_options(
       look.newest->engine, look.newest->engine_version, copies.instance_class);
   if (!look.seen(what, "rds:DescribeOrderableDBInstanceOptions", options)) return;
-  const std::string storage_type =
-      copies.storage_type.empty() ? look.newest->storage_type : copies.storage_type;
+  const std::string storage_type = !copies.storage_type.empty()            ? copies.storage_type
+                                   : look.production.source.rds.is_cluster ? "gp3"
+                                                                           : look.newest->storage_type;
   // Aurora has a storage of its own.
   const std::string wanted =
       fmt::format("{}{} for {} {}", printable(copies.instance_class),

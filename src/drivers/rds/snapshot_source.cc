@@ -48,9 +48,13 @@ std::string not_selected(const aws::DbSnapshot& snapshot, bool shared,
 // Why it cannot be restored; empty where it can.
 std::string obstacle(const aws::DbSnapshot& snapshot, bool shared, const SourceOptions& options) {
   if (std::string why = not_selected(snapshot, shared, options.selection); !why.empty()) return why;
-  if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql") {
+  if (snapshot.engine != "postgres" && snapshot.engine != "aurora-postgresql")
     return fmt::format("its engine {} is not supported", printable(snapshot.engine));
-  }
+  if (options.aurora && snapshot.engine == "postgres")
+    return "it is of a Multi-AZ DB cluster and not of Aurora: source: {rds: {cluster: …}} restores it into "
+           "an instance";
+  if (!options.aurora && snapshot.engine == "aurora-postgresql")
+    return "it is of Aurora: source: {aurora: {cluster: …}} restores it";
   const int major = major_of(snapshot.engine_version);
   if (!model::is_tested_major(major)) return model::why_untested(major);
   if (!options.extended_support && is_past_standard_support(major, options.clock->now())) {
@@ -122,8 +126,8 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
     found.push_back(to_snapshot(snapshot, shared, options_));
     return {};
   };
-  return options_.aurora ? rds_.describe_db_cluster_snapshots(query, each)
-                         : rds_.describe_db_snapshots(query, each);
+  return of_clusters() ? rds_.describe_db_cluster_snapshots(query, each)
+                       : rds_.describe_db_snapshots(query, each);
 }
 
 bool RdsSnapshotSource::is_of_source(const aws::DbSnapshot& snapshot) const {
@@ -154,7 +158,7 @@ Status RdsSnapshotSource::verify(const model::Snapshot& snapshot, ports::Progres
   const bool shared = snapshot.id.str().starts_with("arn:");
   std::optional<model::Snapshot> now;
   if (!shared || is_of_owner(snapshot.id.str())) {
-    YTB_ASSIGN(std::optional<aws::DbSnapshot> found, find_snapshot(rds_, options_.aurora, snapshot.id.str()));
+    YTB_ASSIGN(std::optional<aws::DbSnapshot> found, find_snapshot(rds_, of_clusters(), snapshot.id.str()));
     if (found) now = to_snapshot(*found, shared, options_);
   }
   if (now && now->state == model::SnapshotState::kUsable) return {};

@@ -25,7 +25,8 @@ namespace ytb::rds {
 
 struct SourceOptions {
   bool aurora = false;
-  std::string source_id = {};  // DBInstanceIdentifier, or of the cluster
+  bool multi_az_cluster = false;  // of RDS: its snapshots are a cluster's, and restored into an instance
+  std::string source_id = {};     // DBInstanceIdentifier, or of the cluster
   // DbiResourceId, which survives a rename; instances only. One of both is given, or both: then both must
   // fit.
   std::string resource_id = {};
@@ -59,6 +60,7 @@ class RdsSnapshotSource final : public ports::SnapshotSource {
 
  private:
   Status walk(const std::string& type, std::vector<model::Snapshot>& found);
+  [[nodiscard]] bool of_clusters() const { return options_.aurora || options_.multi_az_cluster; }
   bool is_of_source(const aws::DbSnapshot& snapshot) const;
   bool is_of_owner(const std::string& arn) const;
 

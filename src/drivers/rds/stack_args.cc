@@ -15,9 +15,11 @@ Result<std::string> stack_args(aws::Rds& rds, const config::ProductionConfig& pr
                                const model::Action& restore) {
   YTB_CHECK(restore.snapshot.has_value());
   const bool aurora = production.copies.kind == "aurora";
+  const bool from_cluster = production.source.rds.is_cluster;
   const config::RdsCopiesConfig& copies = production.copies.rds;
   YTB_ASSIGN(const aws::DbSnapshot snapshot,
-             SnapshotCopies(rds, aurora, production.source.rds.kms_key).find(*restore.snapshot));
+             SnapshotCopies(rds, aurora || from_cluster, aurora, production.source.rds.kms_key)
+                 .find(*restore.snapshot));
   YTB_ASSIGN(Tags tags, to_tags(Mark{.production = production.name,
                                      .copy = restore.copy,
                                      .snapshot = restore.snapshot->id,
@@ -26,10 +28,11 @@ Result<std::string> stack_args(aws::Rds& rds, const config::ProductionConfig& pr
   const std::string name = stack_name(production.name, restore.copy);
   Volume volume;
   if (!aurora) {
-    YTB_ASSIGN(volume, volume_of(copies, snapshot));
+    YTB_ASSIGN(volume, volume_of(copies, snapshot, from_cluster));
   }
   YTB_ASSIGN(std::string body, stack_template({.name = name,
                                                .aurora = aurora,
+                                               .from_multi_az_cluster = from_cluster,
                                                .engine_version = snapshot.engine_version,
                                                .copies = copies,
                                                .volume = std::move(volume),

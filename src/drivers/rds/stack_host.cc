@@ -48,7 +48,8 @@ StackHost::Parts::Parts(StackOptions given, StackServices with)
       services(with),
       store(services.s3, options.copies.bucket, options.copies.bucket_prefix, options.production),
       look(services.rds, services.stacks, store, options.production, options.kind == Kind::kAurora),
-      snapshots(services.rds, options.kind == Kind::kAurora, options.kms_key) {
+      snapshots(services.rds, options.kind == Kind::kAurora || options.from_multi_az_cluster,
+                options.kind == Kind::kAurora, options.kms_key) {
   if (options.copies.ca_bundle.empty()) options.copies.ca_bundle = options.ca_bundle;
 }
 

@@ -44,6 +44,7 @@ enum class Kind { kRds, kAurora };
 struct StackOptions {
   model::ProductionName production;
   Kind kind = Kind::kRds;
+  bool from_multi_az_cluster = false;  // kRds: production is a Multi-AZ DB cluster
   config::RdsCopiesConfig copies;  // of the config file; quarantine and staging groups, CA bundle, bucket …
   std::string kms_key = {};        // for the copy of a shared encrypted snapshot; "": such a one is refused
   std::string ca_bundle = {};      // resolved path, used where copies.ca_bundle is empty

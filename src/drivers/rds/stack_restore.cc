@@ -91,7 +91,7 @@ class Restorer {
     YTB_ASSIGN(aws::DbSnapshot snapshot, parts_.snapshots.find(request_.snapshot));
     Volume volume;
     if (!parts_.aurora()) {
-      YTB_ASSIGN(volume, volume_of(parts_.options.copies, snapshot));
+      YTB_ASSIGN(volume, volume_of(parts_.options.copies, snapshot, parts_.options.from_multi_az_cluster));
     }
     if (volume.converted)
       progress_.note(
@@ -99,12 +99,14 @@ class Restorer {
                       "converts it first, for hours",
                       mark_.copy));
     YTB_ASSIGN(Tags tags, to_tags(mark_));
-    YTB_ASSIGN(std::string body, stack_template({.name = name_,
-                                                 .aurora = parts_.aurora(),
-                                                 .engine_version = snapshot.engine_version,
-                                                 .copies = parts_.options.copies,
-                                                 .volume = std::move(volume),
-                                                 .tags = tags}));
+    YTB_ASSIGN(std::string body,
+               stack_template({.name = name_,
+                               .aurora = parts_.aurora(),
+                               .from_multi_az_cluster = parts_.options.from_multi_az_cluster,
+                               .engine_version = snapshot.engine_version,
+                               .copies = parts_.options.copies,
+                               .volume = std::move(volume),
+                               .tags = tags}));
     YTB_TRY(parts_.snapshots.sweep(snapshot.source_id, mark_, [&](const model::CopyId& copy) -> Result<bool> {
       YTB_ASSIGN(std::optional<Seen> other, parts_.look.one(copy));
       return other && other->ours() && other->state.phase == Phase::kRestoring;

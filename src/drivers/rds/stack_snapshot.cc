@@ -27,17 +27,19 @@ bool is_marked(const aws::DbSnapshot& snapshot, const Mark& mark) {
 
 Status SnapshotCopies::describe(const aws::SnapshotQuery& query,
                                 const aws::Rds::Each<aws::DbSnapshot>& each) {
-  return aurora_ ? rds_.describe_db_cluster_snapshots(query, each) : rds_.describe_db_snapshots(query, each);
+  return of_clusters_ ? rds_.describe_db_cluster_snapshots(query, each)
+                      : rds_.describe_db_snapshots(query, each);
 }
 
 Status SnapshotCopies::erase(const std::string& id) {
-  YTB_ASSIGN(aws::Deletion done, aurora_ ? rds_.delete_db_cluster_snapshot(id) : rds_.delete_db_snapshot(id));
+  YTB_ASSIGN(aws::Deletion done,
+             of_clusters_ ? rds_.delete_db_cluster_snapshot(id) : rds_.delete_db_snapshot(id));
   (void)done;  // gone or going: both are what is wanted
   return {};
 }
 
 Result<std::optional<aws::DbSnapshot>> SnapshotCopies::named(const std::string& id) {
-  return find_snapshot(rds_, aurora_, id);
+  return find_snapshot(rds_, of_clusters_, id);
 }
 
 Result<aws::DbSnapshot> SnapshotCopies::find(const model::Snapshot& snapshot) {
@@ -70,7 +72,7 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
     const aws::CopySnapshot copy{
         .source = snapshot.arn, .target_id = copy_name, .kms_key_id = kms_key_, .tags = std::move(tags)};
     // None: it is there by now. Whose it is is looked at below.
-    YTB_ASSIGN(auto begun, aurora_ ? rds_.copy_db_cluster_snapshot(copy) : rds_.copy_db_snapshot(copy));
+    YTB_ASSIGN(auto begun, of_clusters_ ? rds_.copy_db_cluster_snapshot(copy) : rds_.copy_db_snapshot(copy));
     (void)begun;
   }
   YTB_TRY(wait.until("the copy of the snapshot", longest, [&]() -> Result<bool> {

@@ -17,8 +17,9 @@ namespace ytb::rds {
 class SnapshotCopies {
  public:
   // `rds` outlives it. `kms_key` "": nothing is copied.
-  SnapshotCopies(aws::Rds& rds, bool aurora, std::string kms_key)
-      : rds_(rds), aurora_(aurora), kms_key_(std::move(kms_key)) {}
+  // `of_clusters`: a cluster's snapshots, of Aurora (`aurora`) or of a Multi-AZ DB cluster.
+  SnapshotCopies(aws::Rds& rds, bool of_clusters, bool aurora, std::string kms_key)
+      : rds_(rds), of_clusters_(of_clusters), aurora_(aurora), kms_key_(std::move(kms_key)) {}
 
   // The snapshot as RDS shows it now; kCorrupt where it cannot be restored from any more.
   Result<aws::DbSnapshot> find(const model::Snapshot& snapshot);
@@ -39,6 +40,7 @@ class SnapshotCopies {
   Status erase(const std::string& id);
 
   aws::Rds& rds_;
+  bool of_clusters_;
   bool aurora_;
   std::string kms_key_;
 };

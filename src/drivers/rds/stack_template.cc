@@ -195,7 +195,8 @@ class Builder {
   [[nodiscard]] Json instance() const {
     const config::RdsCopiesConfig& copies = inputs_.copies;
     Json properties{{"DBInstanceIdentifier", inputs_.name},
-                    {"DBSnapshotIdentifier", reference(kSnapshotParameter)},
+                    {inputs_.from_multi_az_cluster ? "DBClusterSnapshotIdentifier" : "DBSnapshotIdentifier",
+                     reference(kSnapshotParameter)},
                     {"DBInstanceClass", copies.instance_class},
                     {"DBSubnetGroupName", copies.subnet_group},
                     {"VPCSecurityGroups", reference(kGroupsParameter)},
@@ -233,6 +234,10 @@ class Builder {
                     {"DeleteAutomatedBackups", true},
                     {"CopyTagsToSnapshot", false},
                     {"DeletionProtection", false}};
+    if (const auto& capacity = inputs_.copies.serverless) {
+      properties["ServerlessV2ScalingConfiguration"] = {{"MinCapacity", capacity->min},
+                                                        {"MaxCapacity", capacity->max}};
+    }
     if (!inputs_.copies.log_exports.empty())
       properties["EnableCloudwatchLogsExports"] = inputs_.copies.log_exports;
     properties["Tags"] = tag_list(tags_);

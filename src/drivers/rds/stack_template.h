@@ -26,7 +26,8 @@ inline constexpr std::string_view kClusterResource = "Cluster";
 struct TemplateInputs {
   std::string name;  // of stack_names.h
   bool aurora = false;
-  std::string engine_version;  // the snapshot's, "15.4": a cluster would else become AWS's newest
+  bool from_multi_az_cluster = false;  // an instance, of the snapshot of a Multi-AZ DB cluster
+  std::string engine_version;          // the snapshot's, "15.4": a cluster would else become AWS's newest
   const config::RdsCopiesConfig& copies;
   Volume volume = {};  // of an instance
   Tags tags;           // the mark; the user's are added

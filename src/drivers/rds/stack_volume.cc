@@ -60,7 +60,8 @@ Status check_choice(const config::RdsCopiesConfig& copies, const std::string& ty
 
 int64_t storage_least(int64_t allocated_gib) { return (allocated_gib * 11 + 9) / 10; }
 
-Result<Volume> volume_of(const config::RdsCopiesConfig& copies, const aws::DbSnapshot& snapshot) {
+Result<Volume> volume_of(const config::RdsCopiesConfig& copies, const aws::DbSnapshot& snapshot,
+                         bool from_cluster) {
   YTB_TRY(check_size(copies.storage_gb, snapshot.allocated_gib));
   // Both reach a template; what AWS says is looked at as what people write is.
   if (std::optional<std::string> wrong_is =
@@ -69,7 +70,8 @@ Result<Volume> volume_of(const config::RdsCopiesConfig& copies, const aws::DbSna
         fmt::format("the snapshot's storage type '{}' {}", printable(snapshot.storage_type), *wrong_is),
         "copies.storage_type says which one to take");
   }
-  Volume volume{.type = copies.storage_type.empty() ? snapshot.storage_type : copies.storage_type,
+  const std::string otherwise = from_cluster ? std::string("gp3") : snapshot.storage_type;
+  Volume volume{.type = copies.storage_type.empty() ? otherwise : copies.storage_type,
                 .gib = copies.storage_gb};
   const int64_t gib = volume.gib == 0 ? snapshot.allocated_gib : volume.gib;
   YTB_TRY(check_choice(copies, volume.type, gib));

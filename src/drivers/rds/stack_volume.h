@@ -20,7 +20,10 @@ struct Volume {
 };
 
 // kConfig, with what to write, where the snapshot's volume cannot become what the config asks for.
-Result<Volume> volume_of(const config::RdsCopiesConfig& copies, const aws::DbSnapshot& snapshot);
+// `from_cluster`: the snapshot of a Multi-AZ DB cluster, which does not say its IOPS: then RDS's default,
+// gp3.
+Result<Volume> volume_of(const config::RdsCopiesConfig& copies, const aws::DbSnapshot& snapshot,
+                         bool from_cluster = false);
 // GiB that a volume of this size may be grown to at least: a tenth more.
 int64_t storage_least(int64_t allocated_gib);
 

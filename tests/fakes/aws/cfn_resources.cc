@@ -51,6 +51,7 @@ void check_properties(const StackResource& resource) {
       {kInstance,
        {"DBInstanceIdentifier",
         "DBSnapshotIdentifier",
+        "DBClusterSnapshotIdentifier",
         "DBInstanceClass",
         "AllocatedStorage",
         "StorageType",
@@ -82,7 +83,7 @@ void check_properties(const StackResource& resource) {
        {"DBClusterIdentifier", "SnapshotIdentifier", "Engine", "EngineVersion", "DBSubnetGroupName",
         "VpcSecurityGroupIds", "DBClusterParameterGroupName", "EnableIAMDatabaseAuthentication",
         "BackupRetentionPeriod", "DeleteAutomatedBackups", "CopyTagsToSnapshot", "DeletionProtection",
-        "EngineLifecycleSupport", "Tags"}},
+        "EngineLifecycleSupport", "ServerlessV2ScalingConfiguration", "Tags"}},
       {kClusterGroup, {"DBClusterParameterGroupName", "Description", "Family", "Parameters", "Tags"}},
       {kGroup, {"DBParameterGroupName", "Description", "Family", "Parameters", "Tags"}},
       {kRecord, {"HostedZoneId", "HostedZoneName", "Name", "Type", "TTL", "ResourceRecords", "Comment"}}};
@@ -126,8 +127,8 @@ std::string StackResources::default_policy(const std::string& type) {
 bool StackResources::replaces(const std::string& type, const json& before, const json& after) {
   static const std::map<std::string_view, std::vector<std::string>> kReplacing = {
       {kInstance,
-       {"DBInstanceIdentifier", "DBSnapshotIdentifier", "DBSubnetGroupName", "Engine", "MasterUsername",
-        "DBName", "AvailabilityZone"}},
+       {"DBInstanceIdentifier", "DBSnapshotIdentifier", "DBClusterSnapshotIdentifier", "DBSubnetGroupName",
+        "Engine", "MasterUsername", "DBName", "AvailabilityZone"}},
       {kGroup, {"DBParameterGroupName", "Description", "Family"}},
       {kCluster, {"DBClusterIdentifier", "SnapshotIdentifier", "DBSubnetGroupName", "Engine"}},
       {kClusterGroup, {"DBClusterParameterGroupName", "Description", "Family"}},
@@ -207,7 +208,8 @@ json StackResources::instance_input(const StackResource& resource, bool restore)
 
 Stages StackResources::create_instance(const ResourcePtr& resource, const std::string& stack) {
   const json& properties = resource->properties;
-  bool restore = !properties.value("DBSnapshotIdentifier", "").empty();
+  bool restore = !properties.value("DBSnapshotIdentifier", "").empty() ||
+                 !properties.value("DBClusterSnapshotIdentifier", "").empty();
   for (const char* name : {"MasterUsername", "DBName"}) {
     if (restore && properties.contains(name)) {
       refuse("InvalidRequest", fmt::format("{} cannot be given with DBSnapshotIdentifier", name));

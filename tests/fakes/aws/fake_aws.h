@@ -140,6 +140,7 @@ struct SnapshotSeed {
   std::string engine = "postgres";
   std::string engine_version = "15.4";
   int allocated_gib = 20;
+  bool multi_az_cluster = false;     // of a Multi-AZ DB cluster: a cluster's snapshot, of engine postgres
   std::string storage_type = "gp2";  // instances
   int iops = 0;                      // 0: not shown
   int throughput_mibs = 0;

@@ -117,6 +117,8 @@ void add_newer(const std::string& service, json& source) {
                                 "RestoreDBClusterFromSnapshotMessage", "DBInstance", "DBCluster"}) {
       shapes[message]["members"]["EngineLifecycleSupport"] = {{"shape", "String"}};
     }
+    for (const char* member : {"StorageType", "DbClusterResourceId"})
+      shapes["DBClusterSnapshot"]["members"][member] = {{"shape", "String"}};
     shapes["RestoreDBInstanceFromDBSnapshotMessage"]["members"]["AllocatedStorage"] = {
         {"shape", "IntegerOptional"}};
   }

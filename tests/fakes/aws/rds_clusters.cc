@@ -43,6 +43,7 @@ void Rds::seed_cluster_snapshot(const SnapshotSeed& seed) {
                    {"Status", seed.status},
                    {"SnapshotType", seed.type},
                    {"StorageEncrypted", seed.encrypted},
+                   {"StorageType", seed.multi_az_cluster ? "io1" : "aurora"},
                    {"MasterUsername", seed.master},
                    {"Port", 0},
                    {"VpcId", "vpc-00000000000000001"},
@@ -228,6 +229,8 @@ json Rds::restore_cluster(Call& call) {
       {"ClusterCreateTime", to_iso(world_.now(), true)},
       {"TagList", call.has("Tags") ? call.input["Tags"] : snapshot.value("TagList", json::array())}};
   restore_version(call, cluster["EngineVersion"], world_.now(), cluster);
+  if (call.has("ServerlessV2ScalingConfiguration"))
+    cluster["ServerlessV2ScalingConfiguration"] = call.input["ServerlessV2ScalingConfiguration"];
   if (snapshot.contains("KmsKeyId")) cluster["KmsKeyId"] = snapshot["KmsKeyId"];
   clusters_.put(id, cluster);
   hidden_["cluster " + id] = {"", seed.data};
@@ -256,6 +259,13 @@ json Rds::create_member(Call& call, const std::string& id) {
   const json cluster = *clusters_.find(name);
   if (cluster["Status"] != "available")
     refuse("InvalidDBClusterStateFault", "The DB cluster is not in the available state.");
+  if (call.text("DBInstanceClass") == "db.serverless" &&
+      !cluster.contains("ServerlessV2ScalingConfiguration")) {
+    refuse("InvalidDBClusterStateFault",
+           "Set the Serverless v2 scaling configuration on the parent DB cluster before creating a "
+           "Serverless v2 DB "
+           "instance.");
+  }
   json instance = new_instance(call, id);
   for (const char* field : {"Engine", "EngineVersion", "MasterUsername", "BackupRetentionPeriod",
                             "VpcSecurityGroups", "StorageEncrypted"})

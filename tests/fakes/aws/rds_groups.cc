@@ -16,7 +16,7 @@ const std::vector<std::string> kClasses = {"db.t3.micro",   "db.t3.small", "db.t
 const std::vector<std::string> kAuroraVersions = {"13.4", "13.12", "14.4", "14.9", "15.4",
                                                   "16.1", "16.4",  "17.4", "18.4"};
 const std::vector<std::string> kAuroraClasses = {"db.t3.medium", "db.t4g.medium", "db.r5.large",
-                                                 "db.r6g.large"};
+                                                 "db.r6g.large", "db.serverless"};
 
 // What there is of an engine, as far as the fake knows.
 struct Offer {

@@ -201,11 +201,23 @@ json Rds::new_instance(const Call& call, const std::string& id) {
 json Rds::restore_instance(Call& call) {
   std::string id = to_lower_ascii(call.text("DBInstanceIdentifier"));
   call.target = "db:" + id;
-  std::string asked = call.text("DBSnapshotIdentifier");
-  std::string name = snapshot_named(asked);
+  const bool of_cluster = call.has("DBClusterSnapshotIdentifier");
+  if (of_cluster == call.has("DBSnapshotIdentifier")) {
+    refuse("InvalidParameterCombination",
+           "Exactly one of DBSnapshotIdentifier and DBClusterSnapshotIdentifier must be specified.");
+  }
+  std::string asked = call.text(of_cluster ? "DBClusterSnapshotIdentifier" : "DBSnapshotIdentifier");
+  std::string name = of_cluster ? cluster_snapshot_named(asked) : snapshot_named(asked);
   check_new_instance(call, id);
-  const json& snapshot = *snapshots_.find(name);
+  json snapshot = of_cluster ? *cluster_snapshots_.find(name) : *snapshots_.find(name);
   may_restore(call, snapshot);
+  if (of_cluster && snapshot["Engine"] == "aurora-postgresql")
+    refuse("InvalidParameterValue",
+           "DBClusterSnapshotIdentifier can't be that of an Aurora DB cluster snapshot.");
+  if (of_cluster) {
+    snapshot["Encrypted"] = snapshot["StorageEncrypted"];
+    snapshot["LicenseModel"] = "postgresql-license";
+  }
   if (snapshot["Status"] != "available") {
     refuse("InvalidDBSnapshotStateFault", "The snapshot " + asked + " is not available.");
   }
@@ -226,7 +238,7 @@ json Rds::restore_instance(Call& call) {
   const bool changes_volume = restore_volume(call, snapshot, instance);
   instance["StorageEncrypted"] = snapshot["Encrypted"];
   if (snapshot.contains("KmsKeyId")) instance["KmsKeyId"] = snapshot["KmsKeyId"];
-  const SnapshotSeed& seed = snapshot_seeds_[name];
+  const SnapshotSeed& seed = snapshot_seeds_[of_cluster ? "cluster " + name : name];
   instance["BackupRetentionPeriod"] = seed.backup_retention;
   // Production's tags, unless some are given.
   if (!call.has("Tags")) instance["TagList"] = snapshot.value("TagList", json::array());

@@ -133,7 +133,7 @@ Rds::Rds(World& world)
 }
 
 void Rds::seed(const SnapshotSeed& seed) {
-  if (seed.engine.starts_with("aurora")) return seed_cluster_snapshot(seed);
+  if (seed.engine.starts_with("aurora") || seed.multi_az_cluster) return seed_cluster_snapshot(seed);
   bool foreign = !seed.owner.empty() && seed.owner != world_.settings.account;
   std::string owner = foreign ? seed.owner : world_.settings.account;
   std::string arn = fmt::format("arn:aws:rds:{}:{}:snapshot:{}", world_.settings.region, owner, seed.id);
