@@ -10,7 +10,8 @@
 #   --record NAME         the stable name in it
 #   --vpc ID              where copies live
 #   --subnets A,B         private subnets there
-#   --production NAME     its name in the config; else as --db, in lower case
+#   --production NAME     its name in the config; else as --db, in lower case. What is too long for the copies' names is
+#                         shortened as they are
 #   --stack NAME          yesterdaytabase-<production>: the deployment's name; one for each production
 #   --region NAME         else AWS_REGION, AWS_DEFAULT_REGION, or the profile's
 #   --image REPOSITORY    ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME: also builds and pushes the container image, for the task
@@ -71,8 +72,29 @@ for name in bucket db zone record vpc subnets; do
   [ -n "${!name}" ] || fail "--$name is missing" "deploy/aws/deploy.sh --help says what it is" 2
 done
 production=${production:-${db,,}}
+production=${production,,}
+# As src/drivers/rds/stack_names.cc shortens what begins a copy's names: the template takes no longer one, and would say so
+# only after the upload.
+part_max=25
+if [ "${#production}" -gt "$part_max" ] || [[ $production == *--* || $production == *- ]]; then
+  kept=''
+  for ((i = 0; i < ${#production} && ${#kept} < part_max - 9; i++)); do
+    [[ ${production:i:1} == - && $kept == *- ]] || kept+=${production:i:1}
+  done
+  while [[ $kept == *- ]]; do kept=${kept%-}; done
+  production=$kept-$(printf %s "$production" | sha256sum | cut -c1-8)
+fi
+[[ $production =~ ^[a-z](-?[a-z0-9])*$ ]] || fail "'$production' is not a name for copies: a letter first, then letters, digits, single dashes" \
+  "--production NAME, as in the config" 2
 stack=${stack:-yesterdaytabase-$production}
 [ "${#stack}" -le 64 ] || fail "the stack's name '$stack' has more than 64 characters, which a function's may have" "--stack NAME" 2
+case " ${parameters[*]-} " in
+  *" Network=endpoints "*)
+    # S3 is reached through a gateway in the route tables; the function would wait for it until it is stopped.
+    [[ " ${parameters[*]} " == *" RouteTableIds="* ]] || fail "Network=endpoints without RouteTableIds: S3 is reached through their gateway" \
+      "--parameter RouteTableIds=rtb-…,rtb-… of the subnets, or --parameter RouteTableIds= where the VPC has a gateway to S3 already" 2
+    ;;
+esac
 for file in ${uploads[@]+"${uploads[@]}"} ${rds_ca:+"$rds_ca"}; do
   [ -f "$file" ] || fail "$file is not there" "" 2
 done

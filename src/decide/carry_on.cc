@@ -345,7 +345,12 @@ const Snapshot* choose_snapshot(View& view, const Copy* live, bool again) {
     Error none{
         .code = Code::kNoSnapshot,
         .message = reason,
-        .hint = "see why with: yesterdaytabase snapshot list; take one with: yesterdaytabase snapshot take",
+        // Only on a host of ours; RDS's are made by RDS.
+        .hint =
+            view.desired.isolation
+                ? "see why with: yesterdaytabase snapshot list; take one with: yesterdaytabase snapshot take"
+                : "see why with: yesterdaytabase snapshot list; RDS makes one a day where its automated "
+                  "backups are on",
         .retry = Retry::kLater};
     hold_snapshot(view, std::move(reason), std::move(none));
     return nullptr;

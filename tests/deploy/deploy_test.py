@@ -114,12 +114,25 @@ class Deploy(unittest.TestCase):
         for arguments, message in ((["--bucket", "code"], "--db is missing"), (["--bukcet", "code"], "there is no option '--bukcet'"),
                                    (["--bucket"], "--bucket needs a value"), ([*ARGUMENTS, "--parameter", "x"], "'x' is no NAME=VALUE"),
                                    ([*ARGUMENTS, "--upload", "/nowhere"], "/nowhere is not there"),
-                                   ([*ARGUMENTS, "--stack", "s" * 65], "more than 64 characters")):
+                                   ([*ARGUMENTS, "--stack", "s" * 65], "more than 64 characters"),
+                                   ([*ARGUMENTS, "--production", "1shop"], "'1shop' is not a name for copies"),
+                                   ([*ARGUMENTS, "--parameter", "Network=endpoints"], "Network=endpoints without RouteTableIds")):
             with self.subTest(message):
                 result = self.run_it(*arguments)
                 self.assertEqual(result.returncode, 2)
                 self.assertIn(message, result.stderr)
         self.assertEqual(self.called(), [])
+
+    def test_a14_a_long_name_is_shortened_as_copies_names_are(self):
+        # As rds::name_prefix() has them.
+        for name, short in (("shop" * 6 + "s", "shop" * 6 + "s"),
+                            ("a-production-with-quite-a-long-name", "a-production-wit-73e544dd"),
+                            ("shop--main", "shop-main-73573638")):
+            result = self.run_it(*ARGUMENTS, "--production", name, "--dry-run", "--region", "eu-west-1", "--parameter", "Network=endpoints",
+                                 "--parameter", "RouteTableIds=")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(f"Production={short} ", result.stderr)
+            self.assertIn(f"--stack-name yesterdaytabase-{short} ", result.stderr)
 
     def test_help(self):
         result = self.run_it("--help")

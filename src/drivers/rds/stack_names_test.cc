@@ -59,6 +59,13 @@ TEST(StackNames, original_defect_7_the_longest_production_still_fits) {
   EXPECT_NE(name_of_copy("shop-"), name_of_copy("shop"));
 }
 
+// deploy.sh shortens likewise, before it uploads anything.
+TEST(StackNames, a14_are_shortened_as_the_deployment_expects) {
+  EXPECT_EQ(name_prefix(model::ProductionName("a-production-with-quite-a-long-name")),
+            "a-production-wit-73e544dd-yesterday-");
+  EXPECT_EQ(name_prefix(model::ProductionName("shop--main")), "shop-main-73573638-yesterday-");
+}
+
 TEST(StackNames, tokens_are_the_same_for_the_same_and_fit_the_api) {
   std::string token = request_token("shop-yesterday-20261122-060000-1", "open", "2026-11-22T06:00:00Z");
   EXPECT_EQ(token, request_token("shop-yesterday-20261122-060000-1", "open", "2026-11-22T06:00:00Z"));
