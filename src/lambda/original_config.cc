@@ -115,6 +115,7 @@ Status right_texts(const Reader& reader) {
                          Text{"YTB_BUCKET", AwsText::kName},
                          Text{"YTB_BUCKET_PREFIX", AwsText::kPrefix},
                          Text{"YTB_KMS_KEY", AwsText::kKey},
+                         Text{"YTB_ZONE_ID", AwsText::kName},
                          Text{"YTB_ALIAS_NAME", AwsText::kName},
                          Text{"YTB_FARGATE_CLUSTER", AwsText::kNameOrArn},
                          Text{"YTB_FARGATE_TASK_DEFINITION", AwsText::kNameOrArn},
@@ -173,6 +174,9 @@ Result<config::Route53AliasConfig> alias_of(const OriginalConfig& original, cons
   }
   YTB_ASSIGN(alias.ttl_s, reader.number("YTB_ALIAS_TTL", kOriginalTtlS, 1, kTtlMaxS));
   alias.seen_from = reader.text_or("YTB_SEEN_FROM", alias.seen_from);
+  // The id says it all: by its name a public zone and a private one are two.
+  alias.zone_id = reader.text("YTB_ZONE_ID");
+  if (!alias.zone_id.empty()) alias.domain.clear();
   return alias;
 }
 

@@ -39,6 +39,7 @@
 //   YTB_SNAPSHOT_OWNERS   account ids, separated by commas, whose shared snapshots count; none do
 //   YTB_KMS_KEY           under which a shared encrypted snapshot is first copied; such are refused
 //   YTB_EXTENDED_SUPPORT  no: refuse versions past their end of standard support; yes, which RDS charges for
+//   YTB_ZONE_ID           of the hosted zone, where several have the domain's name; the one of that name
 //   YTB_ALIAS_NAME        the record's name; <db>-yesterday.<domain>
 //   YTB_ALIAS_TTL         seconds; 300
 //   YTB_SEEN_FROM         public, vpc, none, or a resolver's address; public

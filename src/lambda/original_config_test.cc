@@ -126,6 +126,35 @@ TEST_F(OriginalSetup, TheEnvironmentSaysTheRest) {
   EXPECT_TRUE(setup->remarks.empty());
 }
 
+// What had no parameter, or no variable.
+TEST_F(OriginalSetup, a13_whatever_the_originals_form_cannot_say) {
+  variables_.insert({{"YTB_ZONE_ID", "Z0123456789ABCDEFGHIJ"},
+                     {"YTB_SEEN_FROM", "vpc"},
+                     {"YTB_KMS_KEY", "alias/staging"},
+                     {"YTB_SNAPSHOT_OWNERS", "210987654321, 012345678901"},
+                     {"YTB_STORAGE_TYPE", "io2"},
+                     {"YTB_IOPS", "4000"},
+                     {"YTB_STORAGE_THROUGHPUT", "500"},
+                     {"YTB_STORAGE_GB", "200"},
+                     {"YTB_EXTENDED_SUPPORT", "no"}});
+  Result<lambda::Setup> setup = make();
+  ASSERT_TRUE(setup.ok()) << to_string(setup.error());
+  const config::ProductionConfig& production = setup->config->productions.front();
+  EXPECT_EQ(production.alias.route53.zone_id, "Z0123456789ABCDEFGHIJ");
+  EXPECT_EQ(production.alias.route53.domain, "") << "two zones may have that name";
+  EXPECT_EQ(production.alias.route53.name, "shop-yesterday.mysite.com");
+  EXPECT_EQ(production.alias.route53.seen_from, "vpc");
+  EXPECT_EQ(production.source.rds.kms_key, "alias/staging");
+  EXPECT_THAT(production.source.rds.owners, ElementsAre("210987654321", "012345678901"));
+  EXPECT_EQ(production.copies.rds.storage_type, "io2");
+  EXPECT_EQ(production.copies.rds.iops, 4000);
+  EXPECT_EQ(production.copies.rds.storage_throughput, 500);
+  EXPECT_EQ(production.copies.rds.storage_gb, 200);
+  EXPECT_FALSE(production.copies.rds.extended_support);
+  variables_["YTB_SNAPSHOT_OWNERS"] = "mine";
+  EXPECT_THAT(refusal(), HasSubstr("YTB_SNAPSHOT_OWNERS is 'mine'"));
+}
+
 TEST_F(OriginalSetup, WhatIsMissingOrWrongIsNamed) {
   struct Row {
     const char* variable;
