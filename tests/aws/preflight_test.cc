@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "drivers/aws/fake_client_testing.h"
 #include "fakes/aws/small_services.h"
 #include "support/temporary.h"
@@ -417,6 +418,22 @@ TEST_F(Preflight, shared_snapshots_say_who_is_missing_and_who_is_a_stranger) {
   shared.owner = "210987654321";
   fake_.seed(shared);
   EXPECT_THAT(report(), HasSubstr("✓ shared snapshots: of 210987654321"));
+}
+
+// A11: what is denied by production's resource id is not, once a Blue/Green switch has given it another one.
+TEST_F(Preflight, a11_whether_our_role_may_log_in_to_production_as_it_is_now) {
+  fakes::aws::InstanceSeed production;
+  production.id = "shop";
+  fake_.seed(production);
+  EXPECT_THAT(report(), ::testing::Not(HasSubstr("login to production"))) << "logins by IAM are off";
+  production.iam_authentication = true;
+  fake_.seed(production);
+  const std::string id = parse_json(fake_.instance("shop"))["DbiResourceId"];
+  EXPECT_THAT(report(), HasSubstr("may log in to " + id + " by IAM, which is production itself"));
+  fake_.iam().decide_by([&](const std::string&, const std::string& action, const std::string& resource) {
+    return action != "rds-db:connect" || resource.find(id) == std::string::npos;
+  });
+  EXPECT_THAT(report(), HasSubstr("may not, by IAM: " + id));
 }
 
 TEST_F(Preflight, sizes_are_numbers_and_refused_without_fargate) {

@@ -112,6 +112,46 @@ void unknown(PreflightLook& look, const Wanted& wanted, const Error& why, const 
                         .how = How::kUnknowable});
 }
 
+struct Production {
+  std::string resource_id;
+  std::string arn;
+};
+
+// Production as it is in this account, where logins by IAM are on; none else.
+Result<std::optional<Production>> logs_in_by_iam(const PreflightLook& look) {
+  const config::RdsSourceConfig& source = look.production.source.rds;
+  std::optional<Production> found;
+  if (source.id.empty()) return found;
+  if (look.is_aurora() || source.is_cluster) {
+    YTB_ASSIGN(const std::optional<aws::DbCluster> cluster, look.clients.rds.describe_db_cluster(source.id));
+    if (cluster && cluster->iam_authentication) found = {cluster->resource_id, cluster->arn};
+    return found;
+  }
+  YTB_ASSIGN(const std::optional<aws::DbInstance> instance, look.clients.rds.describe_db_instance(source.id));
+  if (instance && instance->iam_authentication) found = {instance->resource_id, instance->arn};
+  return found;
+}
+
+// Who may log in to copies by IAM must not be able to log in to production. That is denied by its resource
+// id, and a Blue/Green switch gives production another one.
+void check_production_login(PreflightLook& look, const std::string& principal) {
+  const std::string what = "login to production";
+  const auto production = logs_in_by_iam(look);
+  const char* permission = look.is_aurora() ? "rds:DescribeDBClusters" : "rds:DescribeDBInstances";
+  if (!look.seen(what, permission, production) || !*production) return;
+  const std::string& id = (*production)->resource_id;
+  const std::string resource = look.arn("rds-db", fmt::format("dbuser:{}/*", id));
+  const auto results = look.clients.iam.simulate_principal_policy(principal, {"rds-db:connect"}, {resource});
+  look.note("iam:SimulatePrincipalPolicy", results);
+  if (!results.ok() || results->empty()) return;
+  if (results->front().decision != "allowed")
+    return look.fine(what, fmt::format("{} may not, by IAM: {}", principal, id), How::kSimulated);
+  look.warn(what, fmt::format("{} may log in to {} by IAM, which is production itself", principal, id),
+            fmt::format(
+                "deploy with {} in ProductionResourceIds: a Blue/Green switch gives production a new id", id),
+            How::kSimulated);
+}
+
 }  // namespace
 
 void check_rights(PreflightLook& look) {
@@ -144,6 +184,7 @@ void check_rights(PreflightLook& look) {
     }
     for (const aws::SimulatedAction& result : *results) judge(look, result, principal);
   }
+  if (ourselves.ok() && !denied) check_production_login(look, *ourselves);
   look.fine(
       "beyond IAM",
       "what organizations' policies, a key's own policy and AWS's spare capacity allow shows in the first "

@@ -164,6 +164,7 @@ struct InstanceSeed {
   std::string password = "production-password";
   int backup_retention = 7;
   bool deletion_protection = true;
+  bool iam_authentication = false;
   std::vector<std::string> security_groups = {"sg-0000000000000default"};
   Tags tags;
   std::string data;  // for the backend

@@ -97,6 +97,7 @@ void Rds::seed(const InstanceSeed& seed) {
   instance["AllocatedStorage"] = seed.allocated_gib;
   instance["BackupRetentionPeriod"] = seed.backup_retention;
   instance["DbiResourceId"] = resource_id_of(seed.id);
+  instance["IAMDatabaseAuthenticationEnabled"] = seed.iam_authentication;
   instance["DBParameterGroups"] = json::array(
       {{{"DBParameterGroupName", "default." + family_of(instance)}, {"ParameterApplyStatus", "in-sync"}}});
   instances_.put(seed.id, instance);
