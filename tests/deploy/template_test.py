@@ -386,6 +386,22 @@ class Permissions(unittest.TestCase):
             self.assertEqual(decide({"kms:GrantIsForAWSResource": "false"}), "implicitDeny")
             self.assertEqual(decide({}), "implicitDeny")
 
+    def test_a12_keys_of_a_central_account_and_buckets_under_a_key(self):
+        central, ours = ("arn:aws:kms:eu-west-1:%s:key/k" % account for account in ("111111111111", "123456789012"))
+        grant, via = {"kms:GrantIsForAWSResource": "true"}, lambda service: {"kms:ViaService": service + ".eu-west-1.amazonaws.com"}
+        more = policy.Policies({"CentralKeyArns": central})
+        wanted = [("FunctionRole", "kms:CreateGrant", grant), ("ServiceRole", "kms:CreateGrant", grant),
+                  ("FunctionRole", "kms:ReEncryptFrom", via("rds")), ("ServiceRole", "kms:DescribeKey", via("rds"))]
+        wanted += [(role, action, via("s3")) for role in ("FunctionRole", "TaskRole") for action in ("kms:Decrypt", "kms:GenerateDataKey")]
+        wanted += [("TaskRole", "kms:Decrypt", via("secretsmanager"))]
+        for role, action, context in wanted:
+            with self.subTest(role=role, action=action):
+                self.assertEqual(more.decide(role, action, central, context), "allowed")
+                self.assertNotEqual(self.policies.decide(role, action, central, context), "allowed")
+                self.assertEqual(self.policies.decide(role, action, ours, context), "allowed")
+        for role, action in (("FunctionRole", "kms:CreateGrant"), ("ServiceRole", "kms:CreateGrant"), ("TaskRole", "kms:GenerateDataKey")):
+            self.assertNotEqual(more.decide(role, action, central, via("ec2")), "allowed")
+
     def test_the_task_makes_no_stack_and_moves_no_name(self):
         for service, operation in (("cloudformation", "CreateStack"), ("cloudformation", "DeleteStack"),
                                    ("route53", "ChangeResourceRecordSets"), ("ecs", "RunTask")):
