@@ -114,6 +114,14 @@ TEST_P(A01SharedSnapshots, AStrangersOfTomorrowIsPassedOver) {
   EXPECT_EQ(source.verify(theirs, progress_, *stop_).error().code, Code::kCorrupt);
 }
 
+// As the original's config may have it.
+TEST_P(A01SharedSnapshots, HoweverItsNameIsWritten) {
+  share(kOwner, "for-staging", "2026-11-22T06:30:00Z");
+  SourceOptions options = from_owner();
+  options.source_id = "Shop";
+  EXPECT_THAT(listed(std::move(options)), ElementsAre(arn_of(kOwner, "for-staging"), kOurs));
+}
+
 TEST_P(A01SharedSnapshots, WithoutOwnersNobodysCount) {
   share(kOwner, "for-staging", kTomorrow);
   EXPECT_THAT(listed({.source_id = "shop", .copies_shared = true}), ElementsAre(kOurs));

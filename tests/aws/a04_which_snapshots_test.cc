@@ -78,6 +78,10 @@ TEST_F(A04Selection, OneThatTheRoleMayNotRestoreIsAsGoodAsDamaged) {
   EXPECT_THAT(refused.error().hint, HasSubstr("source.snapshots"));
   EXPECT_EQ(the_copy().phase, model::Phase::kFailed);
   EXPECT_EQ(the_copy().failure_code, Code::kCorrupt);
+  // As the refresher tells it of a copy that is not in flight any more.
+  Error later = refused.error();
+  later.retry = Retry::kLater;
+  must(host_->record_failure(owned(), later));
   must(host_->remove(owned(), std::nullopt, progress_));
   EXPECT_EQ(host_->attempts().value().front().code, Code::kCorrupt);
   EXPECT_EQ(host_->attempts().value().front().retry, Retry::kNever);

@@ -149,13 +149,16 @@ TEST(UntestedMajorOfRds, IsNamedAndNeverRestored) {
   snapshot.engine = "postgres";
   snapshot.status = "available";
   snapshot.created_at = Instant{};
-  for (const auto& [version, usable] :
-       {std::pair{"19.1", false}, {"12.22", false}, {"13.20", true}, {"18.3", true}}) {
-    snapshot.engine_version = version;
-    const model::Snapshot found = rds::to_snapshot(snapshot, false, rds::SourceOptions{});
-    EXPECT_EQ(found.state == model::SnapshotState::kUsable, usable) << version << ": " << found.reason;
-    if (!usable) {
-      EXPECT_THAT(found.reason, HasSubstr(std::string(kRefusal)));
+  for (const bool aurora : {false, true}) {
+    snapshot.engine = aurora ? "aurora-postgresql" : "postgres";
+    for (const auto& [version, usable] :
+         {std::pair{"19.1", false}, {"12.22", false}, {"13.20", true}, {"18.3", true}}) {
+      snapshot.engine_version = version;
+      const model::Snapshot found = rds::to_snapshot(snapshot, false, {.aurora = aurora});
+      EXPECT_EQ(found.state == model::SnapshotState::kUsable, usable) << version << ": " << found.reason;
+      if (!usable) {
+        EXPECT_THAT(found.reason, HasSubstr(std::string(kRefusal)));
+      }
     }
   }
 }

@@ -131,7 +131,9 @@ Status RdsSnapshotSource::walk(const std::string& type, std::vector<model::Snaps
 }
 
 bool RdsSnapshotSource::is_of_source(const aws::DbSnapshot& snapshot) const {
-  return (options_.source_id.empty() || to_lower_ascii(snapshot.source_id) == options_.source_id) &&
+  // RDS stores identifiers in lower case, and people need not.
+  const bool is_named = to_lower_ascii(snapshot.source_id) == to_lower_ascii(options_.source_id);
+  return (options_.source_id.empty() || is_named) &&
          (options_.resource_id.empty() || snapshot.resource_id == options_.resource_id);
 }
 

@@ -106,8 +106,11 @@ Status StackHost::record_failure(const model::OwnedCopy& copy, const Error& erro
   state.tries += 1;
   state.last_try = parts_->services.clock.now();
   state.message = error.message;
-  state.code = error.code;
-  state.retry = error.retry;
+  // Of one that has failed for good by itself, what is told later does not change that.
+  if (state.phase != Phase::kFailed || state.retry != Retry::kNever) {
+    state.code = error.code;
+    state.retry = error.retry;
+  }
   if (error.retry == Retry::kNever && state.phase != Phase::kFailed &&
       model::may_follow(state.phase, Phase::kFailed)) {
     state.phase = Phase::kFailed;

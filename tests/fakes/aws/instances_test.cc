@@ -219,7 +219,11 @@ TEST_F(FakeAwsInstances, FaultsHitTheNthCall) {
   for (const auto& [kind, message] : expected) {
     fake.fail("rds:DescribeDBSnapshots", 2, {.kind = kind});
     EXPECT_EQ(aws(fake, describe).status, 0);
-    EXPECT_THAT(aws(fake, describe).err, HasSubstr(message));
+    const std::string said = aws(fake, describe).err;
+    // awscli 2.23 notices that the answer is too short before it reads it.
+    const bool too_short =
+        kind == Kind::kTruncatedBody && said.find("Connection was closed") != std::string::npos;
+    EXPECT_TRUE(too_short || said.find(message) != std::string::npos) << said;
   }
   // The work is done although nobody hears of it.
   fake.fail("RestoreDBInstanceFromDBSnapshot", 1, {.kind = Kind::kDropAfter});

@@ -20,6 +20,22 @@ std::string digest_of(std::string_view text, const EVP_MD* function) {
 
 std::string md5(std::string_view text) { return digest_of(text, EVP_md5()); }
 
+// CRCs as S3 knows them, in base64: reflected, all ones at the beginning and the end.
+template <typename Word>
+std::string crc_of(std::string_view text, Word polynomial) {
+  Word crc = ~Word{0};
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? polynomial : Word{0});
+  }
+  crc = ~crc;
+  std::string bytes;
+  for (size_t i = sizeof crc; i-- > 0;) bytes += static_cast<char>(crc >> (8 * i) & 0xff);
+  return to_base64(bytes);
+}
+std::string crc32(std::string_view text) { return crc_of<uint32_t>(text, 0xedb88320); }
+std::string crc64nvme(std::string_view text) { return crc_of<uint64_t>(text, 0x9a6c9329ac4bc9b5); }
+
 // Members that would change the meaning of a request are not passed over.
 void allow_only(const Call& call, std::vector<std::string> known) {
   for (const auto& [name, unused] : call.input.items()) {
@@ -43,7 +59,8 @@ S3::S3(World& world) : world_(world) {
   });
   on("PutObject", [this](Call& call) {
     allow_only(call, {"Bucket", "Key", "Body", "ContentType", "ContentLength", "ContentMD5", "Metadata",
-                      "ServerSideEncryption", "SSEKMSKeyId", "IfMatch", "IfNoneMatch", "ChecksumSHA256"});
+                      "ServerSideEncryption", "SSEKMSKeyId", "IfMatch", "IfNoneMatch", "ChecksumSHA256",
+                      "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC64NVME"});
     Bucket& bucket = bucket_of(call);
     check_condition(call, bucket);
     std::string body = call.text("Body");
@@ -54,6 +71,11 @@ S3::S3(World& world) : world_(world) {
     if (!sha256.empty() && sha256 != to_base64(digest_of(body, EVP_sha256()))) {
       refuse("BadDigest", "The SHA256 you specified did not match the calculated checksum.");
     }
+    // Newer clients say a CRC where nothing else is asked of them.
+    const bool right_crc =
+        (!call.has("ChecksumCRC32") || call.text("ChecksumCRC32") == crc32(body)) &&
+        (!call.has("ChecksumCRC64NVME") || call.text("ChecksumCRC64NVME") == crc64nvme(body));
+    if (!right_crc) refuse("BadDigest", "The CRC you specified did not match the calculated checksum.");
     Object object = object_of(body);
     object.sha256 = sha256;
     object.metadata = call.input.value("Metadata", json::object());
