@@ -83,27 +83,24 @@ bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& fi
       return false;
     case Verdict::kUnknown:
       finding.message = fmt::format(
-          "{} was not tried against what '{}' gives for {}: {}; where masked rows violate it, the refresh "
-          "stops "
-          "after masking",
+          "{} was not tried against what '{}' gives for {}: {}; "
+          "where masked rows violate it, the refresh stops after masking",
           trial.what, trial.masker, trial.about, judged.why);
       break;
     case Verdict::kPerhapsForbidden:
       finding.kind = Finding::Kind::kConstraint;
       finding.message = fmt::format(
-          "{} may violate {} once '{}' has masked it: on a server made from production's schema it refused "
-          "some "
-          "of what was tried; the refresh then stops after masking",
+          "{} may violate {} once '{}' has masked it: on a server made from production's schema "
+          "it refused some of what was tried; the refresh then stops after masking",
           trial.about, trial.what, trial.masker);
       break;
     case Verdict::kForbidden:
       finding.kind = Finding::Kind::kConstraint;
       finding.error = true;
       finding.message = fmt::format(
-          "{} cannot be masked by '{}': what it gives violates {}, as a server made from production's schema "
-          "says; {}, keep the column where nothing in it is personal, or empty the table "
-          "with "
-          "{{rows: none}}",
+          "{} cannot be masked by '{}': what it gives violates {}, "
+          "as a server made from production's schema says; {}, keep the column "
+          "where nothing in it is personal, or empty the table with {{rows: none}}",
           trial.about, trial.masker, trial.what,
           answer.satisfied_by ? "write what it allows" : "write another masker");
       if (answer.satisfied_by && *answer.satisfied_by < trial.others.size()) {

@@ -41,6 +41,15 @@ constexpr auto kTrialsMax = minutes(3);           // of all together
 constexpr auto kGrace = seconds(3);               // for what was told to end
 constexpr std::string_view kStatementMax = "2s";  // a CHECK may loop for ever
 constexpr std::string_view kSchema = "yesterdaytabase_trial";
+// As production keeps it. No ALTER … SET: it would have to know which settings are lists.
+constexpr std::string_view kKeepSetting = R"sql(
+  INSERT INTO pg_catalog.pg_db_role_setting
+  SELECT n.database, n.role, $2::text[]
+    FROM (SELECT CASE WHEN $1 = 't' THEN d.oid ELSE 0 END, COALESCE(r.oid, 0)
+            FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $3
+           WHERE d.datname = $4 AND (r.oid IS NOT NULL OR $3 = '')) n (database, role)
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s
+                      WHERE s.setdatabase = n.database AND s.setrole = n.role))sql";
 
 Error none(std::string why) {
   return Error{.code = Code::kUnsupported, .message = std::move(why), .hint = {}};
@@ -362,16 +371,8 @@ class Asking {
              .ok())
       return none(fmt::format("this host cannot make a database with the locale {}", printable(made.locale)));
     for (const Setting& setting : made.settings) {
-      // No ALTER … SET: it would have to know which settings are lists.
-      YTB_TRY(ours.execute(
-          "INSERT INTO pg_catalog.pg_db_role_setting SELECT n.database, n.role, $2::text[] FROM (SELECT CASE "
-          "WHEN $1 = 't' THEN d.oid ELSE 0 END, COALESCE(r.oid, 0) FROM pg_catalog.pg_database d LEFT JOIN "
-          "pg_catalog.pg_roles r ON r.rolname = $3 WHERE d.datname = $4 AND (r.oid IS NOT NULL OR $3 = '')) "
-          "n "
-          "(database, role) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s WHERE "
-          "s.setdatabase = "
-          "n.database AND s.setrole = n.role)",
-          {setting.of_database ? "t" : "f", setting.values, setting.role, name}));
+      YTB_TRY(
+          ours.execute(kKeepSetting, {setting.of_database ? "t" : "f", setting.values, setting.role, name}));
     }
     return {};
   }
