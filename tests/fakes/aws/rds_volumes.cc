@@ -57,7 +57,7 @@ bool Rds::restore_volume(const Call& call, const json& snapshot, json& instance)
   }
   if (type == "gp3" && !instance.contains("StorageThroughput") && snapshot.contains("StorageThroughput"))
     instance["StorageThroughput"] = snapshot["StorageThroughput"];
-  return gib != was_gib || type != snapshot["StorageType"] || (has_iops && iops != was_iops);
+  return gib != was_gib || snapshot["StorageType"] != type || (has_iops && iops != was_iops);
 }
 
 void Rds::check_storage_change(const Call& call, const std::string& id, const json& instance) const {
