@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -522,7 +523,8 @@ TEST_F(GateTest, WhoseCopyHasGoneIsToldWhy) {
     (void)ask(client.get(), first);
     if (first == "LISTEN news") {
       cluster_->run("postgres", "NOTIFY news");
-      while (PQnotifies(client.get()) == nullptr) {
+      using Notice = std::unique_ptr<PGnotify, decltype(&PQfreemem)>;
+      while (Notice(PQnotifies(client.get()), PQfreemem) == nullptr) {
         pollfd readable{.fd = PQsocket(client.get()), .events = POLLIN, .revents = 0};
         YTB_CHECK(poll(&readable, 1, 10'000) == 1 && PQconsumeInput(client.get()) == 1);
       }
