@@ -166,9 +166,6 @@ Status remove_everything(Context& context, Site& site, const std::vector<model::
       first = ended.error();
     }
   }
-  if (site.drivers.trial != nullptr) {
-    if (Status cleaned = site.drivers.trial->clean_up(); !cleaned.ok()) first = std::move(cleaned).error();
-  }
   for (const model::OwnedCopy& owned : ours) {
     Status removed = remove_one(site, owned, view);
     if (!removed.ok()) {

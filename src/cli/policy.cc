@@ -150,7 +150,7 @@ NewLock expand(masking::Policy policy, const masking::PolicyLock& before, const 
   }
   made.lock = masking::expand_lock(policy, catalog);
   masking::carry_over(before, said, made.lock);
-  made.check = masking::plan_masking(policy, made.lock, catalog, masking::Trials::kMade);
+  made.check = masking::plan_masking(policy, made.lock, catalog);
   made.lock.entries.insert(made.lock.entries.end(), others.begin(), others.end());
   std::sort(made.lock.entries.begin(), made.lock.entries.end());
   made.lock.file = before.file;
@@ -202,7 +202,6 @@ Status run_policy_accept(Context& context) {
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   const bool one_database = context.call.has("schema") && found.catalog.databases.size() == 1;
   NewLock made = expand(files.policy, files.lock, found.catalog, one_database, said);
-  YTB_TRY(try_constraints(context, site, found, made.check));
   const bool json = context.output.json();
   if (!json) context.out() << fmt::format("against {}\n", found.said);
   if (!made.check.ok()) {
@@ -270,9 +269,7 @@ Status run_policy_check(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_ASSIGN(const ToJudge judged, load_to_judge(context, site));
   const auto& [files, found] = judged;
-  masking::PlanCheck check =
-      masking::plan_masking(files.policy, files.lock, found.catalog, masking::Trials::kMade);
-  YTB_TRY(try_constraints(context, site, found, check));
+  masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog);
   size_t errors = count_errors(check);
   if (context.output.json()) {
     Json list = Json::array();

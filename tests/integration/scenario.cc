@@ -114,9 +114,7 @@ Scenario::~Scenario() {
 void Scenario::write_config() {
   std::string source = fmt::format("      directories: [{}]\n", snapshots());
   if (options_.with_connection) {
-    source += fmt::format("      connection: \"{}\"\n", options_.connection.empty()
-                                                            ? production_->connection(options_.database)
-                                                            : options_.connection);
+    source += fmt::format("      connection: \"{}\"\n", production_->connection(options_.database));
   }
   std::string access = options_.access;
   if (access.empty()) {

@@ -25,7 +25,6 @@ class Scenario {
     std::string copies_extra;     // more YAML lines of copies.local, indented by 8
     std::string alias_extra;      // more YAML lines of alias.socket, indented by 8
     bool with_connection = true;  // source.connection names production
-    std::string connection;       // in its place; "" for the superuser's
     bool keeps_postgres = false;  // production has the database `postgres`: a seventh of a refresh's time
   };
 

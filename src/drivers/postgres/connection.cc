@@ -300,7 +300,6 @@ Error Connection::error_of(const pg_result* result) {
     const char* text = PQresultErrorField(result, code);
     return std::string_view(text != nullptr ? text : "");
   };
-  last_constraint_ = field(PG_DIAG_CONSTRAINT_NAME);
   std::string about;
   for (const int code : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME, PG_DIAG_DATATYPE_NAME,
                          PG_DIAG_CONSTRAINT_NAME}) {

@@ -105,8 +105,6 @@ class Connection {
   [[nodiscard]] SessionKind kind() const { return kind_; }
   // SQLSTATE of the last error, "" where there was none or no server to say.
   [[nodiscard]] const std::string& last_state() const { return last_state_; }
-  // The constraint that the last error names, as production calls it; "" where it names none.
-  [[nodiscard]] const std::string& last_constraint() const { return last_constraint_; }
 
  private:
   struct Finish {
@@ -127,7 +125,6 @@ class Connection {
   std::string label_;
   std::string server_encoding_;
   std::string last_state_;
-  std::string last_constraint_;
   std::string statement_;  // the last one sent
   SessionKind kind_ = SessionKind::kProduction;
   const StopFlag* stop_ = nullptr;

@@ -21,7 +21,6 @@
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/catalog_origin.h"
-#include "drivers/postgres/fresh_cluster.h"
 #include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
@@ -470,20 +469,6 @@ Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
   YTB_ASSIGN(std::string os_user, our_name());
   return write_configuration(spec, control, Door::kClosed, closed_hba(spec.admin_role),
                              closed_ident({}, os_user));
-}
-
-Status PostgresInstance::make_empty(const ports::InstanceSpec& spec, const StopFlag& stop) {
-  YTB_TRY(check_admin(spec));
-  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
-  YTB_TRY(make_fresh_cluster(spec, bin_dir, spec.admin_role, &stop));
-  YTB_TRY(neutralise(spec));
-  YTB_TRY(record_boot(spec));
-  YTB_ASSIGN(std::string verifier, admin_verifier(spec));
-  auto shut = run_single_user(spec, bin_dir,
-                              {.statements = shut_statements(verifier, spec.engine_major),
-                               .expect_zero = shut_check(spec.admin_role)},
-                              nullptr, &stop);
-  return shut.ok() ? Status() : Status(std::move(shut).error());
 }
 
 Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progress& progress,

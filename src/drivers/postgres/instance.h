@@ -25,8 +25,6 @@ class PostgresInstance final : public ports::InstanceKind {
   Status check_isolation(const ports::InstanceSpec& spec) override;
   Result<std::optional<model::Isolation::Kind>> confined_by(const ports::InstanceSpec& spec) override;
   Result<model::Check> isolation(const ports::InstanceSpec& spec) override;
-  // A closed copy of nothing, to start as any other: a cluster as initdb makes it, with our own role alone.
-  Status make_empty(const ports::InstanceSpec& spec, const StopFlag& stop);
   Status neutralise(const ports::InstanceSpec& spec) override;
   Status recover(const ports::InstanceSpec& spec, ports::Progress& progress, const StopFlag& stop) override;
   Status start_closed(const ports::InstanceSpec& spec) override;
