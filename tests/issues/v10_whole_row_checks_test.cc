@@ -47,7 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
              "CREATE TABLE allowed (domain text); CREATE FUNCTION is_ours(v text) RETURNS bool LANGUAGE "
              "plpgsql AS "
              "'BEGIN RETURN v LIKE ''%@person.test'' AND ''VALUE'' <> ''''; END'; CREATE DOMAIN mail AS text "
-             "CONSTRAINT ours CHECK (is_ours(VALUE) AND VALUE <> 'VALUE'); CREATE TABLE t (id int, email mail, "
+             "CONSTRAINT ours CHECK (is_ours(VALUE) AND VALUE <> 'VALUE'); CREATE TABLE t (id int, email "
+             "mail, "
              "pad "
              "text);",
              "40000 masked rows of public.t violate constraint ours of domain public.mail in column email in "
