@@ -36,9 +36,9 @@ struct View {
   bool changed = false;                // between the last two rounds
 };
 
-bool is_one_of(const std::vector<masking::QualifiedName>& names, const View& view) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const auto& name) { return to_string(name) == view.shown; });
+// `shown`: as a policy writes it.
+bool is_one_of(const std::vector<masking::QualifiedName>& names, const std::string& shown) {
+  return std::any_of(names.begin(), names.end(), [&](const auto& name) { return to_string(name) == shown; });
 }
 
 Result<std::vector<View>> remembered_views(Connection& session) {
@@ -203,16 +203,13 @@ Result<Settled> settle(std::vector<View>& views, const OwnerOf& owner_of, const 
 
 // Whether there are some. A view of production's that is without rows now had them when others were computed
 // from it.
-Result<bool> lend_views(Connection& session, const std::vector<View>& views,
+Result<bool> lend_views(Connection& session, const std::vector<View>& views, const std::vector<Read>& reads,
                         const std::vector<masking::QualifiedName>& stay_empty) {
-  YTB_ASSIGN(std::vector<Read> reads, reads_without_rows(session, views));
   bool lent = false;
   for (const Read& read : reads) {
     const bool known =
         std::any_of(views.begin(), views.end(), [&](const View& view) { return view.oid == read.relation; });
-    const bool empty = std::any_of(stay_empty.begin(), stay_empty.end(),
-                                   [&](const auto& name) { return to_string(name) == read.shown; });
-    if (read.foreign || known || empty) continue;
+    if (read.foreign || known || is_one_of(stay_empty, read.shown)) continue;
     YTB_TRY(
         session.execute(in_progress("INSERT INTO @views VALUES ($1::oid, NULL, $2) ON CONFLICT DO NOTHING"),
                         {std::to_string(read.relation), std::string(kLent)}));
@@ -251,17 +248,18 @@ Status compute_views(Connection& session, const OwnerOf& owner_of,
                      const std::vector<masking::QualifiedName>& stay_empty, const StopFlag& stop) {
   const auto remembered = [&]() -> Result<std::vector<View>> {
     YTB_ASSIGN(std::vector<View> views, remembered_views(session));
-    for (View& view : views) view.stays_empty = is_one_of(stay_empty, view);
+    for (View& view : views) view.stays_empty = is_one_of(stay_empty, view.shown);
     return views;
   };
   YTB_ASSIGN(std::vector<View> views, remembered());
   YTB_ASSIGN(Settled settled, settle(views, owner_of, stop));
-  YTB_ASSIGN(const bool lent, lend_views(session, views, stay_empty));
+  YTB_ASSIGN(std::vector<Read> reads, reads_without_rows(session, views));
+  YTB_ASSIGN(const bool lent, lend_views(session, views, reads, stay_empty));
   if (lent) {
     YTB_ASSIGN(views, remembered());
     YTB_ASSIGN(settled, settle(views, owner_of, stop));
+    YTB_ASSIGN(reads, reads_without_rows(session, views));
   }
-  YTB_ASSIGN(const std::vector<Read> reads, reads_without_rows(session, views));
   name_what_lacks(views, reads);
   for (const View& view : views) {
     if (view.lent || view.stays_empty || view.failure) YTB_TRY(empty_again(session, view, owner_of));
