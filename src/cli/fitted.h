@@ -10,7 +10,7 @@
 
 namespace ytb::cli {
 
-// Columns that a line may have; more than any line has where `out` is no terminal.
+// How wide a line may be, in columns. Without a limit where `out` is not a terminal.
 size_t line_width(const Output& output);
 
 // The words of one line: its first line begins with `first`, each further one with `rest`. A word that is

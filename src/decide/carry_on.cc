@@ -345,7 +345,7 @@ const Snapshot* choose_snapshot(View& view, const Copy* live, bool again) {
     Error none{
         .code = Code::kNoSnapshot,
         .message = reason,
-        // Only on a host of ours; RDS's are made by RDS.
+        // For local snapshots only: those on AWS are taken by RDS itself.
         .hint =
             view.desired.isolation
                 ? "see why with: yesterdaytabase snapshot list; take one with: yesterdaytabase snapshot take"

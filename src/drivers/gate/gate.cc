@@ -422,7 +422,7 @@ class Gate::Loop {
 
   // Whether a session whose time is over stays a little longer, to be told so.
   bool outlives_deadline(Session& session) {
-    // Somebody slow has begun; who has said nothing is no client.
+    // A client that has begun is told. A connection that has sent nothing may be no client at all.
     if (session.state == State::kFirstPacket && !session.said.empty())
       return refuse(session, "57014", "what a client says first took too long", "");
     if (session.state != State::kLogin && session.state != State::kOpen) return false;
