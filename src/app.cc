@@ -158,21 +158,12 @@ std::string service_file_of(const config::AliasConfig& alias) {
   return os::join_path(os::parent_of(alias.directory), "pg_service.conf");
 }
 
-std::string service_name_of(const config::ProductionConfig& production) {
-  return fmt::format("{}-yesterday", production.name);
-}
-
 // The file that clients verify the gate by: our own authority's. "" : no gate is wanted, or its certificate
 // is somebody else's.
 std::string tls_root_of(const config::ProductionConfig& production) {
   const config::AliasConfig& alias = production.alias;
   if (alias.listen.empty() || !alias.tls_certificate.empty()) return {};
-  return socket_alias::authority_file(service_file_of(alias), service_name_of(production));
-}
-
-// Beside the alias, whose parent is the place of what clients see.
-std::string gate_folder(const config::ProductionConfig& production) {
-  return production.alias.directory + ".gate";
+  return socket_alias::authority_file(service_file_of(alias), socket_alias::service_name_of(production.name));
 }
 
 socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& production) {
@@ -180,7 +171,7 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
   Result<Address> listen = parse_listen(alias.listen);  // an error where there is none
   return {.directory = alias.directory,
           .service_file = service_file_of(alias),
-          .service_name = service_name_of(production),
+          .service_name = socket_alias::service_name_of(production.name),
           .copies_directory = production.copies.directory,
           .dbname = postgres::database_of(production.source.connection),
           .user = production.access.size() == 1 ? production.access.front().name : std::string(),
@@ -188,7 +179,9 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
           .tcp_port = listen.ok() ? std::to_string(listen->port) : std::string(),
           .tls_root = tls_root_of(production),
           .tls_required = !alias.tls_certificate.empty(),
-          .gate_folder = config::guards_socket(production) ? gate_folder(production) : std::string()};
+          .gate_folder = config::guards_socket(production)
+                             ? socket_alias::gate_folder_of(production.alias.directory)
+                             : std::string()};
 }
 
 void tell(std::string_view line) { std::cerr << "note: " + std::string(line) + "\n"; }
@@ -259,7 +252,7 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
   }
   for (const model::AccessRole& role : production.access) settings.roles[role.name] = role.from;
   settings.listens_locally = config::guards_socket(production);
-  settings.public_folder = gate_folder(production);
+  settings.public_folder = socket_alias::gate_folder_of(production.alias.directory);
   settings.config_read = config.read_at;
   // Without a number: the alias leads to one socket, whatever its copy's number is.
   constexpr std::string_view kSocket = "/.s.PGSQL.5432";

@@ -20,7 +20,6 @@ namespace {
 constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
 constexpr std::string_view kDefaultSocket = ".s.PGSQL.5432";
 constexpr std::string_view kLive = "live";
-constexpr std::string_view kGateSuffix = ".gate";          // of the folder of an alias's gate
 constexpr std::string_view kServiceSuffix = "-yesterday";  // of <production>-yesterday
 constexpr mode_t kPublicMode = 0755;
 constexpr mode_t kPrivateMode = 0700;  // whoever comes in comes through the gate
@@ -62,6 +61,12 @@ bool server_answers(const std::string& socket_path, pid_t server, Duration timeo
   return recv(socket.get(), &answer, 1, 0) == 1 && (answer == 'S' || answer == 'N');
 }
 
+std::string service_name_of(const model::ProductionName& production) {
+  return production.str() + std::string(kServiceSuffix);
+}
+
+std::string gate_folder_of(const std::string& alias_directory) { return alias_directory + ".gate"; }
+
 std::string authority_file(const std::string& service_file, const std::string& service_name) {
   return os::join_path(os::parent_of(service_file), service_name + "-ca.crt");
 }
@@ -97,7 +102,7 @@ model::ProductionName SocketAlias::production() const {
 }
 
 Result<std::string> SocketAlias::copy_at(const std::string& directory) {
-  const std::string gate = directory + std::string(kGateSuffix);
+  const std::string gate = gate_folder_of(directory);
   for (const std::string& link : {directory, os::join_path(gate, kLive)}) {
     YTB_ASSIGN(auto info, os::info_of(link));
     if (!info || info->kind != os::FileKind::kLink) return std::string();
@@ -215,7 +220,7 @@ Result<model::AliasState> SocketAlias::read() {
   }
   YTB_ASSIGN(std::string target, os::read_link(options_.directory));
   // Before the gate was to listen there, or since it no longer does, the name leads the other way.
-  const std::string gate = options_.directory + std::string(kGateSuffix);
+  const std::string gate = gate_folder_of(options_.directory);
   bool as_wanted = (target == gate) == !options_.gate_folder.empty();
   if (target == gate) {
     YTB_ASSIGN(auto live, os::info_of(os::join_path(gate, kLive)));
@@ -290,8 +295,7 @@ Status SocketAlias::remove() {
   YTB_ASSIGN(auto present, os::info_of(options_.directory));
   if (present && present->kind == os::FileKind::kLink) {
     YTB_ASSIGN(const std::string target, os::read_link(options_.directory));
-    if (os::is_inside(target, options_.copies_directory) ||
-        target == options_.directory + std::string(kGateSuffix))
+    if (os::is_inside(target, options_.copies_directory) || target == gate_folder_of(options_.directory))
       YTB_TRY(os::remove_file(options_.directory));
   }
   YTB_ASSIGN(const std::string service, read_service_file(options_.service_file));

@@ -38,6 +38,11 @@ struct SocketAliasOptions {
   std::string gate_folder{};
 };
 
+// "<production>-yesterday", what the entry of the service file is called.
+std::string service_name_of(const model::ProductionName& production);
+// The folder of an alias's gate: beside the alias, whose parent is the place of what clients see.
+std::string gate_folder_of(const std::string& alias_directory);
+
 // Where the certificate of our own authority is published, for clients to verify the gate by: beside the
 // service file, named after the service ("shop-yesterday-ca.crt").
 std::string authority_file(const std::string& service_file, const std::string& service_name);
