@@ -91,6 +91,14 @@ macro(ytb_find_libraries)
   ytb_import(pg_query pg_query pg_query.h)
   find_path(YTB_INC_cli11 NAMES CLI/CLI.hpp REQUIRED)  # headers only
   if(YTB_BUNDLE)
+    # From 2023 on RE2 is written over Abseil: some 90 archives beside its own, which need each other in circles. Where
+    # RE2 is older there are none, or nothing asks for them. One item, as CMake would put other items between several.
+    get_filename_component(folder "${YTB_LIB_re2}" DIRECTORY)
+    file(GLOB abseil "${folder}/libabsl_*.a")
+    if(abseil)
+      list(JOIN abseil "," abseil)
+      target_link_libraries(ytb_re2 INTERFACE "-Wl,--start-group,${abseil},--end-group")
+    endif()
     find_library(YTB_LIB_z NAMES libz.a libz.so.1 REQUIRED)
     find_library(YTB_LIB_lz4 NAMES liblz4.a liblz4.so.1 REQUIRED)
     target_link_libraries(ytb_archive INTERFACE ytb_zstd ${YTB_LIB_z} ${YTB_LIB_lz4})
