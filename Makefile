@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 JOBS ?=
 export JOBS
 
-.PHONY: all build setup test demo demo-clean bench lint format fuzz asan tsan matrix lambda-zip install uninstall clean
+.PHONY: all build setup test test-long demo demo-clean bench lint format fuzz asan tsan matrix lambda-zip install uninstall clean
 
 all: build
 
@@ -14,8 +14,11 @@ setup:
 build: setup  ## build/release/src/yesterdaytabase
 	@tools/build release
 
-test: setup  ## every test; sanitizers and fuzzers have their own targets
+test: setup  ## the tests, in some ten minutes on two cores; sanitizers and fuzzers have their own targets
 	@tools/test
+
+test-long: setup  ## the whole of the searches that `make test` samples; the two together are every test
+	@tools/test --long
 
 demo: setup build  ## production, snapshot, refresh, proof, in front of your eyes (STAY=1 leaves it running)
 	@STAY="$(STAY)" demo/run
@@ -32,7 +35,7 @@ lint: setup  ## clang-format, clang-tidy, layering
 format:
 	@tools/setup clang-format && tools/format
 
-asan tsan: setup  ## the tests under a sanitizer
+asan tsan: setup  ## every test under a sanitizer
 	@tools/test $@
 
 matrix: setup  ## the tests on PostgreSQL 13 to 18

@@ -198,6 +198,7 @@ endfunction()
 # ytb_test(<name> SOURCES ... DEPS rooms... [LIBS ...] [LABELS ...] [TIMEOUT s] [SERIAL] [OPTIMIZED] [JSON])
 # OPTIMIZED: for tests that compute. The linker takes the first of equal template instances, so unoptimized tests make
 # the optimized rooms that they link slow as well.
+# Suites whose names end in "Long" get "-long" behind their label: `make test` leaves them out, `make test-long` runs them.
 function(ytb_test name)
   cmake_parse_arguments(ARG "SERIAL;OPTIMIZED;JSON" "TIMEOUT" "SOURCES;DEPS;LIBS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -221,10 +222,13 @@ function(ytb_test name)
     endif()
     ytb_precompile(${name} ${options})
   endif()
+  # One label for several, which gtest_discover_tests cannot pass on: ctest looks for what -L says anywhere in it.
+  list(JOIN ARG_LABELS "-" label)
   # The costliest begin first, also where no earlier run has told which they are.
-  set(properties TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT} LABELS ${ARG_LABELS} FIXTURES_REQUIRED output)
+  set(properties TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT} FIXTURES_REQUIRED output)
   if(ARG_SERIAL)
     list(APPEND properties RUN_SERIAL TRUE)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_FILTER "-*Long.*" PROPERTIES ${properties} LABELS ${label})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_FILTER "*Long.*" PROPERTIES ${properties} LABELS ${label}-long)
 endfunction()

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <cstdlib>
+#include <ostream>
 #include <random>
+#include <vector>
 
 #include "integration/scenario.h"
 
@@ -166,60 +168,87 @@ class CrashInside : public Crash {
   CrashInside() : Crash(60000) {}
 };
 
-TEST_F(Crash, AroundRestoring) {
-  for (const char* at : {"before:restore", "after:restore", "before:defuse", "after:defuse"}) survive(at);
+// Where a run is killed: the moments of one part of it after the other.
+struct Walk {
+  const char* name;
+  std::vector<const char*> moments;
+  friend void PrintTo(const Walk& walk, std::ostream* out) { *out << walk.name; }
+};
+std::string name_of(const ::testing::TestParamInfo<Walk>& walk) { return walk.param.name; }
+
+std::vector<Walk> around() {
+  return {{"Restoring", {"before:restore", "after:restore", "before:defuse", "after:defuse"}},
+          {"Masking", {"before:mask", "after:mask", "before:prove", "after:prove"}},
+          {"WhatDerives",
+           {"stage:empty views", "stage:compute columns", "stage:compute columns:30000", "stage:index",
+            "stage:compute views", "stage:compute views:20000", "stage:check constraints"}},
+          {"Opening", {"before:open", "after:open"}},
+          {"Repointing", {"before:repoint", "after:repoint", "before:promote", "after:promote"}},
+          {"CleaningUp", {"before:demote", "after:demote", "before:delete"}}};
 }
 
-TEST_F(CrashInside, Restoring) {
-  for (const char* at : {"inside:restore:20000", "inside:restore:150000", "inside:restore:600000"})
-    survive(at);
+std::vector<Walk> inside() {
+  return {{"Restoring", {"inside:restore:20000", "inside:restore:150000", "inside:restore:600000"}},
+          {"Opening", {"inside:open:50000", "inside:open:400000"}},
+          {"CleaningUp", {"inside:delete:20000"}}};
 }
 
-TEST_F(Crash, AroundMasking) {
-  for (const char* at : {"before:mask", "after:mask", "before:prove", "after:prove"}) survive(at);
-}
-
-TEST_F(Crash, WhileComputingWhatDerives) {
-  for (const char* at :
-       {"stage:empty views", "stage:compute columns", "stage:compute columns:30000", "stage:index",
-        "stage:compute views", "stage:compute views:20000", "stage:check constraints"}) {
-    survive(at);
+// What `make test` tries of them; `make test-long` tries all.
+std::vector<const char*> every_fifth(const std::vector<Walk>& walks) {
+  std::vector<const char*> chosen;
+  size_t index = 0;
+  for (const Walk& walk : walks) {
+    for (const char* at : walk.moments) {
+      if (index++ % 5 == 0) chosen.push_back(at);
+    }
   }
+  return chosen;
 }
 
-TEST_F(Crash, AroundOpening) {
-  for (const char* at : {"before:open", "after:open"}) survive(at);
+TEST_F(Crash, AroundEveryFifthMoment) {
+  for (const char* at : every_fifth(around())) survive(at);
 }
 
-TEST_F(CrashInside, Opening) {
-  for (const char* at : {"inside:open:50000", "inside:open:400000"}) survive(at);
+TEST_F(CrashInside, EveryFifthMoment) {
+  for (const char* at : every_fifth(inside())) survive(at);
 }
 
-TEST_F(Crash, AroundRepointing) {
-  for (const char* at : {"before:repoint", "after:repoint", "before:promote", "after:promote"}) survive(at);
+class CrashLong : public Crash, public ::testing::WithParamInterface<Walk> {};
+
+TEST_P(CrashLong, Around) {
+  for (const char* at : GetParam().moments) survive(at);
 }
+INSTANTIATE_TEST_SUITE_P(Walks, CrashLong, ::testing::ValuesIn(around()), name_of);
 
-TEST_F(Crash, AroundCleaningUp) {
-  for (const char* at : {"before:demote", "after:demote", "before:delete"}) survive(at);
+class CrashInsideLong : public CrashInside, public ::testing::WithParamInterface<Walk> {};
+
+TEST_P(CrashInsideLong, Inside) {
+  for (const char* at : GetParam().moments) survive(at);
 }
+INSTANTIATE_TEST_SUITE_P(Walks, CrashInsideLong, ::testing::ValuesIn(inside()), name_of);
 
-TEST_F(CrashInside, CleaningUp) { survive("inside:delete:20000"); }
-
-// Ten times at a random moment of masking; the seed is printed, so that a failure can be had again.
-class CrashInsideMasking : public CrashInside, public ::testing::WithParamInterface<int> {};
-
-TEST_P(CrashInsideMasking, AtRandomMoments) {
-  const char* chosen = std::getenv("YTB_CRASH_SEED");
-  const unsigned seed =
-      chosen != nullptr ? static_cast<unsigned>(std::stoul(chosen)) : std::random_device{}();
-  SCOPED_TRACE(fmt::format("YTB_CRASH_SEED={}", seed));
-  std::mt19937 random(seed);
-  for (int i = 0; i < 5; ++i) {
-    // Masking this production takes about half a second on two cores: the moments lie within it.
-    survive(fmt::format("inside:mask:{}", std::uniform_int_distribution<int>(1000, 350000)(random)));
+// At random moments of masking; the seed is printed, so that a failure can be had again.
+class CrashInsideMasking : public CrashInside {
+ protected:
+  void survive_at_random_moments(int count) {
+    const char* chosen = std::getenv("YTB_CRASH_SEED");
+    const unsigned seed =
+        chosen != nullptr ? static_cast<unsigned>(std::stoul(chosen)) : std::random_device{}();
+    SCOPED_TRACE(fmt::format("YTB_CRASH_SEED={}", seed));
+    std::mt19937 random(seed);
+    for (int i = 0; i < count; ++i) {
+      // Masking this production takes about half a second on two cores: the moments lie within it.
+      survive(fmt::format("inside:mask:{}", std::uniform_int_distribution<int>(1000, 350000)(random)));
+    }
   }
-}
-INSTANTIATE_TEST_SUITE_P(Twice, CrashInsideMasking, ::testing::Values(1, 2));
+};
+
+TEST_F(CrashInsideMasking, AtRandomMoments) { survive_at_random_moments(2); }
+
+class CrashInsideMaskingLong : public CrashInsideMasking, public ::testing::WithParamInterface<int> {};
+
+TEST_P(CrashInsideMaskingLong, AtRandomMoments) { survive_at_random_moments(5); }
+INSTANTIATE_TEST_SUITE_P(Twice, CrashInsideMaskingLong, ::testing::Values(1, 2));
 
 }  // namespace
 }  // namespace ytb::testing

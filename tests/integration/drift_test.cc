@@ -58,8 +58,10 @@ class Drift : public ::testing::Test {
   Scenario scenario_;
   std::string live_;
 };
+// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+using DriftLong = Drift;
 
-TEST_F(Drift, ColumnInATableJudgedByColumn) {
+TEST_F(DriftLong, ColumnInATableJudgedByColumn) {
   scenario_.production().run("shop", "ALTER TABLE by_column ADD COLUMN nickname varchar(30)");
   expect_refused({"public.by_column", "nickname", "character varying(30)", "shop"});
 }
@@ -69,12 +71,12 @@ TEST_F(Drift, ColumnUnderAWildcard) {
   expect_refused({"public.by_wildcard", "nickname", "text"});
 }
 
-TEST_F(Drift, ColumnInATableKeptWhole) {
+TEST_F(DriftLong, ColumnInATableKeptWhole) {
   scenario_.production().run("shop", "ALTER TABLE kept ADD COLUMN owner_mail text");
   expect_refused({"public.kept", "owner_mail", "text"});
 }
 
-TEST_F(Drift, ColumnThatChangesItsType) {
+TEST_F(DriftLong, ColumnThatChangesItsType) {
   scenario_.production().run("shop", "ALTER TABLE kept ALTER COLUMN label TYPE jsonb USING to_jsonb(label)");
   expect_refused({"public.kept", "label", "jsonb"});
 }
@@ -84,12 +86,12 @@ TEST_F(Drift, NewTable) {
   expect_refused({"hr.people", "ssn"});
 }
 
-TEST_F(Drift, NewDatabase) {
+TEST_F(DriftLong, NewDatabase) {
   scenario_.production().run("template1", "CREATE DATABASE \"Side Project\"");
   expect_refused({"Side Project"});
 }
 
-TEST_F(Drift, TableDropped) {
+TEST_F(DriftLong, TableDropped) {
   scenario_.production().run("shop", "DROP TABLE kept");
   expect_refused({"public.kept"});
 }
@@ -99,12 +101,12 @@ TEST_F(Drift, TableRenamed) {
   expect_refused({"public.kept", "public.kept_2"});
 }
 
-TEST_F(Drift, ColumnRenamed) {
+TEST_F(DriftLong, ColumnRenamed) {
   scenario_.production().run("shop", "ALTER TABLE by_column RENAME COLUMN email TO mail");
   expect_refused({"public.by_column", "mail"});
 }
 
-TEST_F(Drift, MaskerThatCannotServeTheType) {
+TEST_F(DriftLong, MaskerThatCannotServeTheType) {
   std::string policy = kPolicy;
   policy.replace(policy.find("    public.narrow: keep\n"), std::string("    public.narrow: keep\n").size(),
                  "    public.narrow:\n      flags: email\n      \"*\": keep\n");
@@ -120,7 +122,7 @@ TEST_F(Drift, MaskerTooWeakForAUniqueColumn) {
   expect_refused({"public.narrow", "code", "unique"});
 }
 
-TEST_F(Drift, JudgingTheColumnIsEnough) {
+TEST_F(DriftLong, JudgingTheColumnIsEnough) {
   scenario_.production().run("shop", "ALTER TABLE by_column ADD COLUMN nickname varchar(30)");
   expect_refused({"nickname"});
   std::string policy = kPolicy;

@@ -56,9 +56,35 @@ class Survivors : public ::testing::Test {
     EXPECT_EQ(scenario_.live_copy(), "");
   }
 
+  // What a killed run knew of the originals is gone with it: the copy is made once more, and nothing is left.
+  void begin_again_after(const std::vector<const char*>& moments) {
+    plant(fmt::format("UPDATE notes SET body = '{}' WHERE id = 17000", kOriginal));
+    for (const char* at : moments) {
+      SCOPED_TRACE(at);
+      scenario_.write_policy(kPolicy, "survivors: prose\n");
+      scenario_.accept();
+      scenario_.take_snapshot(fmt::format("day{}", ++day_));
+      constexpr int kKilled = 128 + 9;
+      EXPECT_EQ(scenario_.crashing_ytb(at, {"refresh", "--wait-drain"}).status, kKilled);
+      EXPECT_EQ(run_program({"sh", "-c", "find " + scenario_.copies() + " -name '.unnamed-*' | wc -l"}).out,
+                "0\n");
+      // Of tables that the killed run masked, too.
+      const RunResult result = scenario_.ytb({"refresh", "--wait-drain"});
+      EXPECT_EQ(result.status, kFailedProof) << result.out << result.err;
+      EXPECT_THAT(result.out + result.err, HasSubstr("shop public.notes.body (1 times)"));
+    }
+    plant("UPDATE notes SET body = 'nothing' WHERE id = 17000");
+    plant("VACUUM FULL notes");
+    scenario_.take_snapshot("last");
+    scenario_.refresh(0, {"--wait-drain"});
+    EXPECT_EQ(scenario_.copy_ids().size(), 1U);
+  }
+
   Scenario scenario_;
   int day_ = 0;
 };
+// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+using SurvivorsLong = Survivors;
 
 TEST_F(Survivors, WhatIsMaskedWellPasses) {
   const RunResult result = refresh();
@@ -67,12 +93,12 @@ TEST_F(Survivors, WhatIsMaskedWellPasses) {
   EXPECT_THAT(scenario_.proof(), HasSubstr("up to three words"));
 }
 
-TEST_F(Survivors, OneOriginalAmongTwentyThousandKeptValues) {
+TEST_F(SurvivorsLong, OneOriginalAmongTwentyThousandKeptValues) {
   plant(fmt::format("UPDATE notes SET body = upper('{}') WHERE id = 17000", kOriginal));
   expect_found("shop public.notes.body (1 times)");
 }
 
-TEST_F(Survivors, OneInsideALongText) {
+TEST_F(SurvivorsLong, OneInsideALongText) {
   plant(fmt::format(
       "UPDATE notes SET body = (SELECT string_agg('word' || g, ' ') FROM generate_series(1, 5000) g) || "
       "', write to <{}>, ' || (SELECT string_agg('other' || g, ' ') FROM generate_series(1, 5000) g) "
@@ -88,12 +114,12 @@ TEST_F(Survivors, AnEscapedOneInJson) {
   expect_found("shop public.notes.raw");
 }
 
-TEST_F(Survivors, OnesOfJsonInAnArray) {
+TEST_F(SurvivorsLong, OnesOfJsonInAnArray) {
   plant("UPDATE notes SET tags = ARRAY['a', 'json77@person.test'] WHERE id = 17000");
   expect_found("shop public.notes.tags");
 }
 
-TEST_F(Survivors, FirstAndLastNameOfOneRow) {
+TEST_F(SurvivorsLong, FirstAndLastNameOfOneRow) {
   plant("UPDATE notes SET body = 'spoke with Hopper25, Gracez.' WHERE id = 17000");
   expect_found("shop public.notes.body");
 }
@@ -103,12 +129,12 @@ TEST_F(Survivors, ATelephoneNumberTypedOtherwise) {
   expect_found("shop public.notes.called");
 }
 
-TEST_F(Survivors, OnesInDefinitions) {
+TEST_F(SurvivorsLong, OnesInDefinitions) {
   plant(fmt::format("CREATE FUNCTION who() RETURNS text LANGUAGE sql AS $$ SELECT '{}'::text $$", kOriginal));
   expect_found("shop function public.who()");
 }
 
-TEST_F(Survivors, OnesInAMaterializedView) {
+TEST_F(SurvivorsLong, OnesInAMaterializedView) {
   plant(fmt::format("CREATE MATERIALIZED VIEW report AS SELECT '{}'::text AS owner, count(*) FROM notes",
                     kOriginal));
   expect_found("shop public.report.owner");
@@ -257,7 +283,7 @@ TEST_F(Survivors, EveryPlaceIsNamed) {
 }
 
 // The places that a list made by hand forgets.
-TEST_F(Survivors, DefinitionsOfEveryKindAreRead) {
+TEST_F(SurvivorsLong, DefinitionsOfEveryKindAreRead) {
   const bool bodies = postgres_major() >= 14;
   plant(R"sql(
     COMMENT ON SCHEMA public IS 'of grace.h31@person.test';
@@ -289,7 +315,7 @@ TEST_F(Survivors, DefinitionsOfEveryKindAreRead) {
 
 // With whole values, live rows that statements have read are passed over in files, but not what they hold
 // besides.
-TEST_F(Survivors, WhatDroppedColumnsAndUndoneRowsLeave) {
+TEST_F(SurvivorsLong, WhatDroppedColumnsAndUndoneRowsLeave) {
   plant(R"sql(
     CREATE TABLE shrunk (id int, mail text) WITH (autovacuum_enabled = off);
     INSERT INTO shrunk SELECT id, email FROM users WHERE id <= 50;
@@ -326,7 +352,7 @@ TEST_F(Survivors, WhatIsAllowedInOnePlaceIsFoundInOthersFiles) {
 }
 
 // Bytes that stand for nothing in a database's encoding stop no refresh, and hide nothing behind them.
-TEST_F(Survivors, TextsThatAreNoTexts) {
+TEST_F(SurvivorsLong, TextsThatAreNoTexts) {
   plant("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
   plant("CREATE DATABASE western ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
   scenario_.production().run(
@@ -348,7 +374,7 @@ TEST_F(Survivors, TextsThatAreNoTexts) {
   EXPECT_THAT(said, Not(HasSubstr("did not run")));
 }
 
-TEST_F(Survivors, VirtualColumnsAreComputedOrNamed) {
+TEST_F(SurvivorsLong, VirtualColumnsAreComputedOrNamed) {
   if (postgres_major() < 18) GTEST_SKIP() << "virtual columns came with PostgreSQL 18";
   plant(R"sql(
     CREATE TABLE made (id int PRIMARY KEY, base text, mail text GENERATED ALWAYS AS (replace(base, '#', '@')) VIRTUAL,
@@ -384,7 +410,7 @@ TEST_F(Survivors, DeletedRowsAreFoundInTheirPages) {
 }
 
 // Where no row is any more: free space, and the storage of long values.
-TEST_F(Survivors, WhatDeletedRowsLeaveIsFoundInFiles) {
+TEST_F(SurvivorsLong, WhatDeletedRowsLeaveIsFoundInFiles) {
   plant(R"sql(
     CREATE TABLE vacuumed (told text) WITH (autovacuum_enabled = off);
     INSERT INTO vacuumed VALUES ('other'), ('another'), ('ask grace.h77@person.test, please');
@@ -411,7 +437,7 @@ TEST_F(Survivors, WhatDeletedRowsLeaveIsFoundInFiles) {
   EXPECT_THAT(said, Not(HasSubstr("person.test")));
 }
 
-TEST_F(Survivors, WholeLeavesProseOut) {
+TEST_F(SurvivorsLong, WholeLeavesProseOut) {
   plant(
       fmt::format("UPDATE notes SET body = 'write to {} today' WHERE id = 17000; "
                   "UPDATE notes SET body = repeat('{} ', 1000) WHERE id = 17001",
@@ -478,7 +504,7 @@ TEST_F(Survivors, PagesHoldWhatTheServerWouldShow) {
   }
 }
 
-TEST_F(Survivors, WhatIsAllowedIsCounted) {
+TEST_F(SurvivorsLong, WhatIsAllowedIsCounted) {
   plant(fmt::format("UPDATE notes SET body = 'write to {} today' WHERE id = 17000", kOriginal));
   const RunResult result = refresh(
       "survivors:\n  search: prose\n  allow:\n    shop:\n      public.notes.body: \"our own test "
@@ -489,7 +515,7 @@ TEST_F(Survivors, WhatIsAllowedIsCounted) {
 }
 
 // A document that is masked in part: what it keeps is searched, what masking put into it is not.
-TEST_F(Survivors, WhatMaskedDocumentsKeep) {
+TEST_F(SurvivorsLong, WhatMaskedDocumentsKeep) {
   for (const char* extra : {R"({"mail": "json3@person.test", "plan": "of grace.h4@person.test"})",
                             R"({"mail": "json3@person.test", "plan": {"grace.h4@person.test": [true, 7]}})",
                             R"({"mail": "json3@person.test", "plan": ["a", {"to": 49305500077}]})"}) {
@@ -526,7 +552,7 @@ TEST_F(Survivors, DetectorsTellWhatLooksPersonal) {
   EXPECT_THAT(scenario_.proof(), HasSubstr("the policy wants no detectors"));
 }
 
-TEST_F(Survivors, ShortOriginalsWhereThePolicyWantsThem) {
+TEST_F(SurvivorsLong, ShortOriginalsWhereThePolicyWantsThem) {
   plant("ALTER TABLE users ADD nick text DEFAULT 'zoe'; UPDATE notes SET body = 'Zoe' WHERE id = 17000");
   std::string policy = kPolicy;
   policy.insert(policy.find("      email: email"), "      nick: username\n");
@@ -538,7 +564,7 @@ TEST_F(Survivors, ShortOriginalsWhereThePolicyWantsThem) {
   EXPECT_THAT(seen.out + seen.err, HasSubstr("shop public.notes.body (1 times)"));
 }
 
-TEST_F(Survivors, OneAmongAMillionRows) {
+TEST_F(SurvivorsLong, OneAmongAMillionRows) {
   plant(fmt::format(
       "CREATE TABLE events (id int, what text); INSERT INTO events SELECT g, CASE WHEN g = 765432 THEN "
       "'{}' ELSE 'seen ' || g END FROM generate_series(1, 1000000) g",
@@ -606,7 +632,7 @@ TEST_F(Survivors, BehindTheWalls) {
 }
 
 // A server that is taken away in the middle of the search proves nothing, and costs nothing but time.
-TEST_F(Survivors, ASessionThatIsTakenAwayProvesNothing) {
+TEST_F(SurvivorsLong, ASessionThatIsTakenAwayProvesNothing) {
   plant(fmt::format("UPDATE notes SET body = '{}' WHERE id = 17000", kOriginal));
   scenario_.write_policy(kPolicy, "survivors: prose\n");
   scenario_.accept();
@@ -621,29 +647,10 @@ TEST_F(Survivors, ASessionThatIsTakenAwayProvesNothing) {
   EXPECT_THAT(scenario_.ytb({"status"}).out, Not(HasSubstr("live since")));
 }
 
-// What a killed run knew of the originals is gone with it: the copy is made once more, and nothing is left.
-TEST_F(Survivors, AfterAKillItBeginsAgain) {
-  plant(fmt::format("UPDATE notes SET body = '{}' WHERE id = 17000", kOriginal));
-  for (const char* at : {"after:mask", "stage:finish", "stage:verify", "stage:search", "stage:search:20000",
-                         "stage:search:100000"}) {
-    SCOPED_TRACE(at);
-    scenario_.write_policy(kPolicy, "survivors: prose\n");
-    scenario_.accept();
-    scenario_.take_snapshot(fmt::format("day{}", ++day_));
-    constexpr int kKilled = 128 + 9;
-    EXPECT_EQ(scenario_.crashing_ytb(at, {"refresh", "--wait-drain"}).status, kKilled);
-    EXPECT_EQ(run_program({"sh", "-c", "find " + scenario_.copies() + " -name '.unnamed-*' | wc -l"}).out,
-              "0\n");
-    // Of tables that the killed run masked, too.
-    const RunResult result = scenario_.ytb({"refresh", "--wait-drain"});
-    EXPECT_EQ(result.status, kFailedProof) << result.out << result.err;
-    EXPECT_THAT(result.out + result.err, HasSubstr("shop public.notes.body (1 times)"));
-  }
-  plant("UPDATE notes SET body = 'nothing' WHERE id = 17000");
-  plant("VACUUM FULL notes");
-  scenario_.take_snapshot("last");
-  scenario_.refresh(0, {"--wait-drain"});
-  EXPECT_EQ(scenario_.copy_ids().size(), 1U);
+TEST_F(Survivors, AfterAKillItBeginsAgain) { begin_again_after({"stage:search"}); }
+TEST_F(SurvivorsLong, AfterAKillAnywhereItBeginsAgain) {
+  begin_again_after({"after:mask", "stage:finish", "stage:verify", "stage:search", "stage:search:20000",
+                     "stage:search:100000"});
 }
 
 }  // namespace

@@ -50,6 +50,8 @@ class S03Numbers : public ::testing::Test {
   }
   Scenario scenario_;
 };
+// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+using S03NumbersLong = S03Numbers;
 
 TEST_F(S03Numbers, ExpressionsWhoseDependenciesAreGone) {
   expect_harmless(std::string(R"sql(
@@ -79,7 +81,7 @@ TEST_F(S03Numbers, ExpressionsWhoseDependenciesAreGone) {
 }
 
 // A way to compare json, which many productions add; no expression over it names a function of production's.
-TEST_F(S03Numbers, WhatComparesATypeOfTheServersOwn) {
+TEST_F(S03NumbersLong, WhatComparesATypeOfTheServersOwn) {
   expect_harmless(
       R"sql(
     CREATE FUNCTION json_cmp(a json, b json) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
@@ -103,7 +105,7 @@ TEST_F(S03Numbers, WhatComparesATypeOfTheServersOwn) {
 }
 
 // The server takes a type for another that a cast calls the same, and compares it by that one's class.
-TEST_F(S03Numbers, WhatComparesATypeThatACastCallsTheSame) {
+TEST_F(S03NumbersLong, WhatComparesATypeThatACastCallsTheSame) {
   expect_harmless(R"sql(
     CREATE TYPE likeness;
     CREATE FUNCTION likeness_in(cstring) RETURNS likeness LANGUAGE internal IMMUTABLE STRICT AS 'textin';
@@ -149,7 +151,7 @@ TEST_F(S03Numbers, WhatComparesBoundsOfPartitions) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM years JOIN days USING (k)"), "2");
 }
 
-TEST_F(S03Numbers, WhatSendsAType) {
+TEST_F(S03NumbersLong, WhatSendsAType) {
   expect_harmless(R"sql(
     CREATE TYPE word;
     CREATE FUNCTION word_in(cstring) RETURNS word LANGUAGE internal IMMUTABLE STRICT AS 'textin';
@@ -171,7 +173,7 @@ TEST_F(S03Numbers, WhatSendsAType) {
 
 // Generated columns may call what is immutable alone. The mark can be lifted for as long as it takes to make
 // one that reads the raw file of another table.
-TEST_F(S03Numbers, AFunctionOfTheServersThatIsNotImmutable) {
+TEST_F(S03NumbersLong, AFunctionOfTheServersThatIsNotImmutable) {
   expect_harmless(R"sql(
     UPDATE pg_proc SET provolatile = 'i' WHERE proname IN ('pg_read_binary_file', 'obj_description');
     CREATE TABLE looked (c text, path text, g text GENERATED ALWAYS AS (
@@ -229,7 +231,7 @@ constexpr std::string_view kKeyType = R"sql(
     CREATE OPERATOR = (FUNCTION = kint_eq, LEFTARG = kint, RIGHTARG = kint);
     CREATE OPERATOR CLASS kint_ops DEFAULT FOR TYPE kint USING btree AS OPERATOR 3 =, FUNCTION 1 kint_cmp(kint, kint);)sql";
 
-TEST_F(S03Numbers, WhatComparesTheKeysOfAnIndex) {
+TEST_F(S03NumbersLong, WhatComparesTheKeysOfAnIndex) {
   expect_harmless(std::string(kKeyType) + R"sql(
     CREATE EXTENSION pg_trgm;
     CREATE OPERATOR CLASS mine FOR TYPE text USING gin AS OPERATOR 1 % (text, text),
@@ -254,7 +256,7 @@ constexpr std::string_view kEdit = R"sql(
     DELETE FROM pg_cast WHERE oid = 90003;)sql";
 
 // Arrays name the type of their elements in their own bytes.
-TEST_F(S03Numbers, ATypeThatOnlyTheBytesOfAConstantName) {
+TEST_F(S03NumbersLong, ATypeThatOnlyTheBytesOfAConstantName) {
   expect_harmless(std::string(kKeyType) + R"sql(
     CREATE TABLE edited (id int, c text, g int GENERATED ALWAYS AS (array_position('{1,2}'::int[], id)) STORED);
     INSERT INTO edited VALUES (2, 'raw word');)sql" +

@@ -47,6 +47,8 @@ class S04Catalogs : public ::testing::Test {
   }
   Scenario scenario_;
 };
+// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+using S04CatalogsLong = S04Catalogs;
 
 TEST_F(S04Catalogs, AFunctionOfTheServersThatWasReplaced) {
   plant(R"sql(CREATE OR REPLACE FUNCTION pg_catalog.pg_relation_size(regclass) RETURNS bigint LANGUAGE plpgsql
@@ -54,12 +56,12 @@ TEST_F(S04Catalogs, AFunctionOfTheServersThatWasReplaced) {
   expect_refused("function pg_catalog.pg_relation_size");
 }
 
-TEST_F(S04Catalogs, OneThatWasChangedByHand) {
+TEST_F(S04CatalogsLong, OneThatWasChangedByHand) {
   plant("UPDATE pg_proc SET prosrc = 'SELECT public.leak()::text' WHERE proname = 'shobj_description'");
   expect_refused("function pg_catalog.shobj_description");
 }
 
-TEST_F(S04Catalogs, AnOperatorWithOtherCode) {
+TEST_F(S04CatalogsLong, AnOperatorWithOtherCode) {
   plant(R"sql(CREATE FUNCTION public.same(oid, oid) RETURNS bool LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN int8eq($1::int8, $2::int8); END$$;
     UPDATE pg_operator SET oprcode = 'public.same' WHERE oprname = '=' AND oprleft = 'oid'::regtype AND oprright =
@@ -74,13 +76,13 @@ TEST_F(S04Catalogs, AnOperatorBesideTheServersOwn) {
   expect_refused("operator pg_catalog.<>");
 }
 
-TEST_F(S04Catalogs, AFunctionBesideTheServersOwn) {
+TEST_F(S04CatalogsLong, AFunctionBesideTheServersOwn) {
   plant(R"sql(CREATE FUNCTION pg_catalog.quote_ident(name) RETURNS text LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN '"' || $1 || '"'; END$$)sql");
   expect_refused("function pg_catalog.quote_ident");
 }
 
-TEST_F(S04Catalogs, ACastWithOtherCode) {
+TEST_F(S04CatalogsLong, ACastWithOtherCode) {
   plant(R"sql(CREATE FUNCTION public.turn(int) RETURNS oid LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
     UPDATE pg_cast SET castmethod = 'f', castfunc = 'public.turn'::regproc WHERE castsource = 'int4'::regtype AND
@@ -94,7 +96,7 @@ TEST_F(S04Catalogs, ATypeWithOtherOutput) {
   EXPECT_EQ(scenario_.ytb({"refresh"}).status, 8);
 }
 
-TEST_F(S04Catalogs, ATriggerOnACatalog) {
+TEST_F(S04CatalogsLong, ATriggerOnACatalog) {
   plant(R"sql(CREATE FUNCTION public.fire() RETURNS trigger LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN new; END$$;
     CREATE TRIGGER fire BEFORE UPDATE ON pg_catalog.pg_proc FOR EACH ROW EXECUTE FUNCTION public.fire();
@@ -102,7 +104,7 @@ TEST_F(S04Catalogs, ATriggerOnACatalog) {
   expect_refused("a trigger");
 }
 
-TEST_F(S04Catalogs, ARuleOnARelationOfTheServers) {
+TEST_F(S04CatalogsLong, ARuleOnARelationOfTheServers) {
   plant(R"sql(CREATE RULE up AS ON INSERT TO information_schema.information_schema_catalog_name DO INSTEAD
     UPDATE pg_authid SET rolsuper = true WHERE rolname = 'staging')sql");
   expect_refused("a rule");
@@ -116,7 +118,7 @@ TEST_F(S04Catalogs, ACheckOnACatalog) {
 }
 
 // What an older minor version's initdb made looks like this, too.
-TEST_F(S04Catalogs, AViewOfTheServersIsMadeAnew) {
+TEST_F(S04CatalogsLong, AViewOfTheServersIsMadeAnew) {
   const std::string before =
       scenario_.production().value("shop", "SELECT pg_get_viewdef('pg_catalog.pg_cursors')");
   plant(
@@ -127,7 +129,7 @@ TEST_F(S04Catalogs, AViewOfTheServersIsMadeAnew) {
   EXPECT_EQ(scenario_.staging_value("SELECT pg_get_viewdef('pg_catalog.pg_cursors')"), before);
 }
 
-TEST_F(S04Catalogs, GrantsAndOwnersOfTheServersOwnAreProductionsToChoose) {
+TEST_F(S04CatalogsLong, GrantsAndOwnersOfTheServersOwnAreProductionsToChoose) {
   plant(R"sql(REVOKE EXECUTE ON FUNCTION pg_catalog.textin(cstring) FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION pg_catalog.textin(cstring) TO PUBLIC;
     ALTER FUNCTION pg_catalog.md5(text) COST 5; CREATE ROLE keeper; ALTER FUNCTION pg_catalog.upper(text) OWNER TO keeper;
@@ -145,7 +147,7 @@ TEST_F(S04Catalogs, AStatisticsObjectOnACatalog) {
   expect_refused("a statistics object hangs on relation 1259");
 }
 
-TEST_F(S04Catalogs, AChildOfACatalog) {
+TEST_F(S04CatalogsLong, AChildOfACatalog) {
   plant(R"sql(CREATE TABLE public.kid (LIKE pg_namespace);
     CREATE TABLE public.parent (a int); CREATE TABLE public.child () INHERITS (public.parent);
     UPDATE pg_inherits SET inhrelid = 'public.kid'::regclass, inhparent = 'pg_namespace'::regclass;
@@ -153,7 +155,7 @@ TEST_F(S04Catalogs, AChildOfACatalog) {
   expect_refused("a child table hangs on relation 2615");
 }
 
-TEST_F(S04Catalogs, AnotherNameForOneOfTheServersWithADefault) {
+TEST_F(S04CatalogsLong, AnotherNameForOneOfTheServersWithADefault) {
   plant(R"sql(CREATE FUNCTION public.trig(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
     $$BEGIN PERFORM public.leak(); RETURN $1; END$$;
     CREATE FUNCTION pg_catalog.quote_ident(name, int DEFAULT public.trig(1)) RETURNS text LANGUAGE internal
@@ -171,7 +173,7 @@ TEST_F(S04Catalogs, AnIndexOfACatalogThatComparesOtherwise) {
   expect_refused("of pg_index is not the server's own");
 }
 
-TEST_F(S04Catalogs, ColumnsThatChangedTheirNames) {
+TEST_F(S04CatalogsLong, ColumnsThatChangedTheirNames) {
   plant(R"sql(
     UPDATE pg_attribute SET attname = 'ytb' WHERE attrelid = 'pg_index'::regclass AND attname = 'indislive';
     UPDATE pg_attribute SET attname = 'indislive' WHERE attrelid = 'pg_index'::regclass AND attname = 'indcheckxmin';
@@ -179,7 +181,7 @@ TEST_F(S04Catalogs, ColumnsThatChangedTheirNames) {
   expect_refused("a column of a catalog");
 }
 
-TEST_F(S04Catalogs, WhatATypeStandsFor) {
+TEST_F(S04CatalogsLong, WhatATypeStandsFor) {
   plant(R"sql(CREATE FUNCTION public.said(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
     $$BEGIN PERFORM public.leak(); RETURN $1; END$$;
     CREATE DOMAIN public.word AS text DEFAULT public.said('x');
@@ -208,7 +210,7 @@ TEST_F(S04Catalogs, AnIndexThatLeadsElsewhere) {
 }
 
 // The comparison itself must not look anything up by an index of production's: COPY asks what sends a "char".
-TEST_F(S04Catalogs, AnIndexThatTheComparisonItselfWouldUse) {
+TEST_F(S04CatalogsLong, AnIndexThatTheComparisonItselfWouldUse) {
   plant(R"sql(CREATE TYPE public.decoy AS ENUM ('a');
     CREATE FUNCTION public.evil(int) RETURNS bytea LANGUAGE plpgsql AS
       $$BEGIN RAISE 'evil ran'; END$$;
@@ -230,7 +232,7 @@ TEST_F(S04Catalogs, AnIndexThatTheComparisonItselfWouldUse) {
 }
 
 // The trees of views are as they were, and lead to other functions under the same numbers.
-TEST_F(S04Catalogs, TwoFunctionsThatChangedNumbers) {
+TEST_F(S04CatalogsLong, TwoFunctionsThatChangedNumbers) {
   plant(R"sql(
     CREATE TEMP TABLE two AS SELECT oid, proname FROM pg_proc WHERE proname IN ('_pg_truetypid', '_pg_truetypmod')
       AND pronamespace = 'information_schema'::regnamespace;
@@ -257,7 +259,7 @@ TEST_F(S04Catalogs, AHashForOrderingBeforeTheServersOwn) {
   expect_refused("orders by an operator that only searches");
 }
 
-TEST_F(S04Catalogs, AnOrderOfTheSameKind) {
+TEST_F(S04CatalogsLong, AnOrderOfTheSameKind) {
   plant(R"sql(CREATE FUNCTION public.cmp(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
       $$BEGIN PERFORM public.leak(); RETURN btint4cmp($1, $2); END$$;
     CREATE OPERATOR CLASS public.myint FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 3 =, OPERATOR 5 >,
@@ -267,7 +269,7 @@ TEST_F(S04Catalogs, AnOrderOfTheSameKind) {
   expect_refused("orders by an operator that only searches");
 }
 
-TEST_F(S04Catalogs, AFamilyThatPosesAsAHash) {
+TEST_F(S04CatalogsLong, AFamilyThatPosesAsAHash) {
   plant(R"sql(CREATE FUNCTION public.cmp(oid, oid) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
       $$BEGIN PERFORM public.leak(); RETURN btoidcmp($1, $2); END$$;
     CREATE OPERATOR CLASS public.myoid FOR TYPE oid USING btree AS OPERATOR 3 =, FUNCTION 1 public.cmp(oid, oid);
@@ -289,7 +291,7 @@ TEST_F(S04Catalogs, WhatAPreparedTransactionKeepsFromStarting) {
   EXPECT_EQ(scenario_.live_copy(), "");
 }
 
-TEST_F(S04Catalogs, WhatAPreparedTransactionHasLooked) {
+TEST_F(S04CatalogsLong, WhatAPreparedTransactionHasLooked) {
   plant(R"sql(BEGIN; SELECT count(*) FROM pg_tables; SELECT count(*) FROM information_schema.columns;
     CREATE TABLE public.pending (a int); INSERT INTO public.leaks VALUES ('pending'); PREPARE TRANSACTION 'two phase')sql");
   expect_harmless();
@@ -297,7 +299,7 @@ TEST_F(S04Catalogs, WhatAPreparedTransactionHasLooked) {
 }
 
 // The count outlives a run that is killed after the rollback and before the catalogs are ours to write.
-TEST_F(S04Catalogs, WhatWasRolledBackIsToldAfterAKill) {
+TEST_F(S04CatalogsLong, WhatWasRolledBackIsToldAfterAKill) {
   plant(R"sql(BEGIN; CREATE TABLE public.pending (a int); PREPARE TRANSACTION 'first';
     BEGIN; CREATE TABLE public.waiting (a int); PREPARE TRANSACTION 'second';
     INSERT INTO pg_shseclabel VALUES (10, 1260, 'yesterdaytabase: prepared in shop', '7'))sql");
@@ -327,7 +329,7 @@ TEST_F(S04Catalogs, WhatInitdbGrantedIsNotProductionsToSay) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) > 0 FROM pg_roles"), "t");
 }
 
-TEST_F(S04Catalogs, AColumnOfACatalogOfAnotherType) {
+TEST_F(S04CatalogsLong, AColumnOfACatalogOfAnotherType) {
   plant(
       "CREATE DOMAIN public.other AS int; UPDATE pg_attribute SET atttypid = 'public.other'::regtype WHERE "
       "attrelid = "
@@ -335,7 +337,7 @@ TEST_F(S04Catalogs, AColumnOfACatalogOfAnotherType) {
   expect_refused("a column of a catalog");
 }
 
-TEST_F(S04Catalogs, ARuleUnderALowNumber) {
+TEST_F(S04CatalogsLong, ARuleUnderALowNumber) {
   plant(R"sql(CREATE RULE up AS ON UPDATE TO pg_catalog.pg_proc DO ALSO SELECT public.leak();
     UPDATE pg_rewrite SET oid = 15990 WHERE rulename = 'up')sql");
   expect_refused("a rule");
@@ -346,14 +348,14 @@ TEST_F(S04Catalogs, AnIndexOnACatalog) {
   expect_refused("an index");
 }
 
-TEST_F(S04Catalogs, ACastBesideTheServersOwn) {
+TEST_F(S04CatalogsLong, ACastBesideTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.say(aclitem) RETURNS text LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN ''; END$$;
     CREATE CAST (aclitem AS text) WITH FUNCTION public.say(aclitem))sql");
   expect_refused("the cast of aclitem to text runs code");
 }
 
-TEST_F(S04Catalogs, ACastOfANameThatOurStatementsSay) {
+TEST_F(S04CatalogsLong, ACastOfANameThatOurStatementsSay) {
   plant(R"sql(CREATE FUNCTION public.say(regprocedure) RETURNS text LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN ''; END$$;
     CREATE CAST (regprocedure AS text) WITH FUNCTION public.say(regprocedure))sql");
@@ -368,12 +370,12 @@ TEST_F(S04Catalogs, ACastThatNobodyNeedsToSay) {
   expect_refused("the cast of bool to int8 runs code");
 }
 
-TEST_F(S04Catalogs, ATableUnderALowNumber) {
+TEST_F(S04CatalogsLong, ATableUnderALowNumber) {
   plant("CREATE TABLE public.low (line text); UPDATE pg_class SET oid = 15001 WHERE relname = 'low'");
   expect_refused("a relation");
 }
 
-TEST_F(S04Catalogs, AConditionThatAViewsTextDoesNotShow) {
+TEST_F(S04CatalogsLong, AConditionThatAViewsTextDoesNotShow) {
   plant(R"sql(CREATE FUNCTION public.seen(bool) RETURNS bool LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN true; END$$;
     CREATE OR REPLACE VIEW pg_catalog.pg_cursors AS SELECT * FROM pg_cursor() AS c (name, statement, is_holdable,
@@ -391,12 +393,12 @@ TEST_F(S04Catalogs, TheCodeOfAFunctionThatInitdbNumbered) {
   expect_refused("_pg_index_position is not the server's own");
 }
 
-TEST_F(S04Catalogs, OneThatWasMovedAmongTheServersOwn) {
+TEST_F(S04CatalogsLong, OneThatWasMovedAmongTheServersOwn) {
   plant("UPDATE pg_proc SET pronamespace = 11 WHERE proname = '_pg_truetypmod'");
   expect_refused("_pg_truetypmod is not the server's own");
 }
 
-TEST_F(S04Catalogs, ATypeThatInitdbNumbered) {
+TEST_F(S04CatalogsLong, ATypeThatInitdbNumbered) {
   plant("UPDATE pg_type SET typoutput = 'pg_catalog.boolout' WHERE typname = 'cardinal_number'");
   expect_refused("type cardinal_number");
 }
@@ -408,14 +410,14 @@ TEST_F(S04Catalogs, TheLanguageOfOurOwnFunctions) {
   expect_refused("language plpgsql");
 }
 
-TEST_F(S04Catalogs, AMemberOfAFamilyOfTheServersOwn) {
+TEST_F(S04CatalogsLong, AMemberOfAFamilyOfTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.cmp(oid, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
     ALTER OPERATOR FAMILY pg_catalog.integer_ops USING btree ADD FUNCTION 1 (oid, int) public.cmp(oid, int))sql");
   expect_refused("operator family 1976 of the server's own");
 }
 
-TEST_F(S04Catalogs, AnOperatorInAFamilyOfTheServersOwn) {
+TEST_F(S04CatalogsLong, AnOperatorInAFamilyOfTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.eq(name, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN true; END$$;
     CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = int, FUNCTION = public.eq);
@@ -432,7 +434,7 @@ TEST_F(S04Catalogs, OneForATypeOfProductionsInItsLanguages) {
   expect_refused("of the server's own has a member too many");
 }
 
-TEST_F(S04Catalogs, ADefaultWayToCompareATypeOfTheServersOwn) {
+TEST_F(S04CatalogsLong, ADefaultWayToCompareATypeOfTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.cmp(regclass, regclass) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN btoidcmp($1, $2); END$$;
     CREATE OPERATOR CLASS public.regclass_ops DEFAULT FOR TYPE regclass USING btree AS
@@ -440,7 +442,7 @@ TEST_F(S04Catalogs, ADefaultWayToCompareATypeOfTheServersOwn) {
   expect_refused("type regclass has a default operator class");
 }
 
-TEST_F(S04Catalogs, ADefaultWayToHashAnArrayOfTheServersOwn) {
+TEST_F(S04CatalogsLong, ADefaultWayToHashAnArrayOfTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.h(text[]) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
     CREATE OPERATOR CLASS public.texts_ops DEFAULT FOR TYPE text[] USING hash AS
@@ -456,7 +458,7 @@ TEST_F(S04Catalogs, AnAggregateBesideTheServersOwn) {
 }
 
 // What only the server can give is taken by no language but C, unless the catalog is written by hand.
-TEST_F(S04Catalogs, ATextSearchParserThatIsNotInC) {
+TEST_F(S04CatalogsLong, ATextSearchParserThatIsNotInC) {
   plant(R"sql(CREATE FUNCTION public.over(int) RETURNS void LANGUAGE sql AS 'SELECT public.leak()';
     UPDATE pg_proc SET proargtypes = '2281' WHERE proname = 'over';
     CREATE TEXT SEARCH PARSER public.other (START = prsd_start, GETTOKEN = prsd_nexttoken, END = public.over,
@@ -464,7 +466,7 @@ TEST_F(S04Catalogs, ATextSearchParserThatIsNotInC) {
   expect_refused("text search parser other");
 }
 
-TEST_F(S04Catalogs, AnAccessMethodThatIsNotInC) {
+TEST_F(S04CatalogsLong, AnAccessMethodThatIsNotInC) {
   plant(R"sql(CREATE FUNCTION public.handle() RETURNS int8 LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
     CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler;
@@ -480,13 +482,13 @@ TEST_F(S04Catalogs, ATypeWhoseModifiersAreNotInC) {
   expect_refused("type mood has functions");
 }
 
-TEST_F(S04Catalogs, ASupportFunctionThatIsNotInC) {
+TEST_F(S04CatalogsLong, ASupportFunctionThatIsNotInC) {
   plant(R"sql(CREATE FUNCTION public.helped(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
     UPDATE pg_proc SET prosupport = 'public.leak'::regproc WHERE proname = 'helped')sql");
   expect_refused("a support function of the planner");
 }
 
-TEST_F(S04Catalogs, AConversionThatIsNotInC) {
+TEST_F(S04CatalogsLong, AConversionThatIsNotInC) {
   plant(R"sql(CREATE FUNCTION public.turn() RETURNS int LANGUAGE sql AS 'SELECT 0 FROM public.leak()';
     INSERT INTO pg_conversion SELECT 99999, 'other', 2200, 10, pg_char_to_encoding('LATIN1'),
       pg_char_to_encoding('UTF8'), 'public.turn', true)sql");
@@ -499,14 +501,14 @@ TEST_F(S04Catalogs, AConversionOfTheServersWithOtherCode) {
   expect_refused("pg_conversion");
 }
 
-TEST_F(S04Catalogs, ACheckOnADomainOfTheServers) {
+TEST_F(S04CatalogsLong, ACheckOnADomainOfTheServers) {
   plant(R"sql(CREATE FUNCTION public.fine(text) RETURNS bool LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN true; END$$;
     ALTER DOMAIN information_schema.character_data ADD CONSTRAINT fine CHECK (public.fine(VALUE::text)))sql");
   expect_refused("a constraint");
 }
 
-TEST_F(S04Catalogs, WhatExtensionsAddToTheServersTypesIsTheirs) {
+TEST_F(S04CatalogsLong, WhatExtensionsAddToTheServersTypesIsTheirs) {
   plant(
       R"sql(CREATE EXTENSION btree_gin; CREATE EXTENSION btree_gist; CREATE EXTENSION pg_trgm; CREATE EXTENSION ltree;
     CREATE EXTENSION hstore; CREATE EXTENSION intarray; CREATE EXTENSION unaccent; CREATE EXTENSION dict_int;
@@ -739,7 +741,7 @@ TEST_F(S04Catalogs, AClusterOfAnotherMinorVersion) {
 }
 
 // Without a cast of the server's own, statements of ours would take production's.
-TEST_F(S04Catalogs, ACastInPlaceOfOneThatIsMissing) {
+TEST_F(S04CatalogsLong, ACastInPlaceOfOneThatIsMissing) {
   plant(R"sql(DELETE FROM pg_cast WHERE castsource = 'oid'::regtype AND casttarget = 'int8'::regtype;
     CREATE FUNCTION public.say(oid) RETURNS bigint LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
@@ -747,7 +749,7 @@ TEST_F(S04Catalogs, ACastInPlaceOfOneThatIsMissing) {
   expect_refused("pg_cast lacks 1 of the server's own rows");
 }
 
-TEST_F(S04Catalogs, AMemberThatIsMissing) {
+TEST_F(S04CatalogsLong, AMemberThatIsMissing) {
   plant("DELETE FROM pg_amproc WHERE amproc = 'btint8cmp'::regproc");
   expect_refused("pg_amproc lacks");
 }
@@ -759,13 +761,13 @@ TEST_F(S04Catalogs, OneOfTwoFunctionsThatIsMissing) {
 }
 
 // The planner would evaluate it by itself.
-TEST_F(S04Catalogs, AFunctionThatPromisesMore) {
+TEST_F(S04CatalogsLong, AFunctionThatPromisesMore) {
   plant("UPDATE pg_proc SET provolatile = 'i' WHERE oid = 'pg_catalog.pg_ls_dir(text)'::regprocedure");
   expect_refused("function pg_catalog.pg_ls_dir");
 }
 
 // What says that equal entries are the same says so of btrees alone.
-TEST_F(S04Catalogs, AMemberOfAnotherMethodThatBelongsToBtrees) {
+TEST_F(S04CatalogsLong, AMemberOfAnotherMethodThatBelongsToBtrees) {
   plant(R"sql(INSERT INTO pg_amproc SELECT 11998, oid, 'inet'::regtype, 'inet'::regtype, 4, 'btequalimage'
     FROM pg_opfamily WHERE opfname = 'network_ops' AND opfmethod = 783)sql");
   expect_refused("row 11998 of pg_amproc");
@@ -779,7 +781,7 @@ TEST_F(S04Catalogs, ACastOfAVector) {
   expect_refused("the cast of oidvector to text runs code");
 }
 
-TEST_F(S04Catalogs, ACastOfAnArray) {
+TEST_F(S04CatalogsLong, ACastOfAnArray) {
   plant(R"sql(CREATE FUNCTION public.say(text[]) RETURNS int8[] LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN '{}'; END$$;
     CREATE CAST (text[] AS int8[]) WITH FUNCTION public.say(text[]))sql");
@@ -787,7 +789,7 @@ TEST_F(S04Catalogs, ACastOfAnArray) {
 }
 
 // What a function of the server's own is called with where a statement leaves something out.
-TEST_F(S04Catalogs, ADefaultOfAFunctionOfTheServersOwn) {
+TEST_F(S04CatalogsLong, ADefaultOfAFunctionOfTheServersOwn) {
   plant(
       R"sql(CREATE FUNCTION public.evil() RETURNS bool LANGUAGE plpgsql AS $$BEGIN PERFORM public.leak(); RETURN false; END$$;
     CREATE FUNCTION public.like_it(a int, b bool DEFAULT public.evil()) RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -802,12 +804,12 @@ TEST_F(S04Catalogs, WhatComesOutOfAFunctionOfTheServersOwn) {
   expect_refused("function pg_catalog.json_each_text");
 }
 
-TEST_F(S04Catalogs, WhatIsHandedToAFunctionOfTheServersOwnTogether) {
+TEST_F(S04CatalogsLong, WhatIsHandedToAFunctionOfTheServersOwnTogether) {
   plant("UPDATE pg_proc SET provariadic = 20 WHERE proname = 'numeric_sum'");
   expect_refused("function pg_catalog.numeric_sum");
 }
 
-TEST_F(S04Catalogs, HowATypeOfTheServersOwnIsAligned) {
+TEST_F(S04CatalogsLong, HowATypeOfTheServersOwnIsAligned) {
   plant("UPDATE pg_type SET typalign = 'd' WHERE typname = 'float4'");
   expect_refused("a type of pg_type");
 }
@@ -818,13 +820,13 @@ TEST_F(S04Catalogs, HowAnAggregateOfTheServersOwnBegins) {
 }
 
 // After a crash the server would put in its place what production left as its beginning.
-TEST_F(S04Catalogs, ACatalogThatIsNotLogged) {
+TEST_F(S04CatalogsLong, ACatalogThatIsNotLogged) {
   plant("UPDATE pg_class SET relpersistence = 'u' WHERE oid = 1255");
   expect_refused("row 1255 of pg_class");
 }
 
 // A table that no policy judges, under the number of what holds large values of a catalog.
-TEST_F(S04Catalogs, ATableInPlaceOfTheToastOfACatalog) {
+TEST_F(S04CatalogsLong, ATableInPlaceOfTheToastOfACatalog) {
   plant(R"sql(UPDATE pg_class SET reltoastrelid = 0 WHERE reltoastrelid = 3598;
     UPDATE pg_class SET relkind = 'r', relname = 'secret', relnamespace = 2200, relacl = '{=r/postgres}' WHERE oid = 3598;
     INSERT INTO public.secret SELECT id, 0, convert_to(email, 'UTF8') FROM public.people)sql");
@@ -838,7 +840,7 @@ TEST_F(S04Catalogs, AColumnOfACatalogThatIsReadOtherwise) {
   expect_refused("a column of a catalog");
 }
 
-TEST_F(S04Catalogs, CAsALanguageForEverybody) {
+TEST_F(S04CatalogsLong, CAsALanguageForEverybody) {
   plant("UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'c'");
   expect_refused("language c is not the server's own");
 }

@@ -45,20 +45,22 @@ class S12Unjudged : public ::testing::Test {
   }
   Scenario scenario_;
 };
+// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+using S12UnjudgedLong = S12Unjudged;
 
 TEST_F(S12Unjudged, ATableWhereToastBelongs) {
   plant("UPDATE pg_class SET relnamespace = 'pg_toast'::regnamespace WHERE relname = 'hidden'");
   expect_refused("pg_toast.hidden");
 }
 
-TEST_F(S12Unjudged, OneThatTheCatalogsOfProductionDoNotShow) {
+TEST_F(S12UnjudgedLong, OneThatTheCatalogsOfProductionDoNotShow) {
   scenario_.options().with_connection = false;
   scenario_.write_config();
   plant("UPDATE pg_class SET relnamespace = 'pg_toast'::regnamespace WHERE relname = 'hidden'");
   expect_refused("a table where only TOAST belongs: pg_toast.hidden");
 }
 
-TEST_F(S12Unjudged, ATableThatIsCalledASequence) {
+TEST_F(S12UnjudgedLong, ATableThatIsCalledASequence) {
   plant("UPDATE pg_class SET relkind = 'S' WHERE relname = 'hidden'");
   expect_refused("a table that is called a sequence: public.hidden");
 }
@@ -74,7 +76,7 @@ TEST_F(S12Unjudged, ASequenceOfManyRows) {
 }
 
 // A look that fails finds nothing: it must not pass for one that found nothing.
-TEST_F(S12Unjudged, ATableBesideACastThatMakesOurStatementsFail) {
+TEST_F(S12UnjudgedLong, ATableBesideACastThatMakesOurStatementsFail) {
   plant(
       "UPDATE pg_class SET relkind = 'S' WHERE relname = 'hidden'; CREATE CAST (oid AS text) WITH INOUT AS "
       "IMPLICIT");
@@ -83,7 +85,7 @@ TEST_F(S12Unjudged, ATableBesideACastThatMakesOurStatementsFail) {
   EXPECT_EQ(scenario_.live_copy(), "") << result.out << result.err;
 }
 
-TEST_F(S12Unjudged, ATableBesideASequenceThatCannotBeOpened) {
+TEST_F(S12UnjudgedLong, ATableBesideASequenceThatCannotBeOpened) {
   plant(R"sql(CREATE SEQUENCE public.decoy; UPDATE pg_class SET relnatts = 4 WHERE relname = 'decoy';
     UPDATE pg_class SET relkind = 'S' WHERE relname = 'hidden')sql");
   const RunResult result = scenario_.ytb({"refresh"});
@@ -97,7 +99,7 @@ TEST_F(S12Unjudged, ARelationOfNoSchema) {
   expect_refused("a relation of no schema: hidden");
 }
 
-TEST_F(S12Unjudged, OneOfTheServersOwnThatWasMoved) {
+TEST_F(S12UnjudgedLong, OneOfTheServersOwnThatWasMoved) {
   plant(fmt::format(
       R"sql(DROP TABLE public.hidden; INSERT INTO information_schema.sql_parts (comments) VALUES ('{}');
     ALTER TABLE information_schema.sql_parts SET SCHEMA public)sql",
@@ -106,7 +108,7 @@ TEST_F(S12Unjudged, OneOfTheServersOwnThatWasMoved) {
 }
 
 // What sessions of production have open while a snapshot is taken, and names that need quotes.
-TEST_F(S12Unjudged, SequencesOfOrdinaryProductionsAreWhatTheyAre) {
+TEST_F(S12UnjudgedLong, SequencesOfOrdinaryProductionsAreWhatTheyAre) {
   scenario_.production().run("shop", R"sql(
     CREATE TABLE "Mixed Case" (id serial PRIMARY KEY, "e""mail" int GENERATED ALWAYS AS IDENTITY);
     CREATE UNLOGGED TABLE fast (id serial);
@@ -133,12 +135,12 @@ TEST_F(S12Unjudged, ATableThatIsCalledToast) {
   expect_refused("TOAST among tables: public.hidden");
 }
 
-TEST_F(S12Unjudged, ATableThatIsCalledAnIndex) {
+TEST_F(S12UnjudgedLong, ATableThatIsCalledAnIndex) {
   plant("UPDATE pg_class SET relkind = 'i', reltoastrelid = 0 WHERE relname = 'hidden'");
   expect_refused("a table that is called an index: public.hidden");
 }
 
-TEST_F(S12Unjudged, AViewThatIsSaidToBeEmpty) {
+TEST_F(S12UnjudgedLong, AViewThatIsSaidToBeEmpty) {
   plant(
       "CREATE MATERIALIZED VIEW public.shown AS TABLE public.hidden; DROP TABLE public.hidden CASCADE; "
       "CREATE "
@@ -161,7 +163,7 @@ TEST_F(S12Unjudged, ToastOfNoTable) {
 }
 
 // A view without rows has TOAST of its own, which is made a table for as long as it takes to fill it.
-TEST_F(S12Unjudged, ToastOfAViewThatIsSaidToBeEmpty) {
+TEST_F(S12UnjudgedLong, ToastOfAViewThatIsSaidToBeEmpty) {
   plant(fmt::format(
       R"sql(DROP TABLE public.hidden; CREATE MATERIALIZED VIEW public.shown AS SELECT ''::text t WITH NO DATA;
     DO $$ DECLARE toast regclass := (SELECT reltoastrelid FROM pg_class WHERE relname = 'shown'); BEGIN
@@ -173,7 +175,7 @@ TEST_F(S12Unjudged, ToastOfAViewThatIsSaidToBeEmpty) {
   expect_refused("TOAST of a view without rows: pg_toast.pg_toast_");
 }
 
-TEST_F(S12Unjudged, ToastOfWhatHoldsNoRows) {
+TEST_F(S12UnjudgedLong, ToastOfWhatHoldsNoRows) {
   plant(
       R"sql(CREATE VIEW public.seen AS SELECT 1 AS one; UPDATE pg_class SET reltoastrelid = (SELECT reltoastrelid
     FROM pg_class WHERE relname = 'users') WHERE relname = 'seen'; DROP TABLE public.hidden)sql");
@@ -211,12 +213,12 @@ TEST_F(S12Unjudged, GrantsOnToast) {
             "0");
 }
 
-TEST_F(S12Unjudged, WhatOnlySeemsToBeTemporary) {
+TEST_F(S12UnjudgedLong, WhatOnlySeemsToBeTemporary) {
   plant("UPDATE pg_class SET relpersistence = 't' WHERE relname = 'hidden'");
   expect_refused("what only seems to be temporary: public.hidden");
 }
 
-TEST_F(S12Unjudged, ATableAmongTheServersOwnIsJudgedLikeOthers) {
+TEST_F(S12UnjudgedLong, ATableAmongTheServersOwnIsJudgedLikeOthers) {
   plant("UPDATE pg_class SET relnamespace = 'information_schema'::regnamespace WHERE relname = 'hidden'");
   expect_refused("information_schema.hidden");
 }
@@ -239,7 +241,7 @@ TEST_F(S12Unjudged, RowsInTablesOfTheServersOwn) {
   EXPECT_EQ(files_with_marker(), "");
 }
 
-TEST_F(S12Unjudged, AColumnThatOneOfThemWasGiven) {
+TEST_F(S12UnjudgedLong, AColumnThatOneOfThemWasGiven) {
   plant(fmt::format(
       "DROP TABLE public.hidden; ALTER TABLE information_schema.sql_parts ADD COLUMN note text; UPDATE "
       "information_schema.sql_parts SET note = '{}'",
@@ -248,7 +250,7 @@ TEST_F(S12Unjudged, AColumnThatOneOfThemWasGiven) {
 }
 
 // Attributes that were dropped from a composite type are still in the values, as dropped columns are in rows.
-TEST_F(S12Unjudged, DroppedAttributesOfCompositeTypes) {
+TEST_F(S12UnjudgedLong, DroppedAttributesOfCompositeTypes) {
   plant(fmt::format(R"sql(DROP TABLE public.hidden;
     CREATE TYPE person AS (name text, contact text);
     CREATE DOMAIN known AS person CHECK ((VALUE).name <> '');

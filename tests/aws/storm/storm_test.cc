@@ -16,7 +16,8 @@ namespace {
 #ifdef YTB_SANITIZED
 constexpr uint64_t kSeeds = 30;
 #else
-constexpr uint64_t kSeeds = 200;
+constexpr uint64_t kSeeds = 100;
+constexpr uint64_t kSeedsLong = 200;
 #endif
 constexpr int kFailuresShown = 5;
 constexpr int kThreads = 2;
@@ -33,20 +34,13 @@ class Storm : public testing::Test {
   }
 };
 
-TEST_F(Storm, Seeds) {
-  if (std::getenv("YTB_STORM_SEED") != nullptr) {
-    const Verdict verdict = simulate(number_from("YTB_STORM_SEED", 0), {.keep_history = true});
-    for (const std::string& line : verdict.history) fmt::print("  {}\n", line);
-    EXPECT_TRUE(verdict.violations.empty()) << verdict.violations.front();
-    return;
-  }
-  const uint64_t seeds = number_from("YTB_STORM_SEEDS", kSeeds);
+void live_to(uint64_t seeds) {
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
   std::map<std::string, int> reached;
   std::map<uint64_t, std::string> failed;
   uint64_t actions = 0;
-  auto live = [&] {
+  auto live_on = [&] {
     for (uint64_t seed = next++; seed < seeds; seed = next++) {
       Verdict verdict = simulate(seed, {});
       const std::lock_guard lock(mutex);
@@ -57,7 +51,7 @@ TEST_F(Storm, Seeds) {
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) threads.emplace_back(live);
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(live_on);
   for (std::thread& thread : threads) thread.join();
   for (const auto& [seed, what] : failed)
     ADD_FAILURE() << "seed " << seed << ": " << what << "\nreplay: " << replay_command(seed);
@@ -73,6 +67,21 @@ TEST_F(Storm, Seeds) {
   for (int kind = 0; kind < 11; ++kind)
     EXPECT_GT(reached[fmt::format("fault_{}", kind)], static_cast<int>(seeds / 8)) << kind;
 }
+
+TEST_F(Storm, Seeds) {
+  if (std::getenv("YTB_STORM_SEED") != nullptr) {
+    const Verdict verdict = simulate(number_from("YTB_STORM_SEED", 0), {.keep_history = true});
+    for (const std::string& line : verdict.history) fmt::print("  {}\n", line);
+    EXPECT_TRUE(verdict.violations.empty()) << verdict.violations.front();
+    return;
+  }
+  live_to(number_from("YTB_STORM_SEEDS", kSeeds));
+}
+
+#ifndef YTB_SANITIZED
+using StormLong = Storm;
+TEST_F(StormLong, Seeds) { live_to(kSeedsLong); }
+#endif
 
 TEST_F(Storm, SameSeedSameLife) {
   for (const uint64_t seed : {1U, 6U, 8U}) {
