@@ -83,10 +83,10 @@ class Survivors : public ::testing::Test {
   Scenario scenario_;
   int day_ = 0;
 };
-// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+// Every fifth test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
 using SurvivorsLong = Survivors;
 
-TEST_F(Survivors, WhatIsMaskedWellPasses) {
+TEST_F(SurvivorsLong, WhatIsMaskedWellPasses) {
   const RunResult result = refresh();
   ASSERT_EQ(result.status, 0) << result.out << result.err;
   EXPECT_THAT(scenario_.proof(), HasSubstr("no_original_survives"));
@@ -107,14 +107,14 @@ TEST_F(SurvivorsLong, OneInsideALongText) {
   expect_found("shop public.notes.body");
 }
 
-TEST_F(Survivors, AnEscapedOneInJson) {
+TEST_F(SurvivorsLong, AnEscapedOneInJson) {
   plant(R"sql(UPDATE users SET last = 'Hüpper' WHERE id = 7;
               ALTER TABLE notes ADD raw json;
               UPDATE notes SET raw = '{"of": ["x", "H\u00fcpper"]}' WHERE id = 17000)sql");
   expect_found("shop public.notes.raw");
 }
 
-TEST_F(SurvivorsLong, OnesOfJsonInAnArray) {
+TEST_F(Survivors, OnesOfJsonInAnArray) {
   plant("UPDATE notes SET tags = ARRAY['a', 'json77@person.test'] WHERE id = 17000");
   expect_found("shop public.notes.tags");
 }
@@ -124,7 +124,7 @@ TEST_F(SurvivorsLong, FirstAndLastNameOfOneRow) {
   expect_found("shop public.notes.body");
 }
 
-TEST_F(Survivors, ATelephoneNumberTypedOtherwise) {
+TEST_F(SurvivorsLong, ATelephoneNumberTypedOtherwise) {
   plant("ALTER TABLE notes ADD called bigint; UPDATE notes SET called = 49305500077 WHERE id = 17000");
   expect_found("shop public.notes.called");
 }
@@ -334,7 +334,7 @@ TEST_F(SurvivorsLong, WhatDroppedColumnsAndUndoneRowsLeave) {
 }
 
 // What may stand in one table is looked for in the files of the others.
-TEST_F(Survivors, WhatIsAllowedInOnePlaceIsFoundInOthersFiles) {
+TEST_F(SurvivorsLong, WhatIsAllowedInOnePlaceIsFoundInOthersFiles) {
   plant(R"sql(
     CREATE TABLE robots (mail text);
     INSERT INTO robots SELECT email FROM users;
@@ -374,7 +374,7 @@ TEST_F(SurvivorsLong, TextsThatAreNoTexts) {
   EXPECT_THAT(said, Not(HasSubstr("did not run")));
 }
 
-TEST_F(SurvivorsLong, VirtualColumnsAreComputedOrNamed) {
+TEST_F(Survivors, VirtualColumnsAreComputedOrNamed) {
   if (postgres_major() < 18) GTEST_SKIP() << "virtual columns came with PostgreSQL 18";
   plant(R"sql(
     CREATE TABLE made (id int PRIMARY KEY, base text, mail text GENERATED ALWAYS AS (replace(base, '#', '@')) VIRTUAL,
@@ -388,7 +388,7 @@ TEST_F(SurvivorsLong, VirtualColumnsAreComputedOrNamed) {
 }
 
 // What no statement shows: a deleted row of a kept table, and an updated one's old index entry.
-TEST_F(Survivors, DeletedRowsAreFoundInTheirPages) {
+TEST_F(SurvivorsLong, DeletedRowsAreFoundInTheirPages) {
   plant(R"sql(
     ALTER TABLE notes SET (autovacuum_enabled = off);
     CREATE TABLE codes (code text PRIMARY KEY) WITH (autovacuum_enabled = off);
@@ -457,7 +457,7 @@ TEST_F(SurvivorsLong, WholeLeavesProseOut) {
 }
 
 // What pages hold in other ways than most: each was once passed over.
-TEST_F(Survivors, PagesHoldWhatTheServerWouldShow) {
+TEST_F(SurvivorsLong, PagesHoldWhatTheServerWouldShow) {
   plant("CREATE DATABASE japan ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
   plant(R"sql(
     UPDATE users SET first = '山田太郎' WHERE id = 31; UPDATE users SET first = 'Jörgensönn' WHERE id = 32;
@@ -504,7 +504,7 @@ TEST_F(Survivors, PagesHoldWhatTheServerWouldShow) {
   }
 }
 
-TEST_F(SurvivorsLong, WhatIsAllowedIsCounted) {
+TEST_F(Survivors, WhatIsAllowedIsCounted) {
   plant(fmt::format("UPDATE notes SET body = 'write to {} today' WHERE id = 17000", kOriginal));
   const RunResult result = refresh(
       "survivors:\n  search: prose\n  allow:\n    shop:\n      public.notes.body: \"our own test "
@@ -526,7 +526,7 @@ TEST_F(SurvivorsLong, WhatMaskedDocumentsKeep) {
 }
 
 // Whole columns that the policy forgot, whose values are nobody's in the columns that it masks.
-TEST_F(Survivors, DetectorsTellWhatLooksPersonal) {
+TEST_F(SurvivorsLong, DetectorsTellWhatLooksPersonal) {
   plant(R"sql(UPDATE notes SET body = 'ask bob' || id || '@elsewhere.test' WHERE id <= 12;
               UPDATE notes SET doc = '{"paid": "4929 1287 8912 4566"}' WHERE id = 13)sql");
   const RunResult warned = refresh();

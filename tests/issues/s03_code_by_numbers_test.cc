@@ -50,7 +50,7 @@ class S03Numbers : public ::testing::Test {
   }
   Scenario scenario_;
 };
-// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+// Every sixth test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
 using S03NumbersLong = S03Numbers;
 
 TEST_F(S03Numbers, ExpressionsWhoseDependenciesAreGone) {
@@ -126,7 +126,7 @@ TEST_F(S03NumbersLong, WhatComparesATypeThatACastCallsTheSame) {
 }
 
 // To open a partitioned table the server sorts the bounds of its partitions.
-TEST_F(S03Numbers, WhatComparesBoundsOfPartitions) {
+TEST_F(S03NumbersLong, WhatComparesBoundsOfPartitions) {
   expect_harmless(
       R"sql(
     CREATE FUNCTION cmp(a int, b int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
@@ -268,7 +268,7 @@ TEST_F(S03NumbersLong, ATypeThatOnlyTheBytesOfAConstantName) {
 }
 
 // NOT before an operator is planned as its negator.
-TEST_F(S03Numbers, WhatAnOperatorIsTurnedInto) {
+TEST_F(S03NumbersLong, WhatAnOperatorIsTurnedInto) {
   expect_harmless(R"sql(
     CREATE FUNCTION other(a text, b text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$
     BEGIN PERFORM public.spring('negator'); RETURN a <> b; END $$;

@@ -47,7 +47,7 @@ class S04Catalogs : public ::testing::Test {
   }
   Scenario scenario_;
 };
-// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+// Every sixth test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
 using S04CatalogsLong = S04Catalogs;
 
 TEST_F(S04Catalogs, AFunctionOfTheServersThatWasReplaced) {
@@ -69,7 +69,7 @@ TEST_F(S04CatalogsLong, AnOperatorWithOtherCode) {
   expect_refused("operator pg_catalog.=");
 }
 
-TEST_F(S04Catalogs, AnOperatorBesideTheServersOwn) {
+TEST_F(S04CatalogsLong, AnOperatorBesideTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.other(oid, int) RETURNS bool LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN $1 <> $2::oid; END$$;
     CREATE OPERATOR pg_catalog.<> (LEFTARG = oid, RIGHTARG = int, FUNCTION = public.other))sql");
@@ -110,7 +110,7 @@ TEST_F(S04CatalogsLong, ARuleOnARelationOfTheServers) {
   expect_refused("a rule");
 }
 
-TEST_F(S04Catalogs, ACheckOnACatalog) {
+TEST_F(S04CatalogsLong, ACheckOnACatalog) {
   plant(R"sql(CREATE FUNCTION public.fine(name) RETURNS bool LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN true; END$$;
     ALTER TABLE pg_catalog.pg_namespace ADD CONSTRAINT fine CHECK (public.fine(nspname)))sql");
@@ -163,7 +163,7 @@ TEST_F(S04CatalogsLong, AnotherNameForOneOfTheServersWithADefault) {
   expect_refused("function pg_catalog.quote_ident");
 }
 
-TEST_F(S04Catalogs, AnIndexOfACatalogThatComparesOtherwise) {
+TEST_F(S04CatalogsLong, AnIndexOfACatalogThatComparesOtherwise) {
   plant(R"sql(CREATE FUNCTION public.compare(oid, oid) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
     $$BEGIN PERFORM public.leak(); RETURN btoidcmp($1, $2); END$$;
     CREATE OPERATOR CLASS public.other FOR TYPE oid USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =,
@@ -251,7 +251,7 @@ TEST_F(S04CatalogsLong, TwoFunctionsThatChangedNumbers) {
 
 // What an operator of the server's own hashes by is taken from the first row that names it, whatever the
 // family.
-TEST_F(S04Catalogs, AHashForOrderingBeforeTheServersOwn) {
+TEST_F(S04CatalogsLong, AHashForOrderingBeforeTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.hoid(oid) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
       $$BEGIN PERFORM public.leak(); RETURN hashoid($1); END$$;
     CREATE OPERATOR CLASS public.myoid FOR TYPE oid USING hash AS OPERATOR 1 =, FUNCTION 1 public.hoid(oid);
@@ -310,7 +310,7 @@ TEST_F(S04CatalogsLong, WhatWasRolledBackIsToldAfterAKill) {
 }
 
 // What was granted beyond initdb's grants is measured against a catalog that production could write.
-TEST_F(S04Catalogs, WhatInitdbGrantedIsNotProductionsToSay) {
+TEST_F(S04CatalogsLong, WhatInitdbGrantedIsNotProductionsToSay) {
   plant(R"sql(
     UPDATE pg_init_privs SET initprivs = '{=X/postgres}' WHERE objoid = 'pg_hba_file_rules()'::regprocedure;
     GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO PUBLIC;
@@ -363,7 +363,7 @@ TEST_F(S04CatalogsLong, ACastOfANameThatOurStatementsSay) {
 }
 
 // One that is applied unasked may tip the choice of an operator.
-TEST_F(S04Catalogs, ACastThatNobodyNeedsToSay) {
+TEST_F(S04CatalogsLong, ACastThatNobodyNeedsToSay) {
   plant(R"sql(CREATE FUNCTION public.say(bool) RETURNS bigint LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN 0; END$$;
     CREATE CAST (bool AS bigint) WITH FUNCTION public.say(bool) AS IMPLICIT)sql");
@@ -403,7 +403,7 @@ TEST_F(S04CatalogsLong, ATypeThatInitdbNumbered) {
   expect_refused("type cardinal_number");
 }
 
-TEST_F(S04Catalogs, TheLanguageOfOurOwnFunctions) {
+TEST_F(S04CatalogsLong, TheLanguageOfOurOwnFunctions) {
   plant(R"sql(CREATE FUNCTION public.fine(oid) RETURNS void LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); END$$;
     UPDATE pg_language SET lanvalidator = 'public.fine'::regproc WHERE lanname = 'plpgsql')sql");
@@ -450,7 +450,7 @@ TEST_F(S04CatalogsLong, ADefaultWayToHashAnArrayOfTheServersOwn) {
   expect_refused("type _text has a default operator class");
 }
 
-TEST_F(S04Catalogs, AnAggregateBesideTheServersOwn) {
+TEST_F(S04CatalogsLong, AnAggregateBesideTheServersOwn) {
   plant(R"sql(CREATE FUNCTION public.add(text, name) RETURNS text LANGUAGE plpgsql AS
     $$BEGIN PERFORM public.leak(); RETURN $1; END$$;
     CREATE AGGREGATE pg_catalog.min(name) (SFUNC = public.add, STYPE = text))sql");
@@ -495,7 +495,7 @@ TEST_F(S04CatalogsLong, AConversionThatIsNotInC) {
   expect_refused("conversion other");
 }
 
-TEST_F(S04Catalogs, AConversionOfTheServersWithOtherCode) {
+TEST_F(S04CatalogsLong, AConversionOfTheServersWithOtherCode) {
   plant(
       "UPDATE pg_conversion SET conproc = 'pg_catalog.iso8859_to_utf8' WHERE conname = 'iso_8859_1_to_utf8'");
   expect_refused("pg_conversion");
@@ -755,7 +755,7 @@ TEST_F(S04CatalogsLong, AMemberThatIsMissing) {
 }
 
 // Whoever calls it by its name would get another one.
-TEST_F(S04Catalogs, OneOfTwoFunctionsThatIsMissing) {
+TEST_F(S04CatalogsLong, OneOfTwoFunctionsThatIsMissing) {
   plant("DELETE FROM pg_proc WHERE oid = 'pg_catalog.length(text)'::regprocedure");
   expect_refused("function pg_catalog.length is missing");
 }
@@ -799,7 +799,7 @@ TEST_F(S04CatalogsLong, ADefaultOfAFunctionOfTheServersOwn) {
 }
 
 // By the types of what comes out, and of what is handed over together, memory is read as something else.
-TEST_F(S04Catalogs, WhatComesOutOfAFunctionOfTheServersOwn) {
+TEST_F(S04CatalogsLong, WhatComesOutOfAFunctionOfTheServersOwn) {
   plant("UPDATE pg_proc SET proallargtypes = '{114,25,20}' WHERE proname = 'json_each_text'");
   expect_refused("function pg_catalog.json_each_text");
 }
@@ -833,7 +833,7 @@ TEST_F(S04CatalogsLong, ATableInPlaceOfTheToastOfACatalog) {
   expect_refused("row 3598 of pg_class");
 }
 
-TEST_F(S04Catalogs, AColumnOfACatalogThatIsReadOtherwise) {
+TEST_F(S04CatalogsLong, AColumnOfACatalogThatIsReadOtherwise) {
   plant(
       "UPDATE pg_attribute SET attalign = 'd' WHERE attrelid = 'pg_aggregate'::regclass AND attname = "
       "'aggtransspace'");

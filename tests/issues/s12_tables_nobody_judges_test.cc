@@ -45,7 +45,7 @@ class S12Unjudged : public ::testing::Test {
   }
   Scenario scenario_;
 };
-// Every third test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
+// Every sixth test of them, in the order of this file, is in `make test`; the others are in `make test-long`.
 using S12UnjudgedLong = S12Unjudged;
 
 TEST_F(S12Unjudged, ATableWhereToastBelongs) {
@@ -65,7 +65,7 @@ TEST_F(S12UnjudgedLong, ATableThatIsCalledASequence) {
   expect_refused("a table that is called a sequence: public.hidden");
 }
 
-TEST_F(S12Unjudged, ASequenceOfManyRows) {
+TEST_F(S12UnjudgedLong, ASequenceOfManyRows) {
   plant(R"sql(DROP TABLE public.hidden; CREATE SEQUENCE public.counter;
     CREATE TABLE public.phones (last_value int8, log_cnt int8, is_called bool);
     INSERT INTO public.phones SELECT 4915100000000 + g, 0, true FROM generate_series(1, 50) g;
@@ -130,7 +130,7 @@ TEST_F(S12UnjudgedLong, SequencesOfOrdinaryProductionsAreWhatTheyAre) {
   EXPECT_EQ(scenario_.staging_value("SELECT count(*) FROM \"Mixed Case\""), "0");
 }
 
-TEST_F(S12Unjudged, ATableThatIsCalledToast) {
+TEST_F(S12UnjudgedLong, ATableThatIsCalledToast) {
   plant("UPDATE pg_class SET relkind = 't' WHERE relname = 'hidden'");
   expect_refused("TOAST among tables: public.hidden");
 }
@@ -183,7 +183,7 @@ TEST_F(S12UnjudgedLong, ToastOfWhatHoldsNoRows) {
 }
 
 // Whoever may read TOAST reads values by themselves, and the server's own.
-TEST_F(S12Unjudged, GrantsOnToast) {
+TEST_F(S12UnjudgedLong, GrantsOnToast) {
   plant(
       R"sql(DROP TABLE public.hidden; CREATE TABLE public.long (id int, line text); ALTER TABLE public.long ALTER line
       SET STORAGE EXTERNAL;
