@@ -69,7 +69,8 @@ std::string template_directory(const PostgresCluster::Options& options) {
                      options.encoding + (options.checksums ? "_sums_" : "_") +
                      (options.superuser == "postgres" ? "" : options.superuser + "_") +
                      (options.wal_segment_mb == 0 ? "" : std::to_string(options.wal_segment_mb) + "mb_") +
-                     std::to_string(geteuid());
+                     (options.database.empty() ? "" : "with_" + options.database + "_") +
+                     (options.drops_postgres ? "only_" : "") + std::to_string(geteuid());
   std::string ready = std::string(YTB_BINARY_DIR) + "/" + name;
   if (fs::exists(ready + "/PG_VERSION")) return ready;
   TempFolder temp;
@@ -93,6 +94,18 @@ std::string template_directory(const PostgresCluster::Options& options) {
   if (made.status != 0) {
     ADD_FAILURE() << "initdb failed: " << made.err;
     return {};
+  }
+  std::string statements;
+  if (!options.database.empty()) statements += "CREATE DATABASE \"" + options.database + "\"\n";
+  if (options.drops_postgres) statements += "DROP DATABASE postgres\n";
+  if (!statements.empty()) {
+    made = run_program({postgres_bin_dir() + "/postgres", "--single", "-D", data, "-c", "fsync=off", "-c",
+                        "exit_on_error=on", "template1"},
+                       server_user(), statements);
+    if (made.status != 0) {
+      ADD_FAILURE() << "cannot make the databases of a template: " << made.err;
+      return {};
+    }
   }
   // Two tests may be here at once: the copy gets its name by a rename, and the loser of the race is removed.
   std::string mine = ready + ".new." + std::to_string(getpid());

@@ -65,6 +65,10 @@ class PostgresCluster {
     bool checksums = false;  // initdb --data-checksums
     int wal_segment_mb = 0;  // initdb --wal-segsize; 0: its default
     std::string superuser = "postgres";
+    // Made before the first start, and what is made that way is made once: "" is none. With `drops_postgres`
+    // the database postgres is gone.
+    std::string database;
+    bool drops_postgres = false;
     std::string waldir;    // a folder outside of data, made by initdb
     bool amazons = false;  // with what Amazon's server does otherwise (support/rds_superuser.c)
     bool start = true;

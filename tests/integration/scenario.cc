@@ -93,12 +93,12 @@ Scenario::Scenario(Options options) : options_(std::move(options)) {
   if (const std::string user = server_user(); !user.empty()) {
     run_program({"chown", user, snapshots()});
   }
+  if (options_.database != "postgres") {
+    options_.production.database = options_.database;
+    options_.production.drops_postgres = !options_.keeps_postgres;
+  }
   production_ = PostgresCluster::make(options_.production);
   if (!production_) return;
-  if (options_.database != "postgres") {
-    production_->run("postgres", fmt::format("CREATE DATABASE \"{}\"", options_.database));
-    if (!options_.keeps_postgres) production_->run(options_.database, "DROP DATABASE postgres");
-  }
   // A range of its own for every test that runs at the same time.
   first_port_ = static_cast<uint16_t>(20000 + (getpid() % 2000) * 20);
   write_file(home_ + "/masking.key", "planted-masking-0123456789abcdef\n", 0600);
