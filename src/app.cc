@@ -43,6 +43,7 @@
 #include "drivers/postgres/instance.h"
 #include "drivers/postgres/production_look.h"
 #include "drivers/postgres/read_access.h"
+#include "drivers/postgres/schema_trial.h"
 #include "drivers/socket/socket_alias.h"
 #include "model/engine_versions.h"
 #include "refresh/inputs.h"
@@ -186,6 +187,13 @@ socket_alias::SocketAliasOptions alias_options(const config::ProductionConfig& p
 
 void tell(std::string_view line) { std::cerr << "note: " + std::string(line) + "\n"; }
 
+// psql, pg_dump …: the programs of servers do not always come with them.
+Result<std::string> find_client(const config::ProductionConfig& production, const std::string& name) {
+  Result<std::string> program = pgfiles::find_client(production.copies.bin_dir, name);
+  if (!program.ok() && !production.copies.bin_dir.empty()) program = pgfiles::find_client("", name);
+  return program;
+}
+
 // What the local drivers refer to.
 struct LocalParts {
   std::unique_ptr<ports::Vault> vault;
@@ -218,6 +226,17 @@ Status add_local_drivers(const Clock& clock, const config::Config& config,
   drivers.kept = std::move(parts);
   drivers.source = std::move(source);
   drivers.engine = std::make_unique<postgres::PostgresEngine>();
+  drivers.trial = std::make_unique<postgres::PostgresSchemaTrial>(
+      postgres::SchemaTrialOptions{
+          .production = production.name.str(),
+          .directory = production.copies.directory,
+          .run_as = production.copies.run_as,
+          .port = production.copies.port_first,
+          .bin_dir = production.copies.bin_dir,
+          .isolation = production.copies.isolation,
+          .off = !production.masking.try_constraints,
+          .find_client = [&production](const std::string& name) { return find_client(production, name); }},
+      clock);
   drivers.alias = std::make_unique<socket_alias::SocketAlias>(alias_options(production));
   return {};
 }
@@ -283,9 +302,7 @@ std::unique_ptr<ports::Gatekeeper> make_gatekeeper(const Clock& clock, const con
 
 // Comes back only where it cannot. `umask`: of who called us.
 Error become_psql(const config::ProductionConfig& production, const cli::PsqlCall& call, mode_t umask) {
-  Result<std::string> program = pgfiles::find_client(production.copies.bin_dir, "psql");
-  // The programs of servers do not always come with psql.
-  if (!program.ok() && !production.copies.bin_dir.empty()) program = pgfiles::find_client("", "psql");
+  Result<std::string> program = find_client(production, "psql");
   if (!program.ok()) {
     return Error{.code = Code::kExternal,
                  .message = "psql is not installed here, or not in PATH",

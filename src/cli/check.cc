@@ -86,7 +86,8 @@ MaskedTables masked_tables(const masking::MaskingPlan& plan) {
 }
 
 // Says what masking has to do, where that is known.
-MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, Lines& lines) {
+MaskedTables check_policy(const Context& context, const Site& site, const Result<CatalogFound>& found,
+                          Lines& lines) {
   const config::MaskingConfig& masking = site.production->masking;
   if (!masking.none_reason.empty()) {
     lines.push_back({.what = "masking",
@@ -109,7 +110,10 @@ MaskedTables check_policy(const Site& site, const Result<CatalogFound>& found, L
     lines.push_back({.what = "policy", .failed = found.error(), .detail = {}, .warning = true});
     return {};
   }
-  masking::PlanCheck check = masking::plan_masking(files->policy, files->lock, found->catalog);
+  masking::PlanCheck check =
+      masking::plan_masking(files->policy, files->lock, found->catalog, trials_for(site));
+  if (const Status tried = try_constraints(context, site, *found, check); !tried.ok())
+    add(lines, "constraints", tried, "");
   CheckLine line{.what = "policy",
                  .failed = std::nullopt,
                  .detail = fmt::format("every column is judged, against {}", found->said)};
@@ -334,7 +338,7 @@ Lines gather(const Context& context, const Site& site) {
   add(lines, "state", os::check_writable(site.state.path()), site.state.path());
   check_snapshots(context, site, inputs.ok() && inputs->remembers(), lines);
   const Result<CatalogFound> found = find_catalog(context, site);
-  const MaskedTables tables = check_policy(site, found, lines);
+  const MaskedTables tables = check_policy(context, site, found, lines);
   check_locales(site, found, lines);
   check_access(site, found, lines);
   check_row_security(site, found, lines);

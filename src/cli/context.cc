@@ -9,8 +9,10 @@
 #include "base/shell.h"
 #include "base/text.h"
 #include "drivers/os/files.h"
+#include "masking/trial.h"
 #include "refresh/guarded.h"
 #include "refresh/local_vault.h"
+#include "refresh/try_constraints.h"
 
 namespace ytb::cli {
 namespace {
@@ -219,6 +221,27 @@ Result<CatalogFound> find_catalog(const Context& context, const Site& site) {
   YTB_ASSIGN(ports::SessionTarget target, production_target(site));
   YTB_ASSIGN(masking::Catalog catalog, site.drivers.engine->catalog(target));
   return CatalogFound{.catalog = std::move(catalog), .said = "production, as it is now"};
+}
+
+masking::Trials trials_for(const Site& site) {
+  return site.drivers.trial != nullptr ? masking::Trials::kMade : masking::Trials::kNone;
+}
+
+Status try_constraints(const Context& context, const Site& site, const CatalogFound& found,
+                       masking::PlanCheck& check) {
+  const bool of_production = !context.call.has("schema") && !site.production->source.connection.empty();
+  const size_t count = masking::trials_of(check).size();
+  if (!of_production || site.drivers.trial == nullptr || count == 0) return {};
+  if (!context.output.json()) {
+    context.output.err << context.output.dim(
+                              fmt::format("{} {} production's code: tried on a server made from its schema …",
+                                          count, count == 1 ? "constraint needs" : "constraints need"))
+                       << "\n";
+  }
+  YTB_ASSIGN(ports::SessionTarget target, production_target(site));
+  ports::NoProgress quiet;
+  return refresh::try_constraints(site.drivers.trial.get(), target, found.catalog, check, quiet,
+                                  context.services.stop);
 }
 
 }  // namespace ytb::cli

@@ -69,6 +69,12 @@ struct CatalogFound {
   std::string said;
 };
 Result<CatalogFound> find_catalog(const Context& context, const Site& site);
+// Whether there is anybody who could answer them.
+masking::Trials trials_for(const Site& site);
+// Where `found` is production's own: what of `check` needs production's code is tried
+// (refresh/try_constraints.h). Takes seconds, and says so, where there is anything to try.
+Status try_constraints(const Context& context, const Site& site, const CatalogFound& found,
+                       masking::PlanCheck& check);
 // Production itself, through source.connection. kConfig where there is none.
 Result<ports::SessionTarget> production_target(const Site& site);
 

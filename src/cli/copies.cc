@@ -166,6 +166,13 @@ Status remove_everything(Context& context, Site& site, const std::vector<model::
       first = ended.error();
     }
   }
+  if (site.drivers.trial != nullptr) {
+    if (const Status cleaned = site.drivers.trial->clean_up(); !cleaned.ok()) {
+      view.note(
+          fmt::format("the server that tries constraints could not be removed: {}", cleaned.error().message));
+      if (!first) first = cleaned.error();
+    }
+  }
   for (const model::OwnedCopy& owned : ours) {
     Status removed = remove_one(site, owned, view);
     if (!removed.ok()) {

@@ -138,7 +138,7 @@ struct NewLock {
 
 // With a schema file of one database, what is locked of the others stays.
 NewLock expand(masking::Policy policy, const masking::PolicyLock& before, const masking::Catalog& catalog,
-               bool one_database, const masking::Acceptance& said) {
+               bool one_database, const masking::Acceptance& said, masking::Trials trials) {
   NewLock made;
   std::vector<masking::LockEntry> others;
   if (one_database) {
@@ -150,7 +150,7 @@ NewLock expand(masking::Policy policy, const masking::PolicyLock& before, const 
   }
   made.lock = masking::expand_lock(policy, catalog);
   masking::carry_over(before, said, made.lock);
-  made.check = masking::plan_masking(policy, made.lock, catalog);
+  made.check = masking::plan_masking(policy, made.lock, catalog, trials);
   made.lock.entries.insert(made.lock.entries.end(), others.begin(), others.end());
   std::sort(made.lock.entries.begin(), made.lock.entries.end());
   made.lock.file = before.file;
@@ -201,7 +201,8 @@ Status run_policy_accept(Context& context) {
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   const bool one_database = context.call.has("schema") && found.catalog.databases.size() == 1;
-  NewLock made = expand(files.policy, files.lock, found.catalog, one_database, said);
+  NewLock made = expand(files.policy, files.lock, found.catalog, one_database, said, trials_for(site));
+  YTB_TRY(try_constraints(context, site, found, made.check));
   const bool json = context.output.json();
   if (!json) context.out() << fmt::format("against {}\n", found.said);
   if (!made.check.ok()) {
@@ -269,7 +270,8 @@ Status run_policy_check(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   YTB_ASSIGN(const ToJudge judged, load_to_judge(context, site));
   const auto& [files, found] = judged;
-  masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog);
+  masking::PlanCheck check = masking::plan_masking(files.policy, files.lock, found.catalog, trials_for(site));
+  YTB_TRY(try_constraints(context, site, found, check));
   size_t errors = count_errors(check);
   if (context.output.json()) {
     Json list = Json::array();

@@ -157,6 +157,8 @@ struct MaskingConfig {
   std::string lock_file;    // likewise; default: policy file with .lock
   model::SecretRef key;
   int workers = 0;  // 0: number of cores, at most 8
+  // Whether constraints that need production's code are tried on a server made from its schema.
+  bool try_constraints = true;
 };
 
 struct ProductionConfig {

@@ -309,6 +309,7 @@ class ConfigReader {
     }
     masking.key = values_.secret(block, "key", none == nullptr ? "file:masking.key" : "");
     masking.workers = static_cast<int>(block.integer("workers", 0, 0, kWorkersMax));
+    masking.try_constraints = block.boolean("try_constraints", true);
     block.finish();
     return masking;
   }

@@ -17,6 +17,7 @@
 #include "masking/calendar.h"
 #include "masking/evaluate.h"
 #include "masking/names.h"
+#include "masking/trial.h"
 #include "masking/verdict.h"
 #include "masking/yaml_text.h"
 
@@ -24,6 +25,7 @@ namespace ytb::masking {
 namespace {
 
 constexpr size_t kRows = 200;                  // made up for one constraint
+constexpr size_t kTrialRows = 64;              // of those, what a server is asked about
 constexpr size_t kPoolMax = 400;               // different values for one column
 constexpr int kComputedDepthMax = 8;           // generated columns within an expression
 constexpr size_t kOtherMaskersTriedMax = 200;  // findings that say what would satisfy the constraint
@@ -232,7 +234,9 @@ std::vector<std::string> pool_for(const Column& column, const Constants& constan
 struct Demand {
   std::string name;  // "CHECK constraint t_check"
   const Expression* condition = nullptr;
-  const Column* value = nullptr;  // what VALUE is; null: the condition names its columns
+  const Column* value = nullptr;            // what VALUE is; null: the condition names its columns
+  std::string constraint{};                 // as the server calls it; "": it is no constraint, or not known
+  std::vector<std::string> more_columns{};  // that are known beside what the condition shows
 };
 
 // Whether what a masker gives lies near what it was given, or has its form: whether it satisfies a constraint
@@ -246,7 +250,7 @@ bool follows_the_value(const MaskerSpec& spec, const Column& column) {
 
 using Replaced = std::map<std::string, const MaskerSpec*>;
 
-struct Trial {
+struct Tried {
   bool begun_with_allowed = false;  // the values made up satisfy the condition
   size_t allowed = 0;
   size_t forbidden = 0;
@@ -258,9 +262,13 @@ enum class Conclusion { kSatisfied, kViolated, kPerhapsViolated, kNotTried };
 
 class Tester {
  public:
-  Tester(const JudgeContext& context, const Table& table, const Demand& demand)
+  enum class Columns { kOfCondition, kAllKnown };
+  Tester(const JudgeContext& context, const Table& table, const Demand& demand,
+         Columns columns = Columns::kOfCondition)
       : context_(context), table_(table), demand_(demand) {
     std::vector<std::string> names = columns_of(*demand.condition);
+    if (columns == Columns::kAllKnown)
+      names.insert(names.end(), demand.more_columns.begin(), demand.more_columns.end());
     if (demand.value != nullptr) names = {demand.value->name};
     for (const std::string& name : names) involve(name, 0);
     collect_constants(*demand.condition, constants_);
@@ -280,7 +288,7 @@ class Tester {
       any_kept = any_kept || found == replaced.end();
       follows = follows || (found != replaced.end() && follows_the_value(*found->second, *column));
     }
-    const Trial trial = run(replaced, false);
+    const Tried trial = run(replaced, false);
     if (trial.rows() == 0) return Conclusion::kNotTried;
     if (trial.forbidden > 0) {
       if (!trial.begun_with_allowed) {
@@ -293,7 +301,7 @@ class Tester {
     }
     if (trial.unknown == 0) return Conclusion::kSatisfied;
     if (!any_kept) return Conclusion::kNotTried;
-    const Trial with_kept = run(replaced, true);
+    const Tried with_kept = run(replaced, true);
     if (with_kept.rows() == 0 || !with_kept.begun_with_allowed) return Conclusion::kNotTried;
     if (with_kept.forbidden > 0) {
       const bool always = with_kept.allowed == 0 && with_kept.unknown == 0;
@@ -304,13 +312,77 @@ class Tester {
 
   [[nodiscard]] const Constants& constants() const { return constants_; }
 
+  // What a server that has production's code is to be asked; null: nothing can be made up.
+  // `others`: what could be written for the column `blamed`.
+  [[nodiscard]] std::shared_ptr<ConstraintTrial> trial(const Replaced& replaced, const Column& blamed,
+                                                       const std::vector<MaskerSpec>& others) const {
+    const std::optional<Kit> kit = kit_for(replaced, true);
+    const bool computed = demand_.value != nullptr && demand_.value->generated;
+    if (!kit || (demand_.constraint.empty() && !computed)) return nullptr;
+    auto trial = std::make_shared<ConstraintTrial>(
+        ConstraintTrial{.what = demand_.name,
+                        .about = {},
+                        .masker = {},
+                        .database = context_.database.name,
+                        .table = table_.name,
+                        .constraint = demand_.constraint,
+                        .of_domain = demand_.value != nullptr && !demand_.constraint.empty(),
+                        .generated = computed ? demand_.value->name : std::string(),
+                        .columns = {},
+                        .computed = computed_,
+                        .rows = {}});
+    std::vector<size_t> places;
+    for (size_t i = 0; i < stored_.size(); ++i) {
+      if (!kit->known[i]) continue;
+      places.push_back(i);
+      trial->columns.push_back(stored_[i]->name);
+      const auto found = replaced.find(stored_[i]->name);
+      trial->has_kept = trial->has_kept || found == replaced.end();
+      trial->follows_the_value = trial->follows_the_value ||
+                                 (found != replaced.end() && follows_the_value(*found->second, *stored_[i]));
+    }
+    std::vector<Row> rows;
+    // Over all of a pool, which has the common values last.
+    size_t most = kTrialRows;
+    for (size_t place : places) most = std::max(most, kit->pools[place].size());
+    for (size_t i = 0; i < kTrialRows; ++i) {
+      Row row = make_up(kit->pools, kit->single(), i * most / kTrialRows, Nulls::kNone);
+      const std::optional<Row> masked = mask(row, kit->maskers);
+      if (!masked) continue;
+      trial->rows.push_back({.before = at(places, row), .after = at(places, *masked)});
+      rows.push_back(std::move(row));
+    }
+    if (trial->rows.empty()) return nullptr;
+    for (const MaskerSpec& other : others) {
+      Replaced changed = replaced;
+      changed[blamed.name] = &other;
+      const std::optional<Kit> other_kit = kit_for(changed, true);
+      if (!other_kit) continue;
+      TrialAlternative alternative{.spec = other, .after = {}};
+      for (const Row& row : rows) {
+        const std::optional<Row> masked = mask(row, other_kit->maskers);
+        if (!masked) break;
+        alternative.after.push_back(at(places, *masked));
+      }
+      if (alternative.after.size() == rows.size()) trial->others.push_back(std::move(alternative));
+    }
+    return trial;
+  }
+
  private:
   using Row = std::vector<std::optional<std::string>>;  // by stored column; NULL: nullopt
+
+  static TrialRow::Fields at(const std::vector<size_t>& places, const Row& row) {
+    TrialRow::Fields fields;
+    for (size_t place : places) fields.push_back(row[place]);
+    return fields;
+  }
 
   void involve(const std::string& name, int depth) {
     const Column* column = find_column(table_, name);
     if (column == nullptr || depth > kComputedDepthMax) return;
     if (column->generated) {
+      if (std::find(computed_.begin(), computed_.end(), name) == computed_.end()) computed_.push_back(name);
       collect_constants(column->computed_from, constants_);
       for (const std::string& each : columns_of(column->computed_from)) involve(each, depth + 1);
       return;
@@ -349,12 +421,19 @@ class Tester {
     });
   }
 
-  // `make_up_kept`: kept columns have made-up values, too; else they are unknown.
-  [[nodiscard]] Trial run(const Replaced& replaced, bool make_up_kept) const {
-    Trial trial;
-    std::vector<std::unique_ptr<Masker>> maskers(stored_.size());
-    std::vector<bool> known(stored_.size(), false);
-    std::vector<std::vector<std::string>> pools(stored_.size());
+  // By stored column: what a made-up row of the constraint's columns is made of.
+  struct Kit {
+    std::vector<std::unique_ptr<Masker>> maskers;  // null: not masked
+    std::vector<bool> known;                       // has a value in what is judged
+    std::vector<std::vector<std::string>> pools;
+    [[nodiscard]] bool single() const { return std::count(known.begin(), known.end(), true) == 1; }
+  };
+  // None: for one of the columns nothing can be made up, or its masker says no. `make_up_kept`: kept columns
+  // have made-up values, too; else they are unknown.
+  [[nodiscard]] std::optional<Kit> kit_for(const Replaced& replaced, bool make_up_kept) const {
+    Kit kit{.maskers = std::vector<std::unique_ptr<Masker>>(stored_.size()),
+            .known = std::vector<bool>(stored_.size(), false),
+            .pools = std::vector<std::vector<std::string>>(stored_.size())};
     for (size_t i = 0; i < stored_.size(); ++i) {
       const Column& column = *stored_[i];
       const auto found = replaced.find(column.name);
@@ -366,26 +445,35 @@ class Tester {
                                             .encoding = context_.database.encoding,
                                             .wire = Wire::kText,
                                             .key = context_.key});
-        if (!masker.ok()) return trial;  // in text: as good as not known
-        maskers[i] = std::move(*masker);
+        if (!masker.ok()) return std::nullopt;  // in text: as good as not known
+        kit.maskers[i] = std::move(*masker);
       }
-      known[i] = involved && (maskers[i] != nullptr || make_up_kept);
-      if (known[i] || is_subject(replaced, column.name)) pools[i] = pool_for(column, constants_);
-      if (known[i] && pools[i].empty()) return trial;
+      kit.known[i] = involved && (kit.maskers[i] != nullptr || make_up_kept);
+      if (kit.known[i] || is_subject(replaced, column.name)) kit.pools[i] = pool_for(column, constants_);
+      if (kit.known[i] && kit.pools[i].empty()) return std::nullopt;
     }
+    return kit;
+  }
+
+  [[nodiscard]] Tried run(const Replaced& replaced, bool make_up_kept) const {
+    Tried trial;
+    const std::optional<Kit> kit = kit_for(replaced, make_up_kept);
+    if (!kit) return trial;
     std::vector<Row> all;
     std::vector<Row> allowed;
-    const bool single = std::count(known.begin(), known.end(), true) == 1;
     for (size_t number = 0; number < kRows; ++number) {
-      Row row = make_up(pools, single, number);
-      if (outcome(row, known) != Outcome::kForbidden) allowed.push_back(row);
+      Row row = make_up(kit->pools, kit->single(), number);
+      if (outcome(row, kit->known) != Outcome::kForbidden) {
+        // NULL satisfies most of what it is asked: that says nothing of values.
+        trial.begun_with_allowed = trial.begun_with_allowed || is_whole(row, kit->known);
+        allowed.push_back(row);
+      }
       all.push_back(std::move(row));
     }
-    trial.begun_with_allowed = !allowed.empty();
-    for (const Row& row : allowed.empty() ? all : allowed) {
-      const std::optional<Row> masked = mask(row, maskers);
+    for (const Row& row : trial.begun_with_allowed ? allowed : all) {
+      const std::optional<Row> masked = mask(row, kit->maskers);
       if (!masked) continue;
-      switch (outcome(*masked, known)) {
+      switch (outcome(*masked, kit->known)) {
         case Outcome::kAllowed:
           ++trial.allowed;
           break;
@@ -408,8 +496,16 @@ class Tester {
     });
   }
 
-  [[nodiscard]] Row make_up(const std::vector<std::vector<std::string>>& pools, bool single,
-                            size_t number) const {
+  static bool is_whole(const Row& row, const std::vector<bool>& known) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (known[i] && !row[i]) return false;
+    }
+    return true;
+  }
+
+  enum class Nulls { kToo, kNone };
+  [[nodiscard]] Row make_up(const std::vector<std::vector<std::string>>& pools, bool single, size_t number,
+                            Nulls nulls = Nulls::kToo) const {
     constexpr uint64_t kNullOneIn = 8;
     Row row(stored_.size());
     for (size_t i = 0; i < stored_.size(); ++i) {
@@ -417,7 +513,7 @@ class Tester {
       uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15 + (i + 1) * 0xbf58476d1ce4e5b9;
       mixed = (mixed ^ (mixed >> 29)) * 0x94d049bb133111eb;
       mixed ^= mixed >> 32;
-      if (!single && !stored_[i]->not_null && mixed % kNullOneIn == 0) continue;
+      if (nulls == Nulls::kToo && !single && !stored_[i]->not_null && mixed % kNullOneIn == 0) continue;
       row[i] = pools[i][(single ? number : mixed / kNullOneIn) % pools[i].size()];
     }
     return row;
@@ -452,6 +548,7 @@ class Tester {
   const Table& table_;
   const Demand& demand_;
   std::vector<const Column*> involved_;
+  std::vector<std::string> computed_;  // generated columns that the condition comes to
   std::vector<const Column*> stored_;  // a row program's columns, in its order
   Constants constants_;
 };
@@ -519,7 +616,12 @@ class ConstraintChecker {
       if (check.condition.kind == Expression::Kind::kUnknown && columns_of(check.condition).empty()) {
         report_unread(table, check, replaced);
       } else {
-        judge(table, {.name = check.name, .condition = &check.condition}, replaced);
+        judge(table,
+              {.name = check.name,
+               .condition = &check.condition,
+               .constraint = check.constraint,
+               .more_columns = check.columns},
+              replaced);
       }
     }
     if (partition) return;  // its columns' own constraints are the parent's
@@ -530,7 +632,12 @@ class ConstraintChecker {
  private:
   void check_column(const Table& table, const Column& column, const Replaced& replaced) {
     for (const Check& check : column.domain_checks) {
-      judge(table, {.name = check.name, .condition = &check.condition, .value = &column}, replaced);
+      judge(table,
+            {.name = check.name,
+             .condition = &check.condition,
+             .value = &column,
+             .constraint = check.constraint},
+            replaced);
     }
     if (!column.generated || !column.length_max) return;
     const Expression fits{
@@ -564,7 +671,8 @@ class ConstraintChecker {
     if (conclusion == Conclusion::kSatisfied) return;
     const MaskerSpec& spec = *replaced.at(blamed->name);
     if (conclusion == Conclusion::kNotTried) {
-      report_not_tried(table, demand.name, *blamed, spec);
+      report_not_tried(table, demand.name, *blamed, spec).trial =
+          trial_of(table, demand, *blamed, spec, replaced);
       return;
     }
     if (conclusion == Conclusion::kPerhapsViolated) {
@@ -593,14 +701,20 @@ class ConstraintChecker {
     finding.satisfied_by = std::move(satisfies);
   }
 
-  std::optional<MaskerSpec> other_that_satisfies(const Table& table, const Tester& tester,
-                                                 const Column& column, const Replaced& replaced) {
-    if (++others_tried_ > kOtherMaskersTriedMax) return std::nullopt;
+  // `tried`: for how many columns so far. Empty where there were many: it takes time.
+  static std::vector<MaskerSpec> others_for(const Table& table, const Tester& tester, const Column& column,
+                                            size_t& tried) {
+    if (++tried > kOtherMaskersTriedMax) return {};
     const bool unique = std::any_of(table.indexes.begin(), table.indexes.end(), [&](const Index& index) {
       return index.unique &&
              std::find(index.columns.begin(), index.columns.end(), column.name) != index.columns.end();
     });
-    for (MaskerSpec& spec : other_maskers(column, unique, tester.constants())) {
+    return other_maskers(column, unique, tester.constants());
+  }
+
+  std::optional<MaskerSpec> other_that_satisfies(const Table& table, const Tester& tester,
+                                                 const Column& column, const Replaced& replaced) {
+    for (MaskerSpec& spec : others_for(table, tester, column, others_tried_)) {
       Replaced changed = replaced;
       changed[column.name] = &spec;
       if (tester.conclude(changed) == Conclusion::kSatisfied) return std::move(spec);
@@ -608,28 +722,45 @@ class ConstraintChecker {
     return std::nullopt;
   }
 
-  void report_not_tried(const Table& table, std::string_view name, const Column& column,
-                        const MaskerSpec& spec) {
-    context_
-        .report(
-            Finding::Kind::kNotTried, &table, &column,
-            fmt::format("{} was not tried against what '{}' gives for {}: it depends on what is known in the "
-                        "copy alone; where masked rows violate it, the refresh stops after masking",
-                        name, spec.name, describe(context_, table, column)),
-            spec.where)
-        .error = false;
+  Finding& report_not_tried(const Table& table, std::string_view name, const Column& column,
+                            const MaskerSpec& spec) {
+    Finding& finding = context_.report(
+        Finding::Kind::kNotTried, &table, &column,
+        fmt::format("{} was not tried against what '{}' gives for {}: it needs code or data of "
+                    "production's; where masked rows violate it, the refresh stops after masking",
+                    name, spec.name, describe(context_, table, column)),
+        spec.where);
+    finding.error = false;
+    return finding;
   }
 
   // Of a CHECK that could not be read nothing but its columns is known.
   void report_unread(const Table& table, const Check& check, const Replaced& replaced) {
+    const Demand demand{.name = check.name,
+                        .condition = &check.condition,
+                        .constraint = check.constraint,
+                        .more_columns = check.columns};
     for (const Column& column : table.columns) {
       const auto found = replaced.find(column.name);
       const bool named = check.columns.empty() || std::find(check.columns.begin(), check.columns.end(),
                                                             column.name) != check.columns.end();
       if (found == replaced.end() || !named) continue;
-      report_not_tried(table, check.name, column, *found->second);
+      Finding& finding = report_not_tried(table, check.name, column, *found->second);
+      if (!check.columns.empty()) finding.trial = trial_of(table, demand, column, *found->second, replaced);
       return;
     }
+  }
+
+  std::shared_ptr<const ConstraintTrial> trial_of(const Table& table, const Demand& demand,
+                                                  const Column& column, const MaskerSpec& spec,
+                                                  const Replaced& replaced) {
+    if (context_.trials == Trials::kNone) return nullptr;
+    const Tester tester(context_, table, demand, Tester::Columns::kAllKnown);
+    auto trial = tester.trial(replaced, column, others_for(table, tester, column, others_of_trials_));
+    if (trial == nullptr) return nullptr;
+    trial->about = describe(context_, table, column);
+    trial->masker = spec.name;
+    return trial;
   }
 
   void check_exclusion(const Table& table, const Exclusion& exclusion, const TableVerdict& verdict) {
@@ -696,6 +827,7 @@ class ConstraintChecker {
   const TableIndex& tables_;
   const TableVerdicts& verdicts_;
   size_t others_tried_ = 0;
+  size_t others_of_trials_ = 0;
 };
 
 bool is_column(const Expression& expression, std::string_view name) {

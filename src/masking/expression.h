@@ -40,6 +40,7 @@ struct Check {
   std::string name;  // "CHECK constraint price_check", "CHECK constraint d_check of domain public.d"
   Expression condition;
   std::vector<std::string> columns{};  // of the table that it mentions; of a domain's: none
+  std::string constraint{};            // as the server calls it: "price_check"; "": not known
 };
 
 // The columns that it mentions, each once, in order.

@@ -361,7 +361,14 @@ DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog)
   return resolved;
 }
 
-PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog) {
+void sort_findings(std::vector<Finding>& findings) {
+  std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
+    return std::tie(b.error, a.database, a.table, a.column) <
+           std::tie(a.error, b.database, b.table, b.column);
+  });
+}
+
+PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog, Trials trials) {
   PlanCheck check;
   const auto resolved = resolve_databases(policy, catalog);
   check_databases(policy, catalog, resolved, check.findings);
@@ -383,7 +390,8 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
                          .key = dummy,
                          .findings = check.findings,
                          .used_rules = used_rules,
-                         .unlocked_keeps = unlocked_keeps};
+                         .unlocked_keeps = unlocked_keeps,
+                         .trials = trials};
     plan.databases.push_back(DatabasePlanner(context, judged_by).run());
     plan.databases.back().large_objects = large_objects_of(judged_by, database);
   }
@@ -395,10 +403,7 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
     check_rules(judged_by->rules, database->name, used_rules, check.findings);
   }
 
-  std::stable_sort(check.findings.begin(), check.findings.end(), [](const Finding& a, const Finding& b) {
-    return std::tie(b.error, a.database, a.table, a.column) <
-           std::tie(a.error, b.database, b.table, b.column);
-  });
+  sort_findings(check.findings);
   const bool any_error = !check.findings.empty() && check.findings.front().error;
   if (!any_error) check.plan = std::move(plan);
   return check;

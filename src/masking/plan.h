@@ -2,6 +2,7 @@
 // finding, and with one error among the findings there is no plan.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "masking/policy.h"
 
 namespace ytb::masking {
+
+struct ConstraintTrial;  // masking/trial.h
 
 struct Finding {
   enum class Kind {
@@ -51,10 +54,14 @@ struct Finding {
   Where where{};          // in the policy; line 0 where it is about something that is not there
   // Of kConstraint: what would satisfy it in place of the masker that stands there.
   std::optional<MaskerSpec> satisfied_by{};
+  // Of kNotTried: what a server with production's code could be asked; none: nothing.
+  std::shared_ptr<const ConstraintTrial> trial{};
 };
 std::string_view name_of(Finding::Kind kind);  // "unjudged_column"
 // "policy.yaml:12:7: message\n  add: …", as shown in a terminal.
 std::string to_string(const Finding& finding);
+// Errors first, then by database, table, column.
+void sort_findings(std::vector<Finding>& findings);
 
 enum class Treatment {
   kKeep,   // not touched
@@ -104,8 +111,12 @@ struct PlanCheck {
   [[nodiscard]] bool ok() const { return plan.has_value(); }
 };
 
+// Whether findings carry what a server could be asked (masking/trial.h): it takes time, and is for who asks
+// one.
+enum class Trials { kNone, kMade };
 // Pure: compiles every masker with a dummy key to check types, parameters and uniqueness.
-PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog);
+PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catalog& catalog,
+                       Trials trials = Trials::kNone);
 
 // What no refresh could mask, whatever production holds: columns that are still marked `judge`. kPolicy with
 // where they are; none where all are decided.

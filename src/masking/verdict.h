@@ -44,6 +44,7 @@ struct JudgeContext {
   std::vector<Finding>& findings;
   std::set<const ColumnRule*>& used_rules;
   size_t& unlocked_keeps;  // columns that a lock of version 1 lets pass, as the policy names them
+  Trials trials = Trials::kNone;
 
   Finding& report(Finding::Kind kind, const Table* table, const Column* column, std::string message,
                   const Where& where = {}) const;

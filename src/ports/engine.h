@@ -91,6 +91,8 @@ struct MadeSince {
     friend auto operator<=>(const Place&, const Place&) = default;  // NOLINT(modernize-use-nullptr)
   };
   std::set<Place> places;
+  // Databases with functions, types, constraints, defaults or extensions among what was made since.
+  std::set<std::string> code{};
   [[nodiscard]] bool holds(const Place& place) const {
     return places.contains({place.database}) || places.contains({place.database, place.table}) ||
            places.contains(place);

@@ -56,6 +56,9 @@ struct SessionTarget {
   std::string nonce{};
   // Of a copy in our own place. Said by what opened the place: a server that says so of itself may lie.
   bool local_copy = false;
+  // Of a local copy: its folder. No session is opened with anybody but the server that works there, whatever
+  // lies where its socket was.
+  std::string folder{};
   // Of the volume that all of its databases share; 0: not known, or it grows by itself.
   uint64_t storage_bytes = 0;
 };

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "masking/plan.h"
+#include "masking/trial.h"
 #include "refresh/proving.h"
+#include "refresh/try_constraints.h"
 
 namespace ytb::refresh {
 
@@ -89,6 +91,7 @@ Status Actor::act(const Action& action, const model::Observed& observed) {
 Status Actor::restore(const Action& action, const model::Observed& observed) {
   YTB_CHECK(action.snapshot.has_value());
   YTB_TRY(look_again(action, observed));
+  if (ports_.trial != nullptr) (void)ports_.trial->clean_up();
   YTB_TRY(look_first(*action.snapshot));
   YTB_TRY(ports_.source.verify(*action.snapshot, progress_, stop_));
   return ports_.host.restore({.copy = action.copy,
@@ -106,8 +109,17 @@ Status Actor::look_first(const model::Snapshot& snapshot) {
   const auto look = [&]() -> Result<masking::PlanCheck> {
     YTB_ASSIGN(const masking::Catalog catalog, ports_.engine.catalog(*inputs_.production));
     // Asked afterwards: what comes in between counts as made since.
-    YTB_ASSIGN(const ports::MadeSince made, ports_.engine.made_since(*inputs_.production, *point));
-    masking::PlanCheck check = masking::plan_masking(inputs_.policy, inputs_.lock, catalog);
+    YTB_ASSIGN(ports::MadeSince made, ports_.engine.made_since(*inputs_.production, *point));
+    masking::PlanCheck check =
+        masking::plan_masking(inputs_.policy, inputs_.lock, catalog,
+                              ports_.trial != nullptr ? masking::Trials::kMade : masking::Trials::kNone);
+    std::erase_if(check.findings, [&](const masking::Finding& finding) {
+      return finding.trial != nullptr && made.code.contains(finding.database);
+    });
+    if (!masking::trials_of(check).empty()) {
+      YTB_TRY(try_constraints(ports_.trial, *inputs_.production, catalog, check, progress_, stop_));
+      YTB_ASSIGN(made, ports_.engine.made_since(*inputs_.production, *point));
+    }
     // Production may have changed since the snapshot in everything else.
     std::erase_if(check.findings, [&](const masking::Finding& finding) {
       using Kind = masking::Finding::Kind;
@@ -115,7 +127,9 @@ Status Actor::look_first(const model::Snapshot& snapshot) {
       const bool of_table = (finding.kind == Kind::kUnjudgedTable || finding.kind == Kind::kUnjudgedColumn) &&
                             finding.table.schema != "pg_catalog";
       const bool unjudged = finding.kind == Kind::kUnjudgedDatabase || of_table;
-      return !finding.error || !unjudged || made.holds({finding.database, finding.table, finding.column});
+      const bool constraint = finding.kind == Kind::kConstraint && !made.code.contains(finding.database);
+      return !finding.error || !(unjudged || constraint) ||
+             made.holds({finding.database, finding.table, finding.column});
     });
     return check;
   };

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "config/config.h"
+#include "ports/schema_trial.h"
 #include "ports/snapshot_source.h"
 #include "refresh/refresher.h"
 
@@ -19,6 +20,7 @@ struct Drivers {
   std::unique_ptr<ports::AliasStore> alias;
   std::unique_ptr<ports::Notifier> notifier;
   std::unique_ptr<ports::Journal> journal;
+  std::unique_ptr<ports::SchemaTrial> trial;  // none where no server of ours can be had beside the copies'
 
   // Valid as long as this object and `clock`.
   [[nodiscard]] Ports ports(Clock& clock) const {
@@ -28,7 +30,8 @@ struct Drivers {
             .alias = *alias,
             .notifier = *notifier,
             .journal = *journal,
-            .clock = clock};
+            .clock = clock,
+            .trial = trial.get()};
   }
 };
 

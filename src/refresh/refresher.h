@@ -25,6 +25,7 @@
 #include "ports/journal.h"
 #include "ports/notifier.h"
 #include "ports/progress.h"
+#include "ports/schema_trial.h"
 #include "ports/snapshot_source.h"
 #include "refresh/originals_of_copy.h"
 
@@ -39,6 +40,7 @@ struct Ports {
   ports::Notifier& notifier;
   ports::Journal& journal;
   Clock& clock;
+  ports::SchemaTrial* trial = nullptr;  // none: what needs production's code is tried in the copy alone
 };
 
 // What masking is given, read anew at the start of each run: policy files change while `serve` runs.

@@ -114,7 +114,9 @@ Scenario::~Scenario() {
 void Scenario::write_config() {
   std::string source = fmt::format("      directories: [{}]\n", snapshots());
   if (options_.with_connection) {
-    source += fmt::format("      connection: \"{}\"\n", production_->connection(options_.database));
+    source += fmt::format("      connection: \"{}\"\n", options_.connection.empty()
+                                                            ? production_->connection(options_.database)
+                                                            : options_.connection);
   }
   std::string access = options_.access;
   if (access.empty()) {
@@ -150,7 +152,7 @@ productions:
       policy: {home}/policy.yaml
       key: file:{home}/masking.key
       workers: 2
-    access:
+{masking_extra}    access:
 {access}    spare_copies: {spare}
     drain: {drain}
 {extra})",
@@ -159,7 +161,8 @@ productions:
                          fmt::arg("run_as", user.empty() ? "" : fmt::format("        run_as: {}\n", user)),
                          fmt::arg("bin_dir", postgres_bin_dir()),
                          fmt::arg("copies_extra", options_.copies_extra + isolation),
-                         fmt::arg("alias_extra", options_.alias_extra), fmt::arg("alias", alias()),
+                         fmt::arg("alias_extra", options_.alias_extra),
+                         fmt::arg("masking_extra", options_.masking_extra), fmt::arg("alias", alias()),
                          fmt::arg("access", access), fmt::arg("spare", options_.spare_copies),
                          fmt::arg("drain", options_.drain), fmt::arg("extra", options_.extra),
                          fmt::arg("source_indented",

@@ -23,8 +23,10 @@ class Scenario {
     std::string access;           // YAML under `access:`; "" for the role `staging`
     std::string extra;            // more YAML lines of the production's block, indented by 4
     std::string copies_extra;     // more YAML lines of copies.local, indented by 8
+    std::string masking_extra;    // more YAML lines of `masking`, indented by 6
     std::string alias_extra;      // more YAML lines of alias.socket, indented by 8
     bool with_connection = true;  // source.connection names production
+    std::string connection;       // in its place; "" for the superuser's
     bool keeps_postgres = false;  // production has the database `postgres`: a seventh of a refresh's time
   };
 

@@ -250,8 +250,8 @@ TEST_F(B04OnAServer, EveryCommandNamesAllOfThemBeforeTheRestore) {
   EXPECT_NE(policy.status, 0);
   EXPECT_THAT(policy.out, names_all);
   EXPECT_THAT(policy.out, HasSubstr("the length of the generated column label"));
-  EXPECT_THAT(policy.out, HasSubstr("CHECK constraint t_own_check was not tried"));
-  EXPECT_THAT(policy.out, HasSubstr("exclusion constraint"));
+  EXPECT_THAT(policy.out, Not(HasSubstr("t_own_check"))) << "a server says that it holds";
+  EXPECT_THAT(policy.out, HasSubstr("exclusion constraint t_int4range_during_excl was not tried"));
   const RunResult check = scenario_.ytb({"check"});
   EXPECT_NE(check.status, 0);
   EXPECT_THAT(check.out + check.err, names_all);
@@ -262,8 +262,8 @@ TEST_F(B04OnAServer, EveryCommandNamesAllOfThemBeforeTheRestore) {
   scenario_.accept();
   const RunResult again = scenario_.ytb({"policy", "check"});
   EXPECT_EQ(again.status, 0) << again.out << again.err;
-  EXPECT_THAT(again.out, HasSubstr("CHECK constraint t_own_check was not tried"));
-  EXPECT_THAT(scenario_.ytb({"check"}).out, HasSubstr("not tried"));
+  EXPECT_THAT(again.out, Not(HasSubstr("not tried")));
+  EXPECT_THAT(scenario_.ytb({"check"}).out, HasSubstr("may violate CHECK constraint adult"));
 }
 
 }  // namespace

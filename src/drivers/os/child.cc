@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -171,6 +172,7 @@ Result<Child> prepare(const Command& command) {
   }
   child.cwd = command.cwd;
   child.umask = command.umask;
+  child.memory_max = command.memory_max;
   child.parent = ::getpid();
   return child;
 }
@@ -217,6 +219,10 @@ void become(const Child& child, int report_fd) {
   }
   if (::chdir(child.cwd.c_str()) != 0) fail(kReportFd, Step::kFolder, errno);
   ::umask(child.umask);
+  if (child.memory_max > 0) {
+    const rlimit bound{.rlim_cur = child.memory_max, .rlim_max = child.memory_max};
+    if (::setrlimit(RLIMIT_AS, &bound) != 0) fail(kReportFd, Step::kSignals, errno);
+  }
   if (child.go_fd >= 0) await_admission();
   ::execve(child.program.c_str(), child.argument_pointers.data(), child.environment_pointers.data());
   fail(kReportFd, Step::kExec, errno);

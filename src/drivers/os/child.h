@@ -29,6 +29,7 @@ struct Child {
   std::vector<gid_t> groups;
   std::string cwd;
   mode_t umask = 0077;
+  uint64_t memory_max = 0;
   int fds[3] = {-1, -1, -1};
   bool new_session = false;
   int death_signal = 0;  // when the parent's thread dies; 0: none

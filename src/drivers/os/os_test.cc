@@ -29,6 +29,12 @@ using tests::TemporaryFolder;
 
 const Instant kNow = *from_iso("2026-11-22T06:00:00Z");
 
+TEST(Subprocess, MemoryIsBoundedWhereThatIsAsked) {
+  auto bounded = run({.argv = {"sh", "-c", "ulimit -v"}, .memory_max = 512UL << 20});
+  ASSERT_TRUE(bounded.ok());
+  EXPECT_EQ(bounded->out, "524288\n");
+}
+
 TEST(Run, CapturesBothStreamsStatusAndInput) {
   auto finished = run({.argv = {"sh", "-c", "cat; echo oops >&2; exit 3"}, .stdin_text = "hello"});
   ASSERT_TRUE(finished.ok()) << to_string(finished.error());

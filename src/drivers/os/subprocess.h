@@ -30,6 +30,7 @@ struct Command {
   std::map<std::string, std::string> environment = {};
   std::string cwd = "/";
   mode_t umask = 0077;
+  uint64_t memory_max = 0;  // bytes of address space of each of its processes; 0: as many as we have
   std::string stdin_text = {};
   // Descriptors of ours that it gets, as 4, 5, … (kFirstInherited). Not with an enclosure.
   std::vector<int> inherited = {};

@@ -16,6 +16,7 @@
 #include "drivers/postgres/catalog_numbers.h"
 #include "drivers/postgres/catalog_pages.h"
 #include "drivers/postgres/catalog_streams.h"
+#include "drivers/postgres/fresh_cluster.h"
 #include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/minor_versions.h"
 #include "drivers/postgres/mismatched.h"
@@ -35,7 +36,6 @@ constexpr uint32_t kTrigger = 2279;  // pg_type
 constexpr uint32_t kEventTrigger = 3838;
 constexpr size_t kShownMax = 5;
 constexpr size_t kOutputBytesMax = 512UL << 20;
-constexpr auto kInitdbMax = std::chrono::minutes(5);
 
 // Whole catalogs as binary COPY, the first column an object number. Columns that production may change and
 // that run nothing (owners, grants, costs) are left out.
@@ -323,20 +323,6 @@ SingleUserWork remake(const std::map<std::string, std::string>& views) {
   for (const auto& [name, made] : views) work.statements.push_back(made.substr(0, made.rfind(';')));
   work.statements.emplace_back(kViews);
   return work;
-}
-
-Status make_cluster(const ports::InstanceSpec& spec, const std::string& bin_dir, const StopFlag* stop) {
-  YTB_TRY(os::make_folder(spec.root, 0711));
-  YTB_ASSIGN(os::User user, os::find_user(spec.run_as));
-  for (const std::string& folder : {spec.data(), spec.run()}) YTB_TRY(os::make_folder(folder, 0700, user));
-  auto made = os::run_checked(
-      {.argv = {os::join_path(bin_dir, "initdb"), "-D", spec.data(), "-U", std::string(kReferenceOwner), "-A",
-                "reject", "-E", "UTF8", "--locale=C", "--no-sync"},
-       .run_as = spec.run_as,
-       .timeout = kInitdbMax,
-       .stop = stop});
-  if (!made.ok()) return std::move(made).error().while_doing("making a cluster to compare catalogs with");
-  return {};
 }
 
 // Which relation, or domain, a hook's row is about; 0: none.
@@ -754,8 +740,10 @@ Result<T> with_fresh_cluster(const ports::InstanceSpec& spec, const std::string&
   fresh.root = os::join_path(spec.root, "reference");
   fresh.isolation = {.kind = model::Isolation::Kind::kNone, .reason = "nothing of production is in it"};
   YTB_TRY(os::remove_tree(fresh.root));  // of a killed run
-  Status made = make_cluster(fresh, bin_dir, stop);
-  Result<T> done = made.ok() ? work(fresh) : Result<T>(made.error());
+  Status made = make_fresh_cluster(fresh, bin_dir, std::string(kReferenceOwner), stop);
+  Result<T> done =
+      made.ok() ? work(fresh)
+                : Result<T>(std::move(made).error().while_doing("making a cluster to compare catalogs with"));
   YTB_TRY(os::remove_tree(fresh.root));
   return done;
 }

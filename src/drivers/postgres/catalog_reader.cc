@@ -337,7 +337,8 @@ Status Reader::read_domain_checks() {
                              printable(masking::quote_name(rows.text(row, 1))),
                              printable(masking::to_string({rows.text(row, 2), rows.text(row, 3)}))),
          .condition = config::parse_expression(rows.at(row, 4), true),
-         .columns = {}});
+         .columns = {},
+         .constraint = rows.text(row, 1)});
   }
   return {};
 }
@@ -355,7 +356,8 @@ Status Reader::read_checks() {
     table->checks.push_back(
         {.name = "CHECK constraint " + printable(masking::quote_name(rows.text(row, 1))),
          .condition = config::parse_expression(rows.at(row, 2), false),
-         .columns = rows.is_null(row, 3) ? std::vector<std::string>() : json_strings(rows.at(row, 3))});
+         .columns = rows.is_null(row, 3) ? std::vector<std::string>() : json_strings(rows.at(row, 3)),
+         .constraint = rows.text(row, 1)});
   }
   return {};
 }

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "drivers/os/occupant.h"
 #include "drivers/postgres/refusal.h"
 #include "drivers/postgres/server_messages.h"
 #include "drivers/postgres/session_settings.h"
@@ -72,6 +73,19 @@ std::vector<std::string> json_strings(std::string_view json) {
   if (!parsed.is_array()) return out;
   for (const auto& element : parsed) {
     if (element.is_string()) out.push_back(element.get<std::string>());
+  }
+  return out;
+}
+
+std::string to_connection_string(const std::map<std::string, std::string>& parameters) {
+  std::string out;
+  for (const auto& [key, value] : parameters) {
+    std::string quoted;
+    for (char c : value) {
+      if (c == '\'' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    out += fmt::format("{}{}='{}'", out.empty() ? "" : " ", key, quoted);
   }
   return out;
 }
@@ -195,6 +209,7 @@ Result<Connection> Connection::connect(const ports::SessionTarget& target, const
                              : "check that the server runs and admits this user",
                  .retry = refused ? Retry::kNever : Retry::kLater};
   }
+  if (target.local_copy) YTB_TRY(made.check_server(target.folder));
   PQsetNoticeReceiver(made.connection_.get(), ignore_notice, nullptr);
   if (!model::is_tested_major(made.major())) return model::untested_major(target.label, made.major());
   return made;
@@ -249,6 +264,39 @@ Result<pid_t> Connection::server_process() const {
   return Error{.code = Code::kUnsupported, .message = "the session has no Unix socket", .hint = {}};
 }
 
+Status Connection::check_server(const std::string& folder) const {
+  YTB_ASSIGN(const pid_t listener, server_process());
+  YTB_ASSIGN(const std::optional<os::Occupant> occupant, os::Occupant::find(folder));
+  if (occupant && occupant->pid() == listener) return {};
+  return Error{.code = Code::kRefused,
+               .message = fmt::format("it is not the server of {} that answers at its socket, but process {}",
+                                      label_, listener),
+               .hint = fmt::format("see who put it there: ps -fp {}; then ytb status", listener),
+               .retry = Retry::kLater};
+}
+
+std::map<std::string, std::string> Connection::parameters() const {
+  std::map<std::string, std::string> out;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfo(connection_.get()),
+                                                                             PQconninfoFree);
+  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr;
+       ++option) {
+    // What a service said has been taken over; `options` and encodings are each program's own.
+    constexpr std::string_view kLeft[] = {
+        "password", "dbname",          "service",          "servicefile",
+        "options",  "client_encoding", "application_name", "fallback_application_name"};
+    if (option->val == nullptr || *option->val == '\0') continue;
+    if (std::find(std::begin(kLeft), std::end(kLeft), option->keyword) != std::end(kLeft)) continue;
+    out.emplace(option->keyword, option->val);
+  }
+  return out;
+}
+
+Secret Connection::password() const {
+  const char* said = PQpass(connection_.get());
+  return Secret(said != nullptr ? said : "");
+}
+
 int Connection::major() const { return PQserverVersion(connection_.get()) / 10000; }
 
 std::string Connection::identifier(std::string_view name) const {
@@ -300,9 +348,12 @@ Error Connection::error_of(const pg_result* result) {
     const char* text = PQresultErrorField(result, code);
     return std::string_view(text != nullptr ? text : "");
   };
+  last_named_ = {.schema = std::string(field(PG_DIAG_SCHEMA_NAME)),
+                 .table = std::string(field(PG_DIAG_TABLE_NAME)),
+                 .constraint = std::string(field(PG_DIAG_CONSTRAINT_NAME))};
   std::string about;
-  for (const int code : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME, PG_DIAG_DATATYPE_NAME,
-                         PG_DIAG_CONSTRAINT_NAME}) {
+  for (const char code : {PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME, PG_DIAG_COLUMN_NAME, PG_DIAG_DATATYPE_NAME,
+                          PG_DIAG_CONSTRAINT_NAME}) {
     if (!field(code).empty()) about += fmt::format("{}{}", about.empty() ? "" : ".", field(code));
   }
   const ShownError said = shown({.state = last_state_,

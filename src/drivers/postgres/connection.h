@@ -51,6 +51,9 @@ class Rows {
 // Elements of an array of text as array_to_json prints it ("[\"a\",null]"); for names, never for user data.
 std::vector<std::string> json_strings(std::string_view json);
 
+// A connection string of keywords and values.
+std::string to_connection_string(const std::map<std::string, std::string>& parameters);
+
 // The database that a connection string names ("host=db dbname=shop", "postgresql://db/shop"); "" where it
 // names none, or cannot be read.
 std::string database_of(const std::string& connection);
@@ -105,6 +108,17 @@ class Connection {
   [[nodiscard]] SessionKind kind() const { return kind_; }
   // SQLSTATE of the last error, "" where there was none or no server to say.
   [[nodiscard]] const std::string& last_state() const { return last_state_; }
+  // What the last error names, as production calls it; "" where it names none.
+  struct Named {
+    std::string schema;
+    std::string table;
+    std::string constraint;
+  };
+  [[nodiscard]] const Named& last_named() const { return last_named_; }
+  // What another program of libpq's needs to connect as this session did, but for the database and the
+  // password: keywords and values, with what the environment and service files said.
+  [[nodiscard]] std::map<std::string, std::string> parameters() const;
+  [[nodiscard]] Secret password() const;
 
  private:
   struct Finish {
@@ -113,6 +127,8 @@ class Connection {
   explicit Connection(pg_conn* connection) : connection_(connection) {}
   static Result<Connection> connect(const ports::SessionTarget& target, const std::string& database,
                                     SessionKind kind, const StopFlag* stop, int major);
+  // kRefused: another program than the server of this copy's folder listens there.
+  Status check_server(const std::string& folder) const;
   Status prepare_session();
   Status prepare_master();
   Status wait_readable();
@@ -125,6 +141,7 @@ class Connection {
   std::string label_;
   std::string server_encoding_;
   std::string last_state_;
+  Named last_named_;
   std::string statement_;  // the last one sent
   SessionKind kind_ = SessionKind::kProduction;
   const StopFlag* stop_ = nullptr;

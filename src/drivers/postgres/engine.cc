@@ -271,6 +271,33 @@ Result<masking::Catalog> PostgresEngine::catalog(const ports::SessionTarget& tar
   return catalog;
 }
 
+namespace {
+
+// Whether anything that a constraint's answer may depend on was made since: not the types of tables, which
+// are made with them, nor their constraints, which are judged with them.
+std::string code_made(const std::function<std::string(std::string_view)>& since) {
+  std::string sql =
+      "SELECT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid WHERE (t.typtype IN "
+      "('d', 'e', 'r', 'm') OR t.typtype = 'b' AND t.typcategory <> 'A' OR c.relkind = 'c') AND " +
+      since("t") +
+      ") OR EXISTS (SELECT FROM pg_constraint k LEFT JOIN pg_class c ON c.oid = k.conrelid WHERE k.contype = "
+      "'c' AND " +
+      since("k") + " AND (c.oid IS NULL OR NOT " + since("c") + "))";
+  for (std::string_view catalog :
+       {"pg_proc", "pg_operator", "pg_cast", "pg_collation", "pg_enum", "pg_extension", "pg_opclass",
+        "pg_namespace", "pg_language", "pg_ts_config", "pg_ts_config_map", "pg_ts_dict", "pg_conversion"}) {
+    sql += fmt::format(" OR EXISTS (SELECT FROM {} x WHERE {})", catalog, since("x"));
+  }
+  sql +=
+      " OR EXISTS (SELECT FROM pg_db_role_setting x WHERE x.setdatabase IN (0, (SELECT oid FROM "
+      "pg_database WHERE datname = current_database())) AND " +
+      since("x") + ")";
+  return sql + " OR EXISTS (SELECT FROM pg_attrdef x JOIN pg_class c ON c.oid = x.adrelid WHERE " +
+         since("x") + " AND NOT " + since("c") + ")";
+}
+
+}  // namespace
+
 Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& production,
                                                     const ports::SnapshotPoint& point) {
   YTB_ASSIGN(Source source, open_source(production));
@@ -295,7 +322,10 @@ Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& 
                  "SELECT datname, datallowconn AND datconnlimit <> -2, {} FROM pg_database d", since("d"))));
   for (int row = 0; row < databases.count(); ++row) {
     const std::string name = databases.text(row, 0);
-    if (databases.truth(row, 2)) made.places.insert({.database = name});
+    if (databases.truth(row, 2)) {
+      made.places.insert({.database = name});
+      made.code.insert(name);
+    }
     if (!databases.truth(row, 1) || databases.truth(row, 2)) continue;
     YTB_ASSIGN(Connection session, Connection::open(production, name, source.kind));
     YTB_ASSIGN(Rows rows,
@@ -309,6 +339,8 @@ Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& 
       if (!rows.truth(i, 3)) place.column = rows.text(i, 2);
       made.places.insert(std::move(place));
     }
+    YTB_ASSIGN(std::string code, session.value(code_made(since)));
+    if (code == "t") made.code.insert(name);
   }
   return made;
 }

@@ -21,6 +21,7 @@
 #include "drivers/os/users.h"
 #include "drivers/postgres/bootstrap_role.h"
 #include "drivers/postgres/catalog_origin.h"
+#include "drivers/postgres/fresh_cluster.h"
 #include "drivers/postgres/initial_privileges.h"
 #include "drivers/postgres/neutralise.h"
 #include "drivers/postgres/scram.h"
@@ -44,6 +45,8 @@ constexpr auto kKillGrace = seconds(10);
 constexpr auto kAskEvery = seconds(1);
 constexpr size_t kPidFileMax = 4096;
 constexpr size_t kLogTailBytes = 800;
+// Of each process: what its code makes also comes to us, as an error's text.
+constexpr uint64_t kTrialMemoryMax = 512UL << 20;
 constexpr auto kSyncMax = std::chrono::hours(2);
 
 // The status line of postmaster.pid (pidfile.h, LOCK_FILE_LINE_PM_STATUS; earlier lines come first while it
@@ -196,14 +199,20 @@ Status clear_leftovers(const ports::InstanceSpec& spec) {
   return os::remove_file(fmt::format("{}/.s.PGSQL.{}.lock", spec.run(), spec.port));
 }
 
+// Both must outlive the command.
+os::Command server_of(const ports::InstanceSpec& spec, const std::string& program,
+                      const os::Enclosure& enclosure) {
+  return {.argv = {program, "-D", spec.data()},
+          .run_as = spec.run_as,
+          .enclosure = &enclosure,
+          .when_alone = [&spec] { return clear_leftovers(spec); }};
+}
+
 Status begin(const ports::InstanceSpec& spec, const std::string& bin_dir, Door door) {
   YTB_ASSIGN(os::Enclosure enclosure,
              enclosure_for(spec, bin_dir, door == Door::kClosed ? kClosedServer : kOpenServer));
   YTB_ASSIGN(std::string program, server_program(bin_dir));
-  os::Command command{.argv = {program, "-D", spec.data()},
-                      .run_as = spec.run_as,
-                      .enclosure = &enclosure,
-                      .when_alone = [&spec] { return clear_leftovers(spec); }};
+  const os::Command command = server_of(spec, program, enclosure);
   auto spawned = os::spawn_detached(command, log_file(spec, door), "yesterdaytabase-" + spec.copy_id);
   if (!spawned.ok()) return std::move(spawned).error();
   return {};
@@ -456,7 +465,10 @@ Result<std::string> our_name() {
 
 }  // namespace
 
-Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
+Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) { return write_closed(spec, {}); }
+
+Status PostgresInstance::write_closed(const ports::InstanceSpec& spec,
+                                      const std::vector<std::string>& guests) {
   YTB_TRY(check_admin(spec));
   YTB_TRY(validate(spec));
   YTB_TRY(check_socket_path(spec));
@@ -468,7 +480,22 @@ Status PostgresInstance::neutralise(const ports::InstanceSpec& spec) {
   YTB_ASSIGN(const pgfiles::ControlFile control, read_control(spec));
   YTB_ASSIGN(std::string os_user, our_name());
   return write_configuration(spec, control, Door::kClosed, closed_hba(spec.admin_role),
-                             closed_ident({}, os_user));
+                             closed_ident(guests, os_user));
+}
+
+Status PostgresInstance::make_empty(const ports::InstanceSpec& spec, const std::string& guest,
+                                    const StopFlag& stop) {
+  YTB_TRY(check_admin(spec));
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_TRY(make_fresh_cluster(spec, bin_dir, spec.admin_role, &stop));
+  YTB_TRY(write_closed(spec, {guest}));
+  YTB_TRY(record_boot(spec));
+  YTB_ASSIGN(std::string verifier, admin_verifier(spec));
+  auto shut = run_single_user(spec, bin_dir,
+                              {.statements = shut_statements(verifier, spec.engine_major),
+                               .expect_zero = shut_check(spec.admin_role)},
+                              nullptr, &stop);
+  return shut.ok() ? Status() : Status(std::move(shut).error());
 }
 
 Status PostgresInstance::recover(const ports::InstanceSpec& spec, ports::Progress& progress,
@@ -500,6 +527,20 @@ Status PostgresInstance::start_closed(const ports::InstanceSpec& spec) {
   YTB_TRY(check_same_boot(spec));
   YTB_TRY(record_boot(spec));
   return start(spec, bin_dir, Door::kClosed);
+}
+
+Status PostgresInstance::run_closed(const ports::InstanceSpec& spec, Duration life, const StopFlag& stop) {
+  YTB_ASSIGN(std::string bin_dir, find_binaries(spec));
+  YTB_ASSIGN(os::Enclosure enclosure, enclosure_for(spec, bin_dir, kClosedServer));
+  YTB_ASSIGN(std::string program, server_program(bin_dir));
+  os::Command command = server_of(spec, program, enclosure);
+  command.timeout = life;
+  command.output_bytes_max = kLogTailBytes;
+  command.stop = &stop;
+  command.end_signal = SIGKILL;
+  command.memory_max = kTrialMemoryMax;
+  auto ended = os::run(command);
+  return ended.ok() ? Status() : Status(std::move(ended).error());
 }
 
 Status PostgresInstance::prepare_open(const ports::InstanceSpec& spec,
@@ -709,8 +750,12 @@ Result<ports::SessionTarget> PostgresInstance::session(const ports::InstanceSpec
   YTB_TRY(check_admin(spec));
   ports::SessionTarget target;
   target.parameters = {{"host", spec.run()}, {"port", std::to_string(spec.port)}, {"user", spec.admin_role}};
+  // Of whoever else listens there, libpq believes nothing, nor does it answer him.
+  YTB_ASSIGN(const std::string listener, spec.run_as.empty() ? our_name() : Result<std::string>(spec.run_as));
+  target.parameters["requirepeer"] = listener;
   target.label = "copy " + spec.copy_id;
   target.local_copy = true;
+  target.folder = spec.root;
   // None: another version of this program began the copy, and the server knows us by our user.
   if (os::exists(admin_password_file(spec))) {
     YTB_ASSIGN(target.password, read_admin_password(spec));

@@ -25,16 +25,27 @@ class PostgresInstance final : public ports::InstanceKind {
   Status check_isolation(const ports::InstanceSpec& spec) override;
   Result<std::optional<model::Isolation::Kind>> confined_by(const ports::InstanceSpec& spec) override;
   Result<model::Check> isolation(const ports::InstanceSpec& spec) override;
+  // A closed copy of nothing, to start as any other: a cluster as initdb makes it, with our own role alone.
+  // `guest`: a plain name of ours for the role that its door admits, too, once somebody makes it.
+  Status make_empty(const ports::InstanceSpec& spec, const std::string& guest, const StopFlag& stop);
   Status neutralise(const ports::InstanceSpec& spec) override;
   Status recover(const ports::InstanceSpec& spec, ports::Progress& progress, const StopFlag& stop) override;
   Status start_closed(const ports::InstanceSpec& spec) override;
   Status prepare_open(const ports::InstanceSpec& spec, const std::vector<ports::AccessGrant>& grants,
                       ports::Progress& progress) override;
+  // Is the closed server until `stop` or the end of `life`, and ends it by SIGKILL with all that it started;
+  // it also ends with us, however we do. Little memory is enough for it, and what it says is dropped. Whether
+  // it has started, state() says.
+  Status run_closed(const ports::InstanceSpec& spec, Duration life, const StopFlag& stop);
   Status start_open(const ports::InstanceSpec& spec) override;
   Status stop(const ports::InstanceSpec& spec) override;
   Result<ports::InstanceState> state(const ports::InstanceSpec& spec) override;
   std::optional<int> clients(const ports::InstanceSpec& spec) override;
   Result<ports::SessionTarget> session(const ports::InstanceSpec& spec) override;
+
+ private:
+  // `guests`: roles that the closed door admits besides ours, by who we are.
+  Status write_closed(const ports::InstanceSpec& spec, const std::vector<std::string>& guests);
 };
 
 }  // namespace ytb::postgres

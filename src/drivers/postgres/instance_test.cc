@@ -384,6 +384,26 @@ TEST_F(Instance, a_second_start_and_a_single_user_run_against_a_live_copy_are_re
   EXPECT_TRUE(Connection::open(*kind_.session(spec_), "postgres", SessionKind::kCopy).ok());
 }
 
+// Whoever could put another socket in its place would have what we say written to another server.
+TEST_F(Instance, nobody_but_the_copys_own_server_is_spoken_to) {
+  restore();
+  ASSERT_TRUE(kind_.neutralise(spec_).ok());
+  ASSERT_TRUE(kind_.recover(spec_, progress_, stop_).ok());
+  ASSERT_TRUE(kind_.start_closed(spec_).ok());
+  ports::SessionTarget target = std::move(kind_.session(spec_)).value();
+  ASSERT_TRUE(Connection::open(target, "postgres", SessionKind::kCopy).ok());
+  const std::string socket = fmt::format("{}/.s.PGSQL.{}", spec_.run(), spec_.port);
+  fs::remove(socket);
+  fs::create_symlink(fmt::format("{}/.s.PGSQL.{}", production_->socket_directory(), production_->port()),
+                     socket);
+  // As production would let us in.
+  target.parameters["user"] = "postgres";
+  const Result<Connection> misled = Connection::open(target, "postgres", SessionKind::kCopy);
+  ASSERT_FALSE(misled.ok());
+  EXPECT_EQ(misled.error().code, Code::kRefused);
+  EXPECT_THAT(misled.error().message, HasSubstr("not the server of copy shop-yesterday"));
+}
+
 TEST_F(Instance, a_copy_with_a_damaged_record_can_be_stopped_and_no_more) {
   restore();
   ASSERT_TRUE(kind_.neutralise(spec_).ok());

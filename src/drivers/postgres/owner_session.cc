@@ -135,6 +135,8 @@ Result<Connection> OwnerSessions::connect(const std::string& role) {
   as.parameters = target_.parameters;
   as.parameters["user"] = role;
   as.label = target_.label;
+  as.local_copy = target_.local_copy;
+  as.folder = target_.folder;
   const auto until = std::chrono::steady_clock::now() + kConnectMax;
   for (;;) {
     auto session = Connection::open(as, database_, SessionKind::kOwner, &stop_);

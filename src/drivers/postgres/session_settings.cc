@@ -1,5 +1,7 @@
 #include "drivers/postgres/session_settings.h"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 
 namespace ytb::postgres {
@@ -110,6 +112,15 @@ std::string startup_options(SessionKind kind, int major) {
     if (major >= timeout.major) add_options(out, {&timeout.option, 1});
   }
   return out;
+}
+
+bool is_fixed_for_owners(std::string_view name) {
+  const auto names = [name](std::string_view option) { return option.substr(0, option.find('=')) == name; };
+  // Quoted text is written in the encoding that the connection was opened with.
+  if (name == "client_encoding" || name == "session_authorization") return true;
+  return std::any_of(std::begin(kOwnerOptions), std::end(kOwnerOptions), names) ||
+         std::any_of(std::begin(kNewerTimeouts), std::end(kNewerTimeouts),
+                     [&](const SinceMajor& timeout) { return names(timeout.option); });
 }
 
 const std::string_view kResetSettings = R"sql(

@@ -13,6 +13,9 @@ namespace ytb::postgres {
 // For libpq's `options`. `major`: 0 where the server's version is not known yet.
 std::string startup_options(SessionKind kind, int major);
 
+// Whether they fix this setting for a role of production's in a copy, or the protocol does.
+bool is_fixed_for_owners(std::string_view name);
+
 // Whatever else production set for this database or role goes back to the server's own default, in any
 // version and for any loaded library; a master may set only what every user may. Where we want another value
 // than that, it is named. max_stack_depth is left: its built-in default is less than any server starts with,

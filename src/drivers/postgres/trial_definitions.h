@@ -1,0 +1,62 @@
+// What a server without a row has to know of production to try its constraints (schema_trial.h): read from
+// its catalogs alone, which takes no right.
+//
+// A constraint is tried only where what its code says depends on that code and on the values alone. All code
+// that it may reach is looked through for that, function by function: by the names that stand in it, so that
+// what is put together while it runs is no concern (EXECUTE is none of it). Whatever else it may ask for
+// (relations, who asks, settings, the server's own catalogs) is not the same there.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/stop.h"
+#include "drivers/postgres/connection.h"
+#include "masking/trial.h"
+#include "ports/schema_trial.h"
+
+namespace ytb::postgres {
+
+// Functions that no extension brought, "schema.name(types)", each with a digest of what it is.
+using FunctionDigests = std::map<std::string, std::string>;
+Result<FunctionDigests> read_function_digests(Connection& session);
+
+// The table of one trial, in parts of a statement.
+struct TrialTable {
+  std::string why_not;  // not "": it is not to be tried
+  std::string owner;
+  std::vector<std::string> columns;  // "name type COLLATE …"
+  std::string check;                 // "CONSTRAINT c CHECK (…)"; "": the columns say it all
+  FunctionDigests functions;         // all that its code may call
+};
+
+struct TrialDatabase {
+  std::string why_not;  // not "": nothing in it can be tried
+  // As pg_database has them; provider 'c', 'i' or 'b'.
+  std::string encoding;
+  std::string collate;
+  std::string ctype;
+  std::string provider;
+  std::string locale;
+  std::string rules;
+  // By name, with its schema, in the order in which they were made.
+  std::vector<std::pair<std::string, std::string>> extensions;
+  std::map<const masking::ConstraintTrial*, TrialTable> tables;
+
+  struct Settings {
+    std::string role;                 // "": everyone's
+    std::vector<std::string> values;  // "name=value"
+  };
+  std::vector<Settings> settings;  // the strongest last
+  // What ALTER ROLE and ALTER DATABASE say of sessions of `role`, by name, the strongest last.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const std::string& role) const;
+};
+
+// By name: the databases that `trials` are about.
+Result<std::map<std::string, TrialDatabase>> read_trial_definitions(const ports::SessionTarget& production,
+                                                                    const ports::SchemaTrial::Trials& trials,
+                                                                    const StopFlag& stop);
+
+}  // namespace ytb::postgres
