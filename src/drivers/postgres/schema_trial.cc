@@ -58,28 +58,6 @@ Error none(std::string why) {
   return Error{.code = Code::kUnsupported, .message = std::move(why), .hint = {}};
 }
 
-// The lines of what `pg_restore --list` says that are to be made: each begins with its number and two OIDs,
-// "217; 1255 16390 FUNCTION public slug(text) app". Names cannot pass for a kind, as they come after it, nor
-// for a line.
-std::string made_of(std::string_view list) {
-  std::string out;
-  for (const std::string& line : split(std::string(list), '\n')) {
-    std::string_view rest = line;
-    const size_t number = rest.find("; ");
-    if (number == std::string_view::npos || number == 0) continue;
-    rest.remove_prefix(number + 2);
-    for (int oids = 0; oids < 2; ++oids) {
-      const size_t space = rest.find(' ');
-      rest = space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
-    }
-    const bool made = std::any_of(std::begin(kMade), std::end(kMade), [rest](std::string_view kind) {
-      return rest.starts_with(kind) && rest.substr(kind.size()).starts_with(' ');
-    });
-    if (made) out += line.substr(0, number) + ";\n";
-  }
-  return out;
-}
-
 class Asking {
  public:
   Asking(const SchemaTrialOptions& options, TrialServer& server, ports::Progress& progress,
@@ -166,7 +144,7 @@ class Asking {
                                                    .stop = &stop_}));
     if (list.truncated) return none("production has more types and functions than are looked through");
     const std::string wanted = os::join_path(server_.spec().root, "schema.list");
-    YTB_TRY(os::write_file(wanted, made_of(list.out)));
+    YTB_TRY(os::write_file(wanted, internal::made_of(list.out)));
     std::map<std::string, std::string> parameters = server_.guest_target().parameters;
     parameters["dbname"] = name;
     os::Command command{.argv = {program, "-d", to_connection_string(parameters), "-w", "--section=pre-data",
@@ -362,6 +340,29 @@ void ask_database(const SchemaTrialOptions& options, const ports::InstanceSpec& 
 }
 
 }  // namespace
+
+namespace internal {
+
+std::string made_of(std::string_view list) {
+  std::string out;
+  for (const std::string& line : split(std::string(list), '\n')) {
+    std::string_view rest = line;
+    const size_t number = rest.find("; ");
+    if (number == std::string_view::npos || number == 0) continue;
+    rest.remove_prefix(number + 2);
+    for (int oids = 0; oids < 2; ++oids) {
+      const size_t space = rest.find(' ');
+      rest = space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
+    }
+    const bool made = std::any_of(std::begin(kMade), std::end(kMade), [rest](std::string_view kind) {
+      return rest.starts_with(kind) && rest.substr(kind.size()).starts_with(' ');
+    });
+    if (made) out += line.substr(0, number) + ";\n";
+  }
+  return out;
+}
+
+}  // namespace internal
 
 ports::InstanceSpec PostgresSchemaTrial::spec(int engine_major) const {
   const std::string name = "try-" + options_.production;

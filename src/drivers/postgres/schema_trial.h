@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "model/copy.h"
@@ -52,5 +53,12 @@ class PostgresSchemaTrial final : public ports::SchemaTrial {
   SchemaTrialOptions options_;
   const Clock& clock_;
 };
+
+namespace internal {
+// Of what `pg_restore --list` says, the lines that are to be made, for its option -L. Each begins with its
+// number and two OIDs, "217; 1255 16390 FUNCTION public slug(text) app": names cannot pass for a kind, as
+// they come after it, nor for a line.
+std::string made_of(std::string_view list);
+}  // namespace internal
 
 }  // namespace ytb::postgres
