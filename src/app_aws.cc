@@ -82,7 +82,8 @@ route53::Resolver resolver_for(const std::string& seen_from) {
 }
 
 route53::AliasOptions alias_options(const config::ProductionConfig& production,
-                                    std::function<Result<std::vector<std::string>>()> adopted_targets) {
+                                    std::function<Result<std::vector<std::string>>()> adopted_targets,
+                                    ports::Patience patience) {
   const config::Route53AliasConfig& alias = production.alias.route53;
   return {.production = production.name,
           .zone_id = alias.zone_id,
@@ -92,7 +93,8 @@ route53::AliasOptions alias_options(const config::ProductionConfig& production,
           .dbname = postgres::database_of(production.source.connection),
           .copy_prefix = rds::name_prefix(production.name),
           .ttl_s = alias.ttl_s,
-          .adopted_targets = std::move(adopted_targets)};
+          .adopted_targets = std::move(adopted_targets),
+          .patience = patience};
 }
 
 }  // namespace
@@ -120,7 +122,8 @@ rds::StackServices host_services(const AwsWiring& wiring, AwsParts& parts) {
           .s3 = parts.s3,
           .door = parts.door,
           .clock = wiring.clock,
-          .stop = wiring.stop};
+          .stop = wiring.stop,
+          .patience = wiring.patience};
 }
 
 AwsSessions::AwsSessions(Clock& clock, const StopFlag& stop) : clock_(clock), stop_(stop) {}
@@ -169,7 +172,8 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
   drivers.host = std::make_unique<rds::StackHost>(std::move(options), host_services(wiring, *parts));
   drivers.engine = std::make_unique<postgres::PostgresEngine>(postgres::Profile::kRds);
   drivers.alias = std::make_unique<route53::Route53Alias>(
-      parts->route53, alias_options(production, adopted_targets(config, production, *parts, wiring.clock)),
+      parts->route53,
+      alias_options(production, adopted_targets(config, production, *parts, wiring.clock), wiring.patience),
       endpoints_for(parts->rds, production), resolver_for(production.alias.route53.seen_from), wiring.clock);
   drivers.kept = std::move(parts);
   return {};
@@ -181,7 +185,9 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
                          const StopFlag& stop) -> refresh::DriverFactory {
             return [&sessions, &clock, &stop, make_drivers](const config::Config& config,
                                                             const config::ProductionConfig& production) {
-              return make_drivers({.sessions = sessions, .clock = clock, .stop = stop}, config, production);
+              return make_drivers(
+                  {.sessions = sessions, .clock = clock, .stop = stop, .patience = ports::Patience::kLeave},
+                  config, production);
             };
           },
           .load_config =

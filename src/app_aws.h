@@ -16,6 +16,7 @@
 #include "drivers/aws/caller.h"
 #include "model/action.h"
 #include "ports/adoption.h"
+#include "ports/patience.h"
 #include "ports/vault.h"
 #include "refresh/drivers.h"
 
@@ -54,12 +55,13 @@ struct AwsWiring {
   AwsSessions& sessions;
   Clock& clock;
   const StopFlag& stop;
+  ports::Patience patience = ports::Patience::kWait;
 };
 Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                        const config::ProductionConfig& production, const Secret& signing_key,
                        refresh::Drivers& drivers);
 
-// What the room lambda is given: drivers by `make_drivers`, whose waits end with an invocation; all else by
+// What the room lambda is given: drivers by `make_drivers`, which wait for nothing that AWS does; all else by
 // the secrets, buckets and clients of `sessions`, which outlive it. `version`: what proofs say made them.
 using MakeDrivers = std::function<Result<refresh::Drivers>(const AwsWiring&, const config::Config&,
                                                            const config::ProductionConfig&)>;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "app_turns.h"
 #include "base/text.h"
 #include "drivers/aws/ecs.h"
 #include "drivers/fargate/fargate_worker.h"
@@ -125,8 +126,14 @@ Result<std::string> keep_proposal(const LambdaWiring& wiring, const Proposal& pr
   return proposal.place();
 }
 
-// Where marks are kept: the function's own variables, else the config's first bucket.
-S3DueMarks marks_of(const LambdaWiring& wiring, const std::optional<lambda::Setup>& own) {
+// What the function keeps in mind.
+struct Memory {
+  S3DueMarks marks;
+  S3Turns turns;
+};
+
+// Where it is kept: the function's own variables, else the config's first bucket.
+Memory memory_of(const LambdaWiring& wiring, const std::optional<lambda::Setup>& own) {
   std::string bucket = variable(wiring, "YTB_BUCKET");
   std::string prefix = variable(wiring, "YTB_BUCKET_PREFIX");
   if (bucket.empty() && own) {
@@ -135,7 +142,7 @@ S3DueMarks marks_of(const LambdaWiring& wiring, const std::optional<lambda::Setu
     if (prefix.empty()) prefix = copies.bucket_prefix;
   }
   if (prefix.empty()) prefix = config::RdsCopiesConfig{}.bucket_prefix;
-  return {wiring.caller, std::move(bucket), std::move(prefix)};
+  return {.marks = {wiring.caller, bucket, prefix}, .turns = {wiring.caller, bucket, prefix}};
 }
 
 std::function<void(std::string_view)> log_of(const LambdaWiring& wiring) {
@@ -146,8 +153,7 @@ std::function<void(std::string_view)> log_of(const LambdaWiring& wiring) {
   };
 }
 
-lambda::Parts parts_of(const LambdaWiring& wiring, lambda::DueMarks& marks,
-                       const std::optional<std::string>& config) {
+lambda::Parts parts_of(const LambdaWiring& wiring, Memory& memory, const std::optional<std::string>& config) {
   return lambda::Parts{.own_setup = [&wiring, config] { return own_setup(wiring, config); },
                        .setup_of =
                            [&wiring](const lambda::OriginalConfig& original) {
@@ -165,7 +171,8 @@ lambda::Parts parts_of(const LambdaWiring& wiring, lambda::DueMarks& marks,
                            },
                        .make_worker = [&wiring](const config::ProductionConfig& production,
                                                 const StopFlag&) { return make_worker(wiring, production); },
-                       .marks = marks,
+                       .marks = memory.marks,
+                       .turns = memory.turns,
                        .find_proposal =
                            [&wiring](const config::ProductionConfig& production, const model::CopyId& copy) {
                              return find_proposal(wiring, proposal_of(production, copy));
@@ -229,8 +236,8 @@ Status run_lambda(const LambdaWiring& wiring, const StopFlag& stop) {
     (void)loop.report_init_error(own.error());
     return std::move(own).error();
   }
-  S3DueMarks marks = marks_of(wiring, *own);
-  lambda::Handler handler(parts_of(wiring, marks, std::nullopt));
+  Memory memory = memory_of(wiring, *own);
+  lambda::Handler handler(parts_of(wiring, memory, std::nullopt));
   return loop.run([&](const lambda::Invocation& invocation) { return handler.handle(invocation); });
 }
 
@@ -253,8 +260,8 @@ Status run_work(const LambdaWiring& wiring, const cli::WorkCall& call, const Sto
                                         own->config->file),
                  .hint = "see the copies with: yesterdaytabase status"};
   }
-  S3DueMarks marks = marks_of(wiring, own);
-  lambda::Parts parts = parts_of(wiring, marks, call.config);
+  Memory memory = memory_of(wiring, own);
+  lambda::Parts parts = parts_of(wiring, memory, call.config);
   YTB_ASSIGN(lambda::WorkDone done, lambda::work_on(parts, target, model::CopyId(call.copy), stop));
   parts.log(fmt::format("{} is {}", call.copy, model::name_of(done.phase)));
   return {};

@@ -52,7 +52,7 @@ const Action* begun_restore(const PassReport& report) {
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 std::string message_of(const PassReport& report) {
-  if (report.interrupted && report.out_of_time) {
+  if (report.interrupted && (report.out_of_time || report.left)) {
     return fmt::format("{} is under way; the next invocation goes on with it", report.interrupted->id());
   }
   if (!report.done.empty() && report.policy_proposed.empty()) {

@@ -97,10 +97,11 @@ Instant Handler::asked_at(const Event& event) const {
   return event.time && *event.time <= now ? *event.time : now;
 }
 
-PassLimits Handler::limits_until(Instant stop_at, const Invocation& invocation, Duration wait_max) const {
-  return {.stop_at = stop_at,
+PassLimits Handler::limits_of(const Invocation& invocation) const {
+  return {.stop_at = stop_of(invocation),
           .time_full = std::max(stop_of(invocation) - parts_.clock.now(), Duration{}),
-          .wait_max = wait_max};
+          .holder = invocation.request_id,
+          .turn_until = invocation.deadline};
 }
 
 Result<Handled> Handler::handle(const Invocation& invocation) {
@@ -148,7 +149,7 @@ Result<Handled> Handler::begin(const Event& event, const Invocation& invocation)
     put_error(answer, pass.error());
     return answered(answer);
   }
-  PassLimits limits = limits_until(stop_of(invocation), invocation, Duration{});
+  PassLimits limits = limits_of(invocation);
   limits.actions_max = 1;
   PassReport report = (*pass)->run(options_for(&mark), limits);
   bool due = settle_mark(mark, report);
@@ -169,9 +170,7 @@ void Handler::carry_on(const Target& target, const DueMark& mark, const Invocati
     parts_.log(fmt::format("{}: {}", target.production->name, pass.error().message));
     return;
   }
-  // Perhaps nobody comes after this one for a day: drains and back-offs are waited for.
-  Duration left = std::max(stop_of(invocation) - parts_.clock.now(), Duration{});
-  PassReport report = (*pass)->run(options_for(&mark), limits_until(stop_of(invocation), invocation, left));
+  PassReport report = (*pass)->run(options_for(&mark), limits_of(invocation));
   settle_mark(mark, report);
   parts_.log(to_text(answer_of(target, report, observe((*pass)->drivers()), true)));
 }
@@ -288,8 +287,7 @@ Json Handler::tick_stays(const Target& target, const DueMark* mark, const Invoca
     put_error(answer, pass.error());
     return answer;
   }
-  PassReport report =
-      (*pass)->run(options_for(mark), limits_until(stop_of(invocation), invocation, kTickWaitMax));
+  PassReport report = (*pass)->run(options_for(mark), limits_of(invocation));
   bool due = mark != nullptr && settle_mark(*mark, report);
   model::Observed observed = observe((*pass)->drivers());
   Json answer = answer_of(target, report, observed, due);
@@ -318,7 +316,7 @@ Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocat
   copies = std::move(observed.copies);
   if (gone) return answer;
   answer["action"] = "delete";
-  Status status = (*pass)->tear_down();
+  Status status = (*pass)->tear_down(limits_of(invocation));
   if (status.ok()) return answer;
   if (status.error().code == Code::kInterrupted || status.error().code == Code::kBusy) {
     answer["message"] = "the removal is under way; the next invocation goes on with it";
@@ -335,7 +333,7 @@ Result<Handled> Handler::tick(const Invocation& invocation) {
   auto tick_at = [&](size_t i) {
     answers[i] = tick_one(targets[i].target, targets[i].mark ? &*targets[i].mark : nullptr, invocation);
   };
-  // Side by side, as a restore of one is waited for by its own pass.
+  // Side by side, as masking one may take as long as there is.
   for (size_t first = 0; first < targets.size(); first += kAtOnceMax) {
     size_t end = std::min(targets.size(), first + kAtOnceMax);
     std::vector<std::thread> others;
@@ -387,7 +385,9 @@ Result<Handled> Handler::remove_copy(const Event& event, const Target& target, c
   refresh::RunOptions options;
   options.refresh_now = false;
   options.delete_copy = event.copy;
-  PassReport report = pass->run(options, limits_until(stop_of(invocation), invocation, Duration{}));
+  PassLimits limits = limits_of(invocation);
+  limits.holder.clear();  // a person's wish does not wait until masking is over
+  PassReport report = pass->run(options, limits);
   Json answer = answer_of(target, report, observe(pass->drivers()), false);
   if (!report.failure) answer["action"] = name_of(EventAction::kDelete);
   return answered(answer);
@@ -419,7 +419,9 @@ Result<Handled> Handler::roll_back(const Event& event, const Invocation& invocat
     }
     options.rollback_to = best->id;
   }
-  PassReport report = pass->run(options, limits_until(stop_of(invocation), invocation, Duration{}));
+  PassLimits limits = limits_of(invocation);
+  limits.holder.clear();  // a person's wish does not wait until masking is over
+  PassReport report = pass->run(options, limits);
   Json answer = answer_of(target, report, observe(pass->drivers()), false);
   if (!report.failure) answer["action"] = name_of(EventAction::kRollback);
   return answered(answer);

@@ -2,17 +2,17 @@
 //
 //   create, update, or an event without an action (the user's schedule, the original's daily rule)
 //       leave a durable mark that a refresh is due, take the first action, and answer. Once the answer is
-//       out, the same invocation carries on until its deadline nears: whoever has no heartbeat is served,
-//       too.
-//   tick    carries on what is under way and what is marked, for all productions, until the deadline nears,
-//           and says one line of each (status_line.h)
+//       out, the same invocation carries on as a tick does. All else is the heartbeat's.
+//   tick    carries on what is under way and what is marked, for all productions, and leaves: none waits for
+//           AWS, a back-off or a drain (pass.h). It says one line of each (status_line.h)
 //   delete  of a copy, or, without one, of everything of the production, which then stays away until it is
 //       asked for again
 //   rollback, status, plan    as on the command line
 //
-// The deadline ends things by a StopFlag, DeadlineWatch::kMargin ahead of it. An Error is for an event that
-// cannot be handled at all; what goes wrong with a production is the answer's `error`. One invocation at a
-// time; several handlers (processes) at once are normal.
+// One invocation at a time acts on a production (turns.h); what a person asks for by rollback, or of one
+// copy, is done at once. The deadline ends things by a StopFlag, DeadlineWatch::kMargin ahead of it. An Error
+// is for an event that cannot be handled at all; what goes wrong with a production is the answer's `error`.
+// One invocation at a time; several handlers (processes) at once are normal.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,6 @@ class Handler {
  public:
   // The first action is looked at for so long before it is answered; it goes on after the answer.
   static constexpr Duration kFirstActionMax = std::chrono::seconds(20);
-  // A heartbeat comes again soon: it does not wait longer than this for a back-off or a drain.
-  static constexpr Duration kTickWaitMax = std::chrono::minutes(1);
   static constexpr size_t kAtOnceMax = 16;  // productions that are looked after at the same time
 
   explicit Handler(Parts parts) : parts_(std::move(parts)) {}
@@ -57,7 +55,7 @@ class Handler {
   Json tick_gone(const Target& target, const DueMark& mark, const Invocation& invocation, Seen& copies);
   Result<std::vector<Ticked>> targets_of_tick(std::string& trouble);
   void carry_on(const Target& target, const DueMark& mark, const Invocation& invocation);
-  PassLimits limits_until(Instant stop_at, const Invocation& invocation, Duration wait_max) const;
+  PassLimits limits_of(const Invocation& invocation) const;
   // What has become of the mark; whether it still stands.
   bool settle_mark(const DueMark& mark, const PassReport& report);
   void put_stack_args(Json& answer, const Target& target, const PassReport& report);

@@ -207,6 +207,42 @@ TEST_F(Function, WhatDrainsIsFollowedUntilItIsGone) {
   EXPECT_THAT(site_.marks.marks, IsEmpty());
 }
 
+// As heartbeats that came while an invocation masked did.
+TEST_F(Function, OneInvocationAtATimeActsOnAProduction) {
+  refreshed();
+  site_.world.clock.advance(hours(24));
+  site_.add_snapshot();
+  const Instant over = site_.clock.now() + minutes(11);
+  site_.turns.held[site_.world.production] = {"another", over};
+  Tree answer = invoke(kOriginal);
+  EXPECT_TRUE(answer["error"].is_null()) << answer;
+  EXPECT_EQ(answer["reason"],
+            "another invocation is at work on shop, until " + to_iso(over) + " at the latest");
+  EXPECT_EQ(answer["again"], to_iso(over));
+  EXPECT_EQ(answer["due"], true);
+  (void)invoke(kTick);
+  EXPECT_EQ(site_.world.copies.size(), 1U) << "it looked and left";
+  // Looking is nobody's turn.
+  EXPECT_THAT(invoke(R"({"action":"plan"})")["next"].get<std::string>(), HasSubstr("restore:"));
+  EXPECT_EQ(site_.turns.held.at(site_.world.production).first, "another");
+  site_.world.clock.advance(minutes(11));  // it was killed, or has ended
+  (void)invoke(kTick);
+  EXPECT_EQ(site_.world.copies.size(), 2U);
+  EXPECT_THAT(site_.turns.held, IsEmpty()) << "it is given back";
+}
+
+// What a person wants now does not wait until masking is over.
+TEST_F(Function, ARollbackWaitsForNoTurn) {
+  site_.world.spare_copies = 1;
+  refreshed();
+  const model::CopyId first = site_.live()->record.id;
+  site_.world.clock.advance(hours(24));
+  refreshed();
+  site_.turns.held[site_.world.production] = {"another", site_.clock.now() + minutes(11)};
+  EXPECT_EQ(invoke(R"({"action":"rollback"})")["action"], "rollback");
+  EXPECT_EQ(site_.live()->record.id, first);
+}
+
 TEST_F(Function, AMarkThatCannotBeWrittenIsAnErrorAndNothingIsBegun) {
   site_.add_snapshot();
   site_.marks.broken = true;
@@ -438,6 +474,8 @@ TEST_F(Function, RollbackStatusAndPlan) {
   refreshed();
   model::CopyId second = site_.live()->record.id;
   ASSERT_NE(first, second);
+  site_.world.clock.advance(site_.world.drain);
+  invoke(kTick);  // the first is a spare now
   Tree status = invoke(R"({"action":"status"})");
   EXPECT_EQ(status["live"]["copy"], second.str());
   EXPECT_EQ(status["copies"].size(), 2U);

@@ -150,6 +150,25 @@ class MemoryMarks final : public DueMarks {
   bool broken = false;
 };
 
+// As S3 would keep them.
+class MemoryTurns final : public Turns {
+ public:
+  Result<Turn> take(const model::ProductionName& production, const std::string& holder, Instant until,
+                    Instant now) override {
+    auto found = held.find(production);
+    if (found != held.end() && found->second.first != holder && now < found->second.second)
+      return Turn{.ours = false, .until = found->second.second};
+    held[production] = {holder, until};
+    return Turn{.ours = true, .until = until};
+  }
+  Status give_back(const model::ProductionName& production, const std::string& holder) override {
+    EXPECT_EQ(held[production].first, holder);
+    held.erase(production);
+    return {};
+  }
+  std::map<model::ProductionName, std::pair<std::string, Instant>> held;
+};
+
 // A worker that runs when the test says so.
 struct WorkerBook {
   std::vector<ports::WorkerRequest> started;
@@ -231,6 +250,7 @@ class Site {
               return std::unique_ptr<ports::Worker>(std::make_unique<BookedWorker>(worker));
             },
             .marks = marks,
+            .turns = turns,
             .find_proposal = [this](const config::ProductionConfig&, const model::CopyId& copy)
                 -> Result<std::string> { return proposals.contains(copy) ? where(copy) : std::string(); },
             .keep_proposal = [this](const config::ProductionConfig&, const model::CopyId& copy,
@@ -277,6 +297,7 @@ class Site {
   fakes::World world{1};
   SharedClock clock{world};
   MemoryMarks marks;
+  MemoryTurns turns;
   WorkerBook worker;
   std::map<std::string, uint64_t> sizes;
   std::map<model::CopyId, std::string> proposals;

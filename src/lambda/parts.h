@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "lambda/due_marks.h"
 #include "lambda/original_config.h"
+#include "lambda/turns.h"
 #include "ports/worker.h"
 #include "refresh/drivers.h"
 #include "refresh/refresher.h"
@@ -24,7 +25,8 @@ struct Parts {
   std::function<Result<std::optional<Setup>>()> own_setup;
   // Of the `config` that an event brought.
   std::function<Result<Setup>(const OriginalConfig&)> setup_of;
-  // Drivers whose waits end with `stop`, which outlives them.
+  // Drivers that wait for nothing that AWS does (ports/patience.h), and whose other work ends with `stop`,
+  // which outlives them.
   std::function<refresh::DriverFactory(const StopFlag& stop)> drivers;
   // Policy, lock, keys and passwords, from wherever the config says they are. Not asked where no policy is
   // configured.
@@ -37,6 +39,7 @@ struct Parts {
   std::function<Result<std::unique_ptr<ports::Worker>>(const config::ProductionConfig&, const StopFlag& stop)>
       make_worker;
   DueMarks& marks;
+  Turns& turns;
   // Where a policy proposed from this copy lies; "": nowhere yet.
   std::function<Result<std::string>(const config::ProductionConfig&, const model::CopyId&)> find_proposal;
   // Keeps a proposed policy (YAML) and says where; kept again, it takes the place of what was there.

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "decide/backoff.h"
 #include "masking/looks.h"
 #include "masking/originals.h"
 #include "masking/plan.h"
@@ -26,7 +25,6 @@ using model::Phase;
 namespace {
 
 constexpr int kLeftOpenMax = 20;  // in a row: somebody else is at it, or nobody knows
-constexpr int kUnknownMax = 10;
 constexpr Duration kLeftOpenPause = std::chrono::seconds(3);
 constexpr Duration kWaitStep = std::chrono::milliseconds(500);
 constexpr int kSampleRows = 200;
@@ -68,6 +66,7 @@ class Pass::Log final : public refresh::Listener {
       say(fmt::format("{} done in {}", event.action->id(), to_human(event.elapsed)));
     } else if (event.kind == Kind::kActionFailed && event.error != nullptr) {
       failure = *event.error;
+      if (event.error->code == Code::kInterrupted) return say(event.error->message);
       say(fmt::format("{} ended after {}: {}", event.action->id(), to_human(event.elapsed),
                       event.error->message));
     }
@@ -116,7 +115,17 @@ Result<refresh::Refresher> Pass::make_refresher() {
 Decision Pass::decide(const decide::Desired& desired, const model::Observed& observed, Instant now) {
   Decision decision = decide::decide(desired, observed, now);
   held_.reset();
-  if (!decision.action || decision.action->id() == placed_) return decision;
+  if (!decision.action) return decision;
+  if (Status turn = take_turn(); !turn.ok()) {
+    const bool theirs = turn.error().code == Code::kBusy;
+    decision.action.reset();
+    decision.reason = turn.error().message;
+    decision.waiting = theirs ? Waiting::kBackoff : Waiting::kUnknown;
+    decision.until = theirs ? turn_over_ : now;
+    decision.blocker = theirs ? std::nullopt : std::optional(turn.error());
+    return decision;
+  }
+  if (decision.action->id() == placed_) return decision;
   bool needs_policy = decision.action->kind == ActionKind::kDefuse && !has_policy(*target_.production);
   bool is_long = decision.action->kind == ActionKind::kMask || decision.action->kind == ActionKind::kProve ||
                  decision.action->kind == ActionKind::kRestore;
@@ -127,12 +136,41 @@ Decision Pass::decide(const decide::Desired& desired, const model::Observed& obs
   return decision;
 }
 
+Status Pass::take_turn() {
+  if (!limits_ || limits_->holder.empty() || has_turn_) return {};
+  const model::ProductionName& production = target_.production->name;
+  YTB_ASSIGN(Turn turn,
+             parts_.turns.take(production, limits_->holder, limits_->turn_until, parts_.clock.now()));
+  has_turn_ = turn.ours;
+  turn_over_ = turn.until;
+  if (turn.ours) return {};
+  return Error{.code = Code::kBusy,
+               .message = fmt::format("another invocation is at work on {}, until {} at the latest",
+                                      production, to_iso(turn.until)),
+               .hint = "it is looked at again",
+               .retry = Retry::kLater};
+}
+
+void Pass::give_turn_back() {
+  if (has_turn_) {
+    const model::ProductionName& production = target_.production->name;
+    Status status = parts_.turns.give_back(production, limits_->holder);
+    if (!status.ok())
+      log_->note(fmt::format("the turn could not be given back, and is over at {}: {}", to_iso(turn_over_),
+                             status.error().message));
+  }
+  has_turn_ = false;
+  limits_.reset();
+}
+
 PassReport Pass::run(const refresh::RunOptions& options, const PassLimits& limits) {
   report_ = {};
-  left_open_ = unknown_ = 0;
+  left_open_ = 0;
+  limits_ = limits;
   Result<refresh::Refresher> refresher = make_refresher();
   if (!refresher.ok()) {
     report_.failure = std::move(refresher).error();
+    give_turn_back();
     return std::move(report_);
   }
   for (int turn = 0; turn < options.ticks_max; ++turn) {
@@ -149,16 +187,16 @@ PassReport Pass::run(const refresh::RunOptions& options, const PassLimits& limit
     if (!settle(*decision, limits)) break;
     if (static_cast<int>(report_.done.size()) >= limits.actions_max) break;
   }
+  give_turn_back();
   return std::move(report_);
 }
 
 bool Pass::settle(const Decision& decision, const PassLimits& limits) {
   if (held_) return settle_held(limits);
-  if (!decision.action) return settle_waiting(decision, limits);
-  unknown_ = 0;
+  if (!decision.action) return settle_waiting(decision);
   if (log_->failure) {
     report_.interrupted = decision.action;
-    return settle_failure(*log_->failure);
+    return settle_failure(*log_->failure, limits);
   }
   report_.interrupted.reset();
   report_.failure.reset();
@@ -168,11 +206,19 @@ bool Pass::settle(const Decision& decision, const PassLimits& limits) {
   return true;
 }
 
-bool Pass::settle_failure(const Error& error) {
+bool Pass::settle_failure(const Error& error, const PassLimits& limits) {
   report_.failure = error;
-  if (error.code == Code::kInterrupted || stop_.requested()) {
+  if (stop_.requested()) {
     report_.out_of_time = true;
     report_.failure.reset();
+    return false;
+  }
+  // AWS is at work; or, in a tick, somebody else is, or nobody knows: the next one looks.
+  const bool leaves = error.code == Code::kInterrupted || (is_left_open(error) && !limits.holder.empty());
+  if (leaves) {
+    report_.left = true;
+    report_.failure.reset();
+    if (error.code != Code::kInterrupted) report_.notes.push_back(error.message);
     return false;
   }
   if (!is_left_open(error)) {
@@ -186,7 +232,7 @@ bool Pass::settle_failure(const Error& error) {
     }
     return error.code != Code::kSpace;
   }
-  return ++left_open_ < kLeftOpenMax && wait_until(parts_.clock.now() + kLeftOpenPause);
+  return ++left_open_ < kLeftOpenMax && pause();
 }
 
 void Pass::tell(const Action& action) {
@@ -198,8 +244,7 @@ void Pass::tell(const Action& action) {
                                  .at = parts_.clock.now()});
 }
 
-bool Pass::settle_waiting(const Decision& decision, const PassLimits& limits) {
-  Instant now = parts_.clock.now();
+bool Pass::settle_waiting(const Decision& decision) {
   switch (decision.waiting) {
     case Waiting::kNothing:
     case Waiting::kSchedule:
@@ -210,29 +255,22 @@ bool Pass::settle_waiting(const Decision& decision, const PassLimits& limits) {
       return false;
     case Waiting::kUnknown:
       if (decision.blocker) report_.failure = decision.blocker;
-      if (++unknown_ >= kUnknownMax) return false;
-      if (decision.blocker && !decide::may_pass(*decision.blocker)) return false;
       break;
     case Waiting::kBackoff:
     case Waiting::kDrain:
       break;
   }
-  Instant until = decision.until.value_or(now + kLeftOpenPause);
-  if (until - now > limits.wait_max || until >= limits.stop_at) return false;
-  if (!wait_until(until)) return false;
-  report_.failure.reset();
-  return true;
+  return false;
 }
 
-bool Pass::wait_until(Instant until) {
-  Duration left = std::max(until - parts_.clock.now(), kWaitStep);
-  for (; left > Duration::zero(); left -= kWaitStep) {
+// Between two tries of what a person has asked for.
+bool Pass::pause() {
+  for (Duration left = kLeftOpenPause; left > Duration::zero(); left -= kWaitStep) {
     if (stop_.requested()) {
       report_.out_of_time = true;
       return false;
     }
     parts_.clock.sleep(std::min(left, kWaitStep));
-    if (parts_.clock.now() >= until) break;
   }
   return true;
 }
@@ -467,7 +505,15 @@ Result<Decision> Pass::plan(const refresh::RunOptions& options, model::Observed&
   return decision;
 }
 
-Status Pass::tear_down() {
+Status Pass::tear_down(const PassLimits& limits) {
+  limits_ = limits;
+  Status status = take_turn();
+  if (status.ok()) status = remove_all();
+  give_turn_back();
+  return status;
+}
+
+Status Pass::remove_all() {
   YTB_ASSIGN(refresh::Settings settings, parts_.make_settings(target_.setup, *target_.production, ""));
   YTB_TRY(drivers_.alias->remove());
   YTB_ASSIGN(std::vector<Copy> copies, drivers_.host->list());

@@ -1,9 +1,15 @@
 // Pass: turns the one loop for one production within one invocation. Around decide() it adds what only a
-// function has to think of: it ends in time, hands long work over (handover.h), refuses before the restore
-// what could not be finished, and leaves a copy without a policy closed, with a policy proposed for it.
+// function has to think of: it waits for nothing, acts only when it is its turn (turns.h), ends in time,
+// hands long work over (handover.h), refuses before the restore what could not be finished, and leaves a copy
+// without a policy closed, with a policy proposed for it.
+//
+// It carries a phase on by one step that AWS has to work on and leaves; masking and proving, which are its
+// own work, it does until the deadline. What backs off, drains, or is left open is looked at by the next
+// tick.
 //
 // Nothing of it needs to last: every action is idempotent, so that the next invocation goes on from wherever
-// this one stopped. Two invocations at once are normal. One thread.
+// this one stopped. Two invocations at once are normal: one of
+// them acts. One thread.
 #pragma once
 
 #include <functional>
@@ -23,7 +29,8 @@ struct PassLimits {
   Instant stop_at;         // when `stop` will be requested
   Duration time_full{};    // of a whole invocation, margin taken off
   int actions_max = 1000;  // ends after so many
-  Duration wait_max{};     // the longest wait for a back-off or a drain; zero: none
+  std::string holder;      // whose turn it is to be; "": a person's wish, which waits for no turn
+  Instant turn_until;      // when that is over at the latest
 };
 
 struct PassReport {
@@ -35,6 +42,7 @@ struct PassReport {
   std::string worker;                        // what is known of the worker
   std::string policy_proposed;               // where: there is no policy, and the copy waits closed
   bool out_of_time = false;                  // the deadline ended it
+  bool left = false;                         // AWS, or somebody else, goes on with `interrupted`
   bool settled = false;                      // nothing is left to do but wait for something new
   std::vector<std::string> notes;
 };
@@ -45,13 +53,13 @@ class Pass {
   static Result<std::unique_ptr<Pass>> open(const Parts& parts, const Target& target, const StopFlag& stop);
   ~Pass();
 
-  // Ticks until nothing can be done but wait longer than the limits allow. Never an Error: what went wrong is
-  // in the report.
+  // Ticks until nothing can be done but wait. Never an Error: what went wrong is in the report.
   PassReport run(const refresh::RunOptions& options, const PassLimits& limits);
   // Observes and decides; changes nothing.
   Result<decide::Decision> plan(const refresh::RunOptions& options, model::Observed& observed);
-  // The alias first, then every copy of ours. In doubt or interrupted, the next call goes on.
-  Status tear_down();
+  // The alias first, then every copy of ours. In doubt or interrupted, the next call goes on. kBusy: it is
+  // another one's turn.
+  Status tear_down(const PassLimits& limits);
   [[nodiscard]] refresh::Drivers& drivers() { return drivers_; }
 
  private:
@@ -59,10 +67,14 @@ class Pass {
   Pass(const Parts& parts, const Target& target, const StopFlag& stop);
   Result<refresh::Refresher> make_refresher();
   decide::Decision decide(const decide::Desired& desired, const model::Observed& observed, Instant now);
+  // Whether we may act; if not, why is an Error (kBusy: it is another one's turn until `turn_over_`).
+  Status take_turn();
+  void give_turn_back();
+  Status remove_all();
   // Whether the pass goes on after a turn.
   bool settle(const decide::Decision& decision, const PassLimits& limits);
-  bool settle_failure(const Error& error);
-  bool settle_waiting(const decide::Decision& decision, const PassLimits& limits);
+  bool settle_failure(const Error& error, const PassLimits& limits);
+  bool settle_waiting(const decide::Decision& decision);
   // What decide() was kept from: places it, or says why not.
   bool settle_held(const PassLimits& limits);
   bool propose_policy(const model::Action& action);
@@ -76,7 +88,7 @@ class Pass {
   [[nodiscard]] bool remembers() const;
   Result<bool> is_ours_to_prove(const model::Action& action);
   bool fail(const Error& error);
-  bool wait_until(Instant until);
+  bool pause();
   void tell(const model::Action& action);
 
   const Parts& parts_;
@@ -91,7 +103,9 @@ class Pass {
   std::optional<model::Action> held_;
   std::string placed_;  // id of the action that may go ahead here
   int left_open_ = 0;
-  int unknown_ = 0;
+  std::optional<PassLimits> limits_;  // while it runs
+  bool has_turn_ = false;
+  Instant turn_over_;
 };
 
 }  // namespace ytb::lambda

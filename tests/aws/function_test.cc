@@ -22,6 +22,7 @@ using ::testing::StartsWith;
 
 constexpr const char* kTick = R"({"action":"tick"})";
 constexpr int kPeople = 12;  // tables of them
+constexpr Duration kHeartbeat = std::chrono::minutes(5);
 
 // As the schedule of the original sends it.
 std::string original(const std::string& action) {
@@ -76,11 +77,11 @@ TEST_F(AwsFunction, TheOriginalsEventsFromCreateToDelete) {
   LambdaFunction function(aws, original_variables(aws));
   const Instant begun = aws.fake().now();
 
-  // At once, in the original's shape; the restore goes on after the answer, and outlasts the invocation.
+  // At once, in the original's shape; the restore goes on without the function.
   const Answer created = function.invoke(original("create"));
   ASSERT_EQ(created.kind, "response") << created.body;
   EXPECT_LT(created.at - begun, std::chrono::minutes(1));
-  EXPECT_LT(aws.fake().now() - begun, kInvocationTime) << "it ended in time";
+  EXPECT_LT(aws.fake().now() - begun, std::chrono::minutes(1)) << "nothing waits for it";
   const json answer = parse_json(created.body);
   EXPECT_EQ(answer["action"], "create") << created.body;
   EXPECT_TRUE(answer["error"].is_null()) << created.body;
@@ -98,10 +99,11 @@ TEST_F(AwsFunction, TheOriginalsEventsFromCreateToDelete) {
   json ticked;
   int ticks = 0;
   do {
+    aws.fake().advance(kHeartbeat);
     ticked = function.ask(kTick);
     EXPECT_TRUE(ticked["error"].is_null()) << ticked;
-  } while (phase_of(kFirst) != "defused" && ++ticks < 10);
-  EXPECT_LT(ticks, 3);
+  } while (phase_of(kFirst) != "defused" && ++ticks < 20);
+  EXPECT_LT(ticks, 10);
   EXPECT_EQ(ticked["handover"]["place"], "next_invocation") << ticked;
   EXPECT_THAT(ticked["reason"], HasSubstr("the next invocation does it: masking"));
   EXPECT_LE(masked(), 0) << "what would not come to an end was not begun";
@@ -121,7 +123,11 @@ TEST_F(AwsFunction, TheOriginalsEventsFromCreateToDelete) {
   const std::string files = files_of_masked();
   EXPECT_EQ(aws.resolved(), "0 values");
 
-  ticked = function.ask(kTick);
+  // Opening and the name are AWS's work again.
+  for (int i = 0; i < 5 && !ticked["live"].is_object(); ++i) {
+    ticked = function.ask(kTick);
+    aws.fake().advance(kHeartbeat);
+  }
   EXPECT_EQ(ticked["live"]["copy"], kFirst) << ticked << function.log();
   EXPECT_EQ(aws.resolved(), aws.address_of(kFirst));
   EXPECT_EQ(aws.ask_staging(kFirst, "SELECT count(*) FROM users WHERE email NOT LIKE '%corp.test'"), "500");
@@ -151,7 +157,10 @@ TEST_F(AwsFunction, TheOriginalsEventsFromCreateToDelete) {
   const json removed = function.ask(original("delete"));
   EXPECT_EQ(removed["action"], "delete");
   EXPECT_TRUE(removed["error"].is_null()) << removed;
-  for (int i = 0; i < 5 && !aws.fake().instance(kFirst).empty(); ++i) (void)function.ask(kTick);
+  for (int i = 0; i < 5 && !aws.fake().instance(kFirst).empty(); ++i) {
+    aws.fake().advance(kHeartbeat);
+    (void)function.ask(kTick);
+  }
   aws.expect_nothing_left_over();
   EXPECT_THAT(function.ask(kTick)["message"], StartsWith("removed, as was asked at"));
   aws.expect_nothing_left_over();
@@ -230,9 +239,16 @@ TEST_F(AwsFunction, TheProgramItselfLooksAfterTwoProductionsInOneTick) {
     EXPECT_EQ(begun["due"], true) << begun;
     EXPECT_TRUE(begun["live"].is_null()) << begun;
   }
-  const json ticked = ask_it(kTick);
-  EXPECT_EQ(ticked["message"], "2 productions were looked after") << ticked;
-  EXPECT_TRUE(ticked["error"].is_null()) << ticked;
+  json ticked;
+  for (int i = 0; i < 60; ++i) {
+    ticked = ask_it(kTick);
+    EXPECT_EQ(ticked["message"], "2 productions were looked after") << ticked;
+    EXPECT_TRUE(ticked["error"].is_null()) << ticked;
+    int live = 0;
+    for (const json& one : ticked["productions"]) live += one["live"].is_object() ? 1 : 0;
+    if (live == 2) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // a heartbeat, on real time
+  }
   for (const std::string name : {"shop", "crm"}) {
     const std::string copy = name + "-yesterday-20261121-060000-1";
     EXPECT_EQ(ask_it(R"({"action":"status","production":")" + name + "\"}")["live"]["copy"], copy) << ticked;
@@ -243,6 +259,10 @@ TEST_F(AwsFunction, TheProgramItselfLooksAfterTwoProductionsInOneTick) {
   aws.expect_production_untouched();
   const json removed = ask_it(R"({"action":"delete","production":"crm"})");
   EXPECT_EQ(removed["action"], "delete");
+  for (int i = 0; i < 60 && aws.fake().instance_ids().size() > 3; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    (void)ask_it(kTick);
+  }
   EXPECT_THAT(aws.fake().instance_ids(), ::testing::UnorderedElementsAre("shop", "crm", kFirst))
       << "the other one's copy stays";
   EXPECT_EQ(aws.resolved(), aws.address_of(kFirst));

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <thread>
 
 #include "app_due_marks.h"
 #include "app_lambda.h"
+#include "app_turns.h"
 #include "aws/runtime_api.h"
 #include "base/text.h"
 #include "drivers/aws/fake_client_testing.h"
@@ -268,6 +270,46 @@ TEST_F(Marks, TheNewestOfAProductionHoldsAndClearingTakesNoNewerOne) {
   ASSERT_TRUE(marks_.clear(model::ProductionName("crm"), follow.at).ok());
   EXPECT_THAT(read(), IsEmpty());
   EXPECT_THAT(fake_.s3().keys("evidence"), ElementsAre("ytb/due-is-not-a-mark"));
+}
+
+// Of two that want the same turn S3 lets one write it.
+TEST_F(Marks, ATurnIsOnesUntilItIsGivenBackOrOver) {
+  S3Turns turns([this]() -> Result<aws::Caller*> { return &client_.caller(); }, "evidence", "ytb");
+  const model::ProductionName shop("shop");
+  const Instant now = clock_.now();
+  const Instant over = now + std::chrono::minutes(15);
+  auto take = [&](const std::string& who, Instant at, const model::ProductionName& what) {
+    Result<lambda::Turn> turn = turns.take(what, who, at + std::chrono::minutes(15), at);
+    EXPECT_TRUE(turn.ok()) << (turn.ok() ? "" : to_string(turn.error()));
+    return turn.ok() ? *turn : lambda::Turn{};
+  };
+  EXPECT_TRUE(take("first", now, shop).ours);
+  EXPECT_TRUE(take("first", now, shop).ours) << "as after an answer that never came";
+  const lambda::Turn other = take("second", now, shop);
+  EXPECT_FALSE(other.ours);
+  EXPECT_LT(std::chrono::abs(other.until - over), std::chrono::milliseconds(1));
+  EXPECT_TRUE(take("second", now, model::ProductionName("crm")).ours) << "another production's is free";
+  ASSERT_TRUE(turns.give_back(shop, "first").ok());
+  EXPECT_TRUE(take("second", now, shop).ours);
+  EXPECT_FALSE(take("third", over, shop).ours) << "two machines' clocks differ a little";
+  EXPECT_TRUE(take("third", over + std::chrono::minutes(1), shop).ours) << "its holder is dead";
+  fake_.s3().put("evidence", "ytb/turns/shop.json", "nonsense");
+  EXPECT_TRUE(take("fourth", now, shop).ours);
+  // Two at the same moment: the other one's write comes between our look and our write.
+  fake_.s3().put("evidence", "ytb/turns/shop.json", "");
+  std::vector<std::thread> all;
+  std::atomic<int> won{0};
+  for (int i = 0; i < 4; ++i) {
+    all.emplace_back([&, i] {
+      SystemClock clock;
+      aws::FakeAwsClient client(fake_, clock);
+      S3Turns theirs([&]() -> Result<aws::Caller*> { return &client.caller(); }, "evidence", "ytb");
+      Result<lambda::Turn> turn = theirs.take(shop, "racer " + std::to_string(i), over, now);
+      if (turn.ok() && turn->ours) ++won;
+    });
+  }
+  for (std::thread& one : all) one.join();
+  EXPECT_EQ(won, 1);
 }
 
 TEST_F(Marks, ADamagedMarkOrANamelessBucketIsAnErrorAndNotNothing) {

@@ -15,8 +15,9 @@
 //
 // The master's password and the mark inside the copy derive from `master_seed` and the resource id: nothing
 // has to be kept, and whoever goes on after a crash knows both. Every step is found out by looking before it
-// is done. Each wait ends with kInterrupted when asked to stop; the next call goes on from there. The mark of
-// a snapshot that had to be copied first (shared and encrypted) is its tags; it goes with the restore.
+// is done. Each wait ends with kInterrupted when asked to stop, and at once without patience; the next call
+// goes on from there. The mark of a snapshot that had to be copied first (shared and encrypted) is its tags;
+// it goes with the restore.
 //
 // A thing of a copy's name without our mark is listed as unmarked and never touched. One call at a time.
 #pragma once
@@ -36,6 +37,7 @@
 #include "drivers/aws/s3.h"
 #include "ports/copy_host.h"
 #include "ports/door.h"
+#include "ports/patience.h"
 
 namespace ytb::rds {
 
@@ -64,6 +66,7 @@ struct StackServices {
   ports::Door& door;
   Clock& clock;
   const StopFlag& stop;
+  ports::Patience patience = ports::Patience::kWait;
 };
 
 class StackHost final : public ports::CopyHost {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr Duration kUpdateMax = std::chrono::hours(1);
 constexpr Duration kGroupsMax = std::chrono::minutes(15);
-constexpr int kRollbacksMax = 2;  // continued in one call
+constexpr int kRollbacksMax = 2;  // continued in one try
 constexpr int kEventsMax = 500;
 
 class Opener {
@@ -26,14 +26,17 @@ class Opener {
       : parts_(parts),
         stacks_(parts.services.stacks),
         seen_(std::move(seen)),
+        tries_(seen_.state.tries),
+        last_try_(seen_.state.last_try),
         progress_(progress),
-        wait_(parts.services.clock, parts.services.stop) {}
+        wait_(parts.services.clock, parts.services.stop, parts.services.patience) {}
 
   // Adds the staging groups and keeps the quarantine's, by which the worker comes in.
   Status widen() {
     const std::vector<std::string> wanted = parts_.groups(true);
     YTB_TRY(settle());
     if (has_groups(*seen_.server, wanted)) return {};
+    YTB_TRY(tell_what_was_left());
     YTB_TRY(wait_for_server());
     YTB_TRY(update(wanted));
     return wait_.until(fmt::format("the security groups of {}", seen_.name), kGroupsMax,
@@ -76,15 +79,29 @@ class Opener {
         default:
           return failed();
       }
-      YTB_ASSIGN(std::string failure, failed_rollback());
+      YTB_ASSIGN(FailedRollback failure, failed_rollback());
       // Looks that were late: it is being continued, or its failure is not told yet.
-      if (failure.empty() || failure == after) return false;
-      if (continued++ == kRollbacksMax) return failed();
-      YTB_TRY(stacks_.continue_update_rollback(seen_.name, request_token(seen_.name, "continue", failure),
+      if (failure.event.empty() || failure.event == after) return false;
+      // Those of one call are counted by it; of calls that leave each does one, and the events tell how many
+      // there were.
+      const bool enough =
+          wait_.leaves() ? failure.so_far > kRollbacksMax * (tries_ + 1) : continued++ == kRollbacksMax;
+      if (enough) return failed();
+      YTB_TRY(stacks_.continue_update_rollback(seen_.name,
+                                               request_token(seen_.name, "continue", failure.event),
                                                parts_.options.copies.service_role));
-      after = std::move(failure);
+      after = std::move(failure.event);
       return false;
     });
+  }
+  // A call that asked for an update and left has not seen it fail: that is told once, as a try of its own,
+  // before it is asked for again.
+  Status tell_what_was_left() {
+    const bool undone = wait_.leaves() && seen_.stack.status == "UPDATE_ROLLBACK_COMPLETE";
+    if (!undone || asked_at() <= last_try_) return {};
+    YTB_ASSIGN(bool done, failed());
+    (void)done;
+    return {};
   }
   // CloudFormation names the volume of gp3, io1 and io2 in every update, and waits for exactly `available`:
   // asked for while RDS optimizes the volume, the update fails, and so does undoing it.
@@ -106,15 +123,23 @@ class Opener {
   }
   // The latest failed rollback, by its event: a token made of it is the same for every try to go on after
   // this failure, and another one after the next, though the stack's own times tell the two not apart.
-  Result<std::string> failed_rollback() {
+  struct FailedRollback {
     std::string event;
+    int so_far = 0;  // of the latest update
+  };
+  Result<FailedRollback> failed_rollback() {
+    FailedRollback found;
     int looked_at = 0;
     YTB_TRY(stacks_.describe_stack_events(seen_.stack.id, [&](const aws::StackEvent& one) -> Result<bool> {
-      const bool is_it = one.physical_id == seen_.stack.id && one.status == "UPDATE_ROLLBACK_FAILED";
-      if (is_it) event = one.id;
-      return !is_it && ++looked_at < kEventsMax;
+      const bool is_stack = one.physical_id == seen_.stack.id;
+      if (is_stack && one.status == "UPDATE_ROLLBACK_FAILED") {
+        if (found.event.empty()) found.event = one.id;
+        ++found.so_far;
+      }
+      const bool begun = is_stack && one.status == "UPDATE_IN_PROGRESS";
+      return !begun && ++looked_at < kEventsMax;
     }));
-    return event;
+    return found;
   }
   Result<bool> failed() {
     YTB_ASSIGN(std::string why, parts_.look.reason(seen_.stack));
@@ -150,6 +175,8 @@ class Opener {
   StackHost::Parts& parts_;
   aws::CloudFormation& stacks_;
   Seen seen_;
+  int tries_;         // that have failed, as they are recorded
+  Instant last_try_;  // the latest of them
   ports::Progress& progress_;
   StackWait wait_;
 };

@@ -37,7 +37,7 @@ class Remover {
         seen_(std::move(seen)),
         stack_id_(seen_.stack.id),
         progress_(progress),
-        wait_(parts.services.clock, parts.services.stop) {}
+        wait_(parts.services.clock, parts.services.stop, parts.services.patience) {}
 
   Status run() {
     Status settled = wait_.until(fmt::format("the stack {}", seen_.name), kDeleteMax, [&]() -> Result<bool> {
@@ -47,17 +47,29 @@ class Remover {
     YTB_TRY(std::move(settled));
     // First: once AWS has begun, it ends without us, and nobody would know of what lies beside it.
     YTB_TRY(clean_up());
+    if (wait_.leaves() && !is_being_made()) YTB_TRY(remove_snapshot_copy());
     if (stand_ == StackStands::kDeleteFailed) {
       YTB_TRY(clear_protection());
       YTB_TRY(ask("again"));
+      // Who leaves has not seen the deletion fail, nor waits for this one: it is told as a try of its own.
+      if (wait_.leaves()) return tell_failure();
     } else if (stand_ != StackStands::kGone && stand_ != StackStands::kDeleting) {
       YTB_TRY(ask("delete"));
     }
     YTB_TRY(wait_until_gone());
-    return parts_.snapshots.remove(snapshot_copy_name(seen_.name), seen_.mark);
+    return remove_snapshot_copy();
   }
 
  private:
+  // Before the stack is gone: nobody looks for it afterwards.
+  Status remove_snapshot_copy() {
+    return parts_.snapshots.remove(snapshot_copy_name(seen_.name), seen_.mark);
+  }
+  Status tell_failure() {
+    YTB_ASSIGN(bool gone, failed());
+    (void)gone;
+    return {};
+  }
   // By its id: a stack that is gone is found by nothing else.
   Status look() {
     YTB_ASSIGN(std::optional<aws::Stack> stack, services_.stacks.describe_stack(stack_id_));

@@ -29,7 +29,7 @@ class Restorer {
         services_(parts.services),
         request_(request),
         progress_(progress),
-        wait_(parts.services.clock, stop),
+        wait_(parts.services.clock, stop, parts.services.patience),
         mark_{.production = request.production,
               .copy = request.copy,
               .snapshot = request.snapshot.id,

@@ -35,6 +35,7 @@ class TakeOver {
 
   Result<Seen> run(const StackWait& wait) {
     const Instant begun = services_.clock.now();
+    leaves_ = wait.leaves();
     Status done =
         wait.until(fmt::format("the login to {}", seen_.mark.copy), kLoginMax, [&] { return step(); });
     if (done.ok()) return std::move(seen_);
@@ -53,6 +54,7 @@ class TakeOver {
       return not_restored(seen_.mark.copy, "its server is " + printable(seen_.server->status));
     }
     progress_.update({.stage = "take over", .item = seen_.server ? seen_.server->status : ""});
+    YTB_TRY(check_time());
     // A status alone proves nothing: `available` is shown before a change begins, too.
     if (!seen_.server || !is_settled(seen_.server->status) || !seen_.server->pending.empty()) return false;
     if (seen_.server->retention_days != parts_.retention_days()) {
@@ -71,6 +73,16 @@ class TakeOver {
     return ask(Ask::kIamOff);
   }
 
+  // Calls that leave never wait for long: all of them together may take as long as a restore.
+  [[nodiscard]] Status check_time() const {
+    const Duration longest = parts_.options.copies.restore_max;
+    if (!leaves_ || services_.clock.now() - seen_.stack.created_at < longest) return {};
+    return Error{.code = Code::kExternal,
+                 .message = fmt::format("the login to {} was waited for in vain for {}", seen_.mark.copy,
+                                        to_human(longest)),
+                 .hint = "it is deleted, and restored anew as another attempt"};
+  }
+
   Result<bool> free_master() {
     if (!seen_.server->iam_authentication) {
       last_ = "its master's password is overruled, and IAM authentication is off still";
@@ -78,6 +90,7 @@ class TakeOver {
         model::Evidence evidence;
         evidence.notes.emplace_back(kOverruledNote);
         YTB_TRY(parts_.add_evidence(seen_, std::move(evidence)));
+        YTB_TRY(note_the_beginning());
       }
       return ask(Ask::kIamOn);
     }
@@ -99,7 +112,12 @@ class TakeOver {
   // Waited for a while, and then given up: a right that is missing does not come by itself.
   Result<bool> refused(Error error) {
     const Instant now = services_.clock.now();
-    if (!first_refusal_) first_refusal_ = now;
+    if (!first_refusal_) {
+      first_refusal_ = now;
+      if (leaves_) {
+        YTB_ASSIGN(first_refusal_, beginning());
+      }
+    }
     last_ = error.message;
     // However often we were stopped meanwhile.
     const bool in_time =
@@ -116,6 +134,17 @@ class TakeOver {
             fmt::format("in production: REVOKE rds_iam FROM {}, directly and from its groups; or allow us "
                         "rds-db:connect: the deployment's parameter ProductionResourceIds does",
                         printable(seen_.server->master))};
+  }
+
+  // Since when IAM is to let us in, for calls that leave: the copy's own record says it, as nothing else that
+  // is changed while it is restored.
+  Status note_the_beginning() {
+    if (!leaves_) return {};
+    return parts_.save(seen_, State{.phase = model::Phase::kRestoring, .since = services_.clock.now()});
+  }
+  Result<std::optional<Instant>> beginning() {
+    YTB_ASSIGN(std::optional<Seen> seen, parts_.look.one(seen_.mark.copy));
+    return std::optional<Instant>(seen ? seen->state.since : services_.clock.now());
   }
 
   // False, for what was asked is looked for at the next step.
@@ -153,6 +182,7 @@ class TakeOver {
   std::optional<Ask> asked_;
   Instant asked_at_{};
   std::optional<Instant> first_refusal_;
+  bool leaves_ = false;
 };
 
 }  // namespace

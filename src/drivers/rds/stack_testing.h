@@ -176,10 +176,13 @@ class StackTest : public ::testing::Test {
   void make_host(StackOptions options) {
     host_.reset();
     stop_ = std::make_unique<StopFlag>();
-    host_ = std::make_unique<StackHost>(
-        std::move(options),
-        StackServices{
-            .rds = *rds_, .stacks = *stacks_, .s3 = *s3_, .door = door(), .clock = *clock_, .stop = *stop_});
+    host_ = std::make_unique<StackHost>(std::move(options), StackServices{.rds = *rds_,
+                                                                          .stacks = *stacks_,
+                                                                          .s3 = *s3_,
+                                                                          .door = door(),
+                                                                          .clock = *clock_,
+                                                                          .stop = *stop_,
+                                                                          .patience = patience_});
   }
 
   static Instant at(const char* text) { return *from_iso(text); }
@@ -290,6 +293,7 @@ class StackTest : public ::testing::Test {
 
   std::string data_;  // of production, where there are servers
   Secret signing_key_ = model::new_signing_key();
+  ports::Patience patience_ = ports::Patience::kWait;
   std::unique_ptr<StopFlag> stop_ = std::make_unique<StopFlag>();
   ports::NoProgress progress_;
   std::unique_ptr<fakes::aws::FakeAws> fake_;

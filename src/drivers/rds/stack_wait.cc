@@ -21,6 +21,7 @@ Status StackWait::until(std::string_view what, Duration longest,
     YTB_TRY(stop_.check());
     YTB_ASSIGN(bool is_done, done());
     if (is_done) return {};
+    if (leaves()) return ports::left_under_way(what);
     if (waited >= longest || clock_.now() - begun >= longest) break;
     for (Duration left = poll; left > Duration::zero(); left -= kStep) {
       YTB_TRY(stop_.check());

@@ -134,7 +134,9 @@ Result<model::AliasState> Route53Alias::read() {
 
 Status Route53Alias::wait_in_sync(aws::ChangeInfo change) {
   const Instant until = clock_.now() + options_.in_sync_max;
+  const bool leaves = options_.patience == ports::Patience::kLeave && resolver_;
   while (!change.in_sync) {
+    if (leaves) return ports::left_under_way("bringing " + options_.name + " into sync");
     if (clock_.now() >= until) {
       return Error{.code = Code::kExternal,
                    .message = fmt::format(

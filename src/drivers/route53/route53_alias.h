@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "drivers/aws/route53.h"
 #include "ports/alias_store.h"
+#include "ports/patience.h"
 
 namespace ytb::route53 {
 
@@ -34,6 +35,9 @@ struct AliasOptions {
   // plain CNAME of somebody else's; empty, or an error: there are none, and the record is not ours.
   std::function<Result<std::vector<std::string>>()> adopted_targets = {};
   Duration in_sync_max = std::chrono::minutes(5);  // how long repoint() waits for INSYNC
+  // kLeave: not at all, where a resolver tells later whether the move has happened. Where nobody can be
+  // asked, INSYNC is all there is to know, and it is waited for: about half a minute a refresh.
+  ports::Patience patience = ports::Patience::kWait;
 };
 
 struct Endpoint {

@@ -1,0 +1,185 @@
+// A host without patience: each call looks once, asks for what is next and leaves, and what a call does not
+// remember is found out by looking. As a function's heartbeats call it, five minutes apart.
+#include "drivers/rds/stack_testing.h"
+
+namespace ytb::rds {
+namespace {
+
+using model::Phase;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+constexpr const char* kName = "shop-yesterday-20261122-060000-1";
+
+// Never lets anybody in.
+class ShutDoor final : public ports::Door {
+ public:
+  Result<ports::Claim> claim(const ports::SessionTarget&) override { return no(); }
+  Result<std::vector<std::string>> free_master(const ports::SessionTarget&) override { return no(); }
+  Status open(const ports::SessionTarget&, const std::vector<ports::AccessGrant>&,
+              std::string_view) override {
+    return no();
+  }
+  Result<bool> is_open(const ports::SessionTarget&) override { return no(); }
+
+ private:
+  static Error no() {
+    return {.code = Code::kConnection, .message = "it does not answer", .hint = {}, .retry = Retry::kLater};
+  }
+};
+
+class StackLeaving : public StackTest {
+ protected:
+  void SetUp() override {
+    patience_ = ports::Patience::kLeave;
+    StackTest::SetUp();
+  }
+  ports::Door& door() override { return is_shut_ ? static_cast<ports::Door&>(shut_) : *door_; }
+  // One call, which must not wait. A failure is recorded as the refresher does; what is left is not one.
+  Status once(const std::function<Status()>& work) {
+    make_host();
+    const Instant begun = clock_->now();
+    Status status = work();
+    EXPECT_EQ(clock_->now() - begun, Duration{}) << "it waited";
+    last_ = status;
+    const bool failed =
+        !status.ok() && status.error().code != Code::kInterrupted && status.error().code != Code::kBusy;
+    if (failed && list().empty()) ADD_FAILURE() << to_string(status.error());
+    if (failed && !list().empty()) must(host_->record_failure(owned(), status.error()));
+    ++calls_;
+    return status;
+  }
+  // Calls until one succeeds, or fails in the end.
+  void until_done(const std::function<Status()>& work, int calls_max) {
+    for (calls_ = 0; calls_ < calls_max;) {
+      if (once(work).ok()) return;
+      fake_->advance(minutes(5));
+    }
+    ADD_FAILURE() << "not in " << calls_max << " calls; the last: " << to_string(last_.error());
+  }
+  model::PassedProof restored_and_proven() {
+    until_done([&] { return restore(); }, 12);
+    return prove();
+  }
+
+  ShutDoor shut_;
+  bool is_shut_ = false;
+  Status last_;
+  int calls_ = 0;
+};
+
+TEST_F(StackLeaving, restores_opens_and_removes_in_calls_that_do_not_wait) {
+  for (int stale : {0, 2}) {
+    start(slow(stale));
+    catch_up();
+    until_done([&] { return restore(); }, 12);
+    EXPECT_GE(calls_, 6) << "25 minutes at RDS";
+    EXPECT_EQ(fake_->count("RestoreDBInstanceFromDBSnapshot"), 1);
+    catch_up();
+    model::PassedProof proof = prove();
+    until_done([&] { return host_->open(owned(), proof, {}, progress_); }, 6);
+    EXPECT_GE(calls_, 2);
+    EXPECT_THAT(groups(), UnorderedElementsAre("sg-quarantine", "sg-staging"));
+    catch_up();
+    EXPECT_EQ(the_copy().tries, 0);
+    for (int i = 0; i < 6 && !list().empty(); ++i) {
+      (void)once([&] { return host_->remove(owned(), std::nullopt, progress_); });
+      fake_->advance(minutes(5));
+      catch_up();
+    }
+    EXPECT_EQ(fake_->instance(kName), "");
+    expect_production_untouched();
+  }
+}
+
+// The call that asked for it has not seen it fail.
+TEST_F(StackLeaving, an_update_that_fails_is_told_once_and_asked_for_again) {
+  model::PassedProof proof = restored_and_proven();
+  fake_->fail_next_change("AWS::RDS::DBInstance", "not now");
+  auto open = [&] { return host_->open(owned(), proof, {}, progress_); };
+  EXPECT_EQ(once(open).error().code, Code::kInterrupted);
+  fake_->advance(minutes(5));
+  Status told = once(open);
+  ASSERT_FALSE(told.ok());
+  EXPECT_EQ(told.error().code, Code::kExternal);
+  EXPECT_THAT(told.error().message, HasSubstr("could not be updated and is UPDATE_ROLLBACK_COMPLETE"));
+  EXPECT_EQ(the_copy().tries, 1);
+  fake_->advance(minutes(5));
+  until_done(open, 4);
+  EXPECT_EQ(the_copy().tries, 1);
+  EXPECT_EQ(ours("UpdateStack"), 2);
+}
+
+TEST_F(StackLeaving, an_update_that_always_fails_is_not_asked_for_without_end) {
+  model::PassedProof proof = restored_and_proven();
+  for (int i = 0; i < 100; ++i) fake_->fail_next_change("AWS::RDS::DBInstance", "never");
+  int calls = 0;
+  for (; calls < 60 && the_copy().tries < 5; ++calls) {
+    (void)once([&] { return host_->open(owned(), proof, {}, progress_); });
+    fake_->advance(minutes(5));
+  }
+  EXPECT_EQ(the_copy().tries, 5) << "then it is given up, whoever counts";
+  EXPECT_LT(calls, 40);
+  EXPECT_THAT(the_copy().failure, HasSubstr("never"));
+}
+
+TEST_F(StackLeaving, a_deletion_that_fails_is_asked_for_again_and_told) {
+  until_done([&] { return restore(); }, 12);
+  YTB_CHECK(rds_->modify_db_instance({.id = kName, .deletion_protection = true}).ok());
+  fake_->advance(minutes(5));
+  bool told = false;
+  for (int i = 0; i < 12 && !fake_->instance(kName).empty(); ++i) {
+    Status status = once([&] { return host_->remove(owned(), std::nullopt, progress_); });
+    told |= !status.ok() && status.error().code == Code::kExternal &&
+            status.error().message.find("DELETE_FAILED") != std::string::npos;
+    fake_->advance(minutes(5));
+  }
+  EXPECT_TRUE(told);
+  EXPECT_EQ(fake_->instance(kName), "");
+  EXPECT_TRUE(list().empty());
+}
+
+TEST_F(StackLeaving, a_login_that_never_works_ends_with_the_time_of_a_restore) {
+  is_shut_ = true;
+  const Instant begun = clock_->now();
+  Status status;
+  for (int i = 0; i < 200; ++i) {
+    make_host();
+    status = restore();
+    ASSERT_FALSE(status.ok());
+    if (status.error().code != Code::kInterrupted) break;
+    fake_->advance(minutes(5));
+  }
+  EXPECT_EQ(status.error().code, Code::kExternal) << to_string(status.error());
+  EXPECT_THAT(status.error().message, HasSubstr("the login to " + std::string(kName)));
+  EXPECT_GE(clock_->now() - begun, hours(12));
+  EXPECT_LT(clock_->now() - begun, hours(13));
+}
+
+// IAM authentication is on for no longer than it was with patience.
+TEST_F(StackLeaving, a_token_that_is_refused_is_given_up_after_minutes) {
+  door_->overruled = true;
+  door_->tokens_refused = 100'000;
+  Instant on;
+  Status status;
+  for (int i = 0; i < 60; ++i) {
+    make_host();
+    status = restore();
+    ASSERT_FALSE(status.ok());
+    if (status.error().code != Code::kInterrupted) break;
+    fake_->advance(minutes(5));
+    if (on == Instant{} && instance().value("IAMDatabaseAuthenticationEnabled", false)) on = clock_->now();
+  }
+  EXPECT_EQ(status.error().code, Code::kConnection) << to_string(status.error());
+  EXPECT_THAT(status.error().message, HasSubstr("may log in by IAM alone, and our token is refused"));
+  EXPECT_NE(on, Instant{});
+  EXPECT_LE(clock_->now() - on, minutes(15));
+  fake_->advance(minutes(5));
+  EXPECT_EQ(instance()["IAMDatabaseAuthenticationEnabled"], false);
+}
+
+}  // namespace
+}  // namespace ytb::rds
