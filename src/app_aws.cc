@@ -21,6 +21,10 @@ namespace ytb {
 
 namespace {
 
+// Of ticks with nothing to do, which need the key that proofs are verified with. All else reads anew, and a
+// function's process rarely lives longer.
+constexpr Duration kQuietSecrets = std::chrono::hours(24);
+
 bool same(const config::AwsConfig& a, const config::AwsConfig& b) {
   return a.region == b.region && a.profile == b.profile && a.endpoint_url == b.endpoint_url &&
          a.ca_bundle == b.ca_bundle;
@@ -97,6 +101,18 @@ route53::AliasOptions alias_options(const config::ProductionConfig& production,
           .patience = patience};
 }
 
+// A look at the copies and one at the name come together: what the first saw need not be asked for again.
+route53::Endpoints as_just_seen(rds::StackHost& host, route53::Endpoints ask) {
+  return [&host, ask = std::move(ask)]() -> Result<EndpointMap> {
+    std::optional<rds::StackHost::Endpoints> seen = host.take_endpoints();
+    if (!seen) return ask();
+    EndpointMap found;
+    for (auto& [copy, endpoint] : *seen)
+      found[copy] = {.address = std::move(endpoint.address), .port = static_cast<uint16_t>(endpoint.port)};
+    return found;
+  };
+}
+
 }  // namespace
 
 Result<rds::StackOptions> host_options(const config::Config& config,
@@ -148,9 +164,57 @@ Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& a
   return &session->caller();
 }
 
+namespace {
+
+// Asks for a secret once in a while.
+class RememberingVault final : public ports::Vault {
+ public:
+  RememberingVault(AwsSessions& sessions, std::unique_ptr<ports::Vault> inner)
+      : sessions_(sessions), inner_(std::move(inner)) {}
+  Result<Secret> secret(const model::SecretRef& reference) override {
+    std::optional<Secret> known = sessions_.remembered(reference);
+    if (known) return *std::move(known);
+    YTB_ASSIGN(Secret secret, inner_->secret(reference));
+    sessions_.remember(reference, secret);
+    return secret;
+  }
+  Result<std::optional<std::string>> text(const std::string& place, size_t size_max) override {
+    return inner_->text(place, size_max);
+  }
+
+ private:
+  AwsSessions& sessions_;
+  std::unique_ptr<ports::Vault> inner_;
+};
+
+}  // namespace
+
+void AwsSessions::remember_secrets(Duration longest) { remembers_ = longest; }
+
+void AwsSessions::forget_secrets() {
+  std::scoped_lock lock(mutex_);
+  secrets_.clear();
+}
+
+std::optional<Secret> AwsSessions::remembered(const model::SecretRef& reference) {
+  std::scoped_lock lock(mutex_);
+  auto found = secrets_.find({static_cast<int>(reference.kind), reference.locator});
+  if (found == secrets_.end() || clock_.now() - found->second.at >= remembers_) return std::nullopt;
+  return found->second.secret.clone();
+}
+
+void AwsSessions::remember(const model::SecretRef& reference, const Secret& secret) {
+  if (remembers_ <= Duration::zero()) return;
+  std::scoped_lock lock(mutex_);
+  if (secrets_.size() >= kSecretsMax) secrets_.clear();
+  secrets_.insert_or_assign({static_cast<int>(reference.kind), reference.locator},
+                            Remembered{.secret = secret.clone(), .at = clock_.now()});
+}
+
 std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws) {
-  return std::make_unique<aws::AwsVault>([&sessions, aws] { return caller_of(sessions, aws); },
-                                         std::make_unique<refresh::LocalVault>());
+  return std::make_unique<RememberingVault>(
+      sessions, std::make_unique<aws::AwsVault>([&sessions, aws] { return caller_of(sessions, aws); },
+                                                std::make_unique<refresh::LocalVault>()));
 }
 
 Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
@@ -169,12 +233,14 @@ Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                                      .extended_support = production.copies.rds.extended_support,
                                      .clock = &wiring.clock});
   YTB_ASSIGN(rds::StackOptions options, host_options(config, production, signing_key));
-  drivers.host = std::make_unique<rds::StackHost>(std::move(options), host_services(wiring, *parts));
+  auto host = std::make_unique<rds::StackHost>(std::move(options), host_services(wiring, *parts));
   drivers.engine = std::make_unique<postgres::PostgresEngine>(postgres::Profile::kRds);
   drivers.alias = std::make_unique<route53::Route53Alias>(
       parts->route53,
       alias_options(production, adopted_targets(config, production, *parts, wiring.clock), wiring.patience),
-      endpoints_for(parts->rds, production), resolver_for(production.alias.route53.seen_from), wiring.clock);
+      as_just_seen(*host, endpoints_for(parts->rds, production)),
+      resolver_for(production.alias.route53.seen_from), wiring.clock);
+  drivers.host = std::move(host);
   drivers.kept = std::move(parts);
   return {};
 }
@@ -212,6 +278,8 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
                 return aws_stack_args(sessions, config.aws, production, restore);
               },
           .caller = [&sessions] { return caller_of(sessions, {}); },
+          .remember_secrets = [&sessions] { sessions.remember_secrets(kQuietSecrets); },
+          .read_anew = [&sessions] { sessions.forget_secrets(); },
           .environment = std::move(environment),
           .clock = clock,
           .log = log};

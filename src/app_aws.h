@@ -2,14 +2,17 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "app_lambda.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/stop.h"
 #include "cli/services.h"
 #include "config/config.h"
@@ -37,11 +40,24 @@ class AwsSessions {
   // kConfig where no region is known, or a file of certificates is not there. No call is made.
   Result<AwsSession*> get(const config::AwsConfig& aws);
 
+  // From here on a secret that open_aws_vault() gave is given again for so long, or until it is forgotten.
+  void remember_secrets(Duration longest);
+  void forget_secrets();
+  std::optional<Secret> remembered(const model::SecretRef& reference);
+  void remember(const model::SecretRef& reference, const Secret& secret);
+
  private:
+  static constexpr size_t kSecretsMax = 100;
+  struct Remembered {
+    Secret secret;
+    Instant at;
+  };
   Clock& clock_;
   const StopFlag& stop_;
   std::mutex mutex_;
   std::vector<std::pair<config::AwsConfig, std::unique_ptr<AwsSession>>> sessions_;
+  Duration remembers_{};
+  std::map<std::pair<int, std::string>, Remembered> secrets_;
 };
 
 // The way to AWS's services in the session of this block.

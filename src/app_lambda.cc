@@ -183,6 +183,7 @@ lambda::Parts parts_of(const LambdaWiring& wiring, Memory& memory, const std::op
                              return keep_proposal(wiring, proposal_of(production, copy), yaml);
                            },
                        .stack_args = wiring.stack_args,
+                       .read_anew = wiring.read_anew,
                        .spool_free_bytes = []() -> uint64_t {
                          Result<os::Space> space = os::space_at(kSpool);
                          return space.ok() ? space->available_bytes : 0;
@@ -236,6 +237,7 @@ Status run_lambda(const LambdaWiring& wiring, const StopFlag& stop) {
     (void)loop.report_init_error(own.error());
     return std::move(own).error();
   }
+  if (wiring.remember_secrets) wiring.remember_secrets();
   Memory memory = memory_of(wiring, *own);
   lambda::Handler handler(parts_of(wiring, memory, std::nullopt));
   return loop.run([&](const lambda::Invocation& invocation) { return handler.handle(invocation); });

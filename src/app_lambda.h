@@ -31,6 +31,10 @@ struct LambdaWiring {
   decltype(lambda::Parts::stack_args) stack_args = {};
   // For marks, proposals and the worker; outlives the run. Not asked before it is needed.
   S3DueMarks::CallerSource caller;
+  // Of a function: secrets are remembered from one invocation to the next, until they are read anew. Both may
+  // be empty.
+  std::function<void()> remember_secrets = {};
+  std::function<void()> read_anew = {};
   lambda::Environment environment;
   Clock& clock;
   std::ostream& log;

@@ -36,6 +36,13 @@ model::Observed observe(refresh::Drivers& drivers) {
   return observed;
 }
 
+Json unable(const Target& target, const Error& why) {
+  Json answer = empty_answer("");
+  answer["production"] = target.production->name.str();
+  put_error(answer, why);
+  return answer;
+}
+
 Handled answered(const Json& answer) { return Handled{.answer = to_text(answer), .afterwards = {}}; }
 
 std::vector<std::string> names_of(const config::Config& config) {
@@ -91,6 +98,10 @@ Result<Target> Handler::target_for(const Event& event) {
                .hint = fmt::format("there are {}", join(names, ", "))};
 }
 
+void Handler::read_anew() const {
+  if (parts_.read_anew) parts_.read_anew();
+}
+
 Instant Handler::asked_at(const Event& event) const {
   // A schedule's own time makes an event that is delivered twice one wish.
   Instant now = parts_.clock.now();
@@ -106,6 +117,7 @@ PassLimits Handler::limits_of(const Invocation& invocation) const {
 
 Result<Handled> Handler::handle(const Invocation& invocation) {
   YTB_ASSIGN(Event event, parse_event(invocation.event));
+  if (event.action != EventAction::kTick) read_anew();
   switch (event.action) {
     case EventAction::kDue:
     case EventAction::kCreate:
@@ -280,12 +292,19 @@ Json Handler::tick_stays(const Target& target, const DueMark* mark, const Invoca
                          Seen& copies) {
   StopFlag stop;
   DeadlineWatch watch(parts_.clock, stop_of(invocation), stop);
+  if (mark != nullptr) read_anew();
   Result<std::unique_ptr<Pass>> pass = Pass::open(parts_, target, stop);
-  if (!pass.ok()) {
-    Json answer = empty_answer("");
-    answer["production"] = target.production->name.str();
-    put_error(answer, pass.error());
-    return answer;
+  if (!pass.ok()) return unable(target, pass.error());
+  if (mark == nullptr) {
+    model::Observed seen;
+    if (std::optional<PassReport> quiet = (*pass)->glance(seen)) {
+      Json answer = answer_of(target, *quiet, seen, false);
+      copies = std::move(seen.copies);
+      return answer;
+    }
+    read_anew();
+    pass = Pass::open(parts_, target, stop);
+    if (!pass.ok()) return unable(target, pass.error());
   }
   PassReport report = (*pass)->run(options_for(mark), limits_of(invocation));
   bool due = mark != nullptr && settle_mark(*mark, report);

@@ -60,6 +60,7 @@ class Handler {
   bool settle_mark(const DueMark& mark, const PassReport& report);
   void put_stack_args(Json& answer, const Target& target, const PassReport& report);
   Instant asked_at(const Event& event) const;
+  void read_anew() const;
 
   Parts parts_;
 };

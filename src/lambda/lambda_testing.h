@@ -260,6 +260,7 @@ class Site {
               return where(copy);
             },
             .stack_args = {},
+            .read_anew = {},
             .spool_free_bytes = [] { return uint64_t{10} << 30; },
             .clock = clock,
             .log = [this](std::string_view line) { log.emplace_back(line); }};

@@ -50,6 +50,9 @@ struct Parts {
   std::function<Result<std::string>(const config::Config&, const config::ProductionConfig&,
                                     const model::Action&)>
       stack_args;
+  // A tick that finds nothing to do may go by secrets that were read lately; all else begins with this. May
+  // be empty.
+  std::function<void()> read_anew;
   std::function<uint64_t()> spool_free_bytes;  // of /tmp
   Clock& clock;
   std::function<void(std::string_view)> log;

@@ -495,6 +495,31 @@ bool Pass::call_worker(const Action& action) {
   return false;
 }
 
+std::optional<PassReport> Pass::glance(model::Observed& observed) {
+  Result<refresh::Settings> settings = parts_.make_settings(target_.setup, *target_.production, "");
+  if (!settings.ok()) return std::nullopt;
+  observed.copies = drivers_.host->list();
+  observed.alias = drivers_.alias->read();
+  if (!observed.copies.known() || !observed.alias.known()) return std::nullopt;
+  const Error unseen{.code = Code::kBusy, .message = "nobody has looked", .hint = {}, .retry = Retry::kLater};
+  observed.snapshots = unseen;
+  observed.attempts = unseen;
+  // Whether the live copy is out of date changes nothing before a refresh is due, and then all is read.
+  decide::Desired& desired = settings->desired;
+  for (const Copy& copy : *observed.copies) {
+    if (copy.id == observed.alias->target) desired.inputs = copy.inputs;
+  }
+  desired.refresh_now = false;
+  PassReport report;
+  report.last = decide::decide(desired, observed, parts_.clock.now());
+  const Waiting waiting = report.last->waiting;
+  const bool quiet = !report.last->action && (waiting == Waiting::kNothing || waiting == Waiting::kSchedule ||
+                                              waiting == Waiting::kDrain);
+  if (!quiet) return std::nullopt;
+  report.settled = waiting != Waiting::kDrain;
+  return report;
+}
+
 Result<Decision> Pass::plan(const refresh::RunOptions& options, model::Observed& observed) {
   YTB_ASSIGN(refresh::Refresher refresher, make_refresher());
   observed = refresher.observe();

@@ -55,6 +55,9 @@ class Pass {
 
   // Ticks until nothing can be done but wait. Never an Error: what went wrong is in the report.
   PassReport run(const refresh::RunOptions& options, const PassLimits& limits);
+  // What there is to do where nothing was asked, from a look at the copies and the name alone, which most
+  // ticks need. None: only run() can tell.
+  std::optional<PassReport> glance(model::Observed& observed);
   // Observes and decides; changes nothing.
   Result<decide::Decision> plan(const refresh::RunOptions& options, model::Observed& observed);
   // The alias first, then every copy of ours. In doubt or interrupted, the next call goes on. kBusy: it is

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "aws/lambda_function.h"
+#include "fakes/aws/small_services.h"
 
 namespace ytb::tests {
 namespace {
@@ -110,6 +114,114 @@ TEST_F(AwsTicks, NoneWaitsUntilEverythingIsGone) {
   aws.fake().advance(kHeartbeat);
   EXPECT_THAT(invoke(function, kTick)["message"].get<std::string>(), HasSubstr("removed, as was asked at"));
   aws.expect_nothing_left_over();
+}
+
+// What AWS is asked, and what Lambda takes for it, by the fake's log.
+struct Bill {
+  int ticks = 0;
+  int calls = 0;
+  int calls_most = 0;  // of one invocation
+  double gb_seconds = 0;
+};
+
+class AwsBill : public AwsTicks {
+ protected:
+  // A call is answered in a tenth of a second, more than most of AWS's; waiting is as the clock has it.
+  static constexpr double kCallSeconds = 0.1;
+  static constexpr double kGb = 1769.0 / 1024;  // template.yaml, MemoryMb
+  // us-east-1, x86, in 2026: https://aws.amazon.com/lambda/pricing/
+  static constexpr double kDollarsGbSecond = 0.0000166667;
+  static constexpr double kDollarsRequest = 0.20 / 1e6;
+
+  json billed(LambdaFunction& function, const std::string& event, Bill& bill) {
+    const size_t from = scenario_->fake().calls().size();
+    const Duration stayed = stayed_;
+    json answer = invoke(function, event);
+    int calls = 0;
+    std::string asked;
+    for (const fakes::aws::RecordedCall& call : scenario_->fake().calls(from)) {
+      if (!call.principal.ends_with("user/tester")) continue;  // a stack's own
+      ++calls;
+      asked += " " + call.operation;
+    }
+    asked_ = asked;
+    ++bill.ticks;
+    bill.calls += calls;
+    bill.calls_most = std::max(bill.calls_most, calls);
+    const double waited = std::chrono::duration<double>(stayed_ - stayed).count();
+    bill.gb_seconds += kGb * (waited + kCallSeconds * calls);
+    return answer;
+  }
+  static double dollars(const Bill& bill) {
+    return bill.gb_seconds * kDollarsGbSecond + bill.ticks * kDollarsRequest;
+  }
+
+  // Whether something is asked for that has not come to its end.
+  bool is_marked() {
+    const std::vector<std::string> keys = scenario_->fake().s3().keys("my-proofs");
+    return std::any_of(keys.begin(), keys.end(), [](const std::string& key) {
+      return key.find("/due/") != std::string::npos || key.find("/turns/") != std::string::npos;
+    });
+  }
+  // As deployed: the config in the bucket.
+  Variables in_the_bucket() {
+    std::string config = get(scenario_->config());
+    const std::string beside = "state: state\n";
+    config.replace(config.find(beside), beside.size(), fmt::format("state: {}\n", scenario_->file("state")));
+    const std::string by_domain = "domain: mysite.com";
+    config.replace(config.find(by_domain), by_domain.size(),
+                   fmt::format("zone_id: {}, name: shop-yesterday.mysite.com", scenario_->zone()));
+    scenario_->fake().s3().put("my-proofs", "config/yesterdaytabase.yaml", config);
+    return {{"YTB_CONFIG", "s3://my-proofs/config/yesterdaytabase.yaml"}, {"YTB_BUCKET", "my-proofs"}};
+  }
+
+  std::string asked_;  // by the latest invocation
+};
+
+TEST_F(AwsBill, AnIdleTickIsAtMostSixCalls) {
+  AwsScenario& aws = begin_slowly();
+  LambdaFunction function(aws, in_the_bucket());
+  (void)invoke(function, R"({"action":"update"})");
+  tick_until(function, 30, [&](const json& ticked) { return is_live(ticked, kFirst) && !is_marked(); });
+  Bill first;
+  aws.fake().advance(kHeartbeat);
+  (void)billed(function, kTick, first);
+  EXPECT_LE(first.calls, 7) << "as in a new process, with the signing key:" << asked_;
+  Bill idle;
+  for (int i = 0; i < 24; ++i) {
+    aws.fake().advance(kHeartbeat);
+    (void)billed(function, kTick, idle);
+  }
+  EXPECT_LE(idle.calls_most, 6) << asked_;
+}
+
+// docs/guide-aws.md says what comes of this, rounded.
+TEST_F(AwsBill, OfADayWithOneRefreshIsAsTheGuideSays) {
+  AwsScenario& aws = begin_slowly();
+  LambdaFunction function(aws, in_the_bucket());
+  (void)invoke(function, R"({"action":"update"})");
+  tick_until(function, 30, [&](const json& ticked) { return is_live(ticked, kFirst) && !is_marked(); });
+  aws.fake().advance(*from_iso("2026-11-22T07:00:00Z") - aws.fake().now());
+  aws.add_snapshot("2026-11-22T06:00:00Z");
+  Bill day;
+  (void)billed(function, R"({"action":"update"})", day);
+  int busy = 0;
+  json ticked;
+  for (int i = 0; i < 288; ++i) {
+    aws.fake().advance(kHeartbeat);
+    busy += is_marked() ? 1 : 0;
+    ticked = billed(function, kTick, day);
+  }
+  EXPECT_TRUE(is_live(ticked, kSecond)) << ticked;
+  EXPECT_EQ(aws.fake().instance(kFirst), "");
+  auto rounded = [](double value, double to) { return std::round(value / to) * to; };
+  const std::string said = fmt::format(
+      "{} ticks make {:.0f} calls of AWS's API and {:.0f} GB-seconds, ${:.2f}; {} of them had "
+      "something to do",
+      288, rounded(day.calls, 100), rounded(day.gb_seconds, 10), dollars(day), busy);
+  std::string guide = get(std::string(YTB_SOURCE_DIR) + "/docs/guide-aws.md");
+  std::replace(guide.begin(), guide.end(), '\n', ' ');
+  EXPECT_THAT(guide, HasSubstr(said));
 }
 
 }  // namespace

@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
 #include "aws/lambda_function.h"
+#include "fakes/aws/small_services.h"
 
 namespace ytb::tests {
 namespace {
@@ -193,6 +195,13 @@ class LambdaProcess {
   ~LambdaProcess() { (void)end(); }
   LambdaProcess(const LambdaProcess&) = delete;
   LambdaProcess& operator=(const LambdaProcess&) = delete;
+  // Of all its threads, so far; proc_pid_stat(5), utime and stime.
+  [[nodiscard]] double cpu_seconds() const {
+    const std::string stat = get(fmt::format("/proc/{}/stat", child_));
+    const std::vector<std::string> fields = split(stat.substr(stat.rfind(')') + 2), ' ');
+    return (std::stod(fields.at(11)) + std::stod(fields.at(12))) /
+           static_cast<double>(::sysconf(_SC_CLK_TCK));
+  }
   // Its exit status; -1 where it did not exit by itself.
   int end() {
     if (child_ <= 0) return status_;
@@ -257,6 +266,17 @@ TEST_F(AwsFunction, TheProgramItselfLooksAfterTwoProductionsInOneTick) {
   }
   EXPECT_EQ(aws.fake().count("CreateStack"), 2);
   aws.expect_production_untouched();
+  // Until nothing is left to do, and then what looking costs.
+  auto has_marks = [&] {
+    const std::vector<std::string> keys = aws.fake().s3().keys("my-proofs");
+    return std::any_of(keys.begin(), keys.end(),
+                       [](const std::string& key) { return key.find("/due/") != std::string::npos; });
+  };
+  for (int i = 0; i < 60 && has_marks(); ++i) (void)ask_it(kTick);
+  constexpr int kIdle = 20;
+  const double begun = process.cpu_seconds();
+  for (int i = 0; i < kIdle; ++i) (void)ask_it(kTick);
+  EXPECT_LE((process.cpu_seconds() - begun) / kIdle, 2 * 0.150) << "of two productions";
   const json removed = ask_it(R"({"action":"delete","production":"crm"})");
   EXPECT_EQ(removed["action"], "delete");
   for (int i = 0; i < 60 && aws.fake().instance_ids().size() > 3; ++i) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/text.h"
 #include "drivers/os/files.h"
@@ -20,6 +21,7 @@ using model::Phase;
 namespace {
 
 constexpr size_t kPublicKeyBytes = 32;
+constexpr Duration kSeenLately = std::chrono::seconds(10);
 
 Status config_error(std::string_view what, std::string_view hint) {
   return Error{.code = Code::kConfig, .message = std::string(what), .hint = std::string(hint)};
@@ -184,7 +186,14 @@ Status StackHost::Parts::check_proof(const Seen& seen) {
 }
 
 Result<std::vector<model::Copy>> StackHost::list() {
+  endpoints_.reset();
   YTB_ASSIGN(std::vector<Seen> all, parts_->look.all());
+  seen_at_ = parts_->services.clock.now();
+  Endpoints endpoints;
+  for (const Seen& seen : all) {
+    if (seen.ours() && seen.server && !seen.server->address.empty())
+      endpoints[seen.mark.copy] = {.address = seen.server->address, .port = seen.server->port};
+  }
   std::vector<model::Copy> copies;
   for (const Seen& seen : all) {
     model::Copy copy = parts_->to_copy(seen);
@@ -198,7 +207,13 @@ Result<std::vector<model::Copy>> StackHost::list() {
     }
     copies.push_back(std::move(copy));
   }
+  endpoints_ = std::move(endpoints);
   return copies;
+}
+
+std::optional<StackHost::Endpoints> StackHost::take_endpoints() {
+  if (parts_->services.clock.now() - seen_at_ > kSeenLately) endpoints_.reset();
+  return std::exchange(endpoints_, std::nullopt);
 }
 
 Result<std::vector<model::Attempt>> StackHost::attempts() { return parts_->store.attempts(); }

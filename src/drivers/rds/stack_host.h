@@ -22,6 +22,7 @@
 // A thing of a copy's name without our mark is listed as unmarked and never touched. One call at a time.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,6 +82,13 @@ class StackHost final : public ports::CopyHost {
   [[nodiscard]] Status check_options() const;
 
   Result<std::vector<model::Copy>> list() override;
+  // Where the copies are that list() saw last, for whoever looks at the name next: once, and not for long.
+  struct Endpoint {
+    std::string address;
+    int port = 0;
+  };
+  using Endpoints = std::map<model::CopyId, Endpoint>;
+  std::optional<Endpoints> take_endpoints();
   Result<std::vector<model::Attempt>> attempts() override;
   Result<ports::SpaceEstimate> estimate(const model::Snapshot& snapshot, bool remembers) override;
   Status restore(const ports::RestoreRequest& request, ports::Progress& progress,
@@ -105,6 +113,8 @@ class StackHost final : public ports::CopyHost {
 
  private:
   std::unique_ptr<Parts> parts_;
+  std::optional<Endpoints> endpoints_;
+  Instant seen_at_;
 };
 
 }  // namespace ytb::rds

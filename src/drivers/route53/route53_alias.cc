@@ -35,6 +35,7 @@ Route53Alias::Route53Alias(aws::Route53& client, AliasOptions options, Endpoints
       clock_(clock) {}
 
 Result<std::string> Route53Alias::zone() {
+  if (!options_.zone_id.empty()) return options_.zone_id;  // whether it is there is seen in what it holds
   if (!zone_id_.empty()) return zone_id_;
   YTB_ASSIGN(const aws::HostedZone found, aws::hosted_zone_of(client_, options_.zone_id, options_.domain));
   zone_id_ = found.id;
@@ -44,7 +45,14 @@ Result<std::string> Route53Alias::zone() {
 Result<Route53Alias::Look> Route53Alias::look() {
   Look look;
   YTB_ASSIGN(std::string id, zone());
-  YTB_ASSIGN(std::vector<aws::RecordSet> records, client_.list_resource_record_sets(id, options_.name));
+  Result<std::vector<aws::RecordSet>> found = client_.list_resource_record_sets(id, options_.name);
+  if (!found.ok()) {
+    // In words of ours, where it is the zone that is missing.
+    Result<aws::HostedZone> zone = aws::hosted_zone_of(client_, options_.zone_id, options_.domain);
+    if (!zone.ok()) return std::move(zone).error();
+    return std::move(found).error();
+  }
+  std::vector<aws::RecordSet> records = *std::move(found);
   YTB_ASSIGN(look.endpoints, endpoints_());
   for (auto& [copy, endpoint] : look.endpoints) endpoint.address = without_dot(std::move(endpoint.address));
   if (records.empty()) return look;
