@@ -291,18 +291,7 @@ Status FakeHost::remove(const OwnedCopy& owned, const std::optional<model::Attem
     world_.violate("no_gap", fmt::format("{} is removed before its drain is over", was.id));
   }
   auto begin = [&] {
-    if (was.phase == Phase::kFailed) {
-      model::Attempt failed;
-      failed.snapshot = was.snapshot;
-      failed.data_as_of = was.data_as_of;
-      failed.attempt = was.attempt;
-      failed.at = world_.clock.now();
-      failed.inputs = was.inputs;
-      failed.reason = was.failure;
-      failed.code = was.failure_code;
-      failed.retry = was.failure_retry;
-      world_.add_attempt(failed);
-    }
+    if (was.phase == Phase::kFailed) world_.add_attempt(model::failed_attempt_of(was));
     if (tombstone) world_.add_attempt(*tombstone);
     copy->record.phase = Phase::kDeleting;
     copy->record.phase_since = world_.clock.now();

@@ -18,6 +18,29 @@ constexpr const char* kName = "shop-yesterday-20261122-060000-1";
 
 using StackHostTest = StackTest;
 
+// A refresh that is asked for between the two tries anew; one that is asked for before must not.
+TEST_F(StackHostTest, a_failed_attempt_is_of_when_it_failed_and_not_of_when_it_was_cleared_away) {
+  must(restore());
+  must(host_->record_failure(owned(), {.code = Code::kPolicy, .message = "m", .hint = {}}));
+  const Instant failed = clock_->now();
+  fake_->advance(std::chrono::hours(3));
+  must(host_->remove(owned(), std::nullopt, progress_));
+  const model::Attempt kept = host_->attempts().value().at(0);
+  EXPECT_LE(kept.at - failed, std::chrono::seconds(1));
+  EXPECT_LE(failed - kept.at, std::chrono::seconds(1));
+  EXPECT_EQ(kept.reason, "m");
+  // What failed by itself is of when it was seen, by our clock: AWS's may differ.
+  fake_->fail_next_resource("AWS::RDS::DBInstance", "no capacity");
+  EXPECT_FALSE(restore(request(2)).ok());
+  const Instant seen = clock_->now();
+  must(host_->record_failure(owned(),
+                             {.code = Code::kExternal, .message = "n", .hint = {}, .retry = Retry::kLater}));
+  fake_->advance(std::chrono::hours(3));
+  must(host_->remove(owned(), std::nullopt, progress_));
+  EXPECT_LE(host_->attempts().value().at(0).at - seen, std::chrono::seconds(1));
+  EXPECT_GE(host_->attempts().value().at(0).at, seen - std::chrono::seconds(1));
+}
+
 TEST_F(StackHostTest, restores_behind_a_closed_door_with_nothing_of_productions_left_on) {
   must(restore());
   model::Copy copy = the_copy();

@@ -213,6 +213,7 @@ Status StackLook::add_state(Seen& seen) {
   // Another attempt at the same snapshot may well succeed: capacity comes back, and attempts are counted. One
   // that the role may not restore is as good as a damaged one: an older one is taken.
   const bool forbidden = forbids_snapshot(dead);
+  seen.failed_by_itself = state.phase != Phase::kFailed;
   state.phase = Phase::kFailed;
   state.message = std::move(dead);
   state.code = forbidden ? Code::kCorrupt : Code::kExternal;

@@ -46,6 +46,7 @@ struct Seen {
   aws::Stack stack = {};  // empty where there is a server only
   std::optional<Server> server = {};
   State state = {};
+  bool failed_by_itself = false;  // stack or server say so; nobody has recorded when
   [[nodiscard]] bool ours() const { return why.empty(); }
 };
 

@@ -106,6 +106,7 @@ Status StackHost::record_failure(const model::OwnedCopy& copy, const Error& erro
   state.tries += 1;
   state.last_try = parts_->services.clock.now();
   state.message = error.message;
+  if (seen.failed_by_itself) state.since = state.last_try;
   // Of one that has failed for good by itself, what is told later does not change that.
   if (state.phase != Phase::kFailed || state.retry != Retry::kNever) {
     state.code = error.code;

@@ -17,18 +17,6 @@ constexpr Duration kDeleteMax = std::chrono::hours(2);
 constexpr Duration kProtectionMax = std::chrono::minutes(10);
 constexpr Duration kShownMax = std::chrono::minutes(2);  // until a deletion that was asked for is shown
 
-model::Attempt tombstone_of(const Seen& seen, Instant now) {
-  return {.snapshot = seen.mark.snapshot,
-          .data_as_of = seen.mark.data_as_of,
-          .attempt = seen.mark.attempt,
-          .outcome = model::AttemptOutcome::kFailed,
-          .at = now,
-          .inputs = seen.state.inputs,
-          .reason = seen.state.message,
-          .code = seen.state.code,
-          .retry = seen.state.retry};
-}
-
 class Remover {
  public:
   Remover(StackHost::Parts& parts, Seen seen, ports::Progress& progress)
@@ -178,7 +166,9 @@ Status StackHost::Parts::remove(const model::OwnedCopy& copy, const std::optiona
   if (tombstone) {
     YTB_TRY(store.add(*tombstone));
   } else if (seen.state.phase == Phase::kFailed) {
-    YTB_TRY(store.add(tombstone_of(seen, services.clock.now())));
+    model::Attempt failed = model::failed_attempt_of(to_copy(seen));
+    if (seen.failed_by_itself) failed.at = services.clock.now();
+    YTB_TRY(store.add(failed));
   }
   if (seen.state.phase != Phase::kDeleting) {
     State state = seen.state;
