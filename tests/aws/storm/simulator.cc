@@ -20,6 +20,7 @@ namespace {
 constexpr int kStepsMax = 12;  // of the stormy part
 constexpr int kTicksOfARunMax = 9;
 constexpr int kCalmRunsMax = 14;
+constexpr int kCalmTicksMax = 60;  // where each run asks for one step and leaves
 constexpr int kTicksMax = 150;
 constexpr Duration kClientPatience = seconds(60);
 constexpr Fault::Kind kKinds[] = {
@@ -75,6 +76,7 @@ class Simulation {
     mind.drain = minutes(mind.chance(400) ? 1 : 1 + mind.below(30));
     diary_.on_done = [this] { check(); };
     two_at_once_ = seed % 3 == 1;
+    if (seed % 2 == 1) world_.patience = ports::Patience::kLeave;
     tries_ = mind.chance(500) ? 1 : 3;  // once: a fault reaches who must cope with it
   }
 
@@ -327,7 +329,8 @@ class Simulation {
     world_.cloud.advance(hours(24 * 3));
     const std::string newest = add_snapshot("available");
     world_.cloud.advance(hours(25));
-    for (int i = 0; i < kCalmRunsMax && fine(); ++i) {
+    const bool leaves = world_.patience == ports::Patience::kLeave;
+    for (int i = 0; i < (leaves ? kCalmTicksMax : kCalmRunsMax) && fine(); ++i) {
       calm_run();
       check();
       if (!fine() || world_.problems(newest, dice().spare_copies).empty()) return;

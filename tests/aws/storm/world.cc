@@ -183,7 +183,13 @@ Process::Process(StormWorld& world, http::Transport& transport, aws::CallerOptio
       notifier(world.mind) {
   host = std::make_unique<rds::StackHost>(
       world.stack_options(),
-      rds::StackServices{.rds = rds, .stacks = stacks, .s3 = s3, .door = door, .clock = clock, .stop = stop});
+      rds::StackServices{.rds = rds,
+                         .stacks = stacks,
+                         .s3 = s3,
+                         .door = door,
+                         .clock = clock,
+                         .stop = stop,
+                         .patience = world.patience});
   const std::string prefix = rds::name_prefix(model::ProductionName("shop"));
   alias = std::make_unique<route53::Route53Alias>(
       route53,
@@ -191,7 +197,8 @@ Process::Process(StormWorld& world, http::Transport& transport, aws::CallerOptio
                             .domain = "mysite.com",
                             .name = StormWorld::kName,
                             .copy_prefix = prefix,
-                            .ttl_s = StormWorld::kTtlSeconds},
+                            .ttl_s = StormWorld::kTtlSeconds,
+                            .patience = world.patience},
       [this, prefix]() -> Result<std::map<model::CopyId, route53::Endpoint>> {
         std::map<model::CopyId, route53::Endpoint> found;
         YTB_TRY(rds.describe_db_instances("", [&](const aws::DbInstance& instance) -> Status {
