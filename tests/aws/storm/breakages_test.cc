@@ -20,7 +20,9 @@ class AwsBreakages : public testing::TestWithParam<Breakage> {};
 TEST_P(AwsBreakages, IsCaught) {
   ASSERT_EQ(fakes::aws::FakeAws::available(), "") << "tools/setup installs botocore's models";
   for (uint64_t seed = 0; seed < kSeedsMax; ++seed) {
-    const Verdict verdict = simulate(seed, GetParam().options);
+    Options options = GetParam().options;
+    options.patient = true;  // what each is caught by is told for calls that wait
+    const Verdict verdict = simulate(seed, options);
     if (verdict.violations.empty()) continue;
     const std::string& found = verdict.violations.front();
     const std::vector<std::string>& promises = GetParam().caught_as;

@@ -76,7 +76,7 @@ class Simulation {
     mind.drain = minutes(mind.chance(400) ? 1 : 1 + mind.below(30));
     diary_.on_done = [this] { check(); };
     two_at_once_ = seed % 3 == 1;
-    if (seed % 2 == 1) world_.patience = ports::Patience::kLeave;
+    if (seed % 2 == 1 && !options.patient) world_.patience = ports::Patience::kLeave;
     tries_ = mind.chance(500) ? 1 : 3;  // once: a fault reaches who must cope with it
   }
 

@@ -19,6 +19,7 @@ struct Options {
   // Done to each process of ours: how a test makes a mistake on purpose. Never by a switch in our code.
   std::function<void(Process&, StormWorld&)> spoil = {};
   bool keep_history = false;
+  bool patient = false;  // no seed's processes are a function's
 };
 
 struct Verdict {
