@@ -307,9 +307,14 @@ std::optional<Action> without_clients(View& view, std::optional<Instant>& soon) 
 }
 
 // Whether one more copy stays within live + spares + one in flight; or else, where there is one, what makes
-// room for it.
+// room for it. One that is being cleared away is the one in flight: where nothing is live yet, its room is
+// not the next attempt's. (One that the alias points at goes only when another one is there.)
 bool has_room(View& view, std::optional<Action>& makes_room) {
   size_t copies_max = 2 + static_cast<size_t>(std::max(0, view.desired.spare_copies));
+  const bool goes = std::any_of(view.ours.begin(), view.ours.end(), [&](const Copy* copy) {
+    return (copy->phase == Phase::kFailed || copy->phase == Phase::kDeleting) && may_delete(view, *copy);
+  });
+  if (goes && view.live() == nullptr) --copies_max;
   if (view.ours.size() < copies_max) return true;
   std::optional<Instant> soon;
   makes_room = without_clients(view, soon);

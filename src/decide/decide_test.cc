@@ -366,6 +366,22 @@ TEST(Decide, NamesCountRecordedAttemptsAndAvoidWhatIsTaken) {
   EXPECT_EQ(told(daily(), state), "restore:shop-yesterday-20261122-020000-5");
 }
 
+// A deletion that backs off, or that AWS has not ended: two would stand side by side, and be paid for.
+TEST(Decide, NoAttemptIsBegunWhileTheOneBeforeItIsClearedAway) {
+  for (Phase phase : {Phase::kFailed, Phase::kDeleting}) {
+    State state = serving();
+    state.copies = {copy(kToday, phase)};
+    state.alias = {};
+    EXPECT_EQ(told(daily(), state), "delete:shop-yesterday-20261122-020000-1");
+    state.copies[0].tries = 3;
+    state.copies[0].last_try = kNow - seconds(1);
+    Decision decision = decide(daily(), state.observed(), kNow);
+    EXPECT_FALSE(decision.action) << decision.reason;
+    EXPECT_EQ(decision.waiting, Waiting::kBackoff);
+    EXPECT_THAT(decision.reason, HasSubstr("1 copies are there and 1 allowed"));
+  }
+}
+
 TEST(Decide, WhatFailedForGoodWaitsForAPersonWithItsOwnCode) {
   State state = serving();
   Attempt failed;
