@@ -181,15 +181,14 @@ Process::Process(StormWorld& world, http::Transport& transport, aws::CallerOptio
       source(std::make_unique<rds::RdsSnapshotSource>(rds, rds::SourceOptions{.source_id = "shop"})),
       journal(world.mind),
       notifier(world.mind) {
-  host = std::make_unique<rds::StackHost>(
-      world.stack_options(),
-      rds::StackServices{.rds = rds,
-                         .stacks = stacks,
-                         .s3 = s3,
-                         .door = door,
-                         .clock = clock,
-                         .stop = stop,
-                         .patience = world.patience});
+  host =
+      std::make_unique<rds::StackHost>(world.stack_options(), rds::StackServices{.rds = rds,
+                                                                                 .stacks = stacks,
+                                                                                 .s3 = s3,
+                                                                                 .door = door,
+                                                                                 .clock = clock,
+                                                                                 .stop = stop,
+                                                                                 .patience = world.patience});
   const std::string prefix = rds::name_prefix(model::ProductionName("shop"));
   alias = std::make_unique<route53::Route53Alias>(
       route53,

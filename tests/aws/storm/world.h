@@ -137,8 +137,8 @@ class StormWorld {
   fakes::World mind;  // the dice, the policy and the keys; its copies are databases, by resource id
   fakes::aws::FakeAws cloud;
   ports::Patience patience = ports::Patience::kWait;  // of our processes: a person's, or a function's
-  Duration our_skew{};                       // how far our clock is ahead of AWS's
-  std::map<std::string, Instant> snapshots;  // all there ever were
+  Duration our_skew{};                                // how far our clock is ahead of AWS's
+  std::map<std::string, Instant> snapshots;           // all there ever were
   tests::TemporaryFolder spool;
 
   // --- what comes about ---
