@@ -320,6 +320,7 @@ Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocat
   Json answer = empty_answer(fmt::format(
       "removed, as was asked at {}; an event with action create brings it back", to_iso(mark.at)));
   answer["production"] = target.production->name.str();
+  read_anew();
   StopFlag stop;
   DeadlineWatch watch(parts_.clock, stop_of(invocation), stop);
   Result<std::unique_ptr<Pass>> pass = Pass::open(parts_, target, stop);

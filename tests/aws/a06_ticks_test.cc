@@ -17,7 +17,6 @@ using nlohmann::json;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using ::testing::Contains;
 using ::testing::HasSubstr;
 
 constexpr const char* kTick = R"({"action":"tick"})";
