@@ -53,8 +53,8 @@ Result<lambda::Turn> S3Turns::take(const model::ProductionName& production, cons
     YTB_ASSIGN(std::optional<aws::StoredObject> there, store.read_object(bucket_, put.key, kTurnBytesMax));
     if (!there) continue;  // given back meanwhile
     const std::optional<Written> turn = written_in(there->body);
-    // Ours: an answer that never came.
-    if (turn && turn->holder == holder) return lambda::Turn{.ours = true, .until = turn->until};
+    // Word for word ours: an answer that never came.
+    if (there->body == put.body) return lambda::Turn{.ours = true, .until = until};
     if (turn && now < turn->until + kSkew) return lambda::Turn{.ours = false, .until = turn->until};
     YTB_ASSIGN(taken, store.put_object_if(put, there->etag));
     if (taken) return lambda::Turn{.ours = true, .until = until};
@@ -65,10 +65,15 @@ Result<lambda::Turn> S3Turns::take(const model::ProductionName& production, cons
                .retry = Retry::kLater};
 }
 
-Status S3Turns::give_back(const model::ProductionName& production, const std::string& /*holder*/) {
+Status S3Turns::give_back(const model::ProductionName& production, const std::string& holder) {
   YTB_ASSIGN(aws::Caller * caller, caller_());
-  // Nobody can have taken it meanwhile: it lasts as long as we may live.
-  return aws::S3(*caller).delete_object(bucket_, key_of(production));
+  aws::S3 store(*caller);
+  const std::string key = key_of(production);
+  YTB_ASSIGN(std::optional<aws::StoredObject> there, store.read_object(bucket_, key, kTurnBytesMax));
+  const std::optional<Written> turn = there ? written_in(there->body) : std::nullopt;
+  if (!turn || turn->holder != holder) return {};
+  // Nobody takes it between the look and this: it lasts as long as we may live.
+  return store.delete_object(bucket_, key);
 }
 
 }  // namespace ytb

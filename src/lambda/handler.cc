@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/secret.h"
 #include "base/text.h"
 #include "lambda/deadline.h"
 #include "lambda/status_line.h"
@@ -111,11 +112,14 @@ Instant Handler::asked_at(const Event& event) const {
 PassLimits Handler::limits_of(const Invocation& invocation) const {
   return {.stop_at = stop_of(invocation),
           .time_full = std::max(stop_of(invocation) - parts_.clock.now(), Duration{}),
-          .holder = invocation.request_id,
+          .holder = invocation.holder,
           .turn_until = invocation.deadline};
 }
 
-Result<Handled> Handler::handle(const Invocation& invocation) {
+Result<Handled> Handler::handle(const Invocation& given) {
+  Invocation invocation = given;
+  const Secret nonce = random_password();
+  invocation.holder = fmt::format("{} {}", given.request_id, nonce.reveal());
   YTB_ASSIGN(Event event, parse_event(invocation.event));
   if (event.action != EventAction::kTick) read_anew();
   switch (event.action) {

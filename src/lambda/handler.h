@@ -35,7 +35,7 @@ class Handler {
 
   explicit Handler(Parts parts) : parts_(std::move(parts)) {}
 
-  Result<Handled> handle(const Invocation& invocation);
+  Result<Handled> handle(const Invocation& given);
 
  private:
   struct Ticked;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -150,23 +151,24 @@ class MemoryMarks final : public DueMarks {
   bool broken = false;
 };
 
-// As S3 would keep them.
+// As S3Turns keeps them.
 class MemoryTurns final : public Turns {
  public:
   Result<Turn> take(const model::ProductionName& production, const std::string& holder, Instant until,
                     Instant now) override {
+    if (on_take) std::exchange(on_take, {})();
     auto found = held.find(production);
-    if (found != held.end() && found->second.first != holder && now < found->second.second)
-      return Turn{.ours = false, .until = found->second.second};
-    held[production] = {holder, until};
-    return Turn{.ours = true, .until = until};
+    if (found == held.end() || found->second.second <= now)
+      found = held.insert_or_assign(production, std::pair(holder, until)).first;
+    return Turn{.ours = found->second == std::pair(holder, until), .until = found->second.second};
   }
   Status give_back(const model::ProductionName& production, const std::string& holder) override {
-    EXPECT_EQ(held[production].first, holder);
-    held.erase(production);
+    auto found = held.find(production);
+    if (found != held.end() && found->second.first == holder) held.erase(found);
     return {};
   }
   std::map<model::ProductionName, std::pair<std::string, Instant>> held;
+  std::function<void()> on_take;  // once, before it is decided whose turn it is
 };
 
 // A worker that runs when the test says so.

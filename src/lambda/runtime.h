@@ -40,7 +40,8 @@ struct Invocation {
   std::string request_id;
   Instant deadline;  // Lambda kills what still runs then
   std::string function_arn;
-  std::string event;  // as it came
+  std::string event;        // as it came
+  std::string holder = {};  // its name in turns.h, which no retry has; the handler's own
 };
 
 struct Handled {

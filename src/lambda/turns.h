@@ -23,11 +23,12 @@ struct Turn {
 class Turns {
  public:
   virtual ~Turns() = default;
-  // For `holder` (an invocation's id) until that instant at the latest; taken again, it is his still. Another
-  // one's that is not over is the answer, and no error.
+  // For `holder` until that instant at the latest; taken again, with the same end, it is his still. Another
+  // one's that is not over is the answer, and no error. `holder` is one invocation's alone: a retry of
+  // Lambda's and an event that is delivered twice have the same request id.
   virtual Result<Turn> take(const model::ProductionName& production, const std::string& holder, Instant until,
                             Instant now) = 0;
-  // Of a holder who has one. What cannot be given back is over by itself.
+  // Another one's stays as it is. What cannot be given back is over by itself.
   virtual Status give_back(const model::ProductionName& production, const std::string& holder) = 0;
 };
 

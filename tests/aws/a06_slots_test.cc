@@ -3,9 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
+#include "app_turns.h"
+#include "drivers/aws/fake_client_testing.h"
+#include "fakes/aws/fake_aws.h"
 #include "fakes/aws/lambda_account.h"
+#include "fakes/aws/small_services.h"
 #include "lambda/lambda_testing.h"
 #include "ports/patience.h"
 
@@ -63,8 +68,9 @@ class AnybodysTurns final : public Turns {
 // A production, and the function that looks after it.
 class Served {
  public:
-  Served(LambdaAccount& account, const std::string& name, bool takes_turns = true)
-      : clock_(account.clock()), takes_turns_(takes_turns) {
+  // `turns`: whose turn it is; null: as the site keeps them.
+  Served(LambdaAccount& account, const std::string& name, Turns* turns = nullptr)
+      : masking(kMasking), clock_(account.clock()), turns_(turns != nullptr ? *turns : site_.turns) {
     site_.world.production = model::ProductionName(name);
     account.add(name, [this](const LambdaEvent& event) { answer(event); });
     account.schedule(name, R"({"action":"tick"})", kHeartbeat);
@@ -80,19 +86,34 @@ class Served {
   [[nodiscard]] const std::vector<std::string>& violations() const { return site_.world.violations; }
   [[nodiscard]] int most_at_work() const { return most_at_work_; }
   [[nodiscard]] int maskings() const { return maskings_; }
+  Duration masking;  // how long it takes from here on, whatever is requested meanwhile
   [[nodiscard]] std::string log() const { return site_.log.empty() ? "" : site_.log.back(); }
 
  private:
+  // Counted also where it is killed.
+  class AtWork {
+   public:
+    explicit AtWork(Served& served) : served_(served) {
+      served_.most_at_work_ = std::max(served_.most_at_work_, ++served_.at_work_);
+      ++served_.maskings_;
+    }
+    ~AtWork() { --served_.at_work_; }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+
+   private:
+    Served& served_;
+  };
   // Our own work: it needs the function for long.
   class Engine final : public fakes::FakeEngine {
    public:
     Engine(fakes::World& world, Served& served) : FakeEngine(world), served_(served) {}
     Result<model::Evidence> mask(const ports::SessionTarget& target, const ports::MaskRequest& request,
                                  ports::Progress& progress, const StopFlag& stop) override {
-      served_.most_at_work_ = std::max(served_.most_at_work_, ++served_.at_work_);
-      ++served_.maskings_;
-      for (Duration done{}; done < kMasking; done += seconds(30)) served_.clock_.sleep(seconds(30));
-      --served_.at_work_;
+      {
+        const AtWork at_work(served_);
+        for (Duration done{}; done < served_.masking; done += seconds(30)) served_.clock_.sleep(seconds(30));
+      }
       world_.clock.set(served_.clock_.now());
       return FakeEngine::mask(target, request, progress, stop);
     }
@@ -114,7 +135,7 @@ class Served {
                 .make_settings = all.make_settings,
                 .make_worker = all.make_worker,
                 .marks = site_.marks,
-                .turns = takes_turns_ ? static_cast<Turns&>(site_.turns) : anybodys_,
+                .turns = turns_,
                 .find_proposal = all.find_proposal,
                 .keep_proposal = all.keep_proposal,
                 .stack_args = {},
@@ -138,9 +159,8 @@ class Served {
   }
 
   Clock& clock_;
-  bool takes_turns_;
-  AnybodysTurns anybodys_;
   testing_support::Site site_;
+  Turns& turns_;
   model::SnapshotId newest_;
   int at_work_ = 0, most_at_work_ = 0, maskings_ = 0;
 };
@@ -205,11 +225,66 @@ TEST_F(Slots, TwelveProductionsInTenSlotsAreAllServedEachDay) {
 // That these tests would see it.
 TEST_F(Slots, WithoutTurnsHeartbeatsMaskWhatIsBeingMasked) {
   LambdaAccount account(*from_iso("2026-11-22T06:00:00Z"), {});
-  Served shop(account, "shop", false);
+  AnybodysTurns anybodys;
+  Served shop(account, "shop", &anybodys);
   shop.add_snapshot();
   account.run_until(account.clock().now() + hours(2));
   account.finish();
   EXPECT_GT(shop.most_at_work(), 1);
+}
+
+// Turns as they are kept, in S3.
+class Retries : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(fakes::aws::FakeAws::available(), "") << "tools/setup installs botocore's models";
+    fake_.s3().put("evidence", "nothing", "");
+  }
+  fakes::aws::FakeAws fake_;
+  SystemClock clock_;
+  aws::FakeAwsClient client_{fake_, clock_};
+  S3Turns turns_{[this]() -> Result<aws::Caller*> { return &client_.caller(); }, "evidence", "ytb"};
+};
+
+// Lambda delivers an event at least once, each time with the same request id.
+TEST_F(Retries, AnEventThatIsDeliveredTwiceIsWorkedOnOnce) {
+  LambdaAccount::Limits limits;
+  limits.deliveries = 2;
+  LambdaAccount account(*from_iso("2026-11-22T06:00:00Z"), limits);
+  Served shop(account, "shop", &turns_);
+  shop.add_snapshot();
+  account.run_until(account.clock().now() + hours(4));
+  EXPECT_TRUE(shop.is_up_to_date()) << shop.log();
+  account.finish();
+  EXPECT_EQ(shop.most_at_work(), 1);
+  EXPECT_EQ(shop.maskings(), 1);
+  EXPECT_THAT(shop.violations(), IsEmpty());
+}
+
+// Its turn is over, and the retry, a minute later, has one of its own.
+TEST_F(Retries, WhatIsKilledIsTriedAgainAndNoHeartbeatWorksBesideIt) {
+  LambdaAccount::Limits limits;
+  limits.retries = 1;
+  LambdaAccount account(*from_iso("2026-11-22T06:00:00Z"), limits);
+  Served shop(account, "shop", &turns_);
+  shop.masking = minutes(20);  // and it does not look whether it is to stop
+  shop.add_snapshot();
+  account.run_until(account.clock().now() + hours(3));
+  int retried = 0;
+  for (const LambdaAccount::Record& one : account.records()) {
+    const auto same = [&](const LambdaAccount::Record& other) {
+      return other.killed && other.request_id == one.request_id && other.begun < one.begun;
+    };
+    retried += std::any_of(account.records().begin(), account.records().end(), same) ? 1 : 0;
+  }
+  EXPECT_GT(retried, 1) << "else this shows nothing";
+  EXPECT_EQ(shop.most_at_work(), 1);
+  shop.masking = kMasking;
+  account.run_until(account.clock().now() + hours(2));
+  EXPECT_TRUE(shop.is_up_to_date()) << shop.log();
+  account.finish();
+  EXPECT_EQ(shop.most_at_work(), 1);
+  EXPECT_THAT(shop.violations(), IsEmpty());
 }
 
 }  // namespace

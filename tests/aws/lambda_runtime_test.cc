@@ -289,8 +289,13 @@ TEST_F(Marks, ATurnIsOnesUntilItIsGivenBackOrOver) {
   EXPECT_FALSE(other.ours);
   EXPECT_LT(std::chrono::abs(other.until - over), std::chrono::milliseconds(1));
   EXPECT_TRUE(take("second", now, model::ProductionName("crm")).ours) << "another production's is free";
+  EXPECT_FALSE(take("first", now + std::chrono::minutes(1), shop).ours)
+      << "of the same name, not the same turn";
+  ASSERT_TRUE(turns.give_back(shop, "second").ok());
+  EXPECT_FALSE(take("second", now, shop).ours) << "only its holder can give it back";
   ASSERT_TRUE(turns.give_back(shop, "first").ok());
   EXPECT_TRUE(take("second", now, shop).ours);
+  ASSERT_TRUE(turns.give_back(model::ProductionName("nobodys"), "first").ok());
   EXPECT_FALSE(take("third", over, shop).ours) << "two machines' clocks differ a little";
   EXPECT_TRUE(take("third", over + std::chrono::minutes(1), shop).ours) << "its holder is dead";
   fake_.s3().put("evidence", "ytb/turns/shop.json", "nonsense");

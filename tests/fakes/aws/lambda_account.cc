@@ -11,7 +11,12 @@ namespace {
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 constexpr Duration kRetryMost = std::chrono::minutes(5);
 
+// Of what was killed: "a minute before the second attempt, and two minutes between the second and the third".
+constexpr Duration kRetryKilled = std::chrono::minutes(1);
+
 thread_local void* this_lane = nullptr;
+
+struct Killed {};
 
 }  // namespace
 
@@ -28,8 +33,12 @@ void LambdaAccount::add(const std::string& function, std::function<void(const La
 }
 
 void LambdaAccount::invoke(const std::string& function, const std::string& payload) {
-  records_.push_back({.function = function, .asked = clock_.now(), .begun = {}, .ended = {}});
-  queue_.emplace(clock_.now(), Waiting{.record = records_.size() - 1, .payload = payload});
+  const std::string id = "request-" + std::to_string(records_.size());
+  for (int i = 0; i < limits_.deliveries; ++i) {
+    records_.push_back(
+        {.function = function, .request_id = id, .asked = clock_.now(), .begun = {}, .ended = {}});
+    queue_.emplace(clock_.now(), Waiting{.record = records_.size() - 1, .payload = payload});
+  }
 }
 
 void LambdaAccount::schedule(const std::string& function, const std::string& payload, Duration every) {
@@ -76,12 +85,13 @@ void LambdaAccount::deliver(Waiting waiting) {
 void LambdaAccount::begin(const Waiting& waiting) {
   Record& record = records_[waiting.record];
   record.begun = clock_.now();
-  const LambdaEvent event{.request_id = "request-" + std::to_string(waiting.record),
+  const LambdaEvent event{.request_id = record.request_id,
                           .payload = waiting.payload,
                           .deadline = record.begun + limits_.timeout};
   lanes_.emplace_back();
   auto lane = std::prev(lanes_.end());
-  lane->record = waiting.record;
+  lane->event = waiting;
+  lane->deadline = event.deadline;
   most_at_once_ = std::max(most_at_once_, static_cast<int>(lanes_.size()));
   auto body = functions_.find(record.function);
   YTB_CHECK(body != functions_.end());
@@ -91,7 +101,11 @@ void LambdaAccount::begin(const Waiting& waiting) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return lane->runs; });
     }
-    work(event);
+    try {
+      work(event);
+    } catch (const Killed&) {
+      lane->killed = true;
+    }
     std::lock_guard lock(mutex_);
     lane->done = true;
     lane->runs = false;
@@ -109,18 +123,36 @@ void LambdaAccount::resume(std::list<Lane>::iterator lane) {
   }
   if (!lane->done) return;
   lane->thread.join();
-  records_[lane->record].ended = clock_.now();
+  end(*lane);
   lanes_.erase(lane);
+}
+
+void LambdaAccount::end(const Lane& lane) {
+  records_[lane.event.record].ended = clock_.now();
+  records_[lane.event.record].killed = lane.killed;
+  if (!lane.killed || lane.event.tries >= limits_.retries) return;
+  const Duration wait = kRetryKilled * (lane.event.tries + 1);
+  Record again = records_[lane.event.record];
+  again.begun = again.ended = {};
+  again.throttled = 0;
+  again.killed = false;
+  again.asked = clock_.now() + wait;
+  records_.push_back(std::move(again));
+  queue_.emplace(
+      clock_.now() + wait,
+      Waiting{.record = records_.size() - 1, .payload = lane.event.payload, .tries = lane.event.tries + 1});
 }
 
 void LambdaAccount::sleep(Duration duration) {
   auto* lane = static_cast<Lane*>(this_lane);
   YTB_CHECK_MSG(lane != nullptr, "only an invocation sleeps");
   std::unique_lock lock(mutex_);
-  lane->wakes = clock_.now() + duration;
+  const Instant wakes = clock_.now() + duration;
+  lane->wakes = std::min(wakes, lane->deadline);
   lane->runs = false;
   changed_.notify_all();
   changed_.wait(lock, [&] { return lane->runs; });
+  if (wakes > lane->deadline) throw Killed{};
 }
 
 }  // namespace ytb::fakes::aws

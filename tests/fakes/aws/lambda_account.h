@@ -1,8 +1,9 @@
 // LambdaAccount: Lambda's asynchronous invocations in one account and region, which share its concurrency.
 //
 // On a clock of its own. Each invocation has a thread, but one runs at a time: until it sleeps on clock() or
-// ends. So bodies need no locks among each other, and a run is the same each time. BEHAVIOUR.md says how what
-// it does is known. For tests only; one thread calls it.
+// ends. So bodies need no locks among each other, and a run is the same each time. What sleeps past its
+// deadline is killed there: sleep() throws. BEHAVIOUR.md says how what it does is known. For tests only; one
+// thread calls it.
 #pragma once
 
 #include <atomic>
@@ -32,13 +33,17 @@ class LambdaAccount {
     int concurrency = 10;                            // of the account: a new one's
     Duration timeout = std::chrono::minutes(15);     // of the functions
     Duration event_age_max = std::chrono::hours(6);  // MaximumEventAgeInSeconds
+    int retries = 0;                                 // MaximumRetryAttempts, of what was killed
+    int deliveries = 1;                              // of each event: at least once
   };
-  // What became of one event.
+  // What became of one delivery of an event.
   struct Record {
     std::string function;
+    std::string request_id;  // of a retry or a second delivery, the same
     Instant asked, begun, ended;
     int throttled = 0;  // times
     bool dropped = false;
+    bool killed = false;  // at its deadline
   };
 
   LambdaAccount(Instant start, Limits limits) : clock_(*this), limits_(limits) { set(start); }
@@ -71,11 +76,12 @@ class LambdaAccount {
   struct Waiting {  // in Lambda's queue
     size_t record = 0;
     std::string payload;
+    int tries = 0;  // that were killed
   };
   struct Lane {
-    size_t record = 0;
-    Instant wakes;
-    bool runs = false, done = false;
+    Waiting event;
+    Instant deadline, wakes;
+    bool runs = false, done = false, killed = false;
     std::thread thread;
   };
   struct Rule {
@@ -88,6 +94,7 @@ class LambdaAccount {
   void sleep(Duration duration);
   void deliver(Waiting waiting);
   void begin(const Waiting& waiting);
+  void end(const Lane& lane);
   void resume(std::list<Lane>::iterator lane);
 
   LaneClock clock_;
