@@ -231,6 +231,22 @@ TEST_F(Function, OneInvocationAtATimeActsOnAProduction) {
   EXPECT_THAT(site_.turns.held, IsEmpty()) << "it is given back";
 }
 
+// What was seen before it was our turn may have been another one's to change since.
+TEST_F(Function, WhatChangedBeforeTheTurnWasTakenIsLookedAtAgain) {
+  refreshed();
+  const model::CopyId drained = site_.live()->record.id;
+  site_.world.clock.advance(hours(24));
+  refreshed();
+  ASSERT_EQ(site_.world.copies.size(), 2U);
+  site_.world.clock.advance(minutes(30));
+  site_.turns.on_take = [&] { site_.world.copies.erase(drained); };
+  const Tree answer = invoke(kTick);
+  EXPECT_FALSE(site_.turns.on_take) << "else this shows nothing";
+  EXPECT_TRUE(answer["error"].is_null()) << answer;
+  EXPECT_THAT(answer["done"], IsEmpty()) << "it acted on the look from before";
+  EXPECT_EQ(site_.world.copies.size(), 1U);
+}
+
 // What a person wants now does not wait until masking is over.
 TEST_F(Function, ARollbackWaitsForNoTurn) {
   site_.world.spare_copies = 1;

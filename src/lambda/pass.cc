@@ -115,7 +115,9 @@ Result<refresh::Refresher> Pass::make_refresher() {
 Decision Pass::decide(const decide::Desired& desired, const model::Observed& observed, Instant now) {
   Decision decision = decide::decide(desired, observed, now);
   held_.reset();
+  looks_again_ = false;
   if (!decision.action) return decision;
+  const bool had_turn = has_turn_;
   if (Status turn = take_turn(); !turn.ok()) {
     const bool theirs = turn.error().code == Code::kBusy;
     decision.action.reset();
@@ -123,6 +125,13 @@ Decision Pass::decide(const decide::Desired& desired, const model::Observed& obs
     decision.waiting = theirs ? Waiting::kBackoff : Waiting::kUnknown;
     decision.until = theirs ? turn_over_ : now;
     decision.blocker = theirs ? std::nullopt : std::optional(turn.error());
+    return decision;
+  }
+  // What was seen before it was our turn is not acted on: another one may have changed it since.
+  looks_again_ = has_turn_ && !had_turn;
+  if (looks_again_) {
+    decision.action.reset();
+    decision.waiting = Waiting::kBackoff;
     return decision;
   }
   if (decision.action->id() == placed_) return decision;
@@ -193,6 +202,7 @@ PassReport Pass::run(const refresh::RunOptions& options, const PassLimits& limit
 
 bool Pass::settle(const Decision& decision, const PassLimits& limits) {
   if (held_) return settle_held(limits);
+  if (looks_again_) return true;
   if (!decision.action) return settle_waiting(decision);
   if (log_->failure) {
     report_.interrupted = decision.action;

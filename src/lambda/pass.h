@@ -1,7 +1,7 @@
 // Pass: turns the one loop for one production within one invocation. Around decide() it adds what only a
-// function has to think of: it waits for nothing, acts only when it is its turn (turns.h), ends in time,
-// hands long work over (handover.h), refuses before the restore what could not be finished, and leaves a copy
-// without a policy closed, with a policy proposed for it.
+// function has to think of: it waits for nothing, acts only when it is its turn (turns.h) and on what it saw
+// since, ends in time, hands long work over (handover.h), refuses before the restore what could not be
+// finished, and leaves a copy without a policy closed, with a policy proposed for it.
 //
 // It carries a phase on by one step that AWS has to work on and leaves; masking and proving, which are its
 // own work, it does until the deadline. What backs off, drains, or is left open is looked at by the next
@@ -108,6 +108,7 @@ class Pass {
   int left_open_ = 0;
   std::optional<PassLimits> limits_;  // while it runs
   bool has_turn_ = false;
+  bool looks_again_ = false;  // the turn was taken after the look that was decided on
   Instant turn_over_;
 };
 
