@@ -338,6 +338,14 @@ Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocat
                 return copy.marked && copy.production == target.production->name;
               });
   copies = std::move(observed.copies);
+  if (gone) {
+    Result<bool> left = (*pass)->drivers().host->has_leftovers();
+    if (!left.ok()) {
+      put_error(answer, left.error());
+      return answer;
+    }
+    gone = !*left;
+  }
   if (gone) return answer;
   answer["action"] = "delete";
   Status status = (*pass)->tear_down(limits_of(invocation));

@@ -247,6 +247,22 @@ TEST_F(Function, WhatChangedBeforeTheTurnWasTakenIsLookedAtAgain) {
   EXPECT_EQ(site_.world.copies.size(), 1U);
 }
 
+// A snapshot that was copied for a copy that never came to be is raw data, too.
+TEST_F(Function, WhatIsLeftWithoutACopyGoesBeforeItIsSaidThatAllIsRemoved) {
+  site_.leftovers = 3;  // looks until it can go
+  (void)invoke(R"({"action":"delete"})");
+  for (int ticks = 0; site_.leftovers > 0; ++ticks) {
+    ASSERT_LT(ticks, 3);
+    const Tree answer = invoke(kTick);
+    EXPECT_EQ(answer["action"], "delete") << answer;
+    if (site_.leftovers == 0) break;
+    EXPECT_THAT(answer["message"].get<std::string>(), HasSubstr("under way"));
+  }
+  const Tree answer = invoke(kTick);
+  EXPECT_TRUE(answer["action"].is_null());
+  EXPECT_THAT(answer["message"].get<std::string>(), HasSubstr("removed, as was asked at"));
+}
+
 // What a person wants now does not wait until masking is over.
 TEST_F(Function, ARollbackWaitsForNoTurn) {
   site_.world.spare_copies = 1;

@@ -18,6 +18,7 @@
 #include "lambda/deadline.h"
 #include "lambda/handler.h"
 #include "lambda/work.h"
+#include "ports/patience.h"
 
 namespace ytb::lambda::testing_support {
 
@@ -54,10 +55,11 @@ class SharedClock final : public Clock {
   std::atomic<std::thread::id> owner_{std::this_thread::get_id()};
 };
 
-// A host whose restores can be made to outlast the invocation.
+// A host whose restores can be made to outlast the invocation, and that may have left something beside.
 class SlowHost final : public fakes::FakeHost {
  public:
-  SlowHost(fakes::World& world, int& slow_restores) : FakeHost(world), slow_(slow_restores) {}
+  SlowHost(fakes::World& world, int& slow_restores, int* leftovers = nullptr)
+      : FakeHost(world), slow_(slow_restores), leftovers_(leftovers) {}
   Status restore(const ports::RestoreRequest& request, ports::Progress& progress,
                  const StopFlag& stop) override {
     if (slow_ <= 0) return FakeHost::restore(request, progress, stop);
@@ -86,10 +88,16 @@ class SlowHost final : public fakes::FakeHost {
     (void)nowhere;
     return ::testing::TempDir();
   }
+  Result<bool> has_leftovers() override { return leftovers_ != nullptr && *leftovers_ > 0; }
+  Status remove_leftovers() override {
+    if (leftovers_ == nullptr || *leftovers_ == 0 || --*leftovers_ == 0) return {};
+    return ports::left_under_way("a snapshot's copy");
+  }
   std::function<void(const StopFlag&)> on_wait;
 
  private:
   int& slow_;
+  int* leftovers_;
 };
 
 // An alias that a person may take away.
@@ -271,7 +279,7 @@ class Site {
   Result<refresh::Drivers> drivers() {
     refresh::Drivers made;
     made.source = std::make_unique<fakes::FakeSource>(world);
-    auto host = std::make_unique<SlowHost>(world, slow_restores);
+    auto host = std::make_unique<SlowHost>(world, slow_restores, &leftovers);
     host->on_wait = [this](const StopFlag& stop) { clock.let_others_look(stop); };
     made.host = std::move(host);
     made.engine = std::make_unique<SizedEngine>(world, sizes);
@@ -306,6 +314,7 @@ class Site {
   std::map<model::CopyId, std::string> proposals;
   std::vector<std::string> log;
   int slow_restores = 0;
+  int leftovers = 0;  // looks until what lies beside no copy is gone
   int proposed = 0;
   int setups_of_events = 0;
   bool has_own_config = true;

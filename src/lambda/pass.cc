@@ -578,7 +578,7 @@ Status Pass::remove_all() {
     }
   }
   if (first) return *std::move(first);
-  return {};
+  return drivers_.host->remove_leftovers();
 }
 
 }  // namespace ytb::lambda

@@ -86,6 +86,11 @@ class CopyHost {
   // `tombstone` is given, that is recorded first.
   virtual Status remove(const model::OwnedCopy& copy, const std::optional<model::Attempt>& tombstone,
                         Progress& progress) = 0;
+  // Raw data that was made for a copy and is there without one: a snapshot that was copied first. None where
+  // a host makes nothing beside its copies.
+  virtual Result<bool> has_leftovers() { return false; }
+  // Removes it: for a production that is to have no copies. kInterrupted where something cannot go yet.
+  virtual Status remove_leftovers() { return {}; }
 };
 
 }  // namespace ytb::ports

@@ -110,6 +110,8 @@ class StackHost final : public ports::CopyHost {
   Status start(const model::OwnedCopy& copy) override;
   Status remove(const model::OwnedCopy& copy, const std::optional<model::Attempt>& tombstone,
                 ports::Progress& progress) override;
+  Result<bool> has_leftovers() override;
+  Status remove_leftovers() override;
 
  private:
   std::unique_ptr<Parts> parts_;

@@ -181,5 +181,71 @@ TEST_F(StackLeaving, a_token_that_is_refused_is_given_up_after_minutes) {
   EXPECT_EQ(instance()["IAMDatabaseAuthenticationEnabled"], false);
 }
 
+// A shared encrypted snapshot is copied first: raw data beside the copy.
+class StackLeavingShared : public StackLeaving {
+ protected:
+  void SetUp() override {
+    StackLeaving::SetUp();
+    fakes::aws::SnapshotSeed seed;
+    seed.id = "theirs";
+    seed.type = "shared";
+    seed.owner = "210987654321";
+    seed.encrypted = true;
+    seed.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/k";
+    seed.created = at("2026-11-22T06:00:00Z");
+    fake_->seed(seed);
+  }
+  StackOptions options() override {
+    StackOptions options = StackLeaving::options();
+    options.kms_key = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+    return options;
+  }
+  Status restore_theirs() {
+    return restore(request(1, snapshot("arn:aws:rds:eu-west-1:210987654321:snapshot:theirs")));
+  }
+  // Until there is a stack, in its first minute.
+  void begin_stack() {
+    for (int i = 0; i < 12 && list().empty(); ++i) {
+      EXPECT_EQ(once([&] { return restore_theirs(); }).error().code, Code::kInterrupted);
+      if (list().empty()) fake_->advance(minutes(5));
+    }
+    ASSERT_EQ(fake_->stack_status(kName), "CREATE_IN_PROGRESS");
+    fake_->advance(seconds(30));
+  }
+  std::string copied() { return fake_->snapshot(std::string(kName) + "-source"); }
+};
+
+TEST_F(StackLeavingShared, a_deletion_while_the_stack_is_made_takes_the_copied_snapshot_along) {
+  begin_stack();
+  EXPECT_NE(copied(), "");
+  (void)once([&] { return host_->remove(owned(), std::nullopt, progress_); });
+  fake_->advance(hours(1));
+  EXPECT_TRUE(list().empty()) << "nobody looks for it again";
+  EXPECT_EQ(copied(), "");
+}
+
+TEST_F(StackLeavingShared, a_copied_snapshot_without_a_stack_is_seen_and_removed) {
+  EXPECT_EQ(once([&] { return restore_theirs(); }).error().code, Code::kInterrupted);
+  EXPECT_NE(copied(), "");
+  EXPECT_TRUE(list().empty());
+  EXPECT_TRUE(host_->has_leftovers().value());
+  Status going = once([&] { return host_->remove_leftovers(); });
+  ASSERT_FALSE(going.ok()) << "what is being copied cannot be deleted";
+  EXPECT_EQ(going.error().code, Code::kInterrupted);
+  EXPECT_TRUE(host_->has_leftovers().value());
+  fake_->advance(minutes(15));
+  must(once([&] { return host_->remove_leftovers(); }));
+  EXPECT_EQ(copied(), "");
+  EXPECT_FALSE(host_->has_leftovers().value());
+  expect_production_untouched();
+}
+
+TEST_F(StackLeavingShared, a_copied_snapshot_with_a_stack_is_left_to_it) {
+  begin_stack();
+  EXPECT_FALSE(host_->has_leftovers().value());
+  must(once([&] { return host_->remove_leftovers(); }));
+  EXPECT_NE(copied(), "");
+}
+
 }  // namespace
 }  // namespace ytb::rds

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drivers/rds/stack_host.h"
 #include "drivers/rds/stack_look.h"
@@ -62,6 +63,8 @@ struct StackHost::Parts {
               const std::vector<ports::AccessGrant>& grants, ports::Progress& progress);
   Status remove(const model::OwnedCopy& copy, const std::optional<model::Attempt>& tombstone,
                 ports::Progress& progress);
+  // Snapshots that were copied for a copy which has no stack.
+  Result<std::vector<aws::DbSnapshot>> leftovers();
 };
 
 Error not_ours(std::string_view name, std::string_view why);

@@ -35,7 +35,12 @@ class Remover {
     YTB_TRY(std::move(settled));
     // First: once AWS has begun, it ends without us, and nobody would know of what lies beside it.
     YTB_TRY(clean_up());
-    if (wait_.leaves() && !is_being_made()) YTB_TRY(remove_snapshot_copy());
+    if (wait_.leaves()) {
+      // Before the stack is gone: nobody looks for it afterwards. Where RDS keeps it as long as it restores
+      // from it, the next call tries again, as the deletion goes on.
+      Status removed = remove_snapshot_copy();
+      if (!removed.ok() && !is_being_made()) return removed;
+    }
     if (stand_ == StackStands::kDeleteFailed) {
       YTB_TRY(clear_protection());
       YTB_TRY(ask("again"));
@@ -49,7 +54,6 @@ class Remover {
   }
 
  private:
-  // Before the stack is gone: nobody looks for it afterwards.
   Status remove_snapshot_copy() {
     return parts_.snapshots.remove(snapshot_copy_name(seen_.name), seen_.mark);
   }
@@ -178,6 +182,34 @@ Status StackHost::Parts::remove(const model::OwnedCopy& copy, const std::optiona
     seen.state = std::move(state);
   }
   return Remover(*this, std::move(seen), progress).run();
+}
+
+Result<bool> StackHost::has_leftovers() {
+  YTB_ASSIGN(std::vector<aws::DbSnapshot> left, parts_->leftovers());
+  return !left.empty();
+}
+
+Status StackHost::remove_leftovers() {
+  YTB_ASSIGN(std::vector<aws::DbSnapshot> left, parts_->leftovers());
+  bool going = true;
+  for (const aws::DbSnapshot& snapshot : left) {
+    YTB_ASSIGN(bool gone, parts_->snapshots.erase_if_possible(snapshot));
+    going = going && gone;
+  }
+  if (going) return {};
+  return ports::left_under_way("copying a snapshot, which cannot be deleted before,");
+}
+
+Result<std::vector<aws::DbSnapshot>> StackHost::Parts::leftovers() {
+  YTB_ASSIGN(std::vector<aws::DbSnapshot> marked, snapshots.marked(options.production));
+  std::vector<aws::DbSnapshot> left;
+  for (aws::DbSnapshot& snapshot : marked) {
+    // Of a copy that has a stack, it goes with that.
+    YTB_ASSIGN(std::optional<Seen> seen,
+               look.glance(stack_name(options.production, mark_of(snapshot.tags)->copy)));
+    if (!seen || !seen->ours()) left.push_back(std::move(snapshot));
+  }
+  return left;
 }
 
 }  // namespace ytb::rds

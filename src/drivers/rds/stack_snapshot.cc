@@ -105,6 +105,26 @@ Status SnapshotCopies::remove(const std::string& copy_name, const Mark& mark) {
   return erase(copied->id);
 }
 
+Result<std::vector<aws::DbSnapshot>> SnapshotCopies::marked(const model::ProductionName& production) {
+  std::vector<aws::DbSnapshot> found;
+  if (kms_key_.empty()) return found;
+  YTB_TRY(describe({.type = "manual"}, [&](aws::DbSnapshot snapshot) -> Status {
+    std::optional<Mark> mark = mark_of(snapshot.tags);
+    const bool is_ours = mark && mark->production == production && snapshot.status != "deleted" &&
+                         snapshot.id == snapshot_copy_name(stack_name(mark->production, mark->copy));
+    if (is_ours && found.size() < kSweptMax) found.push_back(std::move(snapshot));
+    return {};
+  }));
+  return found;
+}
+
+Result<bool> SnapshotCopies::erase_if_possible(const aws::DbSnapshot& snapshot) {
+  if (snapshot.status == "creating" || snapshot.status == "copying" || snapshot.status == "pending")
+    return false;
+  YTB_TRY(erase(snapshot.id));
+  return true;
+}
+
 Status SnapshotCopies::sweep(const std::string& source_id, const Mark& current,
                              const std::function<Result<bool>(const model::CopyId&)>& is_wanted) {
   if (kms_key_.empty()) return {};

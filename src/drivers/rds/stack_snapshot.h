@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "drivers/aws/rds.h"
@@ -29,6 +30,10 @@ class SnapshotCopies {
   // Deletes the copy of this name, where there is one and it is this copy's. Where nothing is copied: no
   // call.
   Status remove(const std::string& copy_name, const Mark& mark);
+  // All that were copied for this production; none where nothing is copied: no call.
+  Result<std::vector<aws::DbSnapshot>> marked(const model::ProductionName& production);
+  // Deletes one of those, unless RDS is still at work on it: false.
+  Result<bool> erase_if_possible(const aws::DbSnapshot& snapshot);
   // Marked copies of snapshots of the same source that are not for `current`: `is_wanted` says of which copy
   // they are still needed; the others are deleted.
   Status sweep(const std::string& source_id, const Mark& current,
