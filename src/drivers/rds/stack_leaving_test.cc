@@ -154,9 +154,18 @@ TEST_F(StackLeaving, a_login_that_never_works_ends_with_the_time_of_a_restore) {
     fake_->advance(minutes(5));
   }
   EXPECT_EQ(status.error().code, Code::kExternal) << to_string(status.error());
+  EXPECT_EQ(status.error().retry, Retry::kLater) << "another attempt follows, as its hint says";
   EXPECT_THAT(status.error().message, HasSubstr("the login to " + std::string(kName)));
   EXPECT_GE(clock_->now() - begun, hours(12));
   EXPECT_LT(clock_->now() - begun, hours(13));
+}
+
+// As where heartbeats were switched off for a day: it is tried before it is given up.
+TEST_F(StackLeaving, a_login_that_works_is_not_too_late) {
+  EXPECT_EQ(once([&] { return restore(); }).error().code, Code::kInterrupted);
+  fake_->advance(hours(24));
+  until_done([&] { return restore(); }, 4);
+  EXPECT_EQ(the_copy().phase, Phase::kRestored);
 }
 
 // IAM authentication is on for no longer than it was with patience.

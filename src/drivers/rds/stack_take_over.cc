@@ -37,7 +37,11 @@ class TakeOver {
     const Instant begun = services_.clock.now();
     leaves_ = wait.leaves();
     Status done =
-        wait.until(fmt::format("the login to {}", seen_.mark.copy), kLoginMax, [&] { return step(); });
+        wait.until(fmt::format("the login to {}", seen_.mark.copy), kLoginMax, [&]() -> Result<bool> {
+          YTB_ASSIGN(bool is_ours, step());
+          if (!is_ours) YTB_TRY(check_time());
+          return is_ours;
+        });
     if (done.ok()) return std::move(seen_);
     Error error = std::move(done).error();
     if (services_.clock.now() - begun >= kLoginMax) error.message += ": " + last_;
@@ -54,7 +58,6 @@ class TakeOver {
       return not_restored(seen_.mark.copy, "its server is " + printable(seen_.server->status));
     }
     progress_.update({.stage = "take over", .item = seen_.server ? seen_.server->status : ""});
-    YTB_TRY(check_time());
     // A status alone proves nothing: `available` is shown before a change begins, too.
     if (!seen_.server || !is_settled(seen_.server->status) || !seen_.server->pending.empty()) return false;
     if (seen_.server->retention_days != parts_.retention_days()) {
@@ -73,14 +76,16 @@ class TakeOver {
     return ask(Ask::kIamOff);
   }
 
-  // Calls that leave never wait for long: all of them together may take as long as a restore.
+  // Calls that leave never wait for long: all of them together may take as long as a restore. Asked after a
+  // step: who comes late, and gets in, is not too late.
   [[nodiscard]] Status check_time() const {
     const Duration longest = parts_.options.copies.restore_max;
     if (!leaves_ || services_.clock.now() - seen_.stack.created_at < longest) return {};
     return Error{.code = Code::kExternal,
-                 .message = fmt::format("the login to {} was waited for in vain for {}", seen_.mark.copy,
-                                        to_human(longest)),
-                 .hint = "it is deleted, and restored anew as another attempt"};
+                 .message = fmt::format("the login to {} was waited for in vain for {}: {}", seen_.mark.copy,
+                                        to_human(longest), last_),
+                 .hint = "it is deleted, and restored anew as another attempt",
+                 .retry = Retry::kLater};
   }
 
   Result<bool> free_master() {
