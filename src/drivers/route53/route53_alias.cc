@@ -142,9 +142,7 @@ Result<model::AliasState> Route53Alias::read() {
 
 Status Route53Alias::wait_in_sync(aws::ChangeInfo change) {
   const Instant until = clock_.now() + options_.in_sync_max;
-  const bool leaves = options_.patience == ports::Patience::kLeave && resolver_;
   while (!change.in_sync) {
-    if (leaves) return ports::left_under_way("bringing " + options_.name + " into sync");
     if (clock_.now() >= until) {
       return Error{.code = Code::kExternal,
                    .message = fmt::format(
@@ -195,6 +193,8 @@ Status Route53Alias::remove() {
   YTB_ASSIGN(aws::ChangeInfo change,
              client_.change_resource_record_set(id, aws::RecordAction::kDelete, *found.record,
                                                 "yesterdaytabase teardown"));
+  if (options_.patience == ports::Patience::kLeave && !change.in_sync)
+    return ports::left_under_way("taking away " + options_.name);
   return wait_in_sync(std::move(change));
 }
 

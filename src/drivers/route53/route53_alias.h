@@ -35,8 +35,8 @@ struct AliasOptions {
   // plain CNAME of somebody else's; empty, or an error: there are none, and the record is not ours.
   std::function<Result<std::vector<std::string>>()> adopted_targets = {};
   Duration in_sync_max = std::chrono::minutes(5);  // how long repoint() waits for INSYNC
-  // kLeave: not at all, where a resolver tells later whether the move has happened. Where nobody can be
-  // asked, INSYNC is all there is to know, and it is waited for: about half a minute a refresh.
+  // kLeave: remove() does not wait. repoint() waits anyway, about half a minute a refresh: the drain of the
+  // copy before it begins then, and one resolver's answer says nothing of the other name servers.
   ports::Patience patience = ports::Patience::kWait;
 };
 

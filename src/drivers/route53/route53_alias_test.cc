@@ -106,6 +106,22 @@ TEST_F(Alias, moves_and_is_seen_only_once_it_is_in_sync) {
   EXPECT_TRUE(alias->remove().ok()) << "twice is as once";
 }
 
+// Whoever comes again anyway waits, too: the old copy goes by what INSYNC says, not by one resolver's answer.
+TEST_F(Alias, a_move_is_waited_for_also_by_who_leaves_and_a_removal_is_not) {
+  fake_.seed_zone("mysite.com");
+  auto alias = make({.patience = ports::Patience::kLeave});
+  const Instant begun = clock_.now();
+  Status moved = alias->repoint(proof_of(kFirst), copy_of(kFirst));
+  ASSERT_TRUE(moved.ok()) << to_string(moved.error());
+  EXPECT_GE(clock_.now() - begun, std::chrono::seconds(10));
+  EXPECT_LE(clock_.now() - begun, std::chrono::seconds(60));
+  EXPECT_TRUE(read(*alias).seen);
+  Status removed = alias->remove();
+  ASSERT_FALSE(removed.ok());
+  EXPECT_EQ(removed.error().code, Code::kInterrupted);
+  EXPECT_TRUE(alias->remove().ok()) << "the record is gone";
+}
+
 // The original took the first zone of that name.
 TEST_F(Alias, original_defect_11_two_zones_of_one_name_are_a_question) {
   std::string open = fake_.seed_zone("mysite.com");
