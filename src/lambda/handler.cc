@@ -350,7 +350,7 @@ Json Handler::tick_gone(const Target& target, const DueMark& mark, const Invocat
   answer["action"] = "delete";
   Status status = (*pass)->tear_down(limits_of(invocation));
   if (status.ok()) return answer;
-  if (status.error().code == Code::kInterrupted || status.error().code == Code::kBusy) {
+  if (status.error().code == Code::kInterrupted) {
     answer["message"] = "the removal is under way; the next invocation goes on with it";
   } else {
     put_error(answer, status.error());

@@ -263,6 +263,30 @@ TEST_F(Function, WhatIsLeftWithoutACopyGoesBeforeItIsSaidThatAllIsRemoved) {
   EXPECT_THAT(answer["message"].get<std::string>(), HasSubstr("removed, as was asked at"));
 }
 
+// What nobody knows, or another one is at, is an error until it is over: a tick that only says that something
+// is under way would hide it for ever.
+TEST_F(Function, ATickSaysWhatItCannotTellAndWhoIsInItsWay) {
+  for (const Error& trouble : {Error{.code = Code::kConnection,
+                              .message = "the answer never came",
+                              .hint = "look at it",
+                              .retry = Retry::kInDoubt},
+                               Error{.code = Code::kBusy,
+                               .message = "another one masks it",
+                               .hint = "look at it",
+                               .retry = Retry::kLater}}) {
+    testing_support::Site site;
+    site.add_snapshot();
+    site.restore_fails = trouble;
+    Handler handler(site.parts());
+    Result<Handled> handled = handler.handle(site.invocation(kTick));
+    ASSERT_TRUE(handled.ok());
+    const Tree answer = parse_json<Tree>(handled->answer);
+    EXPECT_EQ(answer["error"], trouble.message) << answer;
+    EXPECT_EQ(answer["hint"], trouble.hint);
+    EXPECT_THAT(answer["done"], IsEmpty()) << "the next tick tries again";
+  }
+}
+
 // What a person wants now does not wait until masking is over.
 TEST_F(Function, ARollbackWaitsForNoTurn) {
   site_.world.spare_copies = 1;

@@ -62,6 +62,7 @@ class SlowHost final : public fakes::FakeHost {
       : FakeHost(world), slow_(slow_restores), leftovers_(leftovers) {}
   Status restore(const ports::RestoreRequest& request, ports::Progress& progress,
                  const StopFlag& stop) override {
+    if (fails) return *fails;
     if (slow_ <= 0) return FakeHost::restore(request, progress, stop);
     --slow_;
     if (world_.find(request.copy) == nullptr) {
@@ -94,6 +95,7 @@ class SlowHost final : public fakes::FakeHost {
     return ports::left_under_way("a snapshot's copy");
   }
   std::function<void(const StopFlag&)> on_wait;
+  std::optional<Error> fails;
 
  private:
   int& slow_;
@@ -280,6 +282,7 @@ class Site {
     refresh::Drivers made;
     made.source = std::make_unique<fakes::FakeSource>(world);
     auto host = std::make_unique<SlowHost>(world, slow_restores, &leftovers);
+    host->fails = restore_fails;
     host->on_wait = [this](const StopFlag& stop) { clock.let_others_look(stop); };
     made.host = std::move(host);
     made.engine = std::make_unique<SizedEngine>(world, sizes);
@@ -313,6 +316,7 @@ class Site {
   std::map<std::string, uint64_t> sizes;
   std::map<model::CopyId, std::string> proposals;
   std::vector<std::string> log;
+  std::optional<Error> restore_fails;
   int slow_restores = 0;
   int leftovers = 0;  // looks until what lies beside no copy is gone
   int proposed = 0;

@@ -223,14 +223,13 @@ bool Pass::settle_failure(const Error& error, const PassLimits& limits) {
     report_.failure.reset();
     return false;
   }
-  // AWS is at work; or, in a tick, somebody else is, or nobody knows: the next one looks.
-  const bool leaves = error.code == Code::kInterrupted || (is_left_open(error) && !limits.holder.empty());
-  if (leaves) {
+  if (error.code == Code::kInterrupted) {  // AWS is at work
     report_.left = true;
     report_.failure.reset();
-    if (error.code != Code::kInterrupted) report_.notes.push_back(error.message);
     return false;
   }
+  // Nobody knows, or somebody else is at it: the next tick looks, and as long as it is so, each says it.
+  if (is_left_open(error) && !limits.holder.empty()) return false;
   if (!is_left_open(error)) {
     // Recorded with the copy; decide() knows what becomes of it. Told once: only this turn saw it happen.
     if (error.retry == Retry::kNever) {
@@ -543,7 +542,14 @@ Result<Decision> Pass::plan(const refresh::RunOptions& options, model::Observed&
 Status Pass::tear_down(const PassLimits& limits) {
   limits_ = limits;
   Status status = take_turn();
-  if (status.ok()) status = remove_all();
+  if (status.ok()) {
+    status = remove_all();
+  } else if (status.error().code == Code::kBusy) {
+    status = Error{.code = Code::kInterrupted,
+                   .message = status.error().message,
+                   .hint = status.error().hint,
+                   .retry = Retry::kLater};
+  }
   give_turn_back();
   return status;
 }

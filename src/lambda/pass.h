@@ -42,7 +42,7 @@ struct PassReport {
   std::string worker;                        // what is known of the worker
   std::string policy_proposed;               // where: there is no policy, and the copy waits closed
   bool out_of_time = false;                  // the deadline ended it
-  bool left = false;                         // AWS, or somebody else, goes on with `interrupted`
+  bool left = false;                         // AWS goes on with `interrupted`
   bool settled = false;                      // nothing is left to do but wait for something new
   std::vector<std::string> notes;
 };
@@ -60,8 +60,8 @@ class Pass {
   std::optional<PassReport> glance(model::Observed& observed);
   // Observes and decides; changes nothing.
   Result<decide::Decision> plan(const refresh::RunOptions& options, model::Observed& observed);
-  // The alias first, then every copy of ours. In doubt or interrupted, the next call goes on. kBusy: it is
-  // another one's turn.
+  // The alias first, then every copy of ours. In doubt or interrupted, the next call goes on. kInterrupted
+  // also where it is another one's turn.
   Status tear_down(const PassLimits& limits);
   [[nodiscard]] refresh::Drivers& drivers() { return drivers_; }
 
