@@ -42,10 +42,13 @@ class Remover {
       if (!removed.ok() && !is_being_made()) return removed;
     }
     if (stand_ == StackStands::kDeleteFailed) {
+      // Who leaves has not seen the deletion fail, nor waits for this one: it is told as a try of its own.
+      // Why is read before it is asked for again: the events of the latest request are all that is read.
+      std::optional<Error> told;
+      if (wait_.leaves()) YTB_TRY(read_failure(told));
       YTB_TRY(clear_protection());
       YTB_TRY(ask("again"));
-      // Who leaves has not seen the deletion fail, nor waits for this one: it is told as a try of its own.
-      if (wait_.leaves()) return tell_failure();
+      if (told) return *std::move(told);
     } else if (stand_ != StackStands::kGone && stand_ != StackStands::kDeleting) {
       YTB_TRY(ask("delete"));
     }
@@ -56,11 +59,6 @@ class Remover {
  private:
   Status remove_snapshot_copy() {
     return parts_.snapshots.remove(snapshot_copy_name(seen_.name), seen_.mark);
-  }
-  Status tell_failure() {
-    YTB_ASSIGN(bool gone, failed());
-    (void)gone;
-    return {};
   }
   // By its id: a stack that is gone is found by nothing else.
   Status look() {
@@ -106,15 +104,22 @@ class Remover {
     });
   }
   Result<bool> failed() {
+    std::optional<Error> told;
+    YTB_TRY(read_failure(told));
+    return *std::move(told);
+  }
+  // In AWS's own words.
+  Status read_failure(std::optional<Error>& told) {
     YTB_ASSIGN(std::string why, parts_.look.reason(seen_.stack));
-    return Error{
-        .code = Code::kExternal,
-        .message = fmt::format("the stack {} could not be deleted and is {}: {}", seen_.name,
-                               printable(seen_.stack.status), why),
-        .hint = fmt::format("it is tried again; to see why: aws cloudformation describe-stack-events "
-                            "--stack-name {}",
-                            seen_.name),
-        .retry = Retry::kLater};
+    told =
+        Error{.code = Code::kExternal,
+              .message = fmt::format("the stack {} could not be deleted and is {}: {}", seen_.name,
+                                     printable(seen_.stack.status), why),
+              .hint = fmt::format("it is tried again; to see why: aws cloudformation describe-stack-events "
+                                  "--stack-name {}",
+                                  seen_.name),
+              .retry = Retry::kLater};
+    return {};
   }
 
   // Somebody has protected what was not protected: the one reason that is ours to clear.
