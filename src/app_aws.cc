@@ -166,12 +166,14 @@ Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& a
 
 namespace {
 
-// Asks for a secret once in a while.
+// Asks for one secret only once in a while.
 class RememberingVault final : public ports::Vault {
  public:
-  RememberingVault(AwsSessions& sessions, std::unique_ptr<ports::Vault> inner)
-      : sessions_(sessions), inner_(std::move(inner)) {}
+  RememberingVault(AwsSessions& sessions, std::unique_ptr<ports::Vault> inner, model::SecretRef remembered)
+      : sessions_(sessions), inner_(std::move(inner)), remembered_(std::move(remembered)) {}
   Result<Secret> secret(const model::SecretRef& reference) override {
+    if (remembered_.empty() || reference.kind != remembered_.kind || reference.locator != remembered_.locator)
+      return inner_->secret(reference);
     std::optional<Secret> known = sessions_.remembered(reference);
     if (known) return *std::move(known);
     YTB_ASSIGN(Secret secret, inner_->secret(reference));
@@ -185,6 +187,7 @@ class RememberingVault final : public ports::Vault {
  private:
   AwsSessions& sessions_;
   std::unique_ptr<ports::Vault> inner_;
+  model::SecretRef remembered_;
 };
 
 }  // namespace
@@ -211,10 +214,13 @@ void AwsSessions::remember(const model::SecretRef& reference, const Secret& secr
                             Remembered{.secret = secret.clone(), .at = clock_.now()});
 }
 
-std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws) {
+std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws,
+                                             const model::SecretRef& remembered) {
   return std::make_unique<RememberingVault>(
-      sessions, std::make_unique<aws::AwsVault>([&sessions, aws] { return caller_of(sessions, aws); },
-                                                std::make_unique<refresh::LocalVault>()));
+      sessions,
+      std::make_unique<aws::AwsVault>([&sessions, aws] { return caller_of(sessions, aws); },
+                                      std::make_unique<refresh::LocalVault>()),
+      remembered);
 }
 
 Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
@@ -263,13 +269,15 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
           .load_inputs = [&sessions](const config::Config& config,
                                      const config::ProductionConfig& production) -> Result<refresh::Inputs> {
             YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-            return refresh::load_inputs(config, production, state, *open_aws_vault(sessions, config.aws));
+            return refresh::load_inputs(config, production, state,
+                                        *open_aws_vault(sessions, config.aws, config.signing_key));
           },
           .make_settings = [&sessions, version = std::move(version)](
                                const config::Config& config, const config::ProductionConfig& production,
                                std::string digest) -> Result<refresh::Settings> {
             YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-            return refresh::make_settings(config, production, state, *open_aws_vault(sessions, config.aws),
+            return refresh::make_settings(config, production, state,
+                                          *open_aws_vault(sessions, config.aws, config.signing_key),
                                           std::move(digest), version);
           },
           .stack_args =

@@ -40,7 +40,7 @@ class AwsSessions {
   // kConfig where no region is known, or a file of certificates is not there. No call is made.
   Result<AwsSession*> get(const config::AwsConfig& aws);
 
-  // From here on a secret that open_aws_vault() gave is given again for so long, or until it is forgotten.
+  // From here on what open_aws_vault() is to remember is given again for so long, or until it is forgotten.
   void remember_secrets(Duration longest);
   void forget_secrets();
   std::optional<Secret> remembered(const model::SecretRef& reference);
@@ -63,8 +63,10 @@ class AwsSessions {
 // The way to AWS's services in the session of this block.
 Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws);
 
-// Secrets and documents of this machine, and with AWS, which is asked only for what lies there.
-std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws);
+// Secrets and documents of this machine, and with AWS, which is asked only for what lies there. `remembered`:
+// the one secret that the sessions may keep (the signing key, which every tick needs); none: nothing is kept.
+std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws,
+                                             const model::SecretRef& remembered = {});
 
 // Source, host, engine and alias; notifier and journal are not AWS's matter.
 struct AwsWiring {

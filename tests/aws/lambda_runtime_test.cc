@@ -9,8 +9,11 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
+#include "app_aws.h"
 #include "app_due_marks.h"
 #include "app_lambda.h"
 #include "app_turns.h"
@@ -315,6 +318,36 @@ TEST_F(Marks, ATurnIsOnesUntilItIsGivenBackOrOver) {
   }
   for (std::thread& one : all) one.join();
   EXPECT_EQ(won, 1);
+}
+
+// A warm process keeps no more in memory than the ticks without work need.
+TEST(Vault, RemembersTheSigningKeyAndNothingElse) {
+  SystemClock clock;
+  StopFlag stop;
+  AwsSessions sessions(clock, stop);
+  sessions.remember_secrets(std::chrono::hours(1));
+  const std::string folder = ::testing::TempDir();
+  auto at = [&](const std::string& name, const std::string& text) {
+    const std::string file = folder + "/vault-" + name;
+    std::ofstream(file) << text;
+    std::filesystem::permissions(file,
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return model::SecretRef{.kind = model::SecretRef::Kind::kFile, .locator = file};
+  };
+  const model::SecretRef signing = at("signing", "first");
+  const model::SecretRef masking = at("masking", "first");
+  auto read = [&](const model::SecretRef& reference) {
+    Result<Secret> secret = open_aws_vault(sessions, {}, signing)->secret(reference);
+    EXPECT_TRUE(secret.ok()) << (secret.ok() ? "" : to_string(secret.error()));
+    return secret.ok() ? std::string(secret->reveal()) : std::string();
+  };
+  EXPECT_EQ(read(signing), "first");
+  EXPECT_EQ(read(masking), "first");
+  at("signing", "second");
+  at("masking", "second");
+  EXPECT_EQ(read(signing), "first");
+  EXPECT_EQ(read(masking), "second");
+  EXPECT_FALSE(sessions.remembered(masking));
 }
 
 TEST_F(Marks, ADamagedMarkOrANamelessBucketIsAnErrorAndNotNothing) {
