@@ -163,9 +163,15 @@ Result<std::vector<RecordSet>> Route53::list_resource_record_sets(const std::str
                       "/hostedzone/" + uri_encode(bare_id(zone_id)) + "/rrset");
   call.query = {{"name", wanted + "."}, {"maxitems", kItemsMax}};
   if (!type.empty()) call.query.emplace_back("type", type);
+  call.expected = {{.code = "NoSuchHostedZone"}};
   YTB_ASSIGN(Answer raw, caller_.call(call));
   YTB_ASSIGN(const XmlAnswer answer,
              XmlAnswer::parse(call, std::move(raw), "ListResourceRecordSetsResponse"));
+  if (answer.has_fault()) {
+    return Error{.code = Code::kConfig,
+                 .message = fmt::format("there is no hosted zone {}", printable(zone_id)),
+                 .hint = "aws route53 list-hosted-zones shows them"};
+  }
   Problem problem;
   const Fields root = answer.root(problem);
   std::vector<RecordSet> records;

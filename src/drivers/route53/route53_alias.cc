@@ -45,14 +45,7 @@ Result<std::string> Route53Alias::zone() {
 Result<Route53Alias::Look> Route53Alias::look() {
   Look look;
   YTB_ASSIGN(std::string id, zone());
-  Result<std::vector<aws::RecordSet>> found = client_.list_resource_record_sets(id, options_.name);
-  if (!found.ok()) {
-    // In words of ours, where it is the zone that is missing.
-    Result<aws::HostedZone> zone = aws::hosted_zone_of(client_, options_.zone_id, options_.domain);
-    if (!zone.ok()) return std::move(zone).error();
-    return std::move(found).error();
-  }
-  std::vector<aws::RecordSet> records = *std::move(found);
+  YTB_ASSIGN(std::vector<aws::RecordSet> records, client_.list_resource_record_sets(id, options_.name));
   YTB_ASSIGN(look.endpoints, endpoints_());
   for (auto& [copy, endpoint] : look.endpoints) endpoint.address = without_dot(std::move(endpoint.address));
   if (records.empty()) return look;

@@ -122,6 +122,20 @@ TEST_F(Alias, a_move_is_waited_for_also_by_who_leaves_and_a_removal_is_not) {
   EXPECT_TRUE(alias->remove().ok()) << "the record is gone";
 }
 
+// What is refused is not a zone that is missing, and what is missing is said by the first call.
+TEST_F(Alias, asks_once_whether_its_zone_is_there) {
+  const std::string zone = fake_.seed_zone("mysite.com");
+  fake_.fail("ListResourceRecordSets", 1, {.kind = fakes::aws::Fault::Kind::kAccessDenied});
+  auto denied = make({.zone_id = zone})->read();
+  ASSERT_FALSE(denied.ok());
+  EXPECT_THAT(denied.error().message, HasSubstr("ListResourceRecordSets"));
+  auto missing = make({.zone_id = "Z00000000000000000000"})->read();
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code, Code::kConfig) << to_string(missing.error());
+  EXPECT_EQ(missing.error().message, "there is no hosted zone Z00000000000000000000");
+  EXPECT_EQ(fake_.count("GetHostedZone"), 0);
+}
+
 // The original took the first zone of that name.
 TEST_F(Alias, original_defect_11_two_zones_of_one_name_are_a_question) {
   std::string open = fake_.seed_zone("mysite.com");
