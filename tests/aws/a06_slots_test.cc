@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "app_turns.h"
@@ -27,6 +29,15 @@ using ::testing::IsEmpty;
 constexpr Duration kHeartbeat = minutes(5);
 constexpr Duration kRestore = minutes(40);
 constexpr Duration kMasking = minutes(12);
+
+Duration event_age_max_of_the_template() {
+  std::ifstream file(std::string(YTB_SOURCE_DIR) + "/deploy/aws/template.yaml");
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string key = "MaximumEventAgeInSeconds: ";
+  const size_t at = text.find(key);
+  EXPECT_NE(at, std::string::npos);
+  return seconds(at == std::string::npos ? 0 : std::stoi(text.substr(at + key.size())));
+}
 
 // Restores go on without us.
 class LeavingHost final : public fakes::FakeHost {
@@ -171,7 +182,7 @@ class Slots : public ::testing::Test {
   void live_for_days(int productions, int others, int days, Duration wait_max) {
     const Instant begun = *from_iso("2026-11-22T06:00:00Z");
     LambdaAccount::Limits limits;
-    limits.event_age_max = hours(1);  // template.yaml, MaximumEventAgeInSeconds
+    limits.event_age_max = event_age_max_of_the_template();
     LambdaAccount account(begun, limits);
     account.add("other", [&](const LambdaEvent&) { account.clock().sleep(minutes(4)); });
     for (int i = 0; i < others; ++i) account.schedule("other", "{}", kHeartbeat);
@@ -231,6 +242,23 @@ TEST_F(Slots, WithoutTurnsHeartbeatsMaskWhatIsBeingMasked) {
   account.run_until(account.clock().now() + hours(2));
   account.finish();
   EXPECT_GT(shop.most_at_work(), 1);
+}
+
+// Somebody else's import fills the account for two hours, just when the day's refresh is due.
+TEST_F(Slots, ADailyWishOutlastsTwoBusyHours) {
+  LambdaAccount::Limits limits;
+  limits.event_age_max = event_age_max_of_the_template();
+  limits.timeout = hours(2);  // of one after the other
+  LambdaAccount account(*from_iso("2026-11-22T06:00:00Z"), limits);
+  account.add("other", [&](const LambdaEvent&) { account.clock().sleep(hours(2)); });
+  account.add("shop", [](const LambdaEvent&) {});
+  for (int i = 0; i < limits.concurrency; ++i) account.invoke("other", "{}");
+  account.run_until(account.clock().now() + minutes(1));
+  account.invoke("shop", R"({"action":"update"})");
+  account.run_until(account.clock().now() + hours(5));
+  EXPECT_FALSE(account.records().back().dropped);
+  EXPECT_NE(account.records().back().ended, Instant{});
+  account.finish();
 }
 
 // Turns as they are kept, in S3.
