@@ -197,6 +197,9 @@ class StackLeavingShared : public StackLeaving {
  protected:
   void SetUp() override {
     StackLeaving::SetUp();
+    seed_theirs();
+  }
+  void seed_theirs() {
     fakes::aws::SnapshotSeed seed;
     seed.id = "theirs";
     seed.type = "shared";
@@ -249,6 +252,28 @@ TEST_F(StackLeavingShared, a_copied_snapshot_without_a_stack_is_seen_and_removed
   EXPECT_EQ(copied(), "");
   EXPECT_FALSE(host_->has_leftovers().value());
   expect_production_untouched();
+}
+
+// However many calls look at it.
+TEST_F(StackLeavingShared, a_copy_of_a_snapshot_that_never_ends_ends_with_the_time_of_a_restore) {
+  fakes::aws::Settings settings = slow();
+  settings.delays.snapshot = hours(1000);
+  start(std::move(settings));
+  seed_theirs();
+  const Instant begun = clock_->now();
+  Status status;
+  for (int i = 0; i < 200; ++i) {
+    make_host();
+    status = restore_theirs();
+    ASSERT_FALSE(status.ok());
+    if (status.error().code != Code::kInterrupted) break;
+    fake_->advance(minutes(5));
+  }
+  EXPECT_EQ(status.error().code, Code::kExternal) << to_string(status.error());
+  EXPECT_EQ(status.error().retry, Retry::kLater);
+  EXPECT_THAT(status.error().message, HasSubstr("copying the snapshot"));
+  EXPECT_GE(clock_->now() - begun, hours(12));
+  EXPECT_LT(clock_->now() - begun, hours(13));
 }
 
 TEST_F(StackLeavingShared, a_copied_snapshot_with_a_stack_is_left_to_it) {

@@ -111,8 +111,9 @@ class Restorer {
       YTB_ASSIGN(std::optional<Seen> other, parts_.look.one(copy));
       return other && other->ours() && other->state.phase == Phase::kRestoring;
     }));
-    YTB_ASSIGN(std::string source, parts_.snapshots.usable(snapshot, snapshot_copy_name(name_), mark_, wait_,
-                                                           parts_.options.copies.restore_max, progress_));
+    YTB_ASSIGN(std::string source,
+               parts_.snapshots.usable(snapshot, snapshot_copy_name(name_), mark_, wait_,
+                                       parts_.options.copies.restore_max, services_.clock, progress_));
     YTB_ASSIGN(aws::CreateOutcome made,
                services_.stacks.create_stack(
                    {.name = name_,

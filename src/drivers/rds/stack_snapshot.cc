@@ -10,6 +10,7 @@ namespace ytb::rds {
 namespace {
 
 constexpr size_t kSweptMax = 100;
+constexpr std::string_view kCopyBegunTag = "yesterdaytabase:copy-begun";
 
 Error unusable(const std::string& id, std::string_view why) {
   return Error{.code = Code::kCorrupt,
@@ -21,6 +22,12 @@ bool is_marked(const aws::DbSnapshot& snapshot, const Mark& mark) {
   std::optional<Mark> found = mark_of(snapshot.tags);
   return snapshot.type == "manual" && found && found->production == mark.production &&
          found->copy == mark.copy;
+}
+
+// RDS says when a snapshot was made once it is made.
+std::optional<Instant> begun_at(const aws::DbSnapshot& copied) {
+  auto found = copied.tags.find(std::string(kCopyBegunTag));
+  return found == copied.tags.end() ? std::nullopt : from_iso(found->second);
 }
 
 }  // namespace
@@ -55,7 +62,7 @@ Result<aws::DbSnapshot> SnapshotCopies::find(const model::Snapshot& snapshot) {
 
 Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, const std::string& copy_name,
                                            const Mark& mark, const StackWait& wait, Duration longest,
-                                           ports::Progress& progress) {
+                                           Clock& clock, ports::Progress& progress) {
   const bool shared = mark.snapshot.str().starts_with("arn:");
   if (!shared || !snapshot.encrypted) return mark.snapshot.str();
   if (kms_key_.empty()) {
@@ -65,6 +72,7 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
         .hint = "set source.kms_key to a key of this account: it is copied under it first"};
   }
   YTB_ASSIGN(Tags tags, to_tags(mark));
+  tags[std::string(kCopyBegunTag)] = to_iso(clock.now());
   YTB_ASSIGN(std::optional<aws::DbSnapshot> copied, named(copy_name));
   if (!copied) {
     progress.note(fmt::format("the snapshot {} is shared and encrypted: it is copied under our own key first",
@@ -88,8 +96,16 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
                      .done_bytes = static_cast<uint64_t>(std::max<int64_t>(0, copied->percent_progress)),
                      .total_bytes = 100});
     if (copied->status == "available") return true;
-    if (copied->status == "creating" || copied->status == "copying" || copied->status == "pending")
-      return false;
+    if (copied->status == "creating" || copied->status == "copying" || copied->status == "pending") {
+      if (clock.now() - begun_at(*copied).value_or(clock.now()) < longest) return false;
+      return Error{.code = Code::kExternal,
+                   .message = fmt::format("copying the snapshot {} has taken more than {}",
+                                          printable(mark.snapshot.str()), to_human(longest)),
+                   .hint =
+                       "it is copied anew for another attempt; raise copies.restore_max if that is "
+                       "normal for its size",
+                   .retry = Retry::kLater};
+    }
     return Error{.code = Code::kExternal,
                  .message = fmt::format("copying the snapshot ended with {}", printable(copied->status)),
                  .hint = "look at it in the console; may the key be used with RDS?",

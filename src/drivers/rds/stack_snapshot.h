@@ -24,9 +24,11 @@ class SnapshotCopies {
 
   // The snapshot as RDS shows it now; kCorrupt where it cannot be restored from any more.
   Result<aws::DbSnapshot> find(const model::Snapshot& snapshot);
-  // What to restore from: the snapshot itself, or its copy of this name, made and waited for.
+  // What to restore from: the snapshot itself, or its copy of this name, made and waited for: `longest` from
+  // when it was begun, however many calls that takes.
   Result<std::string> usable(const aws::DbSnapshot& snapshot, const std::string& copy_name, const Mark& mark,
-                             const StackWait& wait, Duration longest, ports::Progress& progress);
+                             const StackWait& wait, Duration longest, Clock& clock,
+                             ports::Progress& progress);
   // Deletes the copy of this name, where there is one and it is this copy's. Where nothing is copied: no
   // call.
   Status remove(const std::string& copy_name, const Mark& mark);
