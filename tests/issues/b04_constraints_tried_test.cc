@@ -248,6 +248,20 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
       {"by_domain", "RETURN $1::public.checked IS NOT NULL"},
       {"leak", "RETURN public.proof($1)"},
       {"row_typed", "RETURN public.conf() IS NOT NULL OR $1 LIKE '% %'"},
+      {"over_domain", "RETURN $1::public.checked_too IS NOT NULL"},
+      {"defaulted", "RETURN public.asks($1)"},
+      {"pathed", "RETURN public.by_path($1)"},
+      {"definer", "RETURN public.of_boss($1)"},
+      {"composed", "RETURN ROW($1, 1)::public.pair IS NOT NULL"},
+      {"returned", "RETURN public.gives($1) IS NOT NULL"},
+      {"by_xml", "RETURN query_to_xml('SELECT 1 FROM p' || 'g_roles', true, true, '') IS NOT NULL"},
+      {"by_name", "RETURN getpgusername() = 'app' OR $1 LIKE '% %'"},
+      {"shown",
+       "DECLARE r record; BEGIN FOR r IN SHOW session_authorization LOOP RETURN true; END LOOP; END"},
+      {"escaped", R"(RETURN public.U&"wh\006F"($1))"},
+      {"done", R"(DO E'BEGIN PERFORM 1 FROM p\x67_roles; END'; RETURN true)"},
+      {"lexized", "RETURN ts_lexize('simple', $1) IS NOT NULL"},
+      {"refused", "RETURN public.not_for_app($1)"},
   };
   std::string sql = R"sql(
     CREATE TABLE "known ones" (code text); CREATE VIEW listed AS SELECT * FROM "known ones";
@@ -258,7 +272,15 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
     CREATE FUNCTION equal_as(text, text) RETURNS boolean LANGUAGE sql AS
       $$ SELECT session_user = 'app' OR $1 LIKE '% %' $$;
     CREATE OPERATOR =~~= (LEFTARG = text, RIGHTARG = text, FUNCTION = equal_as);
-    CREATE DOMAIN checked AS text CHECK (VALUE LIKE '% %' OR pg_catalog.pg_is_in_recovery());)sql";
+    CREATE DOMAIN checked AS text CHECK (VALUE LIKE '% %' OR pg_catalog.pg_is_in_recovery());
+    CREATE DOMAIN checked_too AS checked; CREATE TYPE pair AS (a checked, b int);
+    CREATE FUNCTION asks(text, name DEFAULT current_user) RETURNS boolean LANGUAGE sql AS
+      $$ SELECT $2 = 'app' OR $1 LIKE '% %' $$;
+    CREATE FUNCTION by_path(text) RETURNS boolean LANGUAGE sql SET search_path = "$user", public AS 'SELECT true';
+    CREATE FUNCTION of_boss(text) RETURNS boolean LANGUAGE sql SECURITY DEFINER AS 'SELECT true';
+    CREATE FUNCTION gives(text) RETURNS checked LANGUAGE sql AS 'SELECT $1';
+    CREATE FUNCTION not_for_app(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 LIKE '% %' $$;
+    CREATE ROLE app; REVOKE EXECUTE ON FUNCTION not_for_app(text) FROM PUBLIC;)sql";
   std::string columns;
   std::string policy = "id: keep";
   for (const auto& [name, code] : kCodes) {
@@ -269,7 +291,7 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
     columns += fmt::format(", c_{0} text CONSTRAINT k_{0} CHECK ({0}(c_{0}))", name);
     policy += fmt::format(", c_{}: hash", name);
   }
-  production_has(sql + "CREATE TABLE t (id int PRIMARY KEY" + columns + ")");
+  production_has(sql + "CREATE TABLE t (id int PRIMARY KEY" + columns + "); ALTER TABLE t OWNER TO app");
   scenario_.write_policy(
       fmt::format("    'public.\"known ones\"': {{code: keep}}\n    public.settings: {{pattern: keep}}\n"
                   "    public.t: {{{}}}\n",
@@ -278,6 +300,38 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
   for (const auto& [name, code] : kCodes)
     EXPECT_THAT(said, HasSubstr(fmt::format("k_{} was not tried", name)));
   expect_nothing_left();
+}
+
+// Code that was written to be looked through for ever is not.
+TEST_F(B04Tried, ChainsOfCodeAreLookedThroughInOneGo) {
+  production_has(R"sql(
+    CREATE FUNCTION f0(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 ~ ' ' $$;
+    DO $do$ BEGIN
+      FOR i IN 1..1500 LOOP
+        EXECUTE format('CREATE FUNCTION f%s(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 ~ '' '' /* f%s %s */ $$',
+                       i, i - 1, repeat('@ ', 1000));
+      END LOOP;
+      FOR i IN 0..149 LOOP
+        EXECUTE format('CREATE OPERATOR %s (RIGHTARG = text, FUNCTION = f%s)',
+                       repeat('@', i % 30 + 2) || repeat('#', i / 30 + 1), i);
+      END LOOP; END $do$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT chained CHECK (f1500(name))))sql");
+  policy_says("id: keep, name: hash");
+  EXPECT_THAT(check(kPolicyStatus), HasSubstr("violates CHECK constraint chained"));
+}
+
+// What is loaded may change what every session begins with.
+TEST_F(B04Tried, CodeThatChangesSettingsDecidesNothing) {
+  production_has(R"sql(
+    CREATE FUNCTION change(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+      IF current_setting('autovacuum') = 'off' THEN ALTER DATABASE shop SET datestyle = 'ISO, DMY'; END IF;
+      RETURN true; END $$;
+    CREATE DOMAIN d1 AS text CHECK (change(VALUE)); CREATE DOMAIN d2 AS d1[] DEFAULT '{abc}'::d1[];
+    CREATE FUNCTION dated(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+      RETURN '01/02/2000'::date = date '2000-01-02' OR $1 LIKE '% %'; END $$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT dated CHECK (dated(name))))sql");
+  policy_says("id: keep, name: hash");
+  EXPECT_THAT(check(0), HasSubstr("dated was not tried"));
 }
 
 // The owner's schema is where his names are looked for, and his encoding changes no value.

@@ -286,6 +286,8 @@ std::map<std::string, std::string> Connection::parameters() const {
         "password", "dbname",          "service",          "servicefile",
         "options",  "client_encoding", "application_name", "fallback_application_name"};
     if (option->val == nullptr || *option->val == '\0') continue;
+    // What is compiled in need not be said, and an older program does not know every name.
+    if (option->compiled != nullptr && std::string_view(option->compiled) == option->val) continue;
     if (std::find(std::begin(kLeft), std::end(kLeft), option->keyword) != std::end(kLeft)) continue;
     out.emplace(option->keyword, option->val);
   }

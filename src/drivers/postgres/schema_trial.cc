@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "base/secret.h"
 #include "base/text.h"
@@ -31,6 +32,7 @@ using std::chrono::steady_clock;
 constexpr size_t kRoleBytes = 8;
 constexpr auto kDumpMax = minutes(2);
 constexpr auto kLoadMax = seconds(30);
+constexpr uint64_t kLoadMemoryMax = 512UL << 20;       // of pg_restore, which keeps what the server tells it
 constexpr auto kAllMax = minutes(3);                   // then no other database is begun with
 constexpr int kServersMax = 3;                         // of a database
 constexpr auto kTrialMax = seconds(6);                 // of one constraint
@@ -82,6 +84,7 @@ class Asking {
     server_.give(kTrialMax + kTrialGrace);
     const Status asked = ask_guest(trial, database, table, answer);
     server_.give(std::nullopt);
+    if (!asked.ok() && asked.error().code == Code::kConnection) server_.await_end();
     if (!asked.ok()) {
       answer.rows.clear();
       answer.why_not = asked.error().message;
@@ -125,12 +128,12 @@ class Asking {
                          const std::vector<std::string>& wanted) {
     YTB_ASSIGN(Connection guest, server_.guest(name));
     YTB_TRY(guest.execute("SET search_path = pg_catalog"));
-    for (const auto& [extension, schema] : made.extensions) {
+    for (const auto& [extension, schema, version] : made.extensions) {
       if (std::find(wanted.begin(), wanted.end(), extension) == wanted.end()) continue;
       YTB_TRY(stop_.check());
       (void)guest.execute("CREATE SCHEMA IF NOT EXISTS " + guest.identifier(schema));
-      (void)guest.execute(fmt::format("CREATE EXTENSION {} SCHEMA {}", guest.identifier(extension),
-                                      guest.identifier(schema)));
+      (void)guest.execute(fmt::format("CREATE EXTENSION {} SCHEMA {} VERSION {}", guest.identifier(extension),
+                                      guest.identifier(schema), guest.literal(version)));
     }
     return {};
   }
@@ -149,6 +152,7 @@ class Asking {
     parameters["dbname"] = name;
     os::Command command{.argv = {program, "-d", to_connection_string(parameters), "-w", "--section=pre-data",
                                  "--no-owner", "--no-privileges", "--no-tablespaces", "-L", wanted},
+                        .memory_max = kLoadMemoryMax,
                         .stdin_text = dump,
                         .timeout = kLoadMax,
                         .stop = &stop_};
@@ -163,17 +167,36 @@ class Asking {
     YTB_ASSIGN(Connection guest, server_.guest(trial.database));
     YTB_TRY(guest.execute(fmt::format("SET search_path = pg_catalog, pg_temp; SET statement_timeout = '{}'",
                                       kTrialStatementMax)));
-    YTB_ASSIGN(const FunctionDigests there, read_function_digests(guest));
-    const bool whole = std::all_of(table.functions.begin(), table.functions.end(), [&](const auto& function) {
-      const auto found = there.find(function.first);
-      return found != there.end() && found->second == function.second;
-    });
-    if (!whole)
-      return none("not all of its code can be made there: it may need tables, an extension, a right");
+    YTB_TRY(check_code(guest, table));
     YTB_TRY(make_table(guest, table));
     YTB_TRY(begin_as(guest, table.owner, database));
     YTB_TRY(guest.execute("BEGIN"));
     return ask_rows(guest, trial, answer);
+  }
+
+  // Whether all code that it may reach is there as it is in production, and none beside it: code that was
+  // loaded may have changed what is not its own.
+  static Status check_code(Connection& guest, const TrialTable& table) {
+    YTB_ASSIGN(const FunctionDigests there, read_function_digests(guest));
+    std::set<std::string> names;  // "schema.name(" of each
+    const auto name_of = [](const std::string& signature) {
+      const size_t dot = signature.find('.');
+      return signature.substr(dot + 1, signature.find('(', dot) - dot);
+    };
+    for (const auto& [signature, digest] : table.functions) {
+      const auto found = there.find(signature);
+      if (found == there.end() || found->second != digest)
+        return none("not all of its code can be made there: it may need tables, an extension, a right");
+      names.insert(name_of(signature));
+    }
+    const bool more = std::any_of(there.begin(), there.end(), [&](const auto& function) {
+      return names.contains(name_of(function.first)) && !table.functions.contains(function.first);
+    });
+    if (more) return none("there is more code of its names than in production");
+    // But for the guest's own (trial_server.cc).
+    YTB_ASSIGN(std::string settings,
+               guest.value("SELECT pg_catalog.count(*) FROM pg_catalog.pg_db_role_setting"));
+    return settings == "1" ? Status() : none("code that was loaded has changed settings there");
   }
 
   // Constant parts of it are computed as it is made.
@@ -188,12 +211,21 @@ class Asking {
     return guest.execute("RESET search_path; RESET statement_timeout");
   }
 
+  // They change no value.
+  static bool is_of_logs(std::string_view name) {
+    for (std::string_view with : {"log_", "auto_explain.", "pgaudit.", "track_", "pg_stat_statements."}) {
+      if (name.starts_with(with)) return true;
+    }
+    return false;
+  }
+
   // With the settings that a session of `owner`'s has in production.
   static Status begin_as(Connection& guest, const std::string& owner, const TrialDatabase& database) {
     for (const auto& [name, value] : database.settings_of(owner)) {
-      if (is_fixed_for_owners(name)) continue;
-      // One that a role without power cannot set is not there.
-      (void)guest.execute("SELECT pg_catalog.set_config($1, $2, false)", {name, value});
+      if (is_fixed_for_owners(name) || is_of_logs(name)) continue;
+      if (!guest.execute("SELECT pg_catalog.set_config($1, $2, false)", {name, value}).ok())
+        return none(
+            fmt::format("its owner's sessions begin with {}, which cannot be set there", printable(name)));
     }
     // The guest is not the owner, whose schema is meant.
     return guest.execute(R"sql(
@@ -303,7 +335,7 @@ Result<std::string> read_schema(const SchemaTrialOptions& options, const ports::
 std::vector<std::string> extensions_to_make(const std::string& bin_dir, const std::string& run_as,
                                             const TrialDatabase& database) {
   std::vector<std::string> out;
-  for (const auto& [extension, schema] : database.extensions) {
+  for (const auto& [extension, schema, version] : database.extensions) {
     const bool of_language = extension.starts_with("pl") || extension.find("_pl") != std::string::npos;
     if (!of_language && check_extensions(bin_dir, run_as, {extension}).ok()) out.push_back(extension);
   }
@@ -314,14 +346,15 @@ std::vector<std::string> extensions_to_make(const std::string& bin_dir, const st
 void ask_database(const SchemaTrialOptions& options, const ports::InstanceSpec& spec,
                   const std::string& database, const TrialDatabase& made, const std::string& dump,
                   std::vector<std::pair<const ConstraintTrial*, TrialAnswer*>> wanted,
-                  ports::Progress& progress, const StopFlag& stop) {
-  for (int servers = 0; !wanted.empty() && servers < kServersMax; ++servers) {
+                  steady_clock::time_point until, ports::Progress& progress, const StopFlag& stop) {
+  const auto late = [until] { return steady_clock::now() > until; };
+  for (int servers = 0; !wanted.empty() && servers < kServersMax && !late(); ++servers) {
     const auto server = TrialServer::begin(spec, stop);
     Status there = server.ok() ? Status() : Status(server.error());
     if (server.ok()) {
       Asking asking(options, **server, progress, stop);
       there = asking.make_database(database, made, dump, spec.extensions);
-      while (there.ok() && !wanted.empty() && (*server)->ended().empty() && !stop.requested()) {
+      while (there.ok() && !wanted.empty() && (*server)->ended().empty() && !stop.requested() && !late()) {
         const auto [trial, answer] = wanted.front();
         *answer = asking.ask(*trial, made, made.tables.at(trial));
         // Whatever failed for that.
@@ -336,7 +369,8 @@ void ask_database(const SchemaTrialOptions& options, const ports::InstanceSpec& 
       answer->why_not = ended.empty() ? there.error().message : ended;
     return;
   }
-  for (const auto& [trial, answer] : wanted) answer->why_not = "those before it ended their server";
+  for (const auto& [trial, answer] : wanted)
+    answer->why_not = late() ? "those before it took too long" : "those before it ended their server";
 }
 
 }  // namespace
@@ -424,7 +458,7 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
       continue;
     }
     made.extensions = extensions_to_make(bin_dir, options_.run_as, database);
-    ask_database(options_, made, name, database, *dump, std::move(wanted), progress, stop);
+    ask_database(options_, made, name, database, *dump, std::move(wanted), until, progress, stop);
   }
   YTB_TRY(stop.check());
   Status cleared = TrialServer::clear_away(made);

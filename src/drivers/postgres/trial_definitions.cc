@@ -13,7 +13,7 @@ namespace {
 
 using masking::ConstraintTrial;
 
-constexpr int64_t kCodeBytesMax = 16L << 20;
+constexpr int64_t kCodeBytesMax = 4L << 20;
 
 // "name type COLLATE c" of the columns of `relations` (OIDs), in order: relation, statement, name, how it is
 // generated ('' for most), by what expression.
@@ -80,13 +80,14 @@ Status read_settings(Connection& session, TrialDatabase& database) {
 
 Status read_extensions(Connection& session, TrialDatabase& database) {
   YTB_ASSIGN(Rows rows, session.query(R"sql(
-      SELECT e.extname, n.nspname
+      SELECT e.extname, n.nspname, e.extversion
         FROM pg_catalog.pg_extension e
         JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
        WHERE e.extname OPERATOR(pg_catalog.~) '^[A-Za-z0-9_-]+$'
        ORDER BY e.oid)sql"));
   for (int row = 0; row < rows.count(); ++row)
-    database.extensions.emplace_back(rows.text(row, 0), rows.text(row, 1));
+    database.extensions.push_back(
+        {.name = rows.text(row, 0), .schema = rows.text(row, 1), .version = rows.text(row, 2)});
   return {};
 }
 
@@ -95,39 +96,99 @@ bool is_word(char c) {
   return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '_' || byte >= 0x80;
 }
 
-// In lower case, in order.
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> out;
-  const std::string lower = to_lower_ascii(text);
-  for (size_t at = 0; at < lower.size();) {
+// Calls `each` with the words of `text`, which is in lower case, in order.
+void for_words(std::string_view text, const std::function<void(std::string_view)>& each) {
+  for (size_t at = 0; at < text.size();) {
     size_t end = at;
-    while (end < lower.size() && is_word(lower[end])) ++end;
-    if (end > at) out.push_back(lower.substr(at, end - at));
+    while (end < text.size() && is_word(text[end])) ++end;
+    if (end > at) each(text.substr(at, end - at));
     at = end + 1;
   }
-  return out;
 }
 
-// Whether what this stands for is another thing there than in production.
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Whether what this stands for may be another thing there than in production, or hides what it stands for.
+// Functions of the server's and of extensions are asked by whether they are immutable.
 bool is_of_the_place(std::string_view word) {
-  constexpr std::string_view kWords[] = {"current_user",    "session_user",      "user",
-                                         "current_role",    "current_schema",    "current_schemas",
-                                         "current_setting", "set_config",        "nextval",
-                                         "currval",         "lastval",           "setval",
-                                         "execute",         "tablesample",       "obj_description",
-                                         "col_description", "shobj_description", "information_schema",
-                                         "version",         "regclass",          "regproc",
-                                         "regprocedure",    "regrole",           "regnamespace",
-                                         "regtype",         "regoper",           "regoperator",
-                                         "regcollation",    "regconfig",         "regdictionary"};
-  if (std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords)) return true;
-  constexpr std::string_view kBegin[] = {"pg_", "has_", "to_reg", "txid_", "inet_", "lo_", "dblink"};
-  const bool begins = std::any_of(std::begin(kBegin), std::end(kBegin),
-                                  [word](std::string_view with) { return word.starts_with(with); });
-  return (begins && word != "pg_catalog") || word.ends_with("_size");
+  constexpr size_t kNameBytes = 63;  // longer ones are cut
+  if (word.size() >= kNameBytes) return true;
+  if (is_one_of(word, {"current_user", "session_user", "user", "current_role", "current_schema",
+                       "information_schema", "execute", "do", "show", "listen", "notify", "call",
+                       "tablesample", "tableoid", "xmin", "ctid"}))
+    return true;
+  if (word.starts_with("pg_") && word != "pg_catalog") return true;
+  // Dictionaries and configurations are rows of the catalogs.
+  return word.starts_with("ts_") || word.ends_with("tsvector") || word.ends_with("tsquery");
 }
 
-// What no extension brought: it comes with it.
+// Functions and types of the server's that depend on the time or on settings that a session of the owner's
+// begins with, and on nothing else.
+bool is_as_good_as_immutable(std::string_view word) {
+  return is_one_of(word, {"now",
+                          "clock_timestamp",
+                          "statement_timestamp",
+                          "transaction_timestamp",
+                          "timeofday",
+                          "to_char",
+                          "to_date",
+                          "to_timestamp",
+                          "to_number",
+                          "date_trunc",
+                          "date_part",
+                          "date_bin",
+                          "age",
+                          "timezone",
+                          "make_timestamptz",
+                          "extract",
+                          "random",
+                          "gen_random_uuid",
+                          "concat",
+                          "generate_series",
+                          "json",
+                          "jsonb",
+                          "current_database",
+                          "concat_ws",
+                          "format",
+                          "date",
+                          "time",
+                          "timetz",
+                          "timestamp",
+                          "timestamptz",
+                          "interval",
+                          "array_to_string",
+                          "text",
+                          "bpchar",
+                          "varchar",
+                          "jsonb_build_object",
+                          "to_json",
+                          "to_jsonb",
+                          "row_to_json",
+                          "array_to_json",
+                          "numeric",
+                          "quote_literal",
+                          "quote_nullable",
+                          "record",
+                          "overlaps",
+                          "anyarray",
+                          "money",
+                          "json_build_object"});
+}
+
+// Hides names from a search for words: U&"…", and escapes in E'…'.
+bool hides_names(std::string_view lower) {
+  for (size_t at = 0; at + 1 < lower.size(); ++at) {
+    const bool begins = at == 0 || !is_word(lower[at - 1]);
+    if (!begins) continue;
+    if (lower[at] == 'u' && lower[at + 1] == '&') return true;
+    if (lower[at] == 'e' && lower[at + 1] == '\'' && lower.find('\\', at) != std::string_view::npos)
+      return true;
+  }
+  return lower.find("$user") != std::string_view::npos;
+}
+
 std::string not_of_extension(std::string_view catalog, std::string_view row) {
   return fmt::format(
       "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.{}'::pg_catalog.regclass "
@@ -135,22 +196,27 @@ std::string not_of_extension(std::string_view catalog, std::string_view row) {
       catalog, row);
 }
 
+// Functions that are not the server's own, and what each of them is: its code, what it says of itself, and
+// the defaults of its arguments.
 std::string from_functions(int major) {
   return fmt::format(
       R"sql(
-      SELECT p.proname, l.lanname, p.prokind,
-             pg_catalog.format('%s.%s(%s)', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes)),
-             b.body, pg_catalog.md5(pg_catalog.concat_ws('|', l.lanname, b.body, p.proconfig, p.prosecdef,
-               p.provolatile, p.proisstrict, p.proretset, p.prorettype::pg_catalog.regtype))
         FROM pg_catalog.pg_proc p
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang
         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
         CROSS JOIN LATERAL (SELECT {}) b (body)
-       WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND {})sql",
+        CROSS JOIN LATERAL (SELECT pg_catalog.format('%s.%s(%s)', n.nspname, p.proname,
+                                                     pg_catalog.oidvectortypes(p.proargtypes))) s (signature)
+        CROSS JOIN LATERAL (SELECT pg_catalog.concat_ws(' ', b.body, p.proconfig,
+                                     pg_catalog.pg_get_function_arguments(p.oid),
+                                     p.prorettype::pg_catalog.regtype)) t (text)
+       WHERE n.nspname NOT IN ('pg_catalog', 'information_schema'))sql",
       // BEGIN ATOMIC keeps no text.
-      major >= 14 ? "coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)" : "p.prosrc",
-      not_of_extension("pg_proc", "p"));
+      major >= 14 ? "coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)" : "p.prosrc");
 }
+constexpr std::string_view kDigest =
+    "pg_catalog.md5(pg_catalog.concat_ws('|', l.lanname, t.text, p.prosecdef, p.provolatile, p.proisstrict, "
+    "p.proretset, p.prokind))";
 
 // Of one database: what its code may reach, by name.
 class Code {
@@ -158,87 +224,134 @@ class Code {
   Status read(Connection& session) {
     YTB_ASSIGN(Rows size, session.query("SELECT pg_catalog.sum(pg_catalog.octet_length(prosrc)) FROM "
                                         "pg_catalog.pg_proc WHERE oid >= 16384"));
-    if (size.integer(0, 0) > kCodeBytesMax)
-      return Error{.code = ytb::Code::kUnsupported,
-                   .message = "production has more code than is looked through",
-                   .hint = {}};
-    YTB_ASSIGN(Rows functions, session.query(from_functions(session.major())));
-    for (int row = 0; row < functions.count(); ++row) {
-      const bool readable = (functions.at(row, 1) == "sql" || functions.at(row, 1) == "plpgsql") &&
-                            (functions.at(row, 2) == "f" || functions.at(row, 2) == "p");
-      things_.push_back({.words = words_of(functions.at(row, 0)),
-                         .text = functions.text(row, 4),
-                         .signature = functions.text(row, 3),
-                         .digest = functions.text(row, 5),
-                         .open = readable ? ""
-                                          : fmt::format("{}, whose code is not looked through",
-                                                        printable(functions.text(row, 0)))});
-    }
-    YTB_TRY(read_domains(session));
+    if (size.integer(0, 0) > kCodeBytesMax) return none("production has more code than is looked through");
+    YTB_TRY(read_functions(session));
+    YTB_TRY(read_types(session));
     YTB_TRY(read_relations(session));
     return read_unnamed(session);
   }
 
   // What `text` may reach: its functions, and why it may be something else there than in production.
-  void reach(const std::string& text, TrialTable& table) const {
-    std::set<std::string, std::less<>> words;
-    std::string all;
-    const auto add = [&](std::string_view more) {
-      all += more;
-      for (std::string& word : words_of(more)) words.insert(std::move(word));
+  Status reach(const std::string& text, const StopFlag& stop, TrialTable& table) const {
+    std::set<uint32_t> words;
+    std::vector<uint32_t> missing(things_.size());
+    for (size_t i = 0; i < things_.size(); ++i) missing[i] = static_cast<uint32_t>(things_[i].name.size());
+    std::vector<const Thing*> to_do;
+    const auto name = [&](uint32_t word) {
+      if (!words.insert(word).second) return;
+      const auto named = named_by_.find(word);
+      if (named == named_by_.end()) return;
+      for (size_t thing : named->second) {
+        if (--missing[thing] == 0) to_do.push_back(&things_[thing]);
+      }
     };
-    add(text);
-    for (const std::string& cast : casts_) add(cast);
-    std::vector<bool> taken(things_.size(), false);
-    for (bool more = true; more && table.why_not.empty();) {
-      more = false;
-      for (const auto& [symbol, function] : operators_) {
-        const std::vector<std::string> names = words_of(function);
-        const bool known =
-            std::all_of(names.begin(), names.end(), [&](const auto& w) { return words.contains(w); });
-        if (known || all.find(symbol) == std::string::npos) continue;
-        add(" " + function);
-        more = true;
-      }
-      for (size_t i = 0; i < things_.size(); ++i) {
-        const Thing& thing = things_[i];
-        if (taken[i] || !std::all_of(thing.words.begin(), thing.words.end(),
-                                     [&](const auto& word) { return words.contains(word); }))
-          continue;
-        taken[i] = true;
-        more = true;
-        if (!thing.open.empty()) table.why_not = "its code names " + thing.open;
-        if (!thing.signature.empty()) table.functions.emplace(thing.signature, thing.digest);
-        add(" " + thing.text);
-      }
+    const Thing first = read_text({}, text);
+    for (const Thing* always : always_) to_do.push_back(always);
+    to_do.push_back(&first);
+    while (!to_do.empty() && table.why_not.empty()) {
+      YTB_TRY(stop.check());
+      const Thing& thing = *to_do.back();
+      to_do.pop_back();
+      if (!thing.open.empty()) table.why_not = "its code names " + thing.open;
+      if (!thing.signature.empty()) table.functions.emplace(thing.signature, thing.digest);
+      for (uint32_t word : thing.words) name(word);
+      for (uint32_t word : thing.operators) name(word);
     }
-    const auto place =
-        std::find_if(words.begin(), words.end(), [](const auto& w) { return is_of_the_place(w); });
-    if (place != words.end())
-      table.why_not = fmt::format("its code names {}, which is not the same there", printable(*place));
+    return {};
   }
 
  private:
   struct Thing {
-    std::vector<std::string> words;  // of its name
-    std::string text;                // what it may reach in turn
-    std::string signature;           // of a function
-    std::string digest;
-    std::string open;  // not "": what names it is not tried
+    std::vector<uint32_t> name{};       // its words, each once
+    std::vector<uint32_t> words{};      // what it may reach in turn, each once
+    std::vector<uint32_t> operators{};  // of own operators in it, the words of their functions
+    std::string signature{};            // of a function
+    std::string digest{};
+    std::string open{};  // not "": what names it is not tried
   };
 
-  Status read_domains(Connection& session) {
+  static Error none(std::string why) {
+    return Error{.code = ytb::Code::kUnsupported, .message = std::move(why), .hint = {}};
+  }
+
+  uint32_t id_of(std::string_view word) const {
+    const auto found = ids_.find(word);
+    if (found != ids_.end()) return found->second;
+    return ids_.emplace(std::string(word), static_cast<uint32_t>(ids_.size())).first->second;
+  }
+
+  std::vector<uint32_t> ids_of(std::string_view text) const {
+    std::set<uint32_t> out;
+    for_words(to_lower_ascii(text), [&](std::string_view word) { out.insert(id_of(word)); });
+    return {out.begin(), out.end()};
+  }
+
+  Thing read_text(Thing thing, std::string_view text) const {
+    const std::string lower = to_lower_ascii(text);
+    if (thing.open.empty() && hides_names(lower)) thing.open = "something by escapes";
+    thing.words = ids_of(lower);
+    for_words(lower, [&](std::string_view word) {
+      const bool other =
+          is_of_the_place(word) || (unstable_.contains(word) && !is_as_good_as_immutable(word));
+      if (thing.open.empty() && other)
+        thing.open = fmt::format("{}, which is not the same there", printable(word));
+    });
+    for (const auto& [symbol, function] : operators_) {
+      if (lower.find(symbol) != std::string::npos)
+        thing.operators.insert(thing.operators.end(), function.begin(), function.end());
+    }
+    return thing;
+  }
+
+  void add(std::string_view name, Thing thing) {
+    thing.name = ids_of(name);
+    for (uint32_t word : thing.name) named_by_[word].push_back(things_.size());
+    things_.push_back(std::move(thing));
+  }
+
+  Status read_functions(Connection& session) {
+    YTB_TRY(read_operators(session));
+    YTB_TRY(read_unstable_names(session));
+    YTB_ASSIGN(Rows functions, session.query(fmt::format(
+                                   "SELECT p.proname, l.lanname, p.prokind, p.prosecdef, p.provolatile, "
+                                   "s.signature, {}, t.text {}",
+                                   kDigest, from_functions(session.major()))));
+    for (int row = 0; row < functions.count(); ++row) {
+      const std::string language = functions.text(row, 1);
+      const bool plain = functions.at(row, 2) == "f" || functions.at(row, 2) == "p";
+      // C comes with extensions, which say what it is.
+      const bool readable =
+          plain && (language == "sql" || language == "plpgsql" ||
+                    ((language == "c" || language == "internal") && functions.at(row, 4) == "i"));
+      Thing thing{.signature = functions.text(row, 5), .digest = functions.text(row, 6)};
+      if (!readable) thing.open = printable(functions.text(row, 0)) + ", whose code is not looked through";
+      if (functions.truth(row, 3))
+        thing.open = printable(functions.text(row, 0)) + ", which runs with the rights of its owner";
+      add(functions.at(row, 0), read_text(std::move(thing), functions.at(row, 7)));
+    }
+    return {};
+  }
+
+  // Domains with what they ask, and types with those that they are made of.
+  Status read_types(Connection& session) {
     YTB_ASSIGN(Rows rows, session.query(R"sql(
-        SELECT t.typname, pg_catalog.pg_get_constraintdef(c.oid)
+        SELECT t.typname, t.typtype = 'r' AND (r.rngcanonical <> 0 OR r.rngsubdiff <> 0),
+               pg_catalog.concat_ws(' ',
+                 CASE WHEN t.typbasetype <> 0 THEN pg_catalog.format_type(t.typbasetype, NULL) END,
+                 CASE WHEN r.rngsubtype <> 0 THEN pg_catalog.format_type(r.rngsubtype, NULL) END,
+                 (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(c.oid), ' ')
+                    FROM pg_catalog.pg_constraint c WHERE c.contypid = t.oid),
+                 (SELECT pg_catalog.string_agg(pg_catalog.format_type(a.atttypid, NULL), ' ')
+                    FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
+                     AND NOT a.attisdropped AND t.typtype = 'c'))
           FROM pg_catalog.pg_type t
-          JOIN pg_catalog.pg_constraint c ON c.contypid = t.oid
-         WHERE t.oid >= 16384)sql"));
+          LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+         WHERE t.oid >= 16384 AND t.typtype IN ('d', 'c', 'r'))sql"));
     for (int row = 0; row < rows.count(); ++row) {
-      things_.push_back({.words = words_of(rows.at(row, 0)),
-                         .text = rows.text(row, 1),
-                         .signature = {},
-                         .digest = {},
-                         .open = {}});
+      Thing thing;
+      if (rows.truth(row, 1))
+        thing.open = printable(rows.text(row, 0)) + ", a range with functions of its own";
+      add(rows.at(row, 0), read_text(std::move(thing), rows.at(row, 2)));
     }
     return {};
   }
@@ -250,39 +363,100 @@ class Code {
           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
            AND n.nspname OPERATOR(pg_catalog.!~) '^(pg_|information_schema$)')sql"));
-    for (int row = 0; row < rows.count(); ++row) {
-      things_.push_back({.words = words_of(rows.at(row, 0)),
-                         .text = {},
-                         .signature = {},
-                         .digest = {},
-                         .open = printable(rows.text(row, 0)) + ", which has no rows there"});
-    }
+    for (int row = 0; row < rows.count(); ++row)
+      add(rows.at(row, 0), {.open = printable(rows.text(row, 0)) + ", which has no rows there"});
     return {};
   }
 
-  // Functions that are called without their names.
-  Status read_unnamed(Connection& session) {
+  // Names of the server's and of extensions' functions, and of types, that may give another answer for the
+  // same arguments. Where some of one name may and some may not, it is of encodings or times that they
+  // differ.
+  Status read_unstable_names(Connection& session) {
+    YTB_ASSIGN(Rows rows, session.query(R"sql(
+        SELECT p.proname
+          FROM pg_catalog.pg_proc p
+         WHERE p.oid < 16384 OR EXISTS (SELECT FROM pg_catalog.pg_depend e
+                                         WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                                           AND e.objid = p.oid AND e.deptype = 'e')
+         GROUP BY p.proname
+        HAVING NOT pg_catalog.bool_or(p.provolatile = 'i')
+        UNION
+        SELECT t.typname
+          FROM pg_catalog.pg_type t
+          JOIN pg_catalog.pg_proc p ON p.oid = t.typinput
+         WHERE p.provolatile <> 'i' AND t.typtype = 'b' AND t.typelem = 0)sql"));
+    for (int row = 0; row < rows.count(); ++row) unstable_.insert(rows.text(row, 0));
+    return {};
+  }
+
+  Status read_operators(Connection& session) {
+    constexpr int kOperatorsMax = 200;
     YTB_ASSIGN(Rows operators,
                session.query("SELECT DISTINCT o.oprname, p.proname FROM pg_catalog.pg_operator o JOIN "
                              "pg_catalog.pg_proc p ON p.oid = o.oprcode WHERE o.oid >= 16384 AND " +
                              not_of_extension("pg_operator", "o")));
+    if (operators.count() > kOperatorsMax) return none("production has too many operators of its own");
     for (int row = 0; row < operators.count(); ++row)
-      operators_.emplace_back(operators.text(row, 0), operators.text(row, 1));
-    YTB_ASSIGN(
-        Rows casts,
-        session.query("SELECT DISTINCT p.proname FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON "
-                      "p.oid = c.castfunc WHERE c.oid >= 16384 AND " +
-                      not_of_extension("pg_cast", "c")));
-    for (int row = 0; row < casts.count(); ++row) casts_.push_back(" " + casts.text(row, 0));
+      operators_.emplace_back(operators.text(row, 0), ids_of(operators.at(row, 1)));
     return {};
   }
 
+  // What is called without a name or a symbol.
+  Status read_unnamed(Connection& session) {
+    YTB_ASSIGN(Rows unnamed, session.query(fmt::format(
+                                 R"sql(
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castfunc = 0 AND c.oid >= 16384 AND {})
+            OR EXISTS (SELECT FROM pg_catalog.pg_opclass c WHERE c.oid >= 16384 AND {}))sql",
+                                 not_of_extension("pg_cast", "c"), not_of_extension("pg_opclass", "c"))));
+    if (unnamed.truth(0, 0)) return none("production has casts or operator classes that need a superuser");
+    YTB_ASSIGN(Rows functions, session.query(fmt::format(
+                                   R"sql(
+        SELECT p.proname
+          FROM pg_catalog.pg_cast c
+          JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
+         WHERE c.oid >= 16384 AND {}
+        UNION
+        SELECT p.proname
+          FROM pg_catalog.pg_operator o
+          JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+         WHERE o.oid >= 16384 AND {} AND o.oprname IN ('=', '<>', '<', '<=', '>', '>=', '~', '!~', '~~', '!~~',
+                                                        '~~*', '!~~*'))sql",
+                                   not_of_extension("pg_cast", "c"), not_of_extension("pg_operator", "o"))));
+    std::string all;
+    for (int row = 0; row < functions.count(); ++row) all += functions.text(row, 0) + " ";
+    unnamed_ = read_text({}, all);
+    unnamed_.open.clear();  // names alone: what is behind them is asked
+    always_.push_back(&unnamed_);
+    return {};
+  }
+
+  mutable std::map<std::string, uint32_t, std::less<>> ids_;
   std::vector<Thing> things_;
-  std::vector<std::pair<std::string, std::string>> operators_;  // symbol, its function's name
-  std::vector<std::string> casts_;                              // their functions' names
+  std::map<uint32_t, std::vector<size_t>> named_by_;  // things by a word of their names
+  std::set<std::string, std::less<>> unstable_;
+  std::vector<std::pair<std::string, std::vector<uint32_t>>>
+      operators_;  // symbol, words of its function's name
+  Thing unnamed_;
+  std::vector<const Thing*> always_;
 };
 
-Result<TrialTable> read_table(Connection& session, const ConstraintTrial& trial, const Code& code) {
+// Whether `owner` may call all of them.
+Result<bool> may_call(Connection& session, const std::string& owner, const FunctionDigests& functions) {
+  if (functions.empty()) return true;
+  std::string all;
+  for (const auto& [signature, digest] : functions)
+    all += (all.empty() ? "" : ", ") + session.literal(signature);
+  YTB_ASSIGN(Rows rows,
+             session.query(fmt::format(
+                 "SELECT coalesce(pg_catalog.bool_and(pg_catalog.has_function_privilege({0}, p.oid, "
+                 "'EXECUTE') AND pg_catalog.has_schema_privilege({0}, n.oid, 'USAGE')), true) {1} "
+                 "AND s.signature IN ({2})",
+                 session.literal(owner), from_functions(session.major()), all)));
+  return rows.truth(0, 0);
+}
+
+Result<TrialTable> read_table(Connection& session, const ConstraintTrial& trial, const Code& code,
+                              const StopFlag& stop) {
   TrialTable found;
   const auto gone = [&] {
     found.why_not = "production does not have it any more";
@@ -324,7 +498,10 @@ Result<TrialTable> read_table(Connection& session, const ConstraintTrial& trial,
     found.check = fmt::format("CONSTRAINT {} {}", session.identifier(trial.constraint), check.at(0, 0));
     reached += check.text(0, 0);
   }
-  code.reach(reached, found);
+  YTB_TRY(code.reach(reached, stop, found));
+  if (!found.why_not.empty()) return found;
+  YTB_ASSIGN(const bool may, may_call(session, found.owner, found.functions));
+  if (!may) found.why_not = "its owner may not call all of its code";
   return found;
 }
 
@@ -338,7 +515,7 @@ Status read_database(Connection& session, const std::string& name, const ports::
   for (const auto& trial : trials) {
     if (trial->database != name) continue;
     YTB_TRY(stop.check());
-    YTB_ASSIGN(TrialTable table, read_table(session, *trial, code));
+    YTB_ASSIGN(TrialTable table, read_table(session, *trial, code, stop));
     database.tables.emplace(trial.get(), std::move(table));
   }
   return {};
@@ -347,9 +524,10 @@ Status read_database(Connection& session, const std::string& name, const ports::
 }  // namespace
 
 Result<FunctionDigests> read_function_digests(Connection& session) {
-  YTB_ASSIGN(Rows rows, session.query(from_functions(session.major())));
+  YTB_ASSIGN(Rows rows, session.query(fmt::format("SELECT s.signature, {} {}", kDigest,
+                                                  from_functions(session.major()))));
   FunctionDigests out;
-  for (int row = 0; row < rows.count(); ++row) out.emplace(rows.text(row, 3), rows.text(row, 5));
+  for (int row = 0; row < rows.count(); ++row) out.emplace(rows.text(row, 0), rows.text(row, 1));
   return out;
 }
 

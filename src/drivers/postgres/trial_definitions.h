@@ -2,9 +2,9 @@
 // its catalogs alone, which takes no right.
 //
 // A constraint is tried only where what its code says depends on that code and on the values alone. All code
-// that it may reach is looked through for that, function by function: by the names that stand in it, so that
-// what is put together while it runs is no concern (EXECUTE is none of it). Whatever else it may ask for
-// (relations, who asks, settings, the server's own catalogs) is not the same there.
+// that it may reach is looked through for that, function by function: by the names that stand in it, and by
+// the types, casts and operators that call code without a name. What names a relation, who asks, a function
+// of the server's or of an extension that is not immutable, or hides names, is not tried.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@
 
 namespace ytb::postgres {
 
-// Functions that no extension brought, "schema.name(types)", each with a digest of what it is.
+// Functions that are not the server's own, "schema.name(types)", each with a digest of what it is.
 using FunctionDigests = std::map<std::string, std::string>;
 Result<FunctionDigests> read_function_digests(Connection& session);
 
@@ -41,8 +41,12 @@ struct TrialDatabase {
   std::string provider;
   std::string locale;
   std::string rules;
-  // By name, with its schema, in the order in which they were made.
-  std::vector<std::pair<std::string, std::string>> extensions;
+  struct Extension {
+    std::string name;
+    std::string schema;
+    std::string version;
+  };
+  std::vector<Extension> extensions;  // in the order in which they were made
   std::map<const masking::ConstraintTrial*, TrialTable> tables;
 
   struct Settings {

@@ -20,7 +20,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr size_t kNameBytes = 8;
-constexpr auto kLifeMax = minutes(5);
+constexpr auto kLifeMax = minutes(2);
 constexpr auto kStartMax = minutes(1);
 constexpr auto kStopGrace = seconds(3);
 constexpr auto kLookEvery = milliseconds(50);
@@ -126,6 +126,12 @@ void TrialServer::give(std::optional<steady_clock::duration> time) {
   const std::scoped_lock held(mutex_);
   until_.reset();
   if (time) until_ = steady_clock::now() + *time;
+}
+
+void TrialServer::await_end() const {
+  constexpr auto kEndMax = seconds(2);
+  for (const auto until = steady_clock::now() + kEndMax; ended().empty() && steady_clock::now() < until;)
+    std::this_thread::sleep_for(kLookEvery);
 }
 
 std::string TrialServer::ended() const {

@@ -47,6 +47,8 @@ class TrialServer {
   // Code can catch every cancellation, but not the end of its server: that is what it gets `time` from now,
   // unless its time has been given anew by then. None: what is left of the server's life.
   void give(std::optional<std::chrono::steady_clock::duration> time);
+  // After a lost connection: until ended() says why, but not for long.
+  void await_end() const;
   // Why it was ended before we were done with it; "": it was not.
   [[nodiscard]] std::string ended() const;
 
