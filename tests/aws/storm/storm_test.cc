@@ -56,10 +56,9 @@ void live_to(uint64_t seeds) {
   for (const auto& [seed, what] : failed)
     ADD_FAILURE() << "seed " << seed << ": " << what << "\nreplay: " << replay_command(seed);
   if (!failed.empty()) return;
-  // A storm that never blows proves nothing; a short one, as under a sanitizer, does not blow from
-  // everywhere.
+  // A storm that never blows proves nothing; a short one does not blow from everywhere.
   EXPECT_GT(actions, seeds * 8);
-  if (seeds < 100) return;
+  if (seeds < 200) return;
   for (const char* what : {"crash", "stop", "two_at_once", "creating", "snapshot_gone", "clock",
                            "tag_written", "name_taken", "rollback", "delete", "check"}) {
     EXPECT_GT(reached[what], static_cast<int>(seeds / 200)) << what;
