@@ -182,6 +182,10 @@ Status remove_everything(Context& context, Site& site, const std::vector<model::
       context.output.err << fmt::format("{} removed {}\n", context.output.good("✓"), owned.id());
     }
   }
+  if (const Status swept = site.drivers.host->remove_leftovers(); !swept.ok()) {
+    view.note(fmt::format("what was made beside copies could not be removed: {}", swept.error().message));
+    if (!first) first = swept.error();
+  }
   if (first) return *std::move(first);
   // History only: that it cannot be written is no failure of the teardown.
   (void)site.drivers.journal->append({.at = context.now(),

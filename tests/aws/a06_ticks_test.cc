@@ -44,8 +44,9 @@ class AwsTicks : public AwsRuns {
     json answer = function.ask(event);
     const Duration took = scenario_->fake().now() - begun;
     const bool moved = scenario_->fake().count("GetChange") > moves;
-    EXPECT_LE(took, moved ? kMoveMost : kTickMost) << "after " << ticks_ << " ticks, an invocation stayed for " << to_human(took)
-                               << ": " << answer["message"];
+    EXPECT_LE(took, moved ? kMoveMost : kTickMost)
+        << "after " << ticks_ << " ticks, an invocation stayed for " << to_human(took) << ": "
+        << answer["message"];
     EXPECT_TRUE(answer["error"].is_null()) << answer;
     stayed_ += took;
     moves_ += moved ? 1 : 0;

@@ -23,6 +23,20 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Beside its copies there may be raw data: a snapshot that was copied for one that never came.
+class HostWithLeftovers : public fakes::FakeHost {
+ public:
+  HostWithLeftovers(fakes::World& world, bool& left) : FakeHost(world), left_(left) {}
+  Result<bool> has_leftovers() override { return left_; }
+  Status remove_leftovers() override {
+    left_ = false;
+    return {};
+  }
+
+ private:
+  bool& left_;
+};
+
 class CommandsTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -83,7 +97,7 @@ class CommandsTest : public testing::Test {
           if (no_drivers_) return *no_drivers_;
           refresh::Drivers drivers;
           drivers.source = std::make_unique<fakes::FakeSource>(world_);
-          drivers.host = std::make_unique<fakes::FakeHost>(world_);
+          drivers.host = std::make_unique<HostWithLeftovers>(world_, left_);
           drivers.engine = std::make_unique<fakes::FakeEngine>(world_);
           drivers.alias = std::make_unique<fakes::FakeAliasStore>(world_);
           drivers.notifier = std::make_unique<fakes::FakeNotifier>(world_);
@@ -141,6 +155,7 @@ class CommandsTest : public testing::Test {
   int columns_ = 0;  // of the terminal that `out` is, if it is one
   tests::TemporaryFolder folder_;
   fakes::World world_{1};
+  bool left_ = false;
   std::unique_ptr<StopFlag> stop_ = std::make_unique<StopFlag>();
   std::atomic<bool> reload_ = false;
   std::istringstream in_;
@@ -549,8 +564,10 @@ TEST_F(CommandsTest, TeardownListsFirstAndThenRemovesWhatIsOurs) {
   EXPECT_EQ(world_.copies.size(), 1U);
   EXPECT_EQ(run("teardown"), exit_status(Code::kUsage));
   EXPECT_EQ(world_.copies.size(), 1U);
+  left_ = true;
   ASSERT_EQ(run("teardown --yes"), 0) << err();
   EXPECT_TRUE(world_.copies.empty());
+  EXPECT_FALSE(left_);
   // No run of the loop may ever take the alias away; the fake writes it down, and here it is what was asked
   // for.
   ASSERT_FALSE(world_.violations.empty());
