@@ -26,7 +26,7 @@ class PostgresInstance final : public ports::InstanceKind {
   Result<std::optional<model::Isolation::Kind>> confined_by(const ports::InstanceSpec& spec) override;
   Result<model::Check> isolation(const ports::InstanceSpec& spec) override;
   // A closed copy of nothing, to start as any other: a cluster as initdb makes it, with our own role alone.
-  // `guest`: a plain name of ours for the role that its door admits, too, once somebody makes it.
+  // `guest`: the door admits a role of this name as well; the caller makes that role.
   Status make_empty(const ports::InstanceSpec& spec, const std::string& guest, const StopFlag& stop);
   Status neutralise(const ports::InstanceSpec& spec) override;
   Status recover(const ports::InstanceSpec& spec, ports::Progress& progress, const StopFlag& stop) override;

@@ -114,8 +114,8 @@ Status TrialServer::start() {
                                      guest_name_, kTempFilesMax));
 }
 
-Result<Connection> TrialServer::ours(const std::string& database) {
-  return Connection::open(ours_, database, SessionKind::kCopy, &stop_);
+Result<Connection> TrialServer::ours() {
+  return Connection::open(ours_, "template1", SessionKind::kCopy, &stop_);
 }
 
 Result<Connection> TrialServer::guest(const std::string& database) {

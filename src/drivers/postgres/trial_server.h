@@ -1,9 +1,8 @@
 // TrialServer: a sealed server without a row, for a moment, to run production's code in (schema_trial.h).
 //
 // Its guest is a role with no power and no membership. The guest owns the database that production's code is
-// made in and is the only one who ever connects to it afterwards, so that none of that code, not even what is
-// computed while it is loaded, runs with our rights. What of the server's own a guest needs (extensions) is
-// made before.
+// made in and is the only one who ever connects to it, also to make extensions and to load that code: not
+// even what is computed while it is loaded runs with our rights.
 //
 // Nothing there is worth a shutdown: it ends by SIGKILL, with all that it started and all of its files. It
 // ends by itself when its time is over, when it takes too much room, soon after a stop that nobody heard, and
@@ -35,8 +34,8 @@ class TrialServer {
   // Ends the server in folder `spec.root`, if one runs there, and removes all of its files.
   static Status clear_away(const ports::InstanceSpec& spec);
 
-  // Our own session: never in a database that something of production's has come to.
-  Result<Connection> ours(const std::string& database = "template1");
+  // Our own session, in template1: never in a database that something of production's has come to.
+  Result<Connection> ours();
   // A new session of the guest's.
   Result<Connection> guest(const std::string& database);
   // For programs of the guest's, but for the database.
