@@ -205,7 +205,8 @@ std::string digest_numbered(int major) {
             a.attcollation, a.attisdropped)::text
           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
           WHERE c.oid BETWEEN 12000 AND 16383 AND c.relkind NOT IN ('t', 'i')
-        UNION ALL SELECT 'rule ' || ROW(ev_class, rulename, ev_type, ev_enabled, is_instead, ev_qual, ev_action)::text
+        UNION ALL SELECT 'rule ' || ROW(ev_class, rulename, ev_type, ev_enabled, is_instead,
+            sha256(textsend(ev_qual::text)), sha256(textsend(ev_action::text)))::text
           FROM pg_catalog.pg_rewrite WHERE oid < 16384 OR ev_class < 16384
         UNION ALL SELECT 'schema ' || ROW(oid, nspname)::text FROM pg_catalog.pg_namespace
           WHERE oid BETWEEN 10000 AND 16383
