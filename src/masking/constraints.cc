@@ -239,6 +239,12 @@ struct Demand {
   std::vector<std::string> more_columns{};  // that are known beside what the condition shows
 };
 
+// A generated column that may be NULL is so where what production's code computes does not fit (derived.h).
+bool becomes_null(const Demand& demand) {
+  return demand.constraint.empty() && demand.value != nullptr && demand.value->generated &&
+         !demand.value->not_null;
+}
+
 // Whether what a masker gives lies near what it was given, or has its form: whether it satisfies a constraint
 // then depends on the values.
 bool follows_the_value(const MaskerSpec& spec, const Column& column) {
@@ -295,8 +301,7 @@ class Tester {
         const bool all = trial.allowed == 0 && trial.unknown == 0;
         return all && !follows ? Conclusion::kViolated : Conclusion::kNotTried;
       }
-      constexpr size_t kShareOfRows = 20;  // of values spread over what is allowed
-      const bool often = !follows || trial.forbidden * kShareOfRows >= trial.rows();
+      const bool often = is_often_refused(trial.forbidden, trial.rows(), !follows, table_.rows_estimate);
       return often ? Conclusion::kViolated : Conclusion::kPerhapsViolated;
     }
     if (trial.unknown == 0) return Conclusion::kSatisfied;
@@ -330,7 +335,9 @@ class Tester {
                         .generated = computed ? demand_.value->name : std::string(),
                         .columns = {},
                         .computed = computed_,
-                        .rows = {}});
+                        .rows = {},
+                        .becomes_null = becomes_null(demand_),
+                        .rows_estimate = table_.rows_estimate});
     std::vector<size_t> places;
     for (size_t i = 0; i < stored_.size(); ++i) {
       if (!kit->known[i]) continue;

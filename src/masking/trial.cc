@@ -69,14 +69,24 @@ Judged judge(const ConstraintTrial& trial, const TrialAnswer& answer) {
   }
   // What stands in the code for the real values of a kept column, nobody here knows.
   if (trial.has_kept) return {.verdict = Verdict::kPerhapsForbidden};
-  constexpr size_t kShareOfRows = 20;  // of values spread over what is allowed, as in constraints.cc
-  const bool often = independent || (sure && counts.forbidden * kShareOfRows >= counts.rows());
+  const bool often = (independent || sure) &&
+                     is_often_refused(counts.forbidden, counts.rows(), independent, trial.rows_estimate);
   return {.verdict = often ? Verdict::kForbidden : Verdict::kPerhapsForbidden};
 }
 
 // False: nothing is left to say.
 bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& finding) {
   const Judged judged = judge(trial, answer);
+  const bool refused = judged.verdict == Verdict::kForbidden || judged.verdict == Verdict::kPerhapsForbidden;
+  if (refused && trial.becomes_null && answer.runs_code) {
+    finding.kind = Finding::Kind::kConstraint;
+    finding.message = fmt::format(
+        "what '{}' gives for {} violates {}: the column is then NULL throughout the table, and where it is "
+        "virtual, it cannot be read",
+        trial.masker, trial.about, trial.what);
+    finding.trial.reset();
+    return true;
+  }
   switch (judged.verdict) {
     case Verdict::kAllowed:
       return false;
@@ -115,6 +125,13 @@ bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& fi
 }
 
 }  // namespace
+
+bool is_often_refused(size_t refused, size_t tried, bool independent, int64_t rows_estimate) {
+  constexpr size_t kShareOfRows = 20;  // of values spread over what is allowed
+  if (refused * kShareOfRows >= tried) return refused > 0;
+  return independent && rows_estimate > 0 &&
+         static_cast<double>(refused) * static_cast<double>(rows_estimate) >= static_cast<double>(tried);
+}
 
 bool is_refused(const TrialAnswer& answer) { return count(answer, false).forbidden > 0; }
 

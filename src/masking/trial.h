@@ -12,6 +12,11 @@
 
 namespace ytb::masking {
 
+// Whether a masker that had `refused` of `tried` values refused has to be taken for one that violates the
+// constraint: so that in a table of that many rows (-1: not known) one at least is to be expected.
+// `independent`: what it gives has nothing to do with the value, so that other rows fare alike.
+bool is_often_refused(size_t refused, size_t tried, bool independent, int64_t rows_estimate);
+
 struct TrialRow {
   using Fields = std::vector<std::optional<std::string>>;  // by ConstraintTrial::columns, as text; NULL: none
   Fields before;
@@ -38,6 +43,8 @@ struct ConstraintTrial {
   std::vector<TrialRow> rows;
   bool follows_the_value = false;          // what a masker gives lies near what it was given, or has its form
   bool has_kept = false;                   // columns that are not masked, whose real values nobody here knows
+  bool becomes_null = false;               // a generated column that may be: where code of production's fails
+  int64_t rows_estimate = -1;              // of the table; -1: nobody knows
   std::vector<TrialAlternative> others{};  // best first; asked about where the masker is refused
 };
 
@@ -53,7 +60,8 @@ struct TrialAnswer {
     TrialOutcome before = TrialOutcome::kFailed;
     TrialOutcome after = TrialOutcome::kFailed;
   };
-  std::vector<Row> rows;  // by ConstraintTrial::rows
+  std::vector<Row> rows;   // by ConstraintTrial::rows
+  bool runs_code = false;  // of production's
   // Of ConstraintTrial::others, the first whose values are all allowed where the rows were before masking,
   // or, where none of them was, everywhere.
   std::optional<size_t> satisfied_by{};

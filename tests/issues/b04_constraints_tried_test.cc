@@ -58,6 +58,9 @@ TEST(B04Answers, SettleWhatWasNotKnown) {
   const masking::PlanCheck refused = settled(row(kAllowed, kForbidden), "hash");
   EXPECT_FALSE(refused.ok());
   EXPECT_THAT(refused.findings.at(0).message, HasSubstr("violates the length of the generated column slug"));
+  masking::TrialAnswer of_code = row(kAllowed, kForbidden);
+  of_code.runs_code = true;
+  EXPECT_TRUE(settled(of_code, "hash").ok()) << "it is NULL then";
   // Nothing is concluded where nothing was allowed before, or where code fails: in a copy that stops nothing.
   for (const auto& [answer, why] : {std::pair{row(kForbidden, kForbidden), "refused whatever was tried"},
                                     std::pair{row(kForbidden, kAllowed), "no value that was made up"},
@@ -70,6 +73,17 @@ TEST(B04Answers, SettleWhatWasNotKnown) {
   const masking::PlanCheck not_asked = settled({.why_not = "pg_dump is not there", .rows = {}}, "hash");
   EXPECT_TRUE(not_asked.ok());
   EXPECT_THAT(not_asked.findings.at(0).message, HasSubstr("pg_dump is not there"));
+}
+
+// One value of 64 is refused: by how many rows there are it is known whether that matters.
+TEST(B04Answers, GoByHowManyRowsThereAre) {
+  for (const bool independent : {false, true}) {
+    EXPECT_TRUE(masking::is_often_refused(4, 64, independent, -1));
+    EXPECT_FALSE(masking::is_often_refused(0, 64, independent, 1'000'000));
+    EXPECT_FALSE(masking::is_often_refused(1, 64, independent, -1));
+    EXPECT_FALSE(masking::is_often_refused(1, 64, independent, 20));
+    EXPECT_EQ(masking::is_often_refused(1, 64, independent, 1'000'000), independent);
+  }
 }
 
 class B04Tried : public ::testing::Test {
@@ -175,7 +189,6 @@ TEST_F(B04Tried, CodeThatReachesOutReachesNothing) {
   production_has(fmt::format(R"sql(
     CREATE TABLE seen (what text);
     CREATE FUNCTION reach(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
-      BEGIN SET SESSION AUTHORIZATION DEFAULT; EXCEPTION WHEN OTHERS THEN NULL; END;
       BEGIN COPY (SELECT 1) TO '{0}'; RETURN true; EXCEPTION WHEN OTHERS THEN NULL; END;
       BEGIN COPY (SELECT 1) TO PROGRAM 'cat > {0}'; RETURN true; EXCEPTION WHEN OTHERS THEN NULL; END;
       RETURN $1 LIKE '% %'; END $$;
@@ -262,6 +275,14 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
       {"done", R"(DO E'BEGIN PERFORM 1 FROM p\x67_roles; END'; RETURN true)"},
       {"lexized", "RETURN ts_lexize('simple', $1) IS NOT NULL"},
       {"refused", "RETURN public.not_for_app($1)"},
+      {"by_distance", "RETURN (point(length($1), 1) <@> point(0, 0)) < 100000"},
+      {"resetting", "RESET datestyle; RETURN true"},
+      {"defaulting", "SET LOCAL datestyle TO DEFAULT; RETURN true"},
+      {"as_role", "SET LOCAL ROLE app; RETURN true"},
+      {"as_another", "SET LOCAL SESSION AUTHORIZATION app; RETURN true"},
+      {"tabled", "RETURN EXISTS (SELECT FROM public.rows_of($1))"},
+      {"by_array", "RETURN ARRAY[$1]::public._checked IS NOT NULL"},
+      {"by_array_of_names", "RETURN ('{ap' || 'p}')::_regrole IS NOT NULL"},
   };
   std::string sql = R"sql(
     CREATE TABLE "known ones" (code text); CREATE VIEW listed AS SELECT * FROM "known ones";
@@ -279,6 +300,9 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
     CREATE FUNCTION by_path(text) RETURNS boolean LANGUAGE sql SET search_path = "$user", public AS 'SELECT true';
     CREATE FUNCTION of_boss(text) RETURNS boolean LANGUAGE sql SECURITY DEFINER AS 'SELECT true';
     CREATE FUNCTION gives(text) RETURNS checked LANGUAGE sql AS 'SELECT $1';
+    CREATE FUNCTION rows_of(text) RETURNS TABLE (a checked, b int) LANGUAGE plpgsql AS
+      $$ BEGIN a := $1; RETURN NEXT; END $$;
+    CREATE EXTENSION cube; CREATE EXTENSION earthdistance;
     CREATE FUNCTION not_for_app(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 LIKE '% %' $$;
     CREATE ROLE app; REVOKE EXECUTE ON FUNCTION not_for_app(text) FROM PUBLIC;)sql";
   std::string columns;
@@ -300,6 +324,111 @@ TEST_F(B04Tried, CodeThatDependsOnAnythingElseIsNotTried) {
   for (const auto& [name, code] : kCodes)
     EXPECT_THAT(said, HasSubstr(fmt::format("k_{} was not tried", name)));
   expect_nothing_left();
+}
+
+// A name without a letter is in no list of words.
+TEST_F(B04Tried, RelationsWithOddNamesAreNamedByEverything) {
+  production_has(R"sql(
+    CREATE TABLE "?" (code text);
+    CREATE FUNCTION asks(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+      PERFORM FROM "?"; RETURN FOUND OR $1 LIKE '% %'; EXCEPTION WHEN OTHERS THEN RETURN $1 LIKE '% %'; END $$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT asking CHECK (asks(name))))sql");
+  scenario_.write_policy("    'public.\"?\"': {code: keep}\n    public.t: {id: keep, name: hash}\n");
+  EXPECT_THAT(check(0), HasSubstr("asking was not tried"));
+}
+
+// A role of production's without any right in the schema of another one decides nothing about it: by what is
+// named nowhere, by settings of the guest's own, by a closer function than the server's.
+class B04Loaded : public B04Tried {
+ protected:
+  void expect_decides_nothing(const std::vector<std::string>& deeds) {
+    production_has(R"sql(
+      CREATE ROLE app; CREATE ROLE mallory; CREATE SCHEMA app AUTHORIZATION app; SET ROLE app;
+      CREATE FUNCTION app.dated(text) RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RETURN '01/02/2000'::date = date '2000-01-02' OR $1 LIKE '% %'; END $$;
+      CREATE FUNCTION app.some(text) RETURNS boolean LANGUAGE sql AS $$ SELECT length($1) > 0 $$;
+      CREATE DOMAIN app.code AS text CONSTRAINT fmt CHECK (app.some(VALUE));
+      CREATE FUNCTION app.short(varchar) RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RETURN length($1) < 80; END $$;
+      CREATE TABLE app.t (id int PRIMARY KEY, name text CONSTRAINT dated CHECK (app.dated(name)), code app.code,
+        s varchar CONSTRAINT short CHECK (app.short(s))))sql");
+    scenario_.write_policy("    app.t: {id: keep, name: hash, code: hash, s: hash}\n");
+    for (const std::string& deed : deeds) {
+      production_has("DROP SCHEMA IF EXISTS evil CASCADE");
+      production_has(fmt::format(R"sql(
+        CREATE SCHEMA evil AUTHORIZATION mallory; SET ROLE mallory;
+        CREATE FUNCTION evil.change(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+          IF session_user LIKE 'ytb\_guest\_%' THEN EXECUTE '{}'; END IF; RETURN true; END $$;
+        CREATE DOMAIN evil.d1 AS text CHECK (evil.change(VALUE));
+        CREATE DOMAIN evil.d2 AS evil.d1[] DEFAULT '{{abc}}'::evil.d1[])sql",
+                                 deed));
+      EXPECT_THAT(check(0), HasSubstr("code that was loaded")) << deed;
+    }
+  }
+};
+using B04LoadedLong = B04Loaded;
+
+TEST_F(B04Loaded, DecidesNothingElse) {
+  expect_decides_nothing(
+      {"ALTER DOMAIN app.code DROP CONSTRAINT fmt; ALTER DOMAIN app.code ADD CONSTRAINT fmt CHECK (VALUE ~ "
+       "'' '')"});
+}
+
+TEST_F(B04LoadedLong, DecidesNothingElse) {
+  expect_decides_nothing({"ALTER ROLE CURRENT_USER SET datestyle = ''ISO, DMY''",
+                          "CREATE FUNCTION public.length(varchar) RETURNS int LANGUAGE sql AS ''SELECT 99''",
+                          "CREATE TABLE public.anything ()",
+                          "ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC",
+                          "REVOKE ALL ON FUNCTION app.some(text) FROM PUBLIC, CURRENT_USER",
+                          "CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = textne)",
+                          "CREATE COLLATION public.odd FROM \"C\"", "CREATE TYPE public.odd AS ENUM ()"});
+}
+
+// What is long takes no longer than it has to: neither in code nor in what a domain asks.
+TEST_F(B04Tried, LongTextsAreReadOnce) {
+  production_has(R"sql(
+    CREATE FUNCTION proper(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 ~ ' ' $$;
+    DO $do$ BEGIN
+      EXECUTE 'CREATE FUNCTION big() RETURNS text LANGUAGE sql AS $x$ SELECT 1::text /* ' || repeat($$ e'$$, 1300000)
+        || ' */ $x$'; END $do$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT proper CHECK (proper(name))))sql");
+  policy_says("id: keep, name: hash");
+  EXPECT_THAT(check(kPolicyStatus), HasSubstr("violates CHECK constraint proper"));
+  production_has(R"sql(
+    DROP FUNCTION big();
+    DO $do$ BEGIN
+      EXECUTE 'CREATE DOMAIN big AS text CHECK (VALUE <> ''' || repeat($$ e''$$, 5000000) || ''')'; END $do$)sql");
+  EXPECT_THAT(check(0),
+              AllOf(HasSubstr("proper was not tried"), HasSubstr("more code than is looked through")));
+}
+
+// A generated column that production's code computes is NULL where it does not fit, and stops no refresh.
+TEST_F(B04Tried, AGeneratedColumnThatMayBeNullStopsNothing) {
+  production_has(R"sql(
+    CREATE FUNCTION slug(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'shop/' || $1 $$;
+    CREATE TABLE t (id int PRIMARY KEY, name text, slug varchar(14) GENERATED ALWAYS AS (slug(name)) STORED);
+    INSERT INTO t (id, name) VALUES (1, 'Ada'))sql");
+  policy_says("id: keep, name: hash");
+  EXPECT_THAT(check(0), AllOf(HasSubstr("violates the length of the generated column slug"),
+                              HasSubstr("the column is then NULL")));
+  scenario_.accept();
+  scenario_.take_snapshot("monday");
+  scenario_.refresh();
+  EXPECT_EQ(scenario_.staging_value("SELECT slug IS NULL FROM t"), "t");
+  production_has("ALTER TABLE t ALTER slug SET NOT NULL");
+  EXPECT_THAT(check(kPolicyStatus), HasSubstr("violates the length of the generated column slug"));
+}
+
+// As applications have them: a cast that lets strings be labels, and functions of an extension.
+TEST_F(B04Tried, CastsThatNeedNoPowerAreTaken) {
+  production_has(R"sql(
+    CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('glad', 'sad');
+    CREATE CAST (varchar AS mood) WITH INOUT AS IMPLICIT;
+    CREATE FUNCTION proper(text) RETURNS boolean LANGUAGE sql AS
+      $$ SELECT regexp_replace(replace($1, 'x', ''), 'y', '') ~ ' ' $$;
+    CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT proper CHECK (proper(name))))sql");
+  policy_says("id: keep, name: hash");
+  EXPECT_THAT(check(kPolicyStatus), HasSubstr("violates CHECK constraint proper"));
 }
 
 // Code that was written to be looked through for ever is not.

@@ -72,14 +72,17 @@ class Asking {
     progress_.update({.stage = "try", .item = "types and functions of " + printable(name)});
     YTB_TRY(create(name, made));
     YTB_TRY(make_extensions(name, made, extensions));
+    YTB_ASSIGN(const std::string settings, settings_there(name));
     server_.give(kLoadMax);
     YTB_TRY(load(name, dump));
+    server_.give(kTrialMax + kTrialGrace);
+    YTB_TRY(check_loaded(name, made, settings));
     server_.give(std::nullopt);
     return {};
   }
 
   TrialAnswer ask(const ConstraintTrial& trial, const TrialDatabase& database, const TrialTable& table) {
-    TrialAnswer answer;
+    TrialAnswer answer{.why_not = {}, .rows = {}, .runs_code = table.runs_code};
     progress_.update({.stage = "try", .item = trial.what});
     server_.give(kTrialMax + kTrialGrace);
     const Status asked = ask_guest(trial, database, table, answer);
@@ -167,43 +170,69 @@ class Asking {
     YTB_ASSIGN(Connection guest, server_.guest(trial.database));
     YTB_TRY(guest.execute(fmt::format("SET search_path = pg_catalog, pg_temp; SET statement_timeout = '{}'",
                                       kTrialStatementMax)));
-    YTB_TRY(check_code(guest, table));
+    YTB_TRY(check_code(table));
+    YTB_TRY(guest.execute("BEGIN"));  // never committed: no code changes what the next constraint meets
     YTB_TRY(make_table(guest, table));
     YTB_TRY(begin_as(guest, table.owner, database));
-    YTB_TRY(guest.execute("BEGIN"));
     return ask_rows(guest, trial, answer);
   }
 
-  // Whether all code that it may reach is there as it is in production, and none beside it: code that was
-  // loaded may have changed what is not its own.
-  static Status check_code(Connection& guest, const TrialTable& table) {
-    YTB_ASSIGN(const FunctionDigests there, read_function_digests(guest));
-    std::set<std::string> names;  // "schema.name(" of each
-    const auto name_of = [](const std::string& signature) {
-      const size_t dot = signature.find('.');
-      return signature.substr(dot + 1, signature.find('(', dot) - dot);
-    };
-    for (const auto& [signature, digest] : table.functions) {
-      const auto found = there.find(signature);
-      if (found == there.end() || found->second != digest)
-        return none("not all of its code can be made there: it may need tables, an extension, a right");
-      names.insert(name_of(signature));
+  // All of ALTER ROLE and ALTER DATABASE: the guest's own (trial_server.cc), and no other.
+  Result<std::string> settings_there(const std::string& name) {
+    YTB_ASSIGN(Connection guest, server_.guest(name));
+    return guest.value(
+        "SELECT pg_catalog.string_agg(s::text, ' ' ORDER BY s::text) FROM "
+        "pg_catalog.pg_db_role_setting s");
+  }
+
+  // What was loaded may have run, and have changed what is not its own. Nothing runs any more that is not
+  // rolled back, so once is enough.
+  Status check_loaded(const std::string& name, const TrialDatabase& made, const std::string& settings) {
+    YTB_ASSIGN(Connection guest, server_.guest(name));
+    YTB_TRY(guest.execute("SET search_path = pg_catalog, pg_temp"));
+    YTB_ASSIGN(there_, read_definitions(guest));
+    for (const auto& [key, digest] : there_) {
+      const auto in_production = made.definitions.find(key);
+      if (in_production == made.definitions.end() || in_production->second != digest)
+        return none("code that was loaded there has made or changed " + printable(key));
     }
-    const bool more = std::any_of(there.begin(), there.end(), [&](const auto& function) {
-      return names.contains(name_of(function.first)) && !table.functions.contains(function.first);
-    });
-    if (more) return none("there is more code of its names than in production");
-    // But for the guest's own (trial_server.cc).
-    YTB_ASSIGN(std::string settings,
-               guest.value("SELECT pg_catalog.count(*) FROM pg_catalog.pg_db_role_setting"));
-    return settings == "1" ? Status() : none("code that was loaded has changed settings there");
+    YTB_ASSIGN(const std::string settings_now, settings_there(name));
+    if (settings_now != settings) return none("code that was loaded has changed settings there");
+    // No relation is loaded, and no right given or taken.
+    YTB_ASSIGN(Rows more, guest.query(R"sql(
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+                        WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+                          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                                           WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                             AND e.objid = c.oid AND e.deptype = 'e')),
+               EXISTS (SELECT FROM pg_catalog.pg_default_acl)
+            OR EXISTS (SELECT FROM pg_catalog.pg_proc p
+                        WHERE p.oid >= 16384 AND p.proacl IS NOT NULL
+                          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                                           WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                                             AND e.objid = p.oid AND e.deptype = 'e'))
+            OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL)
+            OR EXISTS (SELECT FROM pg_catalog.pg_namespace n
+                        WHERE n.nspname OPERATOR(pg_catalog.!~) '^pg_'
+                          AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')))sql"));
+    if (more.truth(0, 0)) return none("code that was loaded has made a relation there");
+    if (more.truth(0, 1)) return none("code that was loaded has changed rights there");
+    return {};
+  }
+
+  // Whether all that it may reach is there. What is there is as in production (check_loaded).
+  Status check_code(const TrialTable& table) const {
+    const bool all = std::all_of(table.needs->begin(), table.needs->end(),
+                                 [&](const std::string* key) { return there_.contains(*key); });
+    return all ? Status()
+               : none("not all of its code can be made there: it may need tables, an extension, a right");
   }
 
   // Constant parts of it are computed as it is made.
   static Status make_table(Connection& guest, const TrialTable& table) {
     std::vector<std::string> parts = table.columns;
     if (!table.check.empty()) parts.push_back(table.check);
-    YTB_TRY(guest.execute(fmt::format("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}", kSchema)));
+    YTB_TRY(guest.execute(fmt::format("CREATE SCHEMA {}", kSchema)));
     if (!guest.execute(fmt::format("CREATE TABLE {}.trial ({})", kSchema, join(parts, ", "))).ok())
       return none(
           "its table cannot be made there: it needs another table, a right, a language or an extension that "
@@ -299,6 +328,7 @@ class Asking {
   TrialServer& server_;
   ports::Progress& progress_;
   const StopFlag& stop_;
+  Definitions there_;
 };
 
 // Definitions of one database but those of relations, as an archive of pg_dump's.
@@ -429,7 +459,8 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
   if (!options_.isolation.sealed())
     return none("copies run here without a seal, and production's code runs nowhere else");
   progress.update({.stage = "try", .item = "constraints that need production's code"});
-  YTB_ASSIGN(const auto databases, read_trial_definitions(production, trials, stop));
+  const auto until = steady_clock::now() + kAllMax;
+  YTB_ASSIGN(const auto databases, read_trial_definitions(production, trials, until, stop));
   YTB_TRY(os::make_folders(options_.directory, 0711));
   ports::InstanceSpec made = spec(engine_major);
   YTB_ASSIGN(os::FileLock lock,
@@ -437,7 +468,6 @@ Result<std::vector<TrialAnswer>> PostgresSchemaTrial::ask(const ports::SessionTa
                                           "trying constraints", clock_.now(), kBusyMax));
   YTB_ASSIGN(std::string bin_dir, PostgresInstance().find_binaries(made));
   std::vector<TrialAnswer> answers(trials.size());
-  const auto until = steady_clock::now() + kAllMax;
   for (const auto& [name, database] : databases) {
     YTB_TRY(stop.check());
     std::vector<std::pair<const ConstraintTrial*, TrialAnswer*>> wanted;

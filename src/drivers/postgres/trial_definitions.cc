@@ -12,6 +12,7 @@ namespace ytb::postgres {
 namespace {
 
 using masking::ConstraintTrial;
+using std::chrono::steady_clock;
 
 constexpr int64_t kCodeBytesMax = 4L << 20;
 
@@ -177,13 +178,15 @@ bool is_as_good_as_immutable(std::string_view word) {
                           "json_build_object"});
 }
 
-// Hides names from a search for words: U&"…", and escapes in E'…'.
+// Hides names from a search for words: U&"…", and escapes in E'…'. In one pass, whatever it is full of.
 bool hides_names(std::string_view lower) {
+  const size_t last_backslash = lower.rfind('\\');
   for (size_t at = 0; at + 1 < lower.size(); ++at) {
     const bool begins = at == 0 || !is_word(lower[at - 1]);
     if (!begins) continue;
     if (lower[at] == 'u' && lower[at + 1] == '&') return true;
-    if (lower[at] == 'e' && lower[at + 1] == '\'' && lower.find('\\', at) != std::string_view::npos)
+    if (lower[at] == 'e' && lower[at + 1] == '\'' && last_backslash != std::string_view::npos &&
+        last_backslash > at)
       return true;
   }
   return lower.find("$user") != std::string_view::npos;
@@ -196,8 +199,8 @@ std::string not_of_extension(std::string_view catalog, std::string_view row) {
       catalog, row);
 }
 
-// Functions that are not the server's own, and what each of them is: its code, what it says of itself, and
-// the defaults of its arguments.
+// Functions that are not the server's own, with what each of them says: its code, its settings, the types and
+// defaults of its arguments and of what it returns.
 std::string from_functions(int major) {
   return fmt::format(
       R"sql(
@@ -205,117 +208,260 @@ std::string from_functions(int major) {
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang
         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
         CROSS JOIN LATERAL (SELECT {}) b (body)
-        CROSS JOIN LATERAL (SELECT pg_catalog.format('%s.%s(%s)', n.nspname, p.proname,
-                                                     pg_catalog.oidvectortypes(p.proargtypes))) s (signature)
+        CROSS JOIN LATERAL (SELECT pg_catalog.format('function %s.%s(%s)', n.nspname, p.proname,
+                                                     pg_catalog.oidvectortypes(p.proargtypes))) s (key)
         CROSS JOIN LATERAL (SELECT pg_catalog.concat_ws(' ', b.body, p.proconfig,
                                      pg_catalog.pg_get_function_arguments(p.oid),
+                                     pg_catalog.pg_get_function_result(p.oid),
                                      p.prorettype::pg_catalog.regtype)) t (text)
        WHERE n.nspname NOT IN ('pg_catalog', 'information_schema'))sql",
       // BEGIN ATOMIC keeps no text.
       major >= 14 ? "coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)" : "p.prosrc");
 }
-constexpr std::string_view kDigest =
-    "pg_catalog.md5(pg_catalog.concat_ws('|', l.lanname, t.text, p.prosecdef, p.provolatile, p.proisstrict, "
-    "p.proretset, p.prokind))";
+
+// Key and digest of each, by kind. What a domain does not ask of the rows that are there (NOT VALID) comes
+// with the tables.
+std::vector<std::string> definition_queries(int major) {
+  return {
+      "SELECT s.key, pg_catalog.md5(ROW(l.lanname, b.body, p.probin, p.proconfig, "
+      "pg_catalog.pg_get_function_arguments(p.oid), pg_catalog.pg_get_function_result(p.oid), p.prosecdef, "
+      "p.provolatile, p.proisstrict, p.proretset, p.prokind)::text)" +
+          from_functions(major),
+      R"sql(
+        SELECT pg_catalog.format('type %s.%s', n.nspname, t.typname),
+               pg_catalog.md5(ROW(t.typtype, t.typlen, t.typnotnull, pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typinput::pg_catalog.regproc,
+                 t.typoutput::pg_catalog.regproc, t.typcollation::pg_catalog.regcollation,
+                 pg_catalog.format_type(t.typelem, NULL), pg_catalog.format_type(t.typbasetype, t.typtypmod),
+                 (SELECT pg_catalog.array_agg(ROW(k.conname, pg_catalog.pg_get_constraintdef(k.oid))::text
+                                              ORDER BY k.conname)
+                    FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND k.convalidated),
+                 (SELECT pg_catalog.array_agg(e.enumlabel ORDER BY e.enumsortorder)
+                    FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid),
+                 (SELECT pg_catalog.array_agg(ROW(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+                                                  a.attcollation::pg_catalog.regcollation)::text ORDER BY a.attnum)
+                    FROM pg_catalog.pg_attribute a
+                   WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+                 pg_catalog.format_type(r.rngsubtype, NULL), r.rngcollation::pg_catalog.regcollation,
+                 r.rngcanonical::pg_catalog.regprocedure, r.rngsubdiff::pg_catalog.regprocedure)::text)
+          FROM pg_catalog.pg_type t
+          JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+          LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+         WHERE t.oid >= 16384 AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+           AND t.typtype IN ('b', 'c', 'd', 'e', 'm', 'r')
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e
+                             JOIN pg_catalog.pg_class c ON c.oid = e.typrelid
+                            WHERE e.oid IN (t.oid, t.typelem) AND c.relkind <> 'c'))sql",
+      R"sql(
+        SELECT pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname,
+                 pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL)),
+               pg_catalog.md5(ROW(o.oprcode::pg_catalog.regprocedure,
+                 pg_catalog.format_type(o.oprresult, NULL))::text)
+          FROM pg_catalog.pg_operator o
+          JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+         WHERE o.oid >= 16384)sql",
+      R"sql(
+        SELECT pg_catalog.format('cast of %s to %s', pg_catalog.format_type(c.castsource, NULL),
+                                 pg_catalog.format_type(c.casttarget, NULL)),
+               pg_catalog.md5(ROW(c.castfunc::pg_catalog.regprocedure, c.castcontext, c.castmethod)::text)
+          FROM pg_catalog.pg_cast c
+         WHERE c.oid >= 16384)sql",
+      R"sql(
+        SELECT pg_catalog.format('collation %s.%s', n.nspname, c.collname),
+               pg_catalog.md5((pg_catalog.to_jsonb(c) - '{oid,collnamespace,collowner,collversion}'::text[])::text)
+          FROM pg_catalog.pg_collation c
+          JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+         WHERE c.oid >= 16384)sql"};
+}
 
 // Of one database: what its code may reach, by name.
 class Code {
  public:
+  explicit Code(const Definitions& definitions) : definitions_(definitions) {}
+
   Status read(Connection& session) {
-    YTB_ASSIGN(Rows size, session.query("SELECT pg_catalog.sum(pg_catalog.octet_length(prosrc)) FROM "
-                                        "pg_catalog.pg_proc WHERE oid >= 16384"));
+    YTB_ASSIGN(Rows size, session.query(fmt::format(
+                              R"sql(
+        SELECT coalesce((SELECT pg_catalog.sum(pg_catalog.octet_length(t.text)) {}), 0)
+             + coalesce((SELECT pg_catalog.sum(pg_catalog.octet_length(pg_catalog.pg_get_constraintdef(oid)))
+                           FROM pg_catalog.pg_constraint WHERE contypid >= 16384), 0))sql",
+                              from_functions(session.major()))));
     if (size.integer(0, 0) > kCodeBytesMax) return none("production has more code than is looked through");
+    YTB_TRY(read_operators(session));
+    YTB_TRY(read_unstable_names(session));
     YTB_TRY(read_functions(session));
     YTB_TRY(read_types(session));
     YTB_TRY(read_relations(session));
     return read_unnamed(session);
   }
 
-  // What `text` may reach: its functions, and why it may be something else there than in production.
-  Status reach(const std::string& text, const StopFlag& stop, TrialTable& table) const {
-    std::set<uint32_t> words;
-    std::vector<uint32_t> missing(things_.size());
-    for (size_t i = 0; i < things_.size(); ++i) missing[i] = static_cast<uint32_t>(things_[i].name.size());
-    std::vector<const Thing*> to_do;
-    const auto name = [&](uint32_t word) {
-      if (!words.insert(word).second) return;
-      const auto named = named_by_.find(word);
-      if (named == named_by_.end()) return;
-      for (size_t thing : named->second) {
-        if (--missing[thing] == 0) to_do.push_back(&things_[thing]);
-      }
-    };
-    const Thing first = read_text({}, text);
-    for (const Thing* always : always_) to_do.push_back(always);
-    to_do.push_back(&first);
-    while (!to_do.empty() && table.why_not.empty()) {
-      YTB_TRY(stop.check());
-      const Thing& thing = *to_do.back();
-      to_do.pop_back();
-      if (!thing.open.empty()) table.why_not = "its code names " + thing.open;
-      if (!thing.signature.empty()) table.functions.emplace(thing.signature, thing.digest);
-      for (uint32_t word : thing.words) name(word);
-      for (uint32_t word : thing.operators) name(word);
+  // What `text` may reach, and whether it may be something else there than in production.
+  Status reach(Connection& session, const std::string& text, const StopFlag& stop, TrialTable& table) {
+    if (text.size() > kCodeBytesMax) {
+      table.why_not = "production has more code than is looked through";
+      return {};
     }
+    const Thing first = read_text({}, text);
+    YTB_ASSIGN(const Reached* reached, reach(first, stop));
+    table.why_not = reached->why_not;
+    table.needs = reached->needs;
+    table.runs_code = reached->runs_code;
+    if (!table.why_not.empty()) return {};
+    YTB_ASSIGN(const std::set<std::string>* denied, denied_to(session, table.owner));
+    const bool may =
+        denied->empty() || std::none_of(table.needs->begin(), table.needs->end(),
+                                        [&](const std::string* key) { return denied->contains(*key); });
+    if (!may) table.why_not = "its owner may not call all of its code";
     return {};
   }
 
  private:
   struct Thing {
-    std::vector<uint32_t> name{};       // its words, each once
-    std::vector<uint32_t> words{};      // what it may reach in turn, each once
-    std::vector<uint32_t> operators{};  // of own operators in it, the words of their functions
-    std::string signature{};            // of a function
-    std::string digest{};
-    std::string open{};  // not "": what names it is not tried
+    std::vector<uint32_t> name{};             // its words, each once
+    std::vector<uint32_t> words{};            // what it may reach in turn, each once
+    std::vector<uint32_t> operators{};        // those in it: of things_
+    std::vector<const std::string*> needs{};  // of the definitions: itself
+    bool is_code = false;                     // a function that is no extension's
+    std::string open{};                       // not "": what names it is not tried
+  };
+  struct Reached {
+    std::string why_not{};
+    std::shared_ptr<const std::vector<const std::string*>> needs{};
+    bool runs_code = false;
   };
 
   static Error none(std::string why) {
     return Error{.code = ytb::Code::kUnsupported, .message = std::move(why), .hint = {}};
   }
 
-  uint32_t id_of(std::string_view word) const {
+  // Equal names reach the same: constraints that call one function are looked after once.
+  Result<const Reached*> reach(const Thing& first, const StopFlag& stop) {
+    std::pair<std::vector<uint32_t>, std::vector<uint32_t>> names{{}, first.operators};
+    for (uint32_t word : first.words) {
+      if (named_by_.contains(word)) names.first.push_back(word);
+    }
+    Reached open{.why_not = first.open.empty() ? std::string() : "its code names " + first.open};
+    if (!open.why_not.empty()) return &(last_ = std::move(open));
+    const auto known = reached_.find(names);
+    if (known != reached_.end()) return &known->second;
+    YTB_ASSIGN(Reached found, search(first, stop));
+    return &reached_.emplace(std::move(names), std::move(found)).first->second;
+  }
+
+  Result<Reached> search(const Thing& first, const StopFlag& stop) const {
+    Reached found;
+    std::set<uint32_t> words;
+    std::vector<bool> seen(things_.size());
+    std::vector<uint32_t> missing(things_.size());
+    for (size_t i = 0; i < things_.size(); ++i) missing[i] = static_cast<uint32_t>(things_[i].name.size());
+    std::vector<const Thing*> to_do;
+    const auto come_to = [&](uint32_t thing) {
+      if (seen[thing]) return;
+      seen[thing] = true;
+      to_do.push_back(&things_[thing]);
+    };
+    const auto name = [&](uint32_t word) {
+      if (!words.insert(word).second) return;
+      const auto named = named_by_.find(word);
+      if (named == named_by_.end()) return;
+      for (uint32_t thing : named->second) {
+        if (--missing[thing] == 0) come_to(thing);
+      }
+    };
+    std::vector<const std::string*> needs;
+    for (uint32_t always : always_) come_to(always);
+    to_do.push_back(&first);
+    while (!to_do.empty() && found.why_not.empty()) {
+      YTB_TRY(stop.check());
+      const Thing& thing = *to_do.back();
+      to_do.pop_back();
+      if (!thing.open.empty()) found.why_not = "its code names " + thing.open;
+      found.runs_code = found.runs_code || thing.is_code;
+      needs.insert(needs.end(), thing.needs.begin(), thing.needs.end());
+      for (uint32_t word : thing.words) name(word);
+      for (uint32_t symbol : thing.operators) come_to(symbol);
+    }
+    found.needs = std::make_shared<const std::vector<const std::string*>>(std::move(needs));
+    return found;
+  }
+
+  // Functions that `owner` may not call.
+  Result<const std::set<std::string>*> denied_to(Connection& session, const std::string& owner) {
+    const auto known = denied_.find(owner);
+    if (known != denied_.end()) return &known->second;
+    YTB_ASSIGN(Rows rows,
+               session.query(fmt::format(
+                   "SELECT s.key {1} AND NOT (pg_catalog.has_function_privilege({0}, p.oid, 'EXECUTE') "
+                   "AND pg_catalog.has_schema_privilege({0}, n.oid, 'USAGE'))",
+                   session.literal(owner), from_functions(session.major()))));
+    std::set<std::string>& denied = denied_[owner];
+    for (int row = 0; row < rows.count(); ++row) denied.insert(rows.text(row, 0));
+    return &denied;
+  }
+
+  uint32_t id_of(std::string_view word) {
     const auto found = ids_.find(word);
     if (found != ids_.end()) return found->second;
     return ids_.emplace(std::string(word), static_cast<uint32_t>(ids_.size())).first->second;
   }
 
-  std::vector<uint32_t> ids_of(std::string_view text) const {
+  std::vector<uint32_t> ids_of(std::string_view text) {
     std::set<uint32_t> out;
     for_words(to_lower_ascii(text), [&](std::string_view word) { out.insert(id_of(word)); });
     return {out.begin(), out.end()};
   }
 
-  Thing read_text(Thing thing, std::string_view text) const {
+  // Other values for a session than those that its owner begins with, which the guest's does not have.
+  static std::string resets(const std::set<std::string_view>& words) {
+    if (words.contains("reset") || words.contains("authorization")) return "RESET or AUTHORIZATION";
+    if (!words.contains("set")) return "";
+    return words.contains("default") || words.contains("role") ? "SET with DEFAULT or ROLE" : "";
+  }
+
+  // `of_extension`: it comes as its script has it, escapes included.
+  Thing read_text(Thing thing, std::string_view text, bool of_extension = false) {
     const std::string lower = to_lower_ascii(text);
-    if (thing.open.empty() && hides_names(lower)) thing.open = "something by escapes";
-    thing.words = ids_of(lower);
-    for_words(lower, [&](std::string_view word) {
+    if (thing.open.empty() && !of_extension && hides_names(lower)) thing.open = "something by escapes";
+    std::set<std::string_view> words;
+    for_words(lower, [&](std::string_view word) { words.insert(word); });
+    std::set<uint32_t> ids;
+    for (std::string_view word : words) {
+      ids.insert(id_of(word));
       const bool other =
           is_of_the_place(word) || (unstable_.contains(word) && !is_as_good_as_immutable(word));
       if (thing.open.empty() && other)
         thing.open = fmt::format("{}, which is not the same there", printable(word));
-    });
-    for (const auto& [symbol, function] : operators_) {
-      if (lower.find(symbol) != std::string::npos)
-        thing.operators.insert(thing.operators.end(), function.begin(), function.end());
+    }
+    thing.words = {ids.begin(), ids.end()};
+    if (const std::string reset = resets(words); thing.open.empty() && !reset.empty())
+      thing.open = reset + ", which is not the same there";
+    for (const auto& [symbol, of] : operators_) {
+      if (lower.find(symbol) != std::string::npos) thing.operators.push_back(of);
     }
     return thing;
   }
 
-  void add(std::string_view name, Thing thing) {
+  // Of what production lost between two looks it is "no such thing", which no server has.
+  const std::string* key_of(const std::string& key) const {
+    static const std::string kGone;
+    const auto found = definitions_.find(key);
+    return found == definitions_.end() ? &kGone : &found->first;
+  }
+
+  uint32_t add(std::string_view name, Thing thing) {
+    const auto index = static_cast<uint32_t>(things_.size());
     thing.name = ids_of(name);
-    for (uint32_t word : thing.name) named_by_[word].push_back(things_.size());
+    for (uint32_t word : thing.name) named_by_[word].push_back(index);
+    if (thing.name.empty()) always_.push_back(index);  // a name of other characters is in no list of words
     things_.push_back(std::move(thing));
+    return index;
   }
 
   Status read_functions(Connection& session) {
-    YTB_TRY(read_operators(session));
-    YTB_TRY(read_unstable_names(session));
-    YTB_ASSIGN(Rows functions, session.query(fmt::format(
-                                   "SELECT p.proname, l.lanname, p.prokind, p.prosecdef, p.provolatile, "
-                                   "s.signature, {}, t.text {}",
-                                   kDigest, from_functions(session.major()))));
+    YTB_ASSIGN(
+        Rows functions,
+        session.query(fmt::format(
+            "SELECT p.proname, l.lanname, p.prokind, p.prosecdef, p.provolatile, s.key, t.text, NOT {} {}",
+            not_of_extension("pg_proc", "p"), from_functions(session.major()))));
     for (int row = 0; row < functions.count(); ++row) {
       const std::string language = functions.text(row, 1);
       const bool plain = functions.at(row, 2) == "f" || functions.at(row, 2) == "p";
@@ -323,32 +469,38 @@ class Code {
       const bool readable =
           plain && (language == "sql" || language == "plpgsql" ||
                     ((language == "c" || language == "internal") && functions.at(row, 4) == "i"));
-      Thing thing{.signature = functions.text(row, 5), .digest = functions.text(row, 6)};
+      const bool of_extension = functions.truth(row, 7);
+      Thing thing{.needs = {key_of(functions.text(row, 5))}, .is_code = !of_extension};
       if (!readable) thing.open = printable(functions.text(row, 0)) + ", whose code is not looked through";
       if (functions.truth(row, 3))
         thing.open = printable(functions.text(row, 0)) + ", which runs with the rights of its owner";
-      add(functions.at(row, 0), read_text(std::move(thing), functions.at(row, 7)));
+      add(functions.at(row, 0), read_text(std::move(thing), functions.at(row, 6), of_extension));
     }
     return {};
   }
 
-  // Domains with what they ask, and types with those that they are made of.
+  // Domains with what they ask, and types with those that they are made of: also arrays, whose own names may
+  // be said.
   Status read_types(Connection& session) {
     YTB_ASSIGN(Rows rows, session.query(R"sql(
         SELECT t.typname, t.typtype = 'r' AND (r.rngcanonical <> 0 OR r.rngsubdiff <> 0),
                pg_catalog.concat_ws(' ',
+                 CASE WHEN t.typelem <> 0 THEN pg_catalog.format_type(t.typelem, NULL) END,
                  CASE WHEN t.typbasetype <> 0 THEN pg_catalog.format_type(t.typbasetype, NULL) END,
                  CASE WHEN r.rngsubtype <> 0 THEN pg_catalog.format_type(r.rngsubtype, NULL) END,
                  (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(c.oid), ' ')
                     FROM pg_catalog.pg_constraint c WHERE c.contypid = t.oid),
                  (SELECT pg_catalog.string_agg(pg_catalog.format_type(a.atttypid, NULL), ' ')
                     FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
-                     AND NOT a.attisdropped AND t.typtype = 'c'))
+                     AND NOT a.attisdropped AND t.typtype = 'c')),
+               pg_catalog.format('type %s.%s', n.nspname, t.typname)
           FROM pg_catalog.pg_type t
+          JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
           LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
-         WHERE t.oid >= 16384 AND t.typtype IN ('d', 'c', 'r'))sql"));
+         WHERE t.oid >= 16384 AND t.typtype IN ('b', 'd', 'c', 'e', 'r')
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))sql"));
     for (int row = 0; row < rows.count(); ++row) {
-      Thing thing;
+      Thing thing{.needs = {key_of(rows.text(row, 3))}};
       if (rows.truth(row, 1))
         thing.open = printable(rows.text(row, 0)) + ", a range with functions of its own";
       add(rows.at(row, 0), read_text(std::move(thing), rows.at(row, 2)));
@@ -368,9 +520,9 @@ class Code {
     return {};
   }
 
-  // Names of the server's and of extensions' functions, and of types, that may give another answer for the
-  // same arguments. Where some of one name may and some may not, it is of encodings or times that they
-  // differ.
+  // Names of the server's and of extensions' functions, and of types and their arrays, that may give another
+  // answer for the same arguments. Where some of one name may and some may not, it is of encodings or times
+  // that they differ.
   Status read_unstable_names(Connection& session) {
     YTB_ASSIGN(Rows rows, session.query(R"sql(
         SELECT p.proname
@@ -382,22 +534,39 @@ class Code {
         HAVING NOT pg_catalog.bool_or(p.provolatile = 'i')
         UNION
         SELECT t.typname
-          FROM pg_catalog.pg_type t
-          JOIN pg_catalog.pg_proc p ON p.oid = t.typinput
-         WHERE p.provolatile <> 'i' AND t.typtype = 'b' AND t.typelem = 0)sql"));
+          FROM pg_catalog.pg_type e
+          JOIN pg_catalog.pg_proc p ON p.oid = e.typinput
+          JOIN pg_catalog.pg_type t ON t.oid IN (e.oid, e.typarray)
+         WHERE p.provolatile <> 'i' AND e.typtype = 'b' AND e.typelem = 0)sql"));
     for (int row = 0; row < rows.count(); ++row) unstable_.insert(rows.text(row, 0));
     return {};
   }
 
+  // Of extensions only those that work on the server's own types: for others a type or a function is named.
   Status read_operators(Connection& session) {
-    constexpr int kOperatorsMax = 200;
-    YTB_ASSIGN(Rows operators,
-               session.query("SELECT DISTINCT o.oprname, p.proname FROM pg_catalog.pg_operator o JOIN "
-                             "pg_catalog.pg_proc p ON p.oid = o.oprcode WHERE o.oid >= 16384 AND " +
-                             not_of_extension("pg_operator", "o")));
-    if (operators.count() > kOperatorsMax) return none("production has too many operators of its own");
-    for (int row = 0; row < operators.count(); ++row)
-      operators_.emplace_back(operators.text(row, 0), ids_of(operators.at(row, 1)));
+    constexpr size_t kOperatorsMax = 200;
+    YTB_ASSIGN(Rows operators, session.query(fmt::format(
+                                   R"sql(
+        SELECT o.oprname, p.proname, pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname,
+                 pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL))
+          FROM pg_catalog.pg_operator o
+          JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+          JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+         WHERE o.oid >= 16384 AND (o.oprleft < 16384 AND o.oprright < 16384 OR {})
+         ORDER BY 1)sql",
+                                   not_of_extension("pg_operator", "o"))));
+    std::map<std::string, Thing> found;
+    for (int row = 0; row < operators.count(); ++row) {
+      Thing& thing = found[operators.text(row, 0)];
+      for (uint32_t word : ids_of(operators.at(row, 1))) thing.words.push_back(word);
+      thing.needs.push_back(key_of(operators.text(row, 2)));
+    }
+    if (found.size() > kOperatorsMax) return none("production has too many operators of its own");
+    for (auto& [symbol, thing] : found) {
+      const auto index = static_cast<uint32_t>(things_.size());
+      things_.push_back(std::move(thing));
+      operators_.emplace_back(symbol, index);
+    }
     return {};
   }
 
@@ -405,57 +574,51 @@ class Code {
   Status read_unnamed(Connection& session) {
     YTB_ASSIGN(Rows unnamed, session.query(fmt::format(
                                  R"sql(
-        SELECT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castfunc = 0 AND c.oid >= 16384 AND {})
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castmethod = 'b' AND c.oid >= 16384 AND {})
             OR EXISTS (SELECT FROM pg_catalog.pg_opclass c WHERE c.oid >= 16384 AND {}))sql",
                                  not_of_extension("pg_cast", "c"), not_of_extension("pg_opclass", "c"))));
     if (unnamed.truth(0, 0)) return none("production has casts or operator classes that need a superuser");
-    YTB_ASSIGN(Rows functions, session.query(fmt::format(
-                                   R"sql(
-        SELECT p.proname
+    YTB_ASSIGN(Rows found, session.query(fmt::format(
+                               R"sql(
+        SELECT p.proname, pg_catalog.format('cast of %s to %s', pg_catalog.format_type(c.castsource, NULL),
+                                            pg_catalog.format_type(c.casttarget, NULL))
           FROM pg_catalog.pg_cast c
-          JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
+          LEFT JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
          WHERE c.oid >= 16384 AND {}
         UNION
-        SELECT p.proname
+        SELECT p.proname, pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname,
+                 pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL))
           FROM pg_catalog.pg_operator o
+          JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
           JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
          WHERE o.oid >= 16384 AND {} AND o.oprname IN ('=', '<>', '<', '<=', '>', '>=', '~', '!~', '~~', '!~~',
                                                         '~~*', '!~~*'))sql",
-                                   not_of_extension("pg_cast", "c"), not_of_extension("pg_operator", "o"))));
-    std::string all;
-    for (int row = 0; row < functions.count(); ++row) all += functions.text(row, 0) + " ";
-    unnamed_ = read_text({}, all);
-    unnamed_.open.clear();  // names alone: what is behind them is asked
-    always_.push_back(&unnamed_);
+                               not_of_extension("pg_cast", "c"), not_of_extension("pg_operator", "o"))));
+    // The names alone: what is behind them is looked at.
+    Thing all;
+    for (int row = 0; row < found.count(); ++row) {
+      for (uint32_t word : ids_of(found.at(row, 0))) all.words.push_back(word);
+      all.needs.push_back(key_of(found.text(row, 1)));
+    }
+    always_.push_back(static_cast<uint32_t>(things_.size()));
+    things_.push_back(std::move(all));
     return {};
   }
 
-  mutable std::map<std::string, uint32_t, std::less<>> ids_;
+  const Definitions& definitions_;
+  std::map<std::string, uint32_t, std::less<>> ids_;
   std::vector<Thing> things_;
-  std::map<uint32_t, std::vector<size_t>> named_by_;  // things by a word of their names
+  std::map<uint32_t, std::vector<uint32_t>> named_by_;  // things by a word of their names
   std::set<std::string, std::less<>> unstable_;
-  std::vector<std::pair<std::string, std::vector<uint32_t>>>
-      operators_;  // symbol, words of its function's name
-  Thing unnamed_;
-  std::vector<const Thing*> always_;
+  std::vector<std::pair<std::string, uint32_t>> operators_;  // by symbol: things
+  std::vector<uint32_t> always_;
+  // By words and operators of a text.
+  std::map<std::pair<std::vector<uint32_t>, std::vector<uint32_t>>, Reached> reached_;
+  Reached last_;
+  std::map<std::string, std::set<std::string>> denied_;  // by role
 };
 
-// Whether `owner` may call all of them.
-Result<bool> may_call(Connection& session, const std::string& owner, const FunctionDigests& functions) {
-  if (functions.empty()) return true;
-  std::string all;
-  for (const auto& [signature, digest] : functions)
-    all += (all.empty() ? "" : ", ") + session.literal(signature);
-  YTB_ASSIGN(Rows rows,
-             session.query(fmt::format(
-                 "SELECT coalesce(pg_catalog.bool_and(pg_catalog.has_function_privilege({0}, p.oid, "
-                 "'EXECUTE') AND pg_catalog.has_schema_privilege({0}, n.oid, 'USAGE')), true) {1} "
-                 "AND s.signature IN ({2})",
-                 session.literal(owner), from_functions(session.major()), all)));
-  return rows.truth(0, 0);
-}
-
-Result<TrialTable> read_table(Connection& session, const ConstraintTrial& trial, const Code& code,
+Result<TrialTable> read_table(Connection& session, const ConstraintTrial& trial, Code& code,
                               const StopFlag& stop) {
   TrialTable found;
   const auto gone = [&] {
@@ -498,36 +661,39 @@ Result<TrialTable> read_table(Connection& session, const ConstraintTrial& trial,
     found.check = fmt::format("CONSTRAINT {} {}", session.identifier(trial.constraint), check.at(0, 0));
     reached += check.text(0, 0);
   }
-  YTB_TRY(code.reach(reached, stop, found));
-  if (!found.why_not.empty()) return found;
-  YTB_ASSIGN(const bool may, may_call(session, found.owner, found.functions));
-  if (!may) found.why_not = "its owner may not call all of its code";
+  YTB_TRY(code.reach(session, reached, stop, found));
   return found;
 }
 
 Status read_database(Connection& session, const std::string& name, const ports::SchemaTrial::Trials& trials,
-                     const StopFlag& stop, TrialDatabase& database) {
+                     steady_clock::time_point until, const StopFlag& stop, TrialDatabase& database) {
   YTB_TRY(read_locale(session, database));
   YTB_TRY(read_settings(session, database));
   YTB_TRY(read_extensions(session, database));
-  Code code;
+  YTB_ASSIGN(database.definitions, read_definitions(session));
+  Code code(database.definitions);
   YTB_TRY(code.read(session));
   for (const auto& trial : trials) {
     if (trial->database != name) continue;
     YTB_TRY(stop.check());
-    YTB_ASSIGN(TrialTable table, read_table(session, *trial, code, stop));
-    database.tables.emplace(trial.get(), std::move(table));
+    TrialTable& table = database.tables[trial.get()];
+    if (steady_clock::now() > until) {
+      table.why_not = "those before it took too long";
+      continue;
+    }
+    YTB_ASSIGN(table, read_table(session, *trial, code, stop));
   }
   return {};
 }
 
 }  // namespace
 
-Result<FunctionDigests> read_function_digests(Connection& session) {
-  YTB_ASSIGN(Rows rows, session.query(fmt::format("SELECT s.signature, {} {}", kDigest,
-                                                  from_functions(session.major()))));
-  FunctionDigests out;
-  for (int row = 0; row < rows.count(); ++row) out.emplace(rows.text(row, 0), rows.text(row, 1));
+Result<Definitions> read_definitions(Connection& session) {
+  Definitions out;
+  for (const std::string& query : definition_queries(session.major())) {
+    YTB_ASSIGN(Rows rows, session.query(query));
+    for (int row = 0; row < rows.count(); ++row) out.emplace(rows.text(row, 0), rows.text(row, 1));
+  }
   return out;
 }
 
@@ -545,12 +711,13 @@ std::vector<std::pair<std::string, std::string>> TrialDatabase::settings_of(cons
 
 Result<std::map<std::string, TrialDatabase>> read_trial_definitions(const ports::SessionTarget& production,
                                                                     const ports::SchemaTrial::Trials& trials,
+                                                                    steady_clock::time_point until,
                                                                     const StopFlag& stop) {
   std::map<std::string, TrialDatabase> found;
   for (const auto& trial : trials) found[trial->database];
   for (auto& [name, database] : found) {
     YTB_ASSIGN(Connection session, Connection::open(production, name, SessionKind::kProduction, &stop));
-    const Status read = read_database(session, name, trials, stop, database);
+    const Status read = read_database(session, name, trials, until, stop, database);
     YTB_TRY(stop.check());
     if (!read.ok()) database.why_not = read.error().message;
   }

@@ -4,10 +4,13 @@
 // A constraint is tried only where what its code says depends on that code and on the values alone. All code
 // that it may reach is looked through for that, function by function: by the names that stand in it, and by
 // the types, casts and operators that call code without a name. What names a relation, who asks, a function
-// of the server's or of an extension that is not immutable, or hides names, is not tried.
+// of the server's or of an extension that is not immutable, or hides names, is not tried. Nor is anything
+// where the server, once production's definitions are loaded, has one that production has not.
 #pragma once
 
+#include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +22,10 @@
 
 namespace ytb::postgres {
 
-// Functions that are not the server's own, "schema.name(types)", each with a digest of what it is.
-using FunctionDigests = std::map<std::string, std::string>;
-Result<FunctionDigests> read_function_digests(Connection& session);
+// What is not the server's own: functions, types, operators, casts and collations, by kind and name
+// ("function shop.f(text)"), each with a digest of what it is. Relations and their types are left out.
+using Definitions = std::map<std::string, std::string>;
+Result<Definitions> read_definitions(Connection& session);
 
 // The table of one trial, in parts of a statement.
 struct TrialTable {
@@ -29,7 +33,9 @@ struct TrialTable {
   std::string owner;
   std::vector<std::string> columns;  // "name type COLLATE …"
   std::string check;                 // "CONSTRAINT c CHECK (…)"; "": the columns say it all
-  FunctionDigests functions;         // all that its code may call
+  // Of TrialDatabase::definitions, all that its code may come to; several tables may share them.
+  std::shared_ptr<const std::vector<const std::string*>> needs;
+  bool runs_code = false;  // functions among them that are no extension's
 };
 
 struct TrialDatabase {
@@ -47,6 +53,7 @@ struct TrialDatabase {
     std::string version;
   };
   std::vector<Extension> extensions;  // in the order in which they were made
+  Definitions definitions;
   std::map<const masking::ConstraintTrial*, TrialTable> tables;
 
   struct Settings {
@@ -58,9 +65,9 @@ struct TrialDatabase {
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const std::string& role) const;
 };
 
-// By name: the databases that `trials` are about.
-Result<std::map<std::string, TrialDatabase>> read_trial_definitions(const ports::SessionTarget& production,
-                                                                    const ports::SchemaTrial::Trials& trials,
-                                                                    const StopFlag& stop);
+// By name: the databases that `trials` are about. What is not read by `until` is not tried.
+Result<std::map<std::string, TrialDatabase>> read_trial_definitions(
+    const ports::SessionTarget& production, const ports::SchemaTrial::Trials& trials,
+    std::chrono::steady_clock::time_point until, const StopFlag& stop);
 
 }  // namespace ytb::postgres
