@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "base/check.h"
 #include "tests/fakes/aws/loopback.h"
@@ -139,6 +140,15 @@ bool PostgresBackend::bind(const std::string& name, const std::string& password)
                            .token = password});
 }
 
+std::string PostgresBackend::why_no_tokens() {
+  static const bool kKnowsLdap = [] {
+    std::ifstream program(testing::postgres_bin_dir() + "/postgres", std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(program), {}};
+    return bytes.find("libldap") != std::string::npos;
+  }();
+  return kKnowsLdap ? "" : "this server was built without LDAP, by which the fake asks about tokens";
+}
+
 std::string PostgresBackend::hba_of(const std::string& id, const std::vector<std::string>& groups) const {
   std::string out =
       "local all rdsadmin trust\nlocal replication rdsadmin trust\nlocal all all reject\n"
@@ -147,10 +157,13 @@ std::string PostgresBackend::hba_of(const std::string& id, const std::vector<std
     auto found = sources_.find(group);
     if (found == sources_.end()) continue;
     for (const std::string& source : found->second) {
-      out += fmt::format(
-          "hostssl all +rds_iam {0}/32 ldap ldapserver=127.0.0.1 ldapport={1} ldapprefix=\"{2}\" "
-          "ldapsuffix=\"{3}{4}\"\nhostssl all all {0}/32 scram-sha-256\n",
-          source, binds_.port(), kNamePrefix, kNameSuffix, id);
+      const std::string by_token =
+          why_no_tokens().empty()
+              ? fmt::format("ldap ldapserver=127.0.0.1 ldapport={} ldapprefix=\"{}\" ldapsuffix=\"{}{}\"",
+                            binds_.port(), kNamePrefix, kNameSuffix, id)
+              : "reject";
+      out += fmt::format("hostssl all +rds_iam {0}/32 {1}\nhostssl all all {0}/32 scram-sha-256\n", source,
+                         by_token);
     }
   }
   return out;

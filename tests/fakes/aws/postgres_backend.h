@@ -37,6 +37,8 @@ class PostgresBackend final : public InstanceBackend {
 
   // "" where PostgreSQL and openssl are installed, else why not.
   static std::string available();
+  // "" where the server was built with LDAP, else why nobody gets in by a token.
+  static std::string why_no_tokens();
   // PEM, for sslrootcert.
   [[nodiscard]] std::string ca_bundle() const { return files_.path() + "/ca.pem"; }
   // Connections from these addresses pass the group: "127.0.0.1".
