@@ -385,7 +385,8 @@ TEST_F(B04LoadedLong, DecidesNothingElse) {
 }
 
 // What is long takes no longer than it has to: neither in code nor in what a domain asks.
-TEST_F(B04Tried, LongTextsAreReadOnce) {
+using B04TriedLong = B04Tried;
+TEST_F(B04TriedLong, LongTextsAreReadOnce) {
   production_has(R"sql(
     CREATE FUNCTION proper(text) RETURNS boolean LANGUAGE sql AS $$ SELECT $1 ~ ' ' $$;
     DO $do$ BEGIN
