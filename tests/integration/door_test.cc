@@ -61,12 +61,23 @@ class Prober {
     return text.substr(begin, text.find('"', begin) - begin);
   }
 
+  // At a port that no copy has opened yet, another test's server may be.
+  static bool is_a_copy(PGconn* connection) {
+    const std::unique_ptr<PGresult, decltype(&PQclear)> said(
+        PQexec(connection,
+               "SELECT 1 WHERE coalesce(current_setting('yesterdaytabase.admin_role', true), "
+               "current_setting('yesterdaytabase.data_as_of', true)) IS NOT NULL"),
+        PQclear);
+    return PQresultStatus(said.get()) != PGRES_TUPLES_OK || PQntuples(said.get()) > 0;
+  }
+
   void attempt(const std::string& where, const Login& login, const std::string& phase) {
     for (const char* database : {"shop", "postgres"}) {
       const std::string text = fmt::format("{} user={} password={} dbname={} connect_timeout=2", where,
                                            login.user, login.password, database);
       std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(text.c_str()), PQfinish);
       const bool inside = PQstatus(connection.get()) == CONNECTION_OK;
+      if (inside && !is_a_copy(connection.get())) continue;
       const std::string error = PQerrorMessage(connection.get());
       std::lock_guard lock(mutex_);
       if (inside) successes_.push_back(fmt::format("{}: {} at {}", phase, login.user, where));
