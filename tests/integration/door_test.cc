@@ -152,7 +152,9 @@ TEST(Door, ClosedToEveryRoleOfProductionUntilTheProof) {
 // The same prober, at a server whose door was left open on purpose: it does get in.
 TEST(Door, TheProberGetsInWhereTheDoorIsOpen) {
   TempFolder folder;
-  auto cluster = PostgresCluster::make();
+  PostgresCluster::Options options;
+  options.settings = {{"yesterdaytabase.data_as_of", "'2026-11-21T06:00:00Z'"}};
+  auto cluster = PostgresCluster::make(options);
   cluster->run("postgres", "CREATE ROLE app LOGIN PASSWORD 'app-password'; CREATE DATABASE shop");
   const std::string copies = folder.path() + "/copies";
   ASSERT_EQ(run_program({"mkdir", "-p", copies + "/copy"}).status, 0);

@@ -60,6 +60,18 @@ Error none(std::string why) {
   return Error{.code = Code::kUnsupported, .message = std::move(why), .hint = {}};
 }
 
+// Of the version that dumped, where both lie in one folder: an older one does not read its archives.
+Result<std::string> restoring_program(const SchemaTrialOptions& options) {
+  YTB_ASSIGN(const std::string dumping, options.find_client("pg_dump"));
+  std::error_code ignored;
+  for (const std::filesystem::path& found :
+       {std::filesystem::path(dumping), std::filesystem::canonical(dumping, ignored)}) {
+    std::string beside = (found.parent_path() / "pg_restore").string();
+    if (os::exists(beside)) return beside;
+  }
+  return options.find_client("pg_restore");
+}
+
 class Asking {
  public:
   Asking(const SchemaTrialOptions& options, TrialServer& server, ports::Progress& progress,
@@ -143,7 +155,7 @@ class Asking {
 
   // What cannot be made there (for want of an extension, a relation, a language, a right) is left out.
   Status load(const std::string& name, const std::string& dump) {
-    YTB_ASSIGN(std::string program, options_.find_client("pg_restore"));
+    YTB_ASSIGN(std::string program, restoring_program(options_));
     YTB_ASSIGN(os::Finished list, os::run_checked({.argv = {program, "--list"},
                                                    .stdin_text = dump,
                                                    .output_bytes_max = kDumpBytesMax,
