@@ -19,6 +19,7 @@ struct Schema {
   const char* told;   // a place where words are names
   const char* allow;  // what two words of a name stand in
 };
+void PrintTo(const Schema& schema, std::ostream* out) { *out << schema.name; }
 
 constexpr const char* kShop = R"sql(
   CREATE TYPE role AS ENUM ('admin', 'clerk', 'customer');
