@@ -57,6 +57,7 @@ TEST(B08Defaults, TheServiceEntryIsCalledAfterTheProduction) {
   const RunResult asked =
       run_program({"psql", "-X", "-At", "-c", "SELECT count(*) FROM users", "service=shop-yesterday"}, "", "",
                   {fmt::format("PGSERVICEFILE={}/pg_service.conf", scenario.home()),
+                   "PGPORT=1",  // as Debian's psql sets it where the first cluster has another port than 5432
                    "PGPASSWORD=" + scenario.password()});
   EXPECT_EQ(asked.out, "100\n") << asked.err;
 }

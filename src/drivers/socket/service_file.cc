@@ -22,8 +22,10 @@ std::string render(const ServiceEntries& entries) {
   std::string common;
   if (!entries.dbname.empty()) common += fmt::format("dbname={}\n", entries.dbname);
   if (!entries.user.empty()) common += fmt::format("user={}\n", entries.user);
+  // With the port, which is the default one: PGPORT is another where somebody set it, and so is it by
+  // Debian's psql on a host whose first cluster does not listen at 5432.
   std::string text =
-      fmt::format("[{}]\n{}\nhost={}\n{}", entries.name, kMark, entries.alias_directory, common);
+      fmt::format("[{}]\n{}\nhost={}\nport=5432\n{}", entries.name, kMark, entries.alias_directory, common);
   if (entries.tcp_host.empty()) return text;
   std::string tls = entries.tls_required ? "sslmode=require\n" : "";
   if (!entries.tls_root.empty()) tls = fmt::format("sslmode=verify-full\nsslrootcert={}\n", entries.tls_root);

@@ -106,6 +106,7 @@ TEST(ServiceFile, KeepsWhatIsNotOurs) {
 [shop-yesterday]
 # kept by yesterdaytabase
 host=/run/y/shop-yesterday
+port=5432
 dbname=shop
 user=staging
 
@@ -125,6 +126,9 @@ user=staging
   EXPECT_EQ(with_entries(once, entries), once + "sslmode=require\n");
   entries.tls_required = false;
   EXPECT_TRUE(has_entries(once, entries));
+  std::string without_port = once;
+  without_port.erase(without_port.find("port=5432\n"), std::string("port=5432\n").size());
+  EXPECT_FALSE(has_entries(without_port, entries)) << "as earlier versions wrote it: written anew";
   EXPECT_EQ(with_entries(once, entries), once);
   EXPECT_EQ(without_entries(once, "shop-yesterday"), others);
   ServiceEntries without_tcp = entries;
@@ -227,8 +231,9 @@ TEST_F(Alias, AnEntryThatAnEarlierVersionCalledAfterTheFolderStaysAsLongAsTheAli
                      .dbname = "",
                      .user = ""});
   ASSERT_TRUE(alias.repoint(proof_of(one_), copy_of(one_)).ok());
-  EXPECT_EQ(*os::read_file(home_ + "/alias/services", 1000),
-            earlier + fmt::format("\n[shop-yesterday]\n# kept by yesterdaytabase\nhost={}\n", folder));
+  EXPECT_EQ(
+      *os::read_file(home_ + "/alias/services", 1000),
+      earlier + fmt::format("\n[shop-yesterday]\n# kept by yesterdaytabase\nhost={}\nport=5432\n", folder));
   EXPECT_TRUE(alias.read()->consistent);
   EXPECT_EQ(alias.read()->path.service, "shop-yesterday");
   ASSERT_TRUE(alias.remove().ok());
