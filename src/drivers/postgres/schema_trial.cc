@@ -206,7 +206,8 @@ class Asking {
     for (const auto& [key, digest] : there_) {
       const auto in_production = made.definitions.find(key);
       if (in_production == made.definitions.end() || in_production->second != digest)
-        return none("code that was loaded there has made or changed " + printable(key));
+        return none(printable(key) +
+                    " is there, and not as in production: code that was loaded may have changed it");
     }
     YTB_ASSIGN(const std::string settings_now, settings_there(name));
     if (settings_now != settings) return none("code that was loaded has changed settings there");

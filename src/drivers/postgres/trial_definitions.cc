@@ -301,10 +301,10 @@ class Code {
       return {};
     }
     const Thing first = read_text({}, text);
-    YTB_ASSIGN(const Reached* reached, reach(first, stop));
-    table.why_not = reached->why_not;
-    table.needs = reached->needs;
-    table.runs_code = reached->runs_code;
+    YTB_ASSIGN(const Reached reached, reach(first, stop));
+    table.why_not = reached.why_not;
+    table.needs = reached.needs;
+    table.runs_code = reached.runs_code;
     if (!table.why_not.empty()) return {};
     YTB_ASSIGN(const std::set<std::string>* denied, denied_to(session, table.owner));
     const bool may =
@@ -334,17 +334,16 @@ class Code {
   }
 
   // Equal names reach the same: constraints that call one function are looked after once.
-  Result<const Reached*> reach(const Thing& first, const StopFlag& stop) {
+  Result<Reached> reach(const Thing& first, const StopFlag& stop) {
     std::pair<std::vector<uint32_t>, std::vector<uint32_t>> names{{}, first.operators};
     for (uint32_t word : first.words) {
       if (named_by_.contains(word)) names.first.push_back(word);
     }
-    Reached open{.why_not = first.open.empty() ? std::string() : "its code names " + first.open};
-    if (!open.why_not.empty()) return &(last_ = std::move(open));
+    if (!first.open.empty()) return Reached{.why_not = "its code names " + first.open};
     const auto known = reached_.find(names);
-    if (known != reached_.end()) return &known->second;
+    if (known != reached_.end()) return known->second;
     YTB_ASSIGN(Reached found, search(first, stop));
-    return &reached_.emplace(std::move(names), std::move(found)).first->second;
+    return reached_.emplace(std::move(names), std::move(found)).first->second;
   }
 
   Result<Reached> search(const Thing& first, const StopFlag& stop) const {
@@ -614,7 +613,6 @@ class Code {
   std::vector<uint32_t> always_;
   // By words and operators of a text.
   std::map<std::pair<std::vector<uint32_t>, std::vector<uint32_t>>, Reached> reached_;
-  Reached last_;
   std::map<std::string, std::set<std::string>> denied_;  // by role
 };
 
