@@ -84,9 +84,9 @@ bool Route53Alias::is_adopted(const std::string& target) const {
 }
 
 std::string Route53Alias::how_to_connect(uint16_t port) const {
-  std::string text = "psql \"host=" + options_.name;
-  if (port != kDefaultPort) text += fmt::format(" port={}", port);
-  text += " dbname=…";
+  // Also the default one: PGPORT, and Debian's psql where a host's first cluster has another, would say
+  // otherwise.
+  std::string text = fmt::format("psql \"host={} port={} dbname=…", options_.name, port);
   if (!options_.user.empty()) text += " user=" + options_.user;
   return text + " sslmode=require\"";
 }

@@ -197,7 +197,7 @@ TEST_F(Alias, says_how_to_connect_and_what_does_not_work) {
   options.dbname = "shop";
   auto alias = make(options);
   EXPECT_EQ(read(*alias).connect,
-            "psql \"host=shop-yesterday.mysite.com dbname=… user=staging sslmode=require\"");
+            "psql \"host=shop-yesterday.mysite.com port=5432 dbname=… user=staging sslmode=require\"");
   ASSERT_TRUE(alias->repoint(proof_of(kFirst), copy_of(kFirst)).ok());
   model::AliasState state = read(*alias);
   EXPECT_EQ(state.connect,

@@ -22,8 +22,8 @@ std::string render(const ServiceEntries& entries) {
   std::string common;
   if (!entries.dbname.empty()) common += fmt::format("dbname={}\n", entries.dbname);
   if (!entries.user.empty()) common += fmt::format("user={}\n", entries.user);
-  // With the port, which is the default one: PGPORT is another where somebody set it, and so is it by
-  // Debian's psql on a host whose first cluster does not listen at 5432.
+  // Also the default port: PGPORT, and Debian's psql where a host's first cluster has another, would say
+  // otherwise.
   std::string text =
       fmt::format("[{}]\n{}\nhost={}\nport=5432\n{}", entries.name, kMark, entries.alias_directory, common);
   if (entries.tcp_host.empty()) return text;
