@@ -36,7 +36,7 @@ Counts count(const TrialAnswer& answer, bool begun_only) {
   return counts;
 }
 
-enum class Verdict { kAllowed, kForbidden, kPerhapsForbidden, kUnknown };
+enum class Verdict { kAllowed, kForbidden, kPerhapsForbidden, kBecomesNull, kUnknown };
 
 struct Judged {
   Verdict verdict = Verdict::kUnknown;
@@ -67,6 +67,7 @@ Judged judge(const ConstraintTrial& trial, const TrialAnswer& answer) {
     if (!sure) return {.why = "too few values that were made up satisfy it"};
     return {.verdict = Verdict::kAllowed};
   }
+  if (trial.becomes_null && answer.runs_code) return {.verdict = Verdict::kBecomesNull};
   // What stands in the code for the real values of a kept column, nobody here knows.
   if (trial.has_kept) return {.verdict = Verdict::kPerhapsForbidden};
   const bool often = (independent || sure) &&
@@ -77,16 +78,6 @@ Judged judge(const ConstraintTrial& trial, const TrialAnswer& answer) {
 // False: nothing is left to say.
 bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& finding) {
   const Judged judged = judge(trial, answer);
-  const bool refused = judged.verdict == Verdict::kForbidden || judged.verdict == Verdict::kPerhapsForbidden;
-  if (refused && trial.becomes_null && answer.runs_code) {
-    finding.kind = Finding::Kind::kConstraint;
-    finding.message = fmt::format(
-        "what '{}' gives for {} violates {}: the column is then NULL throughout the table, and where it is "
-        "virtual, it cannot be read",
-        trial.masker, trial.about, trial.what);
-    finding.trial.reset();
-    return true;
-  }
   switch (judged.verdict) {
     case Verdict::kAllowed:
       return false;
@@ -102,6 +93,13 @@ bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& fi
           "{} may violate {} once '{}' has masked it: on a server made from production's schema "
           "it refused some of what was tried; the refresh then stops after masking",
           trial.about, trial.what, trial.masker);
+      break;
+    case Verdict::kBecomesNull:
+      finding.kind = Finding::Kind::kConstraint;
+      finding.message = fmt::format(
+          "what '{}' gives for {} violates {}: the column is then NULL throughout the table, and where it is "
+          "virtual, it cannot be read",
+          trial.masker, trial.about, trial.what);
       break;
     case Verdict::kForbidden:
       finding.kind = Finding::Kind::kConstraint;
