@@ -3,12 +3,12 @@
 #
 #   deploy/aws/probe.sh [--db NAME] [--region NAME] [--report FILE] [--dry-run]
 #
-#   --db NAME         production's DBInstanceIdentifier or DBClusterIdentifier, whose volume is asked about, too
+#   --db NAME         a DBInstanceIdentifier, production's, say: what its volume may become is asked about, too
 #   --region NAME     else AWS_REGION, AWS_DEFAULT_REGION, or the profile's
 #   --report FILE     also writes what it found into FILE, for a report to the project
 #   --dry-run         says every command and runs none
 #
-# Only Describe, List and Get: the policies ReadOnlyAccess or ViewOnlyAccess are enough. It takes about a minute and costs
+# Only Describe, List and Get: the policy ReadOnlyAccess is enough. It takes about a minute and costs
 # nothing. No name, address or account number stands in what it prints at the end: counts, versions and yes or no.
 # What each question is about: docs/guide-aws.md, "Not tried on AWS".
 set -euo pipefail
@@ -91,10 +91,9 @@ if ! ask sts get-caller-identity --query Account && [ -z "$dry_run" ]; then
   fail "AWS does not know these credentials ($said)" "aws configure, or AWS_PROFILE=… deploy/aws/probe.sh"
 fi
 
-# Of whom: "instance" or "cluster"; what lists them; the list in its answer; the two keys in there; the options for these.
+# Of whom: "an instance" or "a cluster"; what lists them; the list in its answer; the two keys in there; the options for these.
 shared_snapshots() {
-  local of=$1 a="a $1" call=$2 list=$3 arn_key=$4 source_key=$5 snapshot_option=$6 source_option=$7 arn source tags by
-  [ "$of" != instance ] || a="an $of"
+  local a=$1 of=${1#* } call=$2 list=$3 arn_key=$4 source_key=$5 snapshot_option=$6 source_option=$7 arn source tags by
   if ! ask rds "$call" --snapshot-type shared --query "${list}[0].[$arn_key,$source_key,length(TagList || \`[]\`)]"; then
     found "Are shared snapshots of ${of}s listed?" yes "refused: $said"
     return
@@ -114,9 +113,9 @@ shared_snapshots() {
     rds "$call" "$source_option" "$source" --include-shared --query "length(${list}[?$arn_key=='$arn'])"
   found "Are its tags shown to whom it is shared with?" no "$([ "${tags:-0}" = 0 ] && echo 'no, or it has none' || echo yes)"
 }
-shared_snapshots instance describe-db-snapshots DBSnapshots DBSnapshotArn DBInstanceIdentifier \
+shared_snapshots 'an instance' describe-db-snapshots DBSnapshots DBSnapshotArn DBInstanceIdentifier \
   --db-snapshot-identifier --db-instance-identifier
-shared_snapshots cluster describe-db-cluster-snapshots DBClusterSnapshots DBClusterSnapshotArn DBClusterIdentifier \
+shared_snapshots 'a cluster' describe-db-cluster-snapshots DBClusterSnapshots DBClusterSnapshotArn DBClusterIdentifier \
   --db-cluster-snapshot-identifier --db-cluster-identifier
 
 what "Have snapshots of clusters the type awsbackup? (how many)" 'either' \
