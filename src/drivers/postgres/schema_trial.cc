@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <set>
 
 #include "base/secret.h"
 #include "base/text.h"
@@ -60,18 +59,6 @@ Error none(std::string why) {
   return Error{.code = Code::kUnsupported, .message = std::move(why), .hint = {}};
 }
 
-// Of the version that dumped, where both lie in one folder: an older one does not read its archives.
-Result<std::string> restoring_program(const SchemaTrialOptions& options) {
-  YTB_ASSIGN(const std::string dumping, options.find_client("pg_dump"));
-  std::error_code ignored;
-  for (const std::filesystem::path& found :
-       {std::filesystem::path(dumping), std::filesystem::canonical(dumping, ignored)}) {
-    std::string beside = (found.parent_path() / "pg_restore").string();
-    if (os::exists(beside)) return beside;
-  }
-  return options.find_client("pg_restore");
-}
-
 class Asking {
  public:
   Asking(const SchemaTrialOptions& options, TrialServer& server, ports::Progress& progress,
@@ -84,7 +71,7 @@ class Asking {
     progress_.update({.stage = "try", .item = "types and functions of " + printable(name)});
     YTB_TRY(create(name, made));
     YTB_TRY(make_extensions(name, made, extensions));
-    YTB_ASSIGN(const std::string settings, settings_there(name));
+    YTB_ASSIGN(const std::string settings, settings_before(name));
     server_.give(kLoadMax);
     YTB_TRY(load(name, dump));
     server_.give(kTrialMax + kTrialGrace);
@@ -155,7 +142,7 @@ class Asking {
 
   // What cannot be made there (for want of an extension, a relation, a language, a right) is left out.
   Status load(const std::string& name, const std::string& dump) {
-    YTB_ASSIGN(std::string program, restoring_program(options_));
+    YTB_ASSIGN(std::string program, internal::restoring_program(options_.find_client));
     YTB_ASSIGN(os::Finished list, os::run_checked({.argv = {program, "--list"},
                                                    .stdin_text = dump,
                                                    .output_bytes_max = kDumpBytesMax,
@@ -190,11 +177,13 @@ class Asking {
   }
 
   // All of ALTER ROLE and ALTER DATABASE: the guest's own (trial_server.cc), and no other.
-  Result<std::string> settings_there(const std::string& name) {
-    YTB_ASSIGN(Connection guest, server_.guest(name));
+  static Result<std::string> settings_of(Connection& guest) {
     return guest.value(
-        "SELECT pg_catalog.string_agg(s::text, ' ' ORDER BY s::text) FROM "
-        "pg_catalog.pg_db_role_setting s");
+        "SELECT pg_catalog.string_agg(s::text, ' ' ORDER BY s::text) FROM pg_catalog.pg_db_role_setting s");
+  }
+  Result<std::string> settings_before(const std::string& name) {
+    YTB_ASSIGN(Connection guest, server_.guest(name));
+    return settings_of(guest);
   }
 
   // What was loaded may have run, and have changed what is not its own. Nothing runs any more that is not
@@ -209,28 +198,10 @@ class Asking {
         return none(printable(key) +
                     " is there, and not as in production: code that was loaded may have changed it");
     }
-    YTB_ASSIGN(const std::string settings_now, settings_there(name));
+    YTB_ASSIGN(const std::string settings_now, settings_of(guest));
     if (settings_now != settings) return none("code that was loaded has changed settings there");
-    // No relation is loaded, and no right given or taken.
-    YTB_ASSIGN(Rows more, guest.query(R"sql(
-        SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
-                        WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-                          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                                           WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                                             AND e.objid = c.oid AND e.deptype = 'e')),
-               EXISTS (SELECT FROM pg_catalog.pg_default_acl)
-            OR EXISTS (SELECT FROM pg_catalog.pg_proc p
-                        WHERE p.oid >= 16384 AND p.proacl IS NOT NULL
-                          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                                           WHERE e.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                                             AND e.objid = p.oid AND e.deptype = 'e'))
-            OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL)
-            OR EXISTS (SELECT FROM pg_catalog.pg_namespace n
-                        WHERE n.nspname OPERATOR(pg_catalog.!~) '^pg_'
-                          AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')))sql"));
-    if (more.truth(0, 0)) return none("code that was loaded has made a relation there");
-    if (more.truth(0, 1)) return none("code that was loaded has changed rights there");
-    return {};
+    YTB_ASSIGN(const std::string beside, read_beside_definitions(guest));
+    return beside.empty() ? Status() : none("code that was loaded has " + beside + " there");
   }
 
   // Whether all that it may reach is there. What is there is as in production (check_loaded).
@@ -419,6 +390,17 @@ void ask_database(const SchemaTrialOptions& options, const ports::InstanceSpec& 
 }  // namespace
 
 namespace internal {
+
+Result<std::string> restoring_program(const FindClient& find_client) {
+  YTB_ASSIGN(const std::string dumping, find_client("pg_dump"));
+  std::error_code ignored;
+  for (const std::filesystem::path& found :
+       {std::filesystem::path(dumping), std::filesystem::canonical(dumping, ignored)}) {
+    std::string beside = (found.parent_path() / "pg_restore").string();
+    if (os::exists(beside)) return beside;
+  }
+  return find_client("pg_restore");
+}
 
 std::string made_of(std::string_view list) {
   std::string out;

@@ -9,8 +9,8 @@
 //
 // Each constraint whose code depends on nothing else (trial_definitions.h) is tried in a session of its own,
 // which begins with the settings of production's owner, on a table with the columns concerned as production
-// has them, that constraint and no other; all functions that it may reach have to be there as they are in
-// production. A server has one database, and goes with what did not end.
+// has them, that constraint and no other; all that its code may come to has to be there, and whatever is
+// there has to be as in production. A server has one database, and goes with what did not end.
 #pragma once
 
 #include <functional>
@@ -24,6 +24,9 @@
 
 namespace ytb::postgres {
 
+// By its name: where a client program of PostgreSQL's lies.
+using FindClient = std::function<Result<std::string>(const std::string& name)>;
+
 struct SchemaTrialOptions {
   std::string production;  // its name
   std::string directory;   // of copies: the server lies in it as .try-<production> while it is asked
@@ -32,8 +35,7 @@ struct SchemaTrialOptions {
   std::string bin_dir;
   model::Isolation isolation = {};  // of copies: without a seal no code of production's is run here
   bool off = false;                 // the config wants nothing tried
-  // Where pg_dump and pg_restore lie.
-  std::function<Result<std::string>(const std::string& name)> find_client;
+  FindClient find_client;
 };
 
 class PostgresSchemaTrial final : public ports::SchemaTrial {
@@ -59,6 +61,9 @@ namespace internal {
 // number and two OIDs, "217; 1255 16390 FUNCTION public slug(text) app": names cannot pass for a kind, as
 // they come after it, nor for a line.
 std::string made_of(std::string_view list);
+// pg_restore of the version that dumps: the one beside pg_dump, or beside what that is a link to, if there is
+// one. An older one does not read newer archives.
+Result<std::string> restoring_program(const FindClient& find_client);
 }  // namespace internal
 
 }  // namespace ytb::postgres

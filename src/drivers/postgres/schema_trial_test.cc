@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "support/temporary.h"
+
 namespace ytb::postgres {
 namespace {
 
@@ -33,6 +38,31 @@ FUNCTION public not a line boss
   EXPECT_EQ(internal::made_of(kList), "6;\n7;\n8;\n10;\n16;\n17;\n");
   EXPECT_EQ(internal::made_of(""), "");
   EXPECT_EQ(internal::made_of("5; \n; ;\n;"), "");
+}
+
+// A server's folder may have a newer pg_dump, or a link to one, and this host another pg_restore.
+TEST(SchemaTrial, WhatDumpedRestores) {
+  const tests::TemporaryFolder folder;
+  const auto make = [&](const std::string& name) {
+    std::filesystem::create_directories(std::filesystem::path(folder / name).parent_path());
+    std::ofstream(folder / name) << "#!/bin/sh\n";
+  };
+  const FindClient find = [&](const std::string& name) -> Result<std::string> {
+    return name == "pg_dump" ? folder / "server/pg_dump" : folder / "host/pg_restore";
+  };
+  make("newer/pg_dump");
+  std::filesystem::create_directory(folder / "server");
+  std::filesystem::create_symlink(folder / "newer/pg_dump", folder / "server/pg_dump");
+  EXPECT_EQ(*internal::restoring_program(find), folder / "host/pg_restore") << "there is no other";
+  make("newer/pg_restore");
+  EXPECT_EQ(*internal::restoring_program(find), folder / "newer/pg_restore")
+      << "beside what the link leads to";
+  make("server/pg_restore");
+  EXPECT_EQ(*internal::restoring_program(find), folder / "server/pg_restore") << "beside pg_dump itself";
+  const FindClient none = [](const std::string& name) -> Result<std::string> {
+    return Error{.code = Code::kExternal, .message = name + " is not there", .hint = {}};
+  };
+  EXPECT_EQ(internal::restoring_program(none).error().message, "pg_dump is not there");
 }
 
 }  // namespace

@@ -199,6 +199,15 @@ std::string not_of_extension(std::string_view catalog, std::string_view row) {
       catalog, row);
 }
 
+// Keys of definitions, of rows of pg_namespace n and pg_type t, pg_operator o, pg_cast c.
+constexpr std::string_view kTypeKey = "pg_catalog.format('type %s.%s', n.nspname, t.typname)";
+constexpr std::string_view kOperatorKey =
+    "pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname, "
+    "pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL))";
+constexpr std::string_view kCastKey =
+    "pg_catalog.format('cast of %s to %s', pg_catalog.format_type(c.castsource, NULL), "
+    "pg_catalog.format_type(c.casttarget, NULL))";
+
 // Functions that are not the server's own, with what each of them says: its code, its settings, the types and
 // defaults of its arguments and of what it returns.
 std::string from_functions(int major) {
@@ -227,10 +236,10 @@ std::vector<std::string> definition_queries(int major) {
       "pg_catalog.pg_get_function_arguments(p.oid), pg_catalog.pg_get_function_result(p.oid), p.prosecdef, "
       "p.provolatile, p.proisstrict, p.proretset, p.prokind)::text)" +
           from_functions(major),
-      R"sql(
-        SELECT pg_catalog.format('type %s.%s', n.nspname, t.typname),
-               pg_catalog.md5(ROW(t.typtype, t.typlen, t.typnotnull, pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typinput::pg_catalog.regproc,
-                 t.typoutput::pg_catalog.regproc, t.typcollation::pg_catalog.regcollation,
+      fmt::format(R"sql(
+        SELECT {},
+               pg_catalog.md5(ROW(t.typtype, t.typlen, t.typnotnull,
+                 pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typinput::pg_catalog.regproc, t.typoutput::pg_catalog.regproc, t.typcollation::pg_catalog.regcollation,
                  pg_catalog.format_type(t.typelem, NULL), pg_catalog.format_type(t.typbasetype, t.typtypmod),
                  (SELECT pg_catalog.array_agg(ROW(k.conname, pg_catalog.pg_get_constraintdef(k.oid))::text
                                               ORDER BY k.conname)
@@ -251,20 +260,19 @@ std::vector<std::string> definition_queries(int major) {
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e
                              JOIN pg_catalog.pg_class c ON c.oid = e.typrelid
                             WHERE e.oid IN (t.oid, t.typelem) AND c.relkind <> 'c'))sql",
-      R"sql(
-        SELECT pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname,
-                 pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL)),
-               pg_catalog.md5(ROW(o.oprcode::pg_catalog.regprocedure,
+                  kTypeKey),
+      fmt::format(R"sql(
+        SELECT {}, pg_catalog.md5(ROW(o.oprcode::pg_catalog.regprocedure,
                  pg_catalog.format_type(o.oprresult, NULL))::text)
           FROM pg_catalog.pg_operator o
           JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
          WHERE o.oid >= 16384)sql",
-      R"sql(
-        SELECT pg_catalog.format('cast of %s to %s', pg_catalog.format_type(c.castsource, NULL),
-                                 pg_catalog.format_type(c.casttarget, NULL)),
-               pg_catalog.md5(ROW(c.castfunc::pg_catalog.regprocedure, c.castcontext, c.castmethod)::text)
+                  kOperatorKey),
+      fmt::format(R"sql(
+        SELECT {}, pg_catalog.md5(ROW(c.castfunc::pg_catalog.regprocedure, c.castcontext, c.castmethod)::text)
           FROM pg_catalog.pg_cast c
          WHERE c.oid >= 16384)sql",
+                  kCastKey),
       R"sql(
         SELECT pg_catalog.format('collation %s.%s', n.nspname, c.collname),
                pg_catalog.md5((pg_catalog.to_jsonb(c) - '{oid,collnamespace,collowner,collversion}'::text[])::text)
@@ -320,7 +328,7 @@ class Code {
     std::vector<uint32_t> words{};            // what it may reach in turn, each once
     std::vector<uint32_t> operators{};        // those in it: of things_
     std::vector<const std::string*> needs{};  // of the definitions: itself
-    bool is_code = false;                     // a function that is no extension's
+    bool is_code = false;                     // a function that no extension brought
     std::string open{};                       // not "": what names it is not tried
   };
   struct Reached {
@@ -439,7 +447,7 @@ class Code {
     return thing;
   }
 
-  // Of what production lost between two looks it is "no such thing", which no server has.
+  // What production lost since its definitions were read has a key that no server has.
   const std::string* key_of(const std::string& key) const {
     static const std::string kGone;
     const auto found = definitions_.find(key);
@@ -481,7 +489,7 @@ class Code {
   // Domains with what they ask, and types with those that they are made of: also arrays, whose own names may
   // be said.
   Status read_types(Connection& session) {
-    YTB_ASSIGN(Rows rows, session.query(R"sql(
+    YTB_ASSIGN(Rows rows, session.query(fmt::format(R"sql(
         SELECT t.typname, t.typtype = 'r' AND (r.rngcanonical <> 0 OR r.rngsubdiff <> 0),
                pg_catalog.concat_ws(' ',
                  CASE WHEN t.typelem <> 0 THEN pg_catalog.format_type(t.typelem, NULL) END,
@@ -492,12 +500,13 @@ class Code {
                  (SELECT pg_catalog.string_agg(pg_catalog.format_type(a.atttypid, NULL), ' ')
                     FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
                      AND NOT a.attisdropped AND t.typtype = 'c')),
-               pg_catalog.format('type %s.%s', n.nspname, t.typname)
+               {}
           FROM pg_catalog.pg_type t
           JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
           LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
          WHERE t.oid >= 16384 AND t.typtype IN ('b', 'd', 'c', 'e', 'r')
-           AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))sql"));
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c'))sql",
+                                                    kTypeKey)));
     for (int row = 0; row < rows.count(); ++row) {
       Thing thing{.needs = {key_of(rows.text(row, 3))}};
       if (rows.truth(row, 1))
@@ -546,14 +555,13 @@ class Code {
     constexpr size_t kOperatorsMax = 200;
     YTB_ASSIGN(Rows operators, session.query(fmt::format(
                                    R"sql(
-        SELECT o.oprname, p.proname, pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname,
-                 pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL))
+        SELECT o.oprname, p.proname, {}
           FROM pg_catalog.pg_operator o
           JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
           JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
          WHERE o.oid >= 16384 AND (o.oprleft < 16384 AND o.oprright < 16384 OR {})
          ORDER BY 1)sql",
-                                   not_of_extension("pg_operator", "o"))));
+                                   kOperatorKey, not_of_extension("pg_operator", "o"))));
     std::map<std::string, Thing> found;
     for (int row = 0; row < operators.count(); ++row) {
       Thing& thing = found[operators.text(row, 0)];
@@ -579,20 +587,19 @@ class Code {
     if (unnamed.truth(0, 0)) return none("production has casts or operator classes that need a superuser");
     YTB_ASSIGN(Rows found, session.query(fmt::format(
                                R"sql(
-        SELECT p.proname, pg_catalog.format('cast of %s to %s', pg_catalog.format_type(c.castsource, NULL),
-                                            pg_catalog.format_type(c.casttarget, NULL))
+        SELECT p.proname, {}
           FROM pg_catalog.pg_cast c
           LEFT JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
          WHERE c.oid >= 16384 AND {}
         UNION
-        SELECT p.proname, pg_catalog.format('operator %s.%s(%s, %s)', n.nspname, o.oprname,
-                 pg_catalog.format_type(o.oprleft, NULL), pg_catalog.format_type(o.oprright, NULL))
+        SELECT p.proname, {}
           FROM pg_catalog.pg_operator o
           JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
           JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
          WHERE o.oid >= 16384 AND {} AND o.oprname IN ('=', '<>', '<', '<=', '>', '>=', '~', '!~', '~~', '!~~',
                                                         '~~*', '!~~*'))sql",
-                               not_of_extension("pg_cast", "c"), not_of_extension("pg_operator", "o"))));
+                               kCastKey, not_of_extension("pg_cast", "c"), kOperatorKey,
+                               not_of_extension("pg_operator", "o"))));
     // The names alone: what is behind them is looked at.
     Thing all;
     for (int row = 0; row < found.count(); ++row) {
@@ -693,6 +700,22 @@ Result<Definitions> read_definitions(Connection& session) {
     for (int row = 0; row < rows.count(); ++row) out.emplace(rows.text(row, 0), rows.text(row, 1));
   }
   return out;
+}
+
+Result<std::string> read_beside_definitions(Connection& session) {
+  YTB_ASSIGN(Rows rows, session.query(fmt::format(
+                            R"sql(
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+                        WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {}),
+               EXISTS (SELECT FROM pg_catalog.pg_default_acl)
+            OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.proacl IS NOT NULL AND {})
+            OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL)
+            OR EXISTS (SELECT FROM pg_catalog.pg_namespace n
+                        WHERE n.nspname OPERATOR(pg_catalog.!~) '^pg_'
+                          AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')))sql",
+                            not_of_extension("pg_class", "c"), not_of_extension("pg_proc", "p"))));
+  if (rows.truth(0, 0)) return std::string("made a relation");
+  return std::string(rows.truth(0, 1) ? "changed rights" : "");
 }
 
 std::vector<std::pair<std::string, std::string>> TrialDatabase::settings_of(const std::string& role) const {

@@ -26,6 +26,9 @@ namespace ytb::postgres {
 // ("function shop.f(text)"), each with a digest of what it is. Relations and their types are left out.
 using Definitions = std::map<std::string, std::string>;
 Result<Definitions> read_definitions(Connection& session);
+// What a database has, into which definitions alone were loaded, that comes with none of them: "made a
+// relation", "changed rights"; "": nothing.
+Result<std::string> read_beside_definitions(Connection& session);
 
 // The table of one trial, in parts of a statement.
 struct TrialTable {
@@ -35,7 +38,7 @@ struct TrialTable {
   std::string check;                 // "CONSTRAINT c CHECK (…)"; "": the columns say it all
   // Of TrialDatabase::definitions, all that its code may come to; several tables may share them.
   std::shared_ptr<const std::vector<const std::string*>> needs;
-  bool runs_code = false;  // functions among them that are no extension's
+  bool runs_code = false;  // functions among them that no extension brought
 };
 
 struct TrialDatabase {
