@@ -154,8 +154,8 @@ TEST_F(PagesTest, gives_what_streaming_gives) {
   testing::RunResult grep = testing::run_program(
       {"grep", "-c", "-a", "-E", "raw (word|gone)|corp.example|Raw Name", spec_.data() + "/" + path});
   EXPECT_EQ(grep.out, "0\n") << grep.err;
-  // npm's servers come without it.
-  if (!std::filesystem::exists(testing::postgres_bin_dir() + "/pg_checksums")) return;
+  if (!std::filesystem::exists(testing::postgres_bin_dir() + "/pg_checksums"))
+    GTEST_SKIP() << "pg_checksums is not there (npm's servers lack it): only the checksums were not asked";
   testing::RunResult sums = testing::run_program(
       {testing::postgres_bin_dir() + "/pg_checksums", "--check", "-D", spec_.data()}, testing::server_user());
   EXPECT_EQ(sums.status, 0) << sums.out << sums.err;

@@ -77,7 +77,7 @@ class SessionSettings : public ::testing::Test {
     for (const auto& row : cluster_->rows("postgres", kAll)) {
       if (!superuser && row[3] != "user") continue;
       std::string value = row[1];
-      if (row[2] == "enum" && value.empty()) continue;  // built so that there is no other value
+      if (row[2] == "enum" && value.empty()) continue;  // a build that knows no other value
       if (row[2] == "string") {
         auto text = kTexts.find(row[0]);
         if (text == kTexts.end()) {
