@@ -3,8 +3,8 @@
 //
 // program() runs the built program, which lives on real time. run() is the same command line within this
 // process, on the fake's clock: whoever waits moves it, so that hours pass at once. A scenario is for one of
-// the two: Options::own_time says for which. What either prints is searched for the planted secrets. Not
-// thread-safe but for program(). For tests only.
+// the two: ScenarioOptions::own_time says for which, and program() refuses where it is run()'s. What either
+// prints is searched for the planted secrets. Not thread-safe but for program(). For tests only.
 #pragma once
 
 #include <gtest/gtest.h>

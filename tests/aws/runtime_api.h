@@ -2,6 +2,8 @@
 // answered, and keeps what is posted. Thread-safe. For tests only.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -45,10 +47,14 @@ class RuntimeApi {
     changed_.notify_all();
   }
   [[nodiscard]] std::string authority() const { return "127.0.0.1:" + std::to_string(server_.port()); }
-  // Once `next` was asked `times` times.
+  // Once `next` was asked `times` times; a test failure where it will never be.
   void await_next(int times) {
+    constexpr auto kLongest = std::chrono::minutes(5);
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return nexts_ >= times; });
+    const auto failed = [this] { return !answers_.empty() && answers_.back().kind == "init"; };
+    const bool over = changed_.wait_for(lock, kLongest, [&] { return nexts_ >= times || failed(); });
+    if (nexts_ >= times) return;
+    ADD_FAILURE() << (over ? "it could not begin: " + answers_.back().body : "it asked for nothing");
   }
   // What was answered to the invocations, in order.
   std::vector<Answer> answers() {
@@ -85,6 +91,7 @@ class RuntimeApi {
     if (request.path == "/2018-06-01/runtime/init/error") {
       answers_.push_back(
           {"", "init", request.header("lambda-runtime-function-error-type"), request.body, clock_.now()});
+      changed_.notify_all();
       return {.status = 202, .headers = {}, .body = "{}"};
     }
     return {.status = 404, .headers = {}, .body = request.path};

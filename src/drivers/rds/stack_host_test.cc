@@ -176,6 +176,19 @@ TEST_F(StackHostTest, what_takes_too_long_ends) {
   EXPECT_THAT(the_copy().failure, HasSubstr("more than 10 min"));
 }
 
+TEST_F(StackHostTest, a_deletion_that_takes_too_long_is_told) {
+  fakes::aws::Settings settings = slow();
+  settings.delays.instance_delete = std::chrono::hours(100);
+  start(settings);
+  must(restore());
+  const Instant begun = clock_->now();
+  const Status status = host_->remove(owned(), std::nullopt, progress_);
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().message, HasSubstr("was waited for in vain for 2 h"));
+  EXPECT_EQ(status.error().retry, Retry::kLater);
+  EXPECT_LT(clock_->now() - begun, std::chrono::hours(3));
+}
+
 TEST_F(StackHostTest, a_volume_grows_where_that_is_asked) {
   fakes::aws::Settings settings = slow();
   settings.delays.storage_optimization = std::chrono::hours(8);
