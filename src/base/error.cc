@@ -29,6 +29,7 @@ constexpr std::array kTable{
     Row{Code::kExternal, "external", 12},
     Row{Code::kCorrupt, "corrupt", 13},
     Row{Code::kUnsupported, "unsupported", 14},
+    Row{Code::kForbidden, "forbidden", 15},
     Row{Code::kInterrupted, "interrupted", 130},
 };
 

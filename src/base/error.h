@@ -26,6 +26,7 @@ enum class Code {
   kUnsupported,  // cannot be done with this version or kind
   kExternal,     // a program or service that we called failed
   kCorrupt,      // data that we read is damaged: torn snapshot, garbled record
+  kForbidden,    // the platform does not let us use it: a snapshot, or the key that it is under
   kInternal,     // a bug of ours
 };
 

@@ -33,6 +33,7 @@ constexpr std::array kStatuses{
     Status{Code::kExternal, "a program or the operating system failed"},
     Status{Code::kCorrupt, "what was read is damaged"},
     Status{Code::kUnsupported, "cannot be done with this version or kind"},
+    Status{Code::kForbidden, "the platform does not let us use what a refresh needs"},
     Status{Code::kInterrupted, "stopped by Ctrl-C or a signal; the next run goes on from there"},
 };
 

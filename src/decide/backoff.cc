@@ -22,6 +22,7 @@ bool may_pass(const Error& error) {
   if (error.retry != Retry::kNever) return true;
   switch (error.code) {
     case Code::kCorrupt:
+    case Code::kForbidden:
     case Code::kConfig:
     case Code::kRefused:
     case Code::kUnsupported:

@@ -14,6 +14,9 @@ constexpr int kTriesMax = 5;
 constexpr int kAttemptsMax = 5;
 // Newer snapshots that turned out damaged and are passed over for an older one.
 constexpr int kCorruptSkipsMax = 3;
+// Newer snapshots that we may not restore and that are passed over. Not more than hosts remember attempts
+// (100 of each production): what is forgotten would be tried again, for ever.
+constexpr int kForbiddenSkipsMax = 90;
 
 constexpr Duration kBackoffFirst = std::chrono::seconds(10);
 constexpr Duration kBackoffMax = std::chrono::hours(1);

@@ -207,22 +207,39 @@ void hold_snapshot(View& view, std::string reason, std::optional<Error> blocker)
                          .blocker = std::move(blocker)};
 }
 
+// Snapshots that are passed over and named.
+constexpr int kRemarkedMax = 10;
+constexpr const char* kHowToAskAnew = "once the cause is gone, try again with: yesterdaytabase refresh";
+constexpr const char* kHowToAllow =
+    "allow it to the role that restores (its policy; the key's, where it is the key), or leave such "
+    "snapshots "
+    "out with source.snapshots; then try again with: yesterdaytabase refresh, which looks at the newest one, "
+    "or refresh --force, which tries all that were passed over";
+
 // What earlier tries say of a snapshot.
 struct History {
   bool damaged = false;       // found damaged when it was looked at closely
+  bool forbidden = false;     // the platform did not let us restore it
   std::optional<Hold> holds;  // it may not be tried now
 };
 
-History history_of(const View& view, const Snapshot& snapshot, bool anything_live) {
-  bool asked = view.desired.refresh_now || view.desired.force;
+// A person who asks now wants to know anew what came before. What is forbidden costs a restore to find out,
+// so that only the newest is tried again: once it may be restored, the others do not matter. `force` tries
+// all of them.
+bool is_asked_anew(const View& view, const Attempt& attempt, bool newest) {
+  if (!view.desired.refresh_now && !view.desired.force) return false;
+  if (attempt.at >= view.desired.asked_at) return false;
+  return newest || view.desired.force || attempt.code != Code::kForbidden;
+}
+
+History history_of(const View& view, const Snapshot& snapshot, bool anything_live, bool newest) {
   const Attempt* latest = nullptr;
   int failures = 0;
   Instant last{};  // of the last failure; clocks that were set back order them otherwise than their numbers
   History history;
   for (const Attempt& attempt : *view.observed.attempts) {
     if (attempt.snapshot != snapshot.id) continue;
-    // A person who asks now wants to know anew what came before.
-    if (asked && attempt.at < view.desired.asked_at) continue;
+    if (is_asked_anew(view, attempt, newest)) continue;
     if (attempt.outcome != AttemptOutcome::kFailed) {
       if (attempt.outcome == AttemptOutcome::kRolledBack && !anything_live) continue;
       history.holds = Hold{.waiting = Waiting::kSnapshot,
@@ -246,14 +263,14 @@ History history_of(const View& view, const Snapshot& snapshot, bool anything_liv
                                  printable(snapshot.id.str()), latest->reason);
   if (latest->retry == Retry::kNever || failures >= kAttemptsMax) {
     history.damaged = latest->code == Code::kCorrupt;
-    history.holds =
-        Hold{.waiting = Waiting::kPerson,
-             .reason = told,
-             .until = view.now + kSnapshotPoll,
-             .blocker = Error{.code = latest->code,
-                              .message = told,
-                              .hint = "once the cause is gone, try again with: yesterdaytabase refresh",
-                              .retry = Retry::kNever}};
+    history.forbidden = latest->code == Code::kForbidden;
+    history.holds = Hold{.waiting = Waiting::kPerson,
+                         .reason = told,
+                         .until = view.now + kSnapshotPoll,
+                         .blocker = Error{.code = latest->code,
+                                          .message = told,
+                                          .hint = history.forbidden ? kHowToAllow : kHowToAskAnew,
+                                          .retry = Retry::kNever}};
   } else if (std::optional<Instant> again = retry_at(failures, last, view.now)) {
     history.holds = Hold{.waiting = Waiting::kBackoff,
                          .reason = fmt::format("{}; again at {}", told, to_iso(*again)),
@@ -361,18 +378,32 @@ const Snapshot* choose_snapshot(View& view, const Copy* live, bool again) {
     return nullptr;
   }
   std::optional<Hold> first_hold;
-  int skipped = 0;
+  const Snapshot* chosen = nullptr;
+  int damaged = 0;
+  int forbidden = 0;
   for (const Snapshot* snapshot : usable) {
     bool fits = live == nullptr || snapshot->data_as_of > live->data_as_of ||
                 (again && snapshot->data_as_of == live->data_as_of);
     if (!fits) break;
-    History history = history_of(view, *snapshot, live != nullptr);
-    if (!history.holds) return snapshot;
+    History history = history_of(view, *snapshot, live != nullptr, snapshot == usable.front());
+    if (!history.holds) {
+      chosen = snapshot;
+      break;
+    }
     if (!first_hold) first_hold = history.holds;
-    if (!history.damaged || ++skipped > kCorruptSkipsMax) break;
+    if (history.forbidden) {
+      if (++forbidden > kForbiddenSkipsMax) break;
+    } else if (!history.damaged || ++damaged > kCorruptSkipsMax) {
+      break;
+    }
+    if (damaged + forbidden > kRemarkedMax) continue;
     view.remark(
         fmt::format("passed over snapshot {}: {}", printable(snapshot->id.str()), history.holds->reason));
   }
+  if (damaged + forbidden > kRemarkedMax) {
+    view.remark(fmt::format("passed over {} more snapshots", damaged + forbidden - kRemarkedMax));
+  }
+  if (chosen != nullptr) return chosen;
   if (first_hold) {
     view.in_the_way = std::move(first_hold);
   } else {

@@ -409,6 +409,75 @@ TEST(Decide, WhatFailedForGoodWaitsForAPersonWithItsOwnCode) {
   EXPECT_EQ(told(changed, state), "restore:shop-yesterday-20261122-020000-2");
 }
 
+// `count` snapshots an hour apart, the newest first, each with an attempt that failed for good.
+State with_failed(int count, Code code) {
+  State state = serving();
+  for (int i = 0; i < count; ++i) {
+    Snapshot made = snapshot(fmt::format("manual-{:03}", i), kToday);
+    made.data_as_of += seconds(count - i);
+    Attempt failed;
+    failed.snapshot = made.id;
+    failed.data_as_of = made.data_as_of;
+    failed.attempt = 1;
+    failed.at = kNow - minutes(30);
+    failed.code = code;
+    failed.retry = Retry::kNever;
+    failed.reason = "it may not be restored";
+    state.snapshots.push_back(std::move(made));
+    state.attempts.push_back(std::move(failed));
+  }
+  return state;
+}
+
+TEST(Decide, WhatIsForbiddenIsPassedOverHoweverManyThereAre) {
+  const std::string todays = "restore:shop-yesterday-20261122-020000-1";
+  for (int count : {1, kCorruptSkipsMax + 1, 10, kForbiddenSkipsMax}) {
+    const State state = with_failed(count, Code::kForbidden);
+    const Decision decision = decide(daily(), state.observed(), kNow);
+    EXPECT_EQ(told(decision), todays) << count;
+    EXPECT_THAT(decision.remarks,
+                testing::Contains(HasSubstr("passed over snapshot manual-000: attempt 1 at")));
+    EXPECT_LE(decision.remarks.size(), 11U);
+    if (count == kForbiddenSkipsMax) {
+      EXPECT_THAT(decision.remarks, testing::Contains("passed over 80 more snapshots"));
+    }
+  }
+  const Decision too_many =
+      decide(daily(), with_failed(kForbiddenSkipsMax + 1, Code::kForbidden).observed(), kNow);
+  ASSERT_FALSE(too_many.action);
+  ASSERT_TRUE(too_many.blocker);
+  EXPECT_EQ(too_many.blocker->code, Code::kForbidden);
+  EXPECT_THAT(too_many.blocker->hint, HasSubstr("source.snapshots"));
+  // What is damaged keeps its bound, whatever else is passed over.
+  State damaged = with_failed(kCorruptSkipsMax, Code::kCorrupt);
+  EXPECT_EQ(told(daily(), damaged), todays);
+  damaged = with_failed(kCorruptSkipsMax + 1, Code::kCorrupt);
+  EXPECT_THAT(told(daily(), damaged), HasSubstr("nothing: "));
+  State both = with_failed(10, Code::kForbidden);
+  for (int i = 0; i < kCorruptSkipsMax; ++i) both.attempts[static_cast<size_t>(i) * 2].code = Code::kCorrupt;
+  EXPECT_EQ(told(daily(), both), todays);
+  both.attempts[1].code = Code::kCorrupt;
+  EXPECT_THAT(told(daily(), both), HasSubstr("nothing: "));
+}
+
+TEST(Decide, WhoAsksTriesOnlyTheNewestOfWhatIsForbidden) {
+  State state = with_failed(10, Code::kForbidden);
+  const std::string newest = "restore:shop-yesterday-20261122-020010-2";
+  const std::string second = "restore:shop-yesterday-20261122-020009-2";
+  Desired asked = daily();
+  asked.refresh_now = true;
+  EXPECT_EQ(told(asked, state), newest);
+  state.attempts[0].at = kNow + seconds(1);  // once more, and refused again
+  EXPECT_EQ(told(asked, state), "restore:shop-yesterday-20261122-020000-1");
+  asked.force = true;
+  EXPECT_EQ(told(asked, state), second) << "all of them";
+  // Of what is wrong otherwise everything is asked anew, as ever.
+  State corrupt = with_failed(3, Code::kCorrupt);
+  asked.force = false;
+  corrupt.attempts[0].at = kNow + seconds(1);
+  EXPECT_EQ(told(asked, corrupt), "restore:shop-yesterday-20261122-020002-2");
+}
+
 TEST(Decide, WhatIsNotOursIsRemarkedAndLeftAlone) {
   State state = serving();
   state.snapshots.erase(state.snapshots.begin());
@@ -513,7 +582,7 @@ TEST(Backoff, OnlyWhatIsWrongInItselfDoesNotPass) {
   const auto passes = [](Code code, Retry retry = Retry::kNever) {
     return may_pass({.code = code, .message = {}, .hint = {}, .retry = retry});
   };
-  for (Code code : {Code::kCorrupt, Code::kConfig, Code::kRefused, Code::kUnsupported}) {
+  for (Code code : {Code::kCorrupt, Code::kForbidden, Code::kConfig, Code::kRefused, Code::kUnsupported}) {
     EXPECT_FALSE(passes(code)) << name_of(code);
     EXPECT_TRUE(passes(code, Retry::kLater)) << name_of(code);
     EXPECT_TRUE(passes(code, Retry::kInDoubt)) << name_of(code);

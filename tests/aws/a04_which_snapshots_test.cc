@@ -66,26 +66,74 @@ TEST_F(A04Selection, ByKindNameAndTag) {
   EXPECT_THAT(chosen({"manual"}, {}, {{"purpose", "tests"}}), ElementsAre());
 }
 
-// The end of it: end_to_end_test.cc, AnOlderSnapshotIsTakenForOneThatMayNotBeRestored.
-TEST_F(A04Selection, OneThatTheRoleMayNotRestoreIsAsGoodAsDamaged) {
+// The end of it: end_to_end_test.cc, AnOlderSnapshotIsTakenForTenThatMayNotBeRestored.
+TEST_F(A04Selection, OneThatTheRoleMayNotRestoreIsForbidden) {
   fake_->iam().decide_by([](const std::string&, const std::string& action, const std::string& resource) {
     return !action.starts_with("rds:Restore") || !resource.ends_with(":snapshot:before-migration");
   });
   Status refused = restore(request(1, snapshot("before-migration")));
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, Code::kCorrupt) << "decide() passes over such a snapshot";
+  EXPECT_EQ(refused.error().code, Code::kForbidden) << "decide() passes over such a snapshot";
   EXPECT_EQ(refused.error().retry, Retry::kNever);
   EXPECT_THAT(refused.error().hint, HasSubstr("source.snapshots"));
   EXPECT_EQ(the_copy().phase, model::Phase::kFailed);
-  EXPECT_EQ(the_copy().failure_code, Code::kCorrupt);
+  EXPECT_EQ(the_copy().failure_code, Code::kForbidden);
   // As the refresher tells it of a copy that is not in flight any more.
   Error later = refused.error();
   later.retry = Retry::kLater;
   must(host_->record_failure(owned(), later));
   must(host_->remove(owned(), std::nullopt, progress_));
-  EXPECT_EQ(host_->attempts().value().front().code, Code::kCorrupt);
+  EXPECT_EQ(host_->attempts().value().front().code, Code::kForbidden);
   EXPECT_EQ(host_->attempts().value().front().retry, Retry::kNever);
   must(restore(request(2, snapshot("nightly-1"))));
+}
+
+// A key of production's account whose policy does not name us, or one that is disabled.
+TEST_F(A04Selection, OneWhoseKeyMayNotBeUsedIsForbidden) {
+  fakes::aws::SnapshotSeed seed;
+  seed.id = "under-their-key";
+  seed.type = "manual";
+  seed.created = at("2026-11-22T05:00:00Z");
+  seed.encrypted = true;
+  seed.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
+  fake_->seed(seed);
+  fake_->iam().decide_by([](const std::string&, const std::string& action, const std::string& resource) {
+    return !action.starts_with("kms:") || !resource.ends_with("key/theirs");
+  });
+  Status refused = restore(request(1, snapshot("under-their-key")));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kForbidden);
+  EXPECT_THAT(refused.error().message, HasSubstr("key/theirs"));
+  EXPECT_THAT(refused.error().hint, HasSubstr("in the key's own policy"));
+  EXPECT_EQ(the_copy().failure_code, Code::kForbidden);
+}
+
+// Before there is a stack: the refresher records the attempt.
+TEST_F(A04Selection, OneThatMayNotBeCopiedIsForbidden) {
+  fakes::aws::SnapshotSeed seed;
+  seed.id = "of-others";
+  seed.type = "shared";
+  seed.owner = "210987654321";
+  seed.created = at("2026-11-22T05:00:00Z");
+  seed.encrypted = true;
+  seed.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
+  fake_->seed(seed);
+  StackOptions given = options();
+  given.kms_key = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+  make_host(std::move(given));
+  std::string denied = "rds:Copy";
+  fake_->iam().decide_by([&](const std::string&, const std::string& action, const std::string&) {
+    return !action.starts_with(denied);
+  });
+  const model::Snapshot shared = snapshot("arn:aws:rds:eu-west-1:210987654321:snapshot:of-others");
+  for (const char* each : {"rds:Copy", "kms:"}) {
+    denied = each;
+    Status refused = restore(request(1, shared));
+    ASSERT_FALSE(refused.ok()) << denied;
+    EXPECT_EQ(refused.error().code, Code::kForbidden) << denied;
+    EXPECT_EQ(refused.error().retry, Retry::kNever) << denied;
+    EXPECT_THAT(refused.error().message, HasSubstr("of-others could not be copied")) << denied;
+  }
 }
 
 TEST(A04Reasons, TellTheSnapshotFromWhatElseIsForbidden) {
@@ -100,6 +148,22 @@ TEST(A04Reasons, TellTheSnapshotFromWhatElseIsForbidden) {
   EXPECT_FALSE(forbids_snapshot(denied + "db:shop-yesterday-20261122-060000-1" + why));
   EXPECT_FALSE(forbids_snapshot(denied + "og:snapshot" + why));
   EXPECT_FALSE(forbids_snapshot("Instance: DB instance quota exceeded"));
+  EXPECT_TRUE(forbids_snapshot(
+      "Instance: The specified KMS key [arn:aws:kms:eu-west-1:210987654321:key/k] does not exist, is not "
+      "enabled "
+      "or you do not have permissions to access it. (Service: Rds, Status Code: 400, Request ID: 1)"));
+  const std::string theirs = "arn:aws:rds:eu-west-1:210987654321:snapshot:x";
+  const std::string copying =
+      "AccessDenied: User: u is not authorized to perform: rds:CopyDBSnapshot on resource: ";
+  const std::string ours = "arn:aws:kms:eu-west-1:123456789012:key/ours";
+  EXPECT_TRUE(forbids_copying(copying + theirs + why, theirs, ours));
+  EXPECT_FALSE(forbids_copying(
+      copying + "arn:aws:rds:eu-west-1:123456789012:snapshot:shop-yesterday-20261122-060000-1-source" + why,
+      theirs, ours))
+      << "our own copy";
+  const std::string key = "KMSKeyNotAccessibleFault: The specified KMS key [";
+  EXPECT_TRUE(forbids_copying(key + "arn:aws:kms:eu-west-1:210987654321:key/k]", theirs, ours));
+  EXPECT_FALSE(forbids_copying(key + ours + "]", theirs, ours)) << "no other snapshot would be copied either";
 }
 
 }  // namespace

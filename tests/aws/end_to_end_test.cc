@@ -196,12 +196,13 @@ TEST_F(AwsEndToEnd, ASharedEncryptedSnapshotIsCopiedUnderOurKeyAndTheCopyGoes) {
 }
 
 // A4: one manual snapshot that the role may not restore stopped every morning until somebody deleted it.
-TEST_F(AwsEndToEnd, AnOlderSnapshotIsTakenForOneThatMayNotBeRestored) {
+TEST_F(AwsEndToEnd, AnOlderSnapshotIsTakenForTenThatMayNotBeRestored) {
   AwsScenario& aws = begin();
-  for (const char* created : {"2026-11-21T06:20:00Z", "2026-11-21T06:40:00Z"}) {
+  constexpr int kForbidden = 10;
+  for (int minute = 10; minute < 10 + kForbidden; ++minute) {
     fakes::aws::SnapshotSeed manual;
-    manual.id = std::string("before-migration-") + std::string(created).substr(14, 2);
-    manual.created = *from_iso(created);
+    manual.id = fmt::format("before-migration-{}", minute);
+    manual.created = *from_iso(fmt::format("2026-11-21T06:{}:00Z", minute));
     manual.engine_version = aws.version();
     manual.data = aws.data();
     aws.fake().seed(manual);
@@ -211,6 +212,14 @@ TEST_F(AwsEndToEnd, AnOlderSnapshotIsTakenForOneThatMayNotBeRestored) {
   });
   aws.must({"refresh"});
   expect_serves(kFirst);
+  EXPECT_EQ(stacks_made(), kForbidden + 1) << "each is tried once";
+  // Asked again, only the newest is tried once more: it might be allowed by now.
+  EXPECT_THAT(aws.must({"plan"}).out, HasSubstr("next: restore shop-yesterday-20261121-061900-2"));
+  const testing::RunResult refused = aws.run({"refresh"});
+  EXPECT_EQ(refused.status, exit_status(Code::kForbidden));
+  EXPECT_THAT(refused.err, HasSubstr("before-migration-19"));
+  EXPECT_THAT(refused.err, HasSubstr("or leave such snapshots out with source.snapshots"));
+  EXPECT_EQ(stacks_made(), kForbidden + 2);
   aws.expect_production_untouched();
   aws.must({"teardown", "--yes"});
   aws.expect_nothing_left_over();

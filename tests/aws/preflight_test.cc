@@ -491,6 +491,31 @@ TEST_F(Preflight, permissions_are_proven_simulated_or_cannot_be_known) {
                         "allow iam:GetRole"));
 }
 
+// The end of it: end_to_end_test.cc, AnOlderSnapshotIsTakenForTenThatMayNotBeRestored.
+TEST_F(Preflight, a_snapshot_that_may_not_be_restored_is_passed_over) {
+  for (const char* created : {"2026-11-22T08:00:00Z", "2026-11-22T09:00:00Z"}) {
+    fakes::aws::SnapshotSeed manual;
+    manual.id = std::string("before-") + std::string(created).substr(11, 2);
+    manual.created = *from_iso(created);
+    manual.allocated_gib = 20;
+    fake_.seed(manual);
+  }
+  std::string forbidden = ":snapshot:before-";
+  fake_.iam().decide_by([&](const std::string&, const std::string& action, const std::string& resource) {
+    return !action.starts_with("rds:Restore") || resource.find(forbidden) == std::string::npos;
+  });
+  EXPECT_THAT(
+      complaints(),
+      ::testing::ElementsAre(AllOf(
+          HasSubstr("! may rds:RestoreDBInstanceFromDBSnapshot: not on the newest snapshot "
+                    "arn:aws:rds:eu-west-1:123456789012:snapshot:before-09: it is passed over, with 1 more, "
+                    "for arn:aws:rds:eu-west-1:123456789012:snapshot:rds:shop-2026-11-22-06-00"),
+          HasSubstr("source.snapshots"))));
+  forbidden = ":snapshot:";
+  EXPECT_THAT(complaints(), ::testing::ElementsAre(HasSubstr("✗ may rds:RestoreDBInstanceFromDBSnapshot")))
+      << "none is left";
+}
+
 // IAM simulates no session: the role behind it is asked about.
 TEST_F(Preflight, a_session_is_simulated_as_its_role) {
   const auto role =

@@ -79,6 +79,8 @@ void check_sharing(PreflightLook& look, const std::set<std::string>& passed_over
   if (missing.empty() && passed_over.empty()) look.fine(what, "of " + join(owners, ", "));
 }
 
+constexpr size_t kOlderMax = 20;  // snapshots asked about where the newest may not be restored
+
 void check_snapshots(PreflightLook& look) {
   const std::string what = "newest snapshot";
   const config::RdsSourceConfig& source = look.production.source.rds;
@@ -112,6 +114,9 @@ void check_snapshots(PreflightLook& look) {
   if (!*found)
     return look.failed(what, Code::kNoSnapshot, fmt::format("{} has just gone", newest->id), "look again");
   look.newest = **found;
+  for (auto each = newest + 1; each != list->end() && look.older.size() < kOlderMax; ++each) {
+    if (usable(*each)) look.older.push_back(each->location);
+  }
   const std::string size =
       look.is_aurora() ? std::string() : fmt::format(", {} GiB", look.newest->allocated_gib);
   look.fine(what, fmt::format("{} of {} usable; {}, {} old, {} {}{}{}",

@@ -24,6 +24,7 @@ struct PreflightLook {
   std::set<std::string> silent = {};
   std::optional<aws::CallerIdentity> who = {};
   std::optional<aws::DbSnapshot> newest = {};
+  std::vector<std::string> older = {};  // ARNs of the usable ones after it, newest first; a few of them
   std::string vpc_id = {};
   std::string zone_id = {};
 

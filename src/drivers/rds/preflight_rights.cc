@@ -15,6 +15,7 @@ struct Wanted {
   std::vector<std::string> actions;
   std::string resource;
   bool by_service_role = false;  // CloudFormation's, where there is one
+  bool is_snapshot = false;      // the newest: an older one may do
 };
 
 // On a copy of this minute: names and not wildcards are what a policy is asked about.
@@ -40,6 +41,7 @@ std::vector<Wanted> wanted_of(const PreflightLook& look) {
   if (look.newest && !(look.newest->encrypted && owner_of(look.newest->arn) != look.who->account)) {
     wanted.push_back({{aurora ? "rds:RestoreDBClusterFromSnapshot" : "rds:RestoreDBInstanceFromDBSnapshot"},
                       look.newest->arn,
+                      true,
                       true});
   }
   if (aurora) {
@@ -103,6 +105,24 @@ void judge(PreflightLook& look, const aws::SimulatedAction& result, const std::s
                            printable(result.resource)),
                        .hint = fmt::format("allow {} in the policy of {}", result.action, principal)},
        .how = How::kSimulated});
+}
+
+// Of the newest snapshot, which may not be restored: which one is taken instead.
+void judge_older(PreflightLook& look, const aws::SimulatedAction& newest, const std::string& principal) {
+  const auto results =
+      look.older.empty() ? Result(std::vector<aws::SimulatedAction>())
+                         : look.clients.iam.simulate_principal_policy(principal, {newest.action}, look.older);
+  if (!results.ok()) return judge(look, newest, principal);
+  const auto allowed = [](const aws::SimulatedAction& each) { return each.decision == "allowed"; };
+  const auto taken = std::find_if(results->begin(), results->end(), allowed);
+  if (taken == results->end()) return judge(look, newest, principal);
+  look.warn("may " + newest.action,
+            fmt::format("not on the newest snapshot {}: it is passed over, with {} more, for {}",
+                        printable(newest.resource), taken - results->begin(), printable(taken->resource)),
+            fmt::format("allow it in the policy of {} (FurtherSnapshots), or leave such snapshots out with "
+                        "source.snapshots: finding out costs a stack for each",
+                        principal),
+            How::kSimulated);
 }
 
 void unknown(PreflightLook& look, const Wanted& wanted, const Error& why, const std::string& hint) {
@@ -182,7 +202,13 @@ void check_rights(PreflightLook& look) {
       unknown(look, wanted, results.error(), denied ? hint : std::string());
       continue;
     }
-    for (const aws::SimulatedAction& result : *results) judge(look, result, principal);
+    for (const aws::SimulatedAction& result : *results) {
+      if (wanted.is_snapshot && result.decision != "allowed") {
+        judge_older(look, result, principal);
+      } else {
+        judge(look, result, principal);
+      }
+    }
   }
   if (ourselves.ok() && !denied) check_production_login(look, *ourselves);
   look.fine(

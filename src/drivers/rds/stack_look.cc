@@ -104,19 +104,48 @@ bool is_fatal(const std::string& status) {
 
 bool is_available(const std::string& status) { return status == "available"; }
 
+namespace {
+
 // IAM's own words: "User: arn:… is not authorized to perform: rds:RestoreDBInstanceFromDBSnapshot on
 // resource: arn:aws:rds:eu-west-1:123456789012:snapshot:before-migration because no identity-based policy
-// allows …".
-bool forbids_snapshot(std::string_view reason) {
-  constexpr std::string_view kDenied = "is not authorized to perform: rds:Restore";
+// allows …". "" where it says nothing of such an action.
+std::string_view denied_resource(std::string_view reason, std::string_view action) {
+  constexpr std::string_view kDenied = "is not authorized to perform: ";
   constexpr std::string_view kOn = "on resource: ";
   const size_t denied = reason.find(kDenied);
-  const size_t on = denied == std::string_view::npos ? denied : reason.find(kOn, denied);
-  if (on == std::string_view::npos) return false;
-  std::string_view resource = reason.substr(on + kOn.size());
-  resource = resource.substr(0, resource.find(' '));
+  if (denied == std::string_view::npos) return {};
+  reason.remove_prefix(denied + kDenied.size());
+  if (!reason.starts_with(action)) return {};
+  const size_t on = reason.find(kOn);
+  if (on == std::string_view::npos) return {};
+  reason.remove_prefix(on + kOn.size());
+  return reason.substr(0, reason.find(' '));
+}
+
+bool is_snapshot(std::string_view resource) {
   return resource.find(":snapshot:") != std::string_view::npos ||
          resource.find(":cluster-snapshot:") != std::string_view::npos;
+}
+
+// "The specified KMS key [arn:…] does not exist, is not enabled or you do not have permissions to access it.
+// (Service: Rds, …)"; over the wire with the code KMSKeyNotAccessibleFault.
+bool denies_key(std::string_view reason) {
+  if (reason.find("KMSKeyNotAccessible") != std::string_view::npos) return true;
+  return reason.find("KMS key") != std::string_view::npos &&
+         reason.find("not have permission") != std::string_view::npos;
+}
+
+}  // namespace
+
+bool forbids_snapshot(std::string_view reason) {
+  if (denies_key(reason)) return true;
+  const std::string_view resource = denied_resource(reason, "rds:Restore");
+  return is_snapshot(resource);
+}
+
+bool forbids_copying(std::string_view reason, std::string_view snapshot_arn, std::string_view our_key) {
+  if (denies_key(reason)) return reason.find(our_key) == std::string_view::npos;
+  return denied_resource(reason, "rds:Copy") == snapshot_arn;
 }
 
 bool is_settled(const std::string& status) {
@@ -211,12 +240,12 @@ Status StackLook::add_state(Seen& seen) {
   }
   if (dead.empty()) return {};
   // Another attempt at the same snapshot may well succeed: capacity comes back, and attempts are counted. One
-  // that the role may not restore is as good as a damaged one: an older one is taken.
+  // that the role may not restore is passed over for an older one.
   const bool forbidden = forbids_snapshot(dead);
   seen.failed_by_itself = state.phase != Phase::kFailed;
   state.phase = Phase::kFailed;
   state.message = std::move(dead);
-  state.code = forbidden ? Code::kCorrupt : Code::kExternal;
+  state.code = forbidden ? Code::kForbidden : Code::kExternal;
   state.retry = forbidden ? Retry::kNever : Retry::kLater;
   return {};
 }

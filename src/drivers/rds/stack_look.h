@@ -72,8 +72,16 @@ bool is_settled(const std::string& server_status);
 // The one status that CloudFormation waits for, and in which RDS takes a change of anything.
 bool is_available(const std::string& server_status);
 
-// Whether a stack failed because it may not restore from this snapshot: another one may do.
+// Whether a stack failed because it may not restore from this snapshot, or not use its key: another one may
+// do.
 bool forbids_snapshot(std::string_view reason);
+// The same of the copying of a snapshot under `our_key`. That our own copy may not be made, or our own key
+// not be used, is not the snapshot's fault: the next one would fail alike.
+bool forbids_copying(std::string_view reason, std::string_view snapshot_arn, std::string_view our_key);
+inline constexpr std::string_view kForbiddenHint =
+    "an older snapshot is taken; allow the role this one (FurtherSnapshots; where it is the key, in the "
+    "key's "
+    "own policy), or leave such ones out with source.snapshots";
 
 class StackLook {
  public:

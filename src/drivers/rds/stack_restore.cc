@@ -223,12 +223,9 @@ class Restorer {
 
 Error not_restored(const model::CopyId& copy, std::string_view why) {
   if (forbids_snapshot(why)) {
-    return Error{
-        .code = Code::kCorrupt,
-        .message = fmt::format("{} could not be restored: {}", copy, why),
-        .hint =
-            "an older snapshot is taken; allow the role this one (FurtherSnapshots), or leave such ones out "
-            "with source.snapshots"};
+    return Error{.code = Code::kForbidden,
+                 .message = fmt::format("{} could not be restored: {}", copy, why),
+                 .hint = std::string(kForbiddenHint)};
   }
   return Error{.code = Code::kExternal,
                .message = fmt::format("{} could not be restored: {}", copy, why),

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "drivers/rds/snapshot_find.h"
+#include "drivers/rds/stack_look.h"
 #include "drivers/rds/stack_names.h"
 
 namespace ytb::rds {
@@ -80,8 +81,14 @@ Result<std::string> SnapshotCopies::usable(const aws::DbSnapshot& snapshot, cons
     const aws::CopySnapshot copy{
         .source = snapshot.arn, .target_id = copy_name, .kms_key_id = kms_key_, .tags = std::move(tags)};
     // None: it is there by now. Whose it is is looked at below.
-    YTB_ASSIGN(auto begun, of_clusters_ ? rds_.copy_db_cluster_snapshot(copy) : rds_.copy_db_snapshot(copy));
-    (void)begun;
+    auto begun = of_clusters_ ? rds_.copy_db_cluster_snapshot(copy) : rds_.copy_db_snapshot(copy);
+    if (!begun.ok() && forbids_copying(begun.error().message, snapshot.arn, kms_key_)) {
+      return Error{.code = Code::kForbidden,
+                   .message = fmt::format("the snapshot {} could not be copied: {}",
+                                          printable(mark.snapshot.str()), begun.error().message),
+                   .hint = std::string(kForbiddenHint)};
+    }
+    if (!begun.ok()) return std::move(begun).error();
   }
   YTB_TRY(wait.until("the copy of the snapshot", longest, [&]() -> Result<bool> {
     YTB_ASSIGN(copied, named(copy_name));

@@ -66,7 +66,9 @@ class Rds final : public Service {
   void add_tag_operations();
   json describe_snapshots(Call& call);
   // Refuses what IAM refuses: a restore is authorised on the snapshot, too.
+  // IAM on the snapshot, and its key. Also of copying it.
   void may_restore(const Call& call, const json& snapshot);
+  void may_use_key(const Call& call, const json& snapshot);
   json copy_snapshot(Call& call);
   json delete_snapshot(Call& call);
   // By id or ARN; refuses where it is not there.

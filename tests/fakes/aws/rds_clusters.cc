@@ -149,6 +149,7 @@ json Rds::copy_cluster_snapshot(Call& call) {
         "Cannot create the cluster snapshot because one with the identifier " + target + " already exists.");
   }
   json copy = *cluster_snapshots_.find(source);
+  may_restore(call, copy);
   if (copy["Status"] != "available")
     refuse("InvalidDBClusterSnapshotStateFault", source + " is not in the available state.");
   if (copy["SnapshotType"] == "shared" && copy["StorageEncrypted"] == true && !call.has("KmsKeyId"))

@@ -192,13 +192,22 @@ void Rds::may_restore(const Call& call, const json& snapshot) {
   const char* field = snapshot.contains("DBClusterSnapshotArn") ? "DBClusterSnapshotArn" : "DBSnapshotArn";
   const std::string arn = snapshot[field];
   const std::string action = "rds:" + call.operation;
-  if (world_.service<Iam>("iam").allows(call.who.arn, action, arn)) return;
+  if (world_.service<Iam>("iam").allows(call.who.arn, action, arn)) return may_use_key(call, snapshot);
   refuse("AccessDenied",
          fmt::format(
              "User: {} is not authorized to perform: {} on resource: {} because no identity-based policy "
              "allows the {} action",
              call.who.arn, action, arn, action),
          403);
+}
+
+void Rds::may_use_key(const Call& call, const json& snapshot) {
+  if (!snapshot.contains("KmsKeyId")) return;
+  const std::string key = snapshot["KmsKeyId"];
+  if (world_.service<Iam>("iam").allows(call.who.arn, "kms:CreateGrant", key)) return;
+  refuse("KMSKeyNotAccessibleFault",
+         "The specified KMS key [" + key +
+             "] does not exist, is not enabled or you do not have permissions to access it.");
 }
 
 json Rds::describe_snapshots(Call& call) {
@@ -238,6 +247,7 @@ json Rds::copy_snapshot(Call& call) {
   check_identifier("TargetDBSnapshotIdentifier", target, kSnapshotNameMax);
   std::string source = snapshot_named(call.text("SourceDBSnapshotIdentifier"));
   json copy = *snapshots_.find(source);
+  may_restore(call, copy);
   bool foreign = copy["SnapshotType"] == "shared" || copy["SnapshotType"] == "public";
   if (foreign && copy["DBSnapshotArn"] != call.text("SourceDBSnapshotIdentifier")) {
     refuse("InvalidParameterValue", "a shared snapshot is named by its ARN");
