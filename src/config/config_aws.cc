@@ -97,8 +97,11 @@ void AwsReader::require_text(MapReader& reader, std::string_view key, AwsText ki
 void AwsReader::require_arn(MapReader& reader, std::string_view key, const std::string& value,
                             std::string_view service, std::string_view example) const {
   if (value.empty()) return;
-  if (value.starts_with(fmt::format("arn:aws:{}:", service)) && !wrong_with_aws(AwsText::kNameOrArn, value))
-    return;
+  for (const char* partition : {"aws", "aws-us-gov", "aws-cn"}) {
+    if (value.starts_with(fmt::format("arn:{}:{}:", partition, service)) &&
+        !wrong_with_aws(AwsText::kNameOrArn, value))
+      return;
+  }
   values_.complain(reader, key, fmt::format("'{}' takes an ARN, e.g. {}", key, example));
 }
 

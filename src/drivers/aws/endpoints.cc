@@ -31,9 +31,33 @@ constexpr std::array<ServiceNames, 10> kServices = {{
     {Service::kIam, "iam", "IAM", "IAM", true},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOtherPartitions = {{
-    {"cn-", "aws-cn"},
-    {"us-gov-", "aws-us-gov"},
+// botocore's endpoints.json. Of the services called here only Route 53 and IAM are one for a whole partition.
+struct Global {
+  std::string_view host;
+  std::string_view signing_region;
+};
+struct Partition {
+  std::string_view name;
+  std::string_view region_prefix;
+  std::string_view suffix;
+  Global route53;
+  Global iam;
+};
+constexpr std::array<Partition, 3> kPartitions = {{
+    {"aws-cn",
+     "cn-",
+     "amazonaws.com.cn",
+     {"route53.amazonaws.com.cn", "cn-northwest-1"},
+     {"iam.cn-north-1.amazonaws.com.cn", "cn-north-1"}},
+    {"aws-us-gov",
+     "us-gov-",
+     "amazonaws.com",
+     {"route53.us-gov.amazonaws.com", "us-gov-west-1"},
+     {"iam.us-gov.amazonaws.com", "us-gov-west-1"}},
+    {"aws", "", "amazonaws.com", {"route53.amazonaws.com", "us-east-1"}, {"iam.amazonaws.com", "us-east-1"}},
+}};
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kOtherPartitions = {{
     {"us-iso-", "aws-iso"},
     {"us-isob-", "aws-iso-b"},
     {"eu-isoe-", "aws-iso-e"},
@@ -46,6 +70,13 @@ const ServiceNames& names_of(Service service) {
   }
   YTB_CHECK_MSG(false, "a service without names");
   return kServices[0];
+}
+
+const Partition& partition_for(std::string_view region) {
+  for (const Partition& partition : kPartitions) {
+    if (region.starts_with(partition.region_prefix)) return partition;
+  }
+  return kPartitions.back();
 }
 
 // "eu-west-1": also keeps anything but a host name's label out of host names.
@@ -63,7 +94,7 @@ Status check_region(const std::string& region) {
     if (region.starts_with(prefix)) {
       return Error{.code = Code::kUnsupported,
                    .message = fmt::format("region {} is of the partition {}", printable(region), partition),
-                   .hint = "only regions of the partition aws are supported"};
+                   .hint = "only regions of the partitions aws, aws-us-gov and aws-cn are supported"};
     }
   }
   if (is_region_name(region)) return {};
@@ -76,6 +107,7 @@ Status check_region(const std::string& region) {
 
 std::string_view name_of(Service service) { return names_of(service).name; }
 std::string_view title_of(Service service) { return names_of(service).title; }
+std::string_view partition_of(std::string_view region) { return partition_for(region).name; }
 
 Result<std::string> resolve_region(const std::string& configured, const Environment& environment,
                                    const std::string& of_profile) {
@@ -108,14 +140,17 @@ EndpointOptions with_environment(EndpointOptions options, const Environment& env
 Result<Endpoint> resolve_endpoint(Service service, const EndpointOptions& options) {
   YTB_TRY(check_region(options.region));
   const ServiceNames& names = names_of(service);
+  const Partition& partition = partition_for(options.region);
+  const Global& global = service == Service::kIam ? partition.iam : partition.route53;
   Endpoint endpoint{.url = {},
-                    .signing_region = names.is_global ? "us-east-1" : options.region,
+                    .signing_region = names.is_global ? std::string(global.signing_region) : options.region,
                     .signing_name = std::string(names.name)};
   const auto one = options.urls.find(service);
   const std::string custom = one != options.urls.end() ? one->second : options.url;
   if (custom.empty()) {
-    endpoint.url = names.is_global ? fmt::format("https://{}.amazonaws.com", names.name)
-                                   : fmt::format("https://{}.{}.amazonaws.com", names.name, options.region);
+    endpoint.url = names.is_global
+                       ? fmt::format("https://{}", global.host)
+                       : fmt::format("https://{}.{}.{}", names.name, options.region, partition.suffix);
     return endpoint;
   }
   std::string_view url = custom;

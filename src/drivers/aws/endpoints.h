@@ -33,8 +33,12 @@ struct EndpointOptions {
   std::map<Service, std::string> urls = {};  // for one service; goes before `url`
 };
 
+// What ARNs of this region's account begin with: "aws", "aws-us-gov" (GovCloud) or "aws-cn" (China).
+std::string_view partition_of(std::string_view region);
+
 // The region: `configured`, AWS_REGION, AWS_DEFAULT_REGION, `of_profile`: the first that is not empty.
-// Errors: kConfig where there is none or it is no region's name; kUnsupported for another partition, by name.
+// Errors: kConfig where there is none or it is no region's name; kUnsupported for a partition that is not
+// supported, by name.
 Result<std::string> resolve_region(const std::string& configured, const Environment& environment,
                                    const std::string& of_profile = "");
 // Fills `options.urls` and `options.url`, where they are not set, from AWS_ENDPOINT_URL_<SERVICE> and

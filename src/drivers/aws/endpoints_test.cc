@@ -22,10 +22,7 @@ TEST(Endpoints, RegionComesFromTheFirstThatSays) {
 TEST(Endpoints, OtherPartitionsAndOddNamesAreRefusedByName) {
   const Environment none = fixed_environment({});
   for (const auto& [region, partition] :
-       std::map<std::string, std::string>{{"cn-north-1", "aws-cn"},
-                                          {"us-gov-west-1", "aws-us-gov"},
-                                          {"us-iso-east-1", "aws-iso"},
-                                          {"us-isob-east-1", "aws-iso-b"}}) {
+       std::map<std::string, std::string>{{"us-iso-east-1", "aws-iso"}, {"us-isob-east-1", "aws-iso-b"}}) {
     const Result<std::string> refused = resolve_region(region, none);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, Code::kUnsupported);
@@ -48,6 +45,32 @@ TEST(Endpoints, EveryServiceHasItsAddress) {
   EXPECT_EQ(route53.signing_region, "us-east-1");
   EXPECT_EQ(route53.signing_name, "route53");
   EXPECT_EQ(resolve_endpoint(Service::kIam, options).value().url, "https://iam.amazonaws.com");
+}
+
+TEST(Endpoints, GovCloudAndChinaHaveTheirOwn) {
+  struct Expected {
+    std::string region, partition, rds, route53, route53_signed, iam, iam_signed;
+  };
+  for (const Expected& one :
+       {Expected{"us-gov-east-1", "aws-us-gov", "https://rds.us-gov-east-1.amazonaws.com",
+                 "https://route53.us-gov.amazonaws.com", "us-gov-west-1", "https://iam.us-gov.amazonaws.com",
+                 "us-gov-west-1"},
+        Expected{"cn-north-1", "aws-cn", "https://rds.cn-north-1.amazonaws.com.cn",
+                 "https://route53.amazonaws.com.cn", "cn-northwest-1",
+                 "https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"}}) {
+    const EndpointOptions options{.region = resolve_region(one.region, fixed_environment({})).value()};
+    EXPECT_EQ(partition_of(one.region), one.partition);
+    const Endpoint rds = resolve_endpoint(Service::kRds, options).value();
+    EXPECT_EQ(rds.url, one.rds);
+    EXPECT_EQ(rds.signing_region, one.region);
+    const Endpoint route53 = resolve_endpoint(Service::kRoute53, options).value();
+    EXPECT_EQ(route53.url, one.route53);
+    EXPECT_EQ(route53.signing_region, one.route53_signed);
+    const Endpoint iam = resolve_endpoint(Service::kIam, options).value();
+    EXPECT_EQ(iam.url, one.iam);
+    EXPECT_EQ(iam.signing_region, one.iam_signed);
+  }
+  EXPECT_EQ(partition_of("eu-west-1"), "aws");
 }
 
 TEST(Endpoints, CustomOnesGoFromSpecialToGeneral) {

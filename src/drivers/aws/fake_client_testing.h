@@ -11,8 +11,9 @@ namespace ytb::aws {
 class FakeAwsClient {
  public:
   // Both outlive it.
-  FakeAwsClient(fakes::aws::FakeAws& fake, Clock& clock, CallerOptions options = {})
-      : caller_(transport_, credentials_, clock, {.region = "eu-west-1", .url = fake.endpoint()},
+  FakeAwsClient(fakes::aws::FakeAws& fake, Clock& clock, CallerOptions options = {},
+                std::string region = "eu-west-1")
+      : caller_(transport_, credentials_, clock, {.region = std::move(region), .url = fake.endpoint()},
                 std::move(options)) {}
 
   // Of fakes::aws::Identity as it is without a word.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "drivers/aws/caller.h"
+#include "drivers/aws/endpoints.h"
 #include "drivers/rds/preflight.h"
 
 namespace ytb::rds {
@@ -30,8 +31,10 @@ struct PreflightLook {
 
   [[nodiscard]] const config::RdsCopiesConfig& copies() const { return production.copies.rds; }
   [[nodiscard]] bool is_aurora() const { return production.copies.kind == "aurora"; }
+  [[nodiscard]] std::string_view partition() const { return aws::partition_of(options.region); }
   [[nodiscard]] std::string arn(std::string_view service, std::string_view resource) const {
-    return fmt::format("arn:aws:{}:{}:{}:{}", service, options.region, who ? who->account : "*", resource);
+    return fmt::format("arn:{}:{}:{}:{}:{}", partition(), service, options.region, who ? who->account : "*",
+                       resource);
   }
 
   void fine(std::string what, std::string detail, How how = How::kRead) {

@@ -36,7 +36,8 @@ std::vector<Wanted> wanted_of(const PreflightLook& look) {
        look.arn("rds", "pg:" + copy),
        true},
       {{"s3:PutObject", "s3:GetObject"},
-       fmt::format("arn:aws:s3:::{}/{}/proof", look.copies().bucket, look.copies().bucket_prefix)}};
+       fmt::format("arn:{}:s3:::{}/{}/proof", look.partition(), look.copies().bucket,
+                   look.copies().bucket_prefix)}};
   // A shared encrypted one is restored from a copy of ours.
   if (look.newest && !(look.newest->encrypted && owner_of(look.newest->arn) != look.who->account)) {
     wanted.push_back({{aurora ? "rds:RestoreDBClusterFromSnapshot" : "rds:RestoreDBInstanceFromDBSnapshot"},
@@ -53,9 +54,10 @@ std::vector<Wanted> wanted_of(const PreflightLook& look) {
                       true});
   }
   if (!look.zone_id.empty())
-    wanted.push_back(
-        {{"route53:ChangeResourceRecordSets"}, fmt::format("arn:aws:route53:::hostedzone/{}", look.zone_id)});
-  if (!look.zone_id.empty()) wanted.push_back({{"route53:GetChange"}, "arn:aws:route53:::change/C0"});
+    wanted.push_back({{"route53:ChangeResourceRecordSets"},
+                      fmt::format("arn:{}:route53:::hostedzone/{}", look.partition(), look.zone_id)});
+  if (!look.zone_id.empty())
+    wanted.push_back({{"route53:GetChange"}, fmt::format("arn:{}:route53:::change/C0", look.partition())});
   if (!look.copies().service_role.empty()) wanted.push_back({{"iam:PassRole"}, look.copies().service_role});
   if (!look.production.source.rds.kms_key.empty()) {
     wanted.push_back({{aurora ? "rds:CopyDBClusterSnapshot" : "rds:CopyDBSnapshot",
@@ -83,7 +85,7 @@ Result<std::string> principal_of(PreflightLook& look) {
   const auto role = look.clients.iam.get_role(name);
   look.note("iam:GetRole", role);
   if (role.ok() && *role) return (*role)->arn;
-  return fmt::format("arn:aws:iam::{}:role/{}", parts[4], name);
+  return fmt::format("arn:{}:iam::{}:role/{}", parts[1], parts[4], name);
 }
 
 void judge(PreflightLook& look, const aws::SimulatedAction& result, const std::string& principal) {

@@ -130,9 +130,10 @@ class StackTest : public ::testing::Test {
   void start(fakes::aws::Settings settings) {
     host_.reset();
     client_.reset();
+    const std::string region = settings.region;
     fake_ = std::make_unique<fakes::aws::FakeAws>(std::move(settings));
     clock_ = std::make_unique<FakesClock>(*fake_);
-    client_ = std::make_unique<aws::FakeAwsClient>(*fake_, *clock_);
+    client_ = std::make_unique<aws::FakeAwsClient>(*fake_, *clock_, aws::CallerOptions{}, region);
     rds_ = std::make_unique<aws::Rds>(client_->caller());
     stacks_ = std::make_unique<aws::CloudFormation>(client_->caller());
     s3_ = std::make_unique<aws::S3>(client_->caller());

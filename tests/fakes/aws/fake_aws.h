@@ -83,6 +83,7 @@ struct Assumed {
 struct Settings {
   std::string account = "123456789012";
   std::string region = "eu-west-1";
+  std::string partition = "aws";
   std::vector<Identity> identities = {Identity{}};
   uint16_t port = 0;                // 0: a free one
   std::optional<Instant> start_at;  // a clock that only advance() moves

@@ -31,8 +31,8 @@ std::string cluster_resource_id(const std::string& seed) {
 void Rds::seed_cluster_snapshot(const SnapshotSeed& seed) {
   bool foreign = !seed.owner.empty() && seed.owner != world_.settings.account;
   std::string owner = foreign ? seed.owner : world_.settings.account;
-  std::string arn =
-      fmt::format("arn:aws:rds:{}:{}:cluster-snapshot:{}", world_.settings.region, owner, seed.id);
+  std::string arn = fmt::format("arn:{}:rds:{}:{}:cluster-snapshot:{}", world_.settings.partition,
+                                world_.settings.region, owner, seed.id);
   json snapshot = {{"DBClusterSnapshotIdentifier", foreign ? arn : seed.id},
                    {"DBClusterSnapshotArn", arn},
                    {"DBClusterIdentifier", seed.instance},

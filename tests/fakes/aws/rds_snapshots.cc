@@ -136,7 +136,8 @@ void Rds::seed(const SnapshotSeed& seed) {
   if (seed.engine.starts_with("aurora") || seed.multi_az_cluster) return seed_cluster_snapshot(seed);
   bool foreign = !seed.owner.empty() && seed.owner != world_.settings.account;
   std::string owner = foreign ? seed.owner : world_.settings.account;
-  std::string arn = fmt::format("arn:aws:rds:{}:{}:snapshot:{}", world_.settings.region, owner, seed.id);
+  std::string arn = fmt::format("arn:{}:rds:{}:{}:snapshot:{}", world_.settings.partition,
+                                world_.settings.region, owner, seed.id);
   std::string resource_id = seed.dbi_resource_id;
   if (resource_id.empty()) resource_id = "db-" + to_lower_ascii(sha256_hex(seed.instance)).substr(0, 26);
   for (char& c : resource_id) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));

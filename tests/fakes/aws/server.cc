@@ -128,6 +128,12 @@ HttpResponse Server::handle(const HttpRequest& request) {
   return exchange.response;
 }
 
+std::string Server::global_region(const std::string& service) const {
+  if (world_.settings.partition == "aws-us-gov") return "us-gov-west-1";
+  if (world_.settings.partition == "aws-cn") return service == "iam" ? "cn-north-1" : "cn-northwest-1";
+  return "us-east-1";
+}
+
 Identity Server::authenticate(const HttpRequest& request, Exchange& exchange) {
   std::optional<Scope> scope = scope_of(request);
   std::string service = scope ? scope->service : "sts";
@@ -137,7 +143,7 @@ Identity Server::authenticate(const HttpRequest& request, Exchange& exchange) {
            403);
   }
   if (scope) {
-    std::string region = is_global(service) ? "us-east-1" : world_.settings.region;
+    std::string region = is_global(service) ? global_region(service) : world_.settings.region;
     Dialect dialect = dialect_of(*exchange.model);
     Identity who = verify(request, *scope, dialect, region, world_.signing_now(),
                           [this](const std::string& key) { return world_.find_identity(key); });

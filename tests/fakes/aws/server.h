@@ -26,6 +26,9 @@ class Server {
  private:
   struct Exchange;
   void answer(const HttpRequest& request, Exchange& exchange);
+  // Where requests to a service that is one for the whole partition are signed for (botocore's
+  // endpoints.json).
+  [[nodiscard]] std::string global_region(const std::string& service) const;
   Identity authenticate(const HttpRequest& request, Exchange& exchange);
   void work(Exchange& exchange, const json& input);
   void wait(std::chrono::milliseconds duration);

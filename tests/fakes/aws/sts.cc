@@ -31,7 +31,7 @@ Sts::Sts(World& world) : world_(world) {
 json Sts::assume(Call& call) {
   std::string role = call.text("RoleArn");
   call.target = role;
-  if (role.rfind("arn:aws:iam::" + world_.settings.account + ":role/", 0) != 0) {
+  if (!role.starts_with("arn:" + world_.settings.partition + ":iam::" + world_.settings.account + ":role/")) {
     refuse("AccessDenied",
            call.who.arn + " is not authorized to perform: sts:AssumeRole on resource: " + role, 403);
   }
@@ -41,7 +41,8 @@ json Sts::assume(Call& call) {
   identity.access_key = "ASIA" + world_.fresh_id(16, true);
   identity.secret_key = world_.fresh_id(40);
   identity.session_token = world_.fresh_id(60);
-  identity.arn = "arn:aws:sts::" + world_.settings.account + ":assumed-role/" + parts.back() + "/" + session;
+  identity.arn = "arn:" + world_.settings.partition + ":sts::" + world_.settings.account + ":assumed-role/" +
+                 parts.back() + "/" + session;
   identity.expires =
       world_.signing_now() + std::chrono::seconds(call.number("DurationSeconds", kSessionSecondsDefault));
   world_.add_identity(identity);

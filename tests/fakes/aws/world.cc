@@ -209,7 +209,8 @@ Service* World::find_service(const std::string& name) {
 }
 
 std::string World::arn(std::string_view service, std::string_view resource) const {
-  return fmt::format("arn:aws:{}:{}:{}:{}", service, settings.region, settings.account, resource);
+  return fmt::format("arn:{}:{}:{}:{}:{}", settings.partition, service, settings.region, settings.account,
+                     resource);
 }
 
 std::string World::fresh_id(size_t length, bool upper) {
