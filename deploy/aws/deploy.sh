@@ -129,8 +129,14 @@ else
   region=${region:-REGION}
   account=ACCOUNT
 fi
-if [ -n "$image" ] && [ -z "$dry_run" ] && [[ $image != *".dkr.ecr.$region.amazonaws.com/"* ]]; then
-  fail "$image is no ECR repository of $region" "--image $account.dkr.ecr.$region.amazonaws.com/yesterdaytabase"
+# GovCloud and China have bundles of their own, and China another ending of names.
+suffix=amazonaws.com
+case $region in
+  us-gov-*) rds_ca_url=https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem ;;
+  cn-*) suffix=amazonaws.com.cn rds_ca_url=https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem ;;
+esac
+if [ -n "$image" ] && [ -z "$dry_run" ] && [[ $image != *".dkr.ecr.$region.$suffix/"* ]]; then
+  fail "$image is no ECR repository of $region" "--image $account.dkr.ecr.$region.$suffix/yesterdaytabase"
 fi
 
 cat <<PLAN

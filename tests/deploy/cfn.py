@@ -106,18 +106,18 @@ class Resolver:
     def attribute(self, resource, attribute):
         self.check_exists(resource)
         kind = self.template["Resources"][resource]["Type"]
-        account, region = self.values["AWS::AccountId"], self.values["AWS::Region"]
+        account, region, partition = (self.values["AWS::" + name] for name in ("AccountId", "Region", "Partition"))
         if attribute == "Arn" and kind == "AWS::IAM::Role":
-            return f"arn:aws:iam::{account}:role/{resource}"
+            return f"arn:{partition}:iam::{account}:role/{resource}"
         if attribute == "Arn" and kind == "AWS::S3::Bucket":
-            return f"arn:aws:s3:::{self.reference(resource)}"
+            return f"arn:{partition}:s3:::{self.reference(resource)}"
         if attribute == "Arn" and kind == "AWS::ECS::Cluster":
-            return f"arn:aws:ecs:{region}:{account}:cluster/{self.reference(resource)}"
+            return f"arn:{partition}:ecs:{region}:{account}:cluster/{self.reference(resource)}"
         if attribute == "Arn" and kind == "AWS::Logs::LogGroup":
             name = self.resolve(self.template["Resources"][resource]["Properties"]["LogGroupName"])
-            return f"arn:aws:logs:{region}:{account}:log-group:{name}:*"
+            return f"arn:{partition}:logs:{region}:{account}:log-group:{name}:*"
         if attribute == "Arn":
-            return f"arn:aws:any:{region}:{account}:{resource}"
+            return f"arn:{partition}:any:{region}:{account}:{resource}"
         return f"{resource}-{attribute}".lower()
 
     def reference(self, name):
@@ -127,7 +127,7 @@ class Resolver:
             raise KeyError(f"Ref of {name}, which is neither parameter nor resource")
         self.check_exists(name)
         if self.template["Resources"][name]["Type"] == "AWS::IAM::ManagedPolicy":
-            return f"arn:aws:iam::{self.values['AWS::AccountId']}:policy/{name}"
+            return f"arn:{self.values['AWS::Partition']}:iam::{self.values['AWS::AccountId']}:policy/{name}"
         return f"{name}-id".lower() if self.template["Resources"][name]["Type"] != "AWS::IAM::Role" else name
 
     def resolve(self, value):

@@ -134,6 +134,13 @@ class Deploy(unittest.TestCase):
             self.assertIn(f"Production={short} ", result.stderr)
             self.assertIn(f"--stack-name yesterdaytabase-{short} ", result.stderr)
 
+    def test_other_partitions(self):
+        for region, bundle in (("us-gov-west-1", "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"),
+                               ("cn-north-1", "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem")):
+            result = self.run_it(*ARGUMENTS, "--dry-run", "--region", region)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(bundle, result.stderr)
+
     def test_help(self):
         result = self.run_it("--help")
         self.assertEqual(result.returncode, 0)

@@ -85,6 +85,7 @@ class Policies:
         self.resources = self.resolver.resources()
         self.region = self.resolver.values["AWS::Region"]
         self.account = self.resolver.values["AWS::AccountId"]
+        self.partition = self.resolver.values["AWS::Partition"]
 
     def statements(self, role):
         found = []
@@ -112,20 +113,20 @@ class Policies:
         kind, _, name = target.partition(":")
         if name.startswith("arn:"):
             return name
-        regional = f"arn:aws:{service}:{self.region}:{self.account}"
+        regional = f"arn:{self.partition}:{service}:{self.region}:{self.account}"
         if kind == "task":
             return f"{regional}:task/{self.resolver.reference('Cluster')}/{name.split('/')[-1]}"
         if service == "ecs" and kind == "cluster":
             return f"{regional}:cluster/{name.split('/')[-1]}"
         return {
             "stack": f"{regional}:stack/{name.split('/')[-1]}/0",
-            "zone": f"arn:aws:route53:::hostedzone/{name.split(' ')[0]}",
-            "change": f"arn:aws:route53:::change/{name}",
-            "bucket": f"arn:aws:s3:::{name}",
+            "zone": f"arn:{self.partition}:route53:::hostedzone/{name.split(' ')[0]}",
+            "change": f"arn:{self.partition}:route53:::change/{name}",
+            "bucket": f"arn:{self.partition}:s3:::{name}",
             "secret": f"{regional}:secret:{name}",
             "parameter": f"{regional}:parameter/{name.lstrip('/')}",
             "task-definition": f"{regional}:task-definition/{name.split('/')[-1]}" + ("" if ":" in name else ":1"),
-            "role": f"arn:aws:iam::{self.account}:role/{name.split('/')[-1]}",
+            "role": f"arn:{self.partition}:iam::{self.account}:role/{name.split('/')[-1]}",
         }.get(kind, f"{regional}:{target}" if service in ("rds", "rds-db") else "*")
 
     @staticmethod

@@ -20,6 +20,11 @@ SERVERLESS = os.path.join(ROOT, "deploy", "aws", "serverless.yml")
 TEMPLATE_BYTES_MAX = 1000000  # of a template that comes through S3, as deploy.sh and a launch link have it
 MANAGED_CHARACTERS_MAX = 6144
 INLINE_CHARACTERS_MAX = 10240  # all inline policies of a role
+PARTITIONS = {
+    "aws": {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::URLSuffix": "amazonaws.com"},
+    "aws-us-gov": {"AWS::Partition": "aws-us-gov", "AWS::Region": "us-gov-west-1", "AWS::URLSuffix": "amazonaws.com"},
+    "aws-cn": {"AWS::Partition": "aws-cn", "AWS::Region": "cn-north-1", "AWS::URLSuffix": "amazonaws.com.cn"},
+}
 STACK = "stack:shop-yesterday-20261123-020842-1"
 COPY = "db:shop-yesterday-20261123-020842-1"
 SNAPSHOT = "snapshot:rds:shop-2026-11-23-02-08"
@@ -101,6 +106,16 @@ def walk(value):
     yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from walk(inner)
+
+
+def documents_of(resource):
+    """The policies of a role or of a managed policy."""
+    properties = resource.get("Properties", {})
+    if resource["Type"] == "AWS::IAM::ManagedPolicy":
+        return [properties["PolicyDocument"]]
+    if resource["Type"] == "AWS::IAM::Role":
+        return [one["PolicyDocument"] for one in properties.get("Policies", [])]
+    return []
 
 
 class Template(unittest.TestCase):
@@ -205,7 +220,10 @@ class Template(unittest.TestCase):
                    "FurtherSnapshots": ",".join(["arn:aws:rds:eu-west-1:123456789012:snapshot:" + "s" * 60] * 3),
                    "SharedSnapshotKeyArn": "arn:aws:kms:eu-west-1:210987654321:key/" + "0" * 36,
                    "ProductionResourceIds": ",".join(["cluster-" + "A" * 26] * 10)}
-        resources = policy.Policies(longest).resources
+        for place in PARTITIONS.values():
+            self.check_sizes(policy.Policies({**longest, **place}).resources)
+
+    def check_sizes(self, resources):
         for name, resource in resources.items():
             if resource["Type"] == "AWS::IAM::ManagedPolicy":
                 size = len(json.dumps(resource["Properties"]["PolicyDocument"], separators=(",", ":")))
@@ -230,6 +248,49 @@ class Template(unittest.TestCase):
                     continue
                 known.setdefault(service, operations_of(models.get(service, service)))
                 self.assertTrue(any(policy.matches(name, one) for one in known[service]), action)
+
+
+class OtherPartitions(unittest.TestCase):
+    """GovCloud and China: ARNs begin otherwise, and in China host names end otherwise."""
+
+    def test_no_template_names_a_partition(self):
+        # Where Join puts ARNs together, one of each partition is written out.
+        allowed = re.compile(r"!Split \[\",\", !Sub \[\"arn:(aws|aws-cn|aws-us-gov):rds-db:[^\n]*")
+        for name in sorted(os.listdir(os.path.join(ROOT, "deploy", "aws"))):
+            if not name.endswith((".yaml", ".yml")):
+                continue
+            with open(os.path.join(ROOT, "deploy", "aws", name), encoding="utf-8") as file:
+                text = allowed.sub("", file.read())
+            self.assertEqual(re.findall(r"[^\n]*arn:aws[^\[$][^\n]*", text), [], name)
+            self.assertEqual(re.findall(r"[^\n]*ViaService[^\n]*amazonaws[^\n]*", text), [], name)
+
+    def test_every_arn_is_of_the_deployments_partition(self):
+        named = {"ProductionResourceIds": "db-A,cluster-B", "AdoptOriginal": "yes", "SnapshotOwners": "210987654321"}
+        for partition, place in PARTITIONS.items():
+            resources = policy.Policies({**named, **place}).resources
+            documents = [document for one in resources.values() for document in documents_of(one)]
+            arns = re.findall(r"arn:[^\"]*", json.dumps(documents))
+            self.assertGreater(len(arns), 70)
+            for arn in arns:
+                self.assertEqual(arn.split(":")[1], partition, arn)
+            hosts = re.findall(r"\"([a-z0-9-]+\.[a-z0-9-]+)\.(amazonaws\.com[.cn]*)\"", json.dumps(documents))
+            self.assertIn(("rds." + place["AWS::Region"], place["AWS::URLSuffix"]), hosts)
+            self.assertEqual({suffix for _, suffix in hosts}, {place["AWS::URLSuffix"]})
+
+    def test_every_call_is_allowed_there_and_production_denied(self):
+        for partition, place in PARTITIONS.items():
+            policies = policy.Policies({"ProductionResourceIds": "db-PRODUCTION", **place})
+            for service, operations in OPERATIONS.items():
+                for operation, (ours, foreign) in operations.items():
+                    with self.subTest(partition=partition, service=service, operation=operation):
+                        self.assertEqual(policies.call(example(service, operation, ours)), [])
+                        if foreign is not None:
+                            self.assertNotEqual(policies.call(example(service, operation, foreign)), [], foreign)
+            region = f"{place['AWS::Region']}:{policies.account}"
+            for role in ("FunctionRole", "TaskRole", "ServiceRole"):
+                self.assertEqual(policies.decide(role, "rds:DeleteDBInstance", f"arn:{partition}:rds:{region}:db:shop"), "explicitDeny")
+                login = f"arn:{partition}:rds-db:{region}:dbuser:db-PRODUCTION/master"
+                self.assertEqual(policies.decide(role, "rds-db:connect", login), "explicitDeny")
 
 
 class Permissions(unittest.TestCase):
@@ -258,7 +319,7 @@ class Permissions(unittest.TestCase):
         given = {"DBSnapshotIdentifier": SNAPSHOT[9:], "DBInstanceClass": "db.t4g.medium", "DBSubnetGroupName": "private"}
         self.assertEqual(self.stack_did("RestoreDBInstanceFromDBSnapshot", COPY, **given), [])
         cluster = COPY.replace("db:", "cluster:")
-        self.assertEqual(self.stack_did("RestoreDBClusterFromSnapshot", cluster, SnapshotIdentifier="rds:shop-2026-11-23"), [])
+        self.assertEqual(self.stack_did("RestoreDBClusterFromSnapshot", cluster, SnapshotIdentifier="rds:shop-2026-11-23-02-08"), [])
         self.assertEqual(self.stack_did("CreateDBInstance", COPY + "-w", DBInstanceClass="db.t4g.medium"), [])
         for operation in ("ModifyDBInstance", "RebootDBInstance", "DeleteDBInstance", "AddTagsToResource", "RemoveTagsFromResource"):
             self.assertEqual(self.stack_did(operation, COPY), [], operation)
@@ -449,7 +510,7 @@ class Serverless(unittest.TestCase):
         cls.policies = policy.Policies.__new__(policy.Policies)
         cls.policies.resolver = cfn.Resolver(template, {})
         cls.policies.resources = cls.policies.resolver.resources()
-        cls.policies.region, cls.policies.account = "eu-west-1", "123456789012"
+        cls.policies.region, cls.policies.account, cls.policies.partition = "eu-west-1", "123456789012", "aws"
 
     def test_heartbeat_and_schedule(self):
         events = [one["schedule"] for one in self.service["functions"]["refresh"]["events"]]
@@ -474,10 +535,10 @@ class Serverless(unittest.TestCase):
         name, group = COPY[3:], {"DBParameterGroupName": COPY[3:], "DBSubnetGroupName": "private"}
         made = [("RestoreDBInstanceFromDBSnapshot", COPY, {"DBInstanceClass": "db.t4g.medium", **group, "DBSnapshotIdentifier": one})
                 for one in (SNAPSHOT[9:], "awsbackup:job-1", "shop-before-migration")]
-        made += [("RestoreDBInstanceFromDBSnapshot", COPY, {"DBInstanceClass": "db.t4g.medium", **group, "DBClusterSnapshotIdentifier": "rds:shop-1"})]
+        made += [("RestoreDBInstanceFromDBSnapshot", COPY, {"DBInstanceClass": "db.t4g.medium", **group, "DBClusterSnapshotIdentifier": "rds:shop-2026-11-23-02-08"})]
         made += [("RestoreDBClusterFromSnapshot", "cluster:" + name, {"SnapshotIdentifier": one, "DBClusterParameterGroupName": name,
                                                                      "DBSubnetGroupName": "private"})
-                 for one in ("rds:shop-2026-11-23", "awsbackup:job-1", "shop-before-migration")]
+                 for one in ("rds:shop-2026-11-23-02-08", "awsbackup:job-1", "shop-before-migration")]
         made += [("CreateDBInstance", COPY + "-w", {"DBInstanceClass": "db.t4g.medium", "DBClusterIdentifier": name, "DBParameterGroupName": name})]
         for operation, target, given in made:
             call = {"service": "rds", "operation": operation, "target": target, "input": given,
