@@ -59,4 +59,14 @@ std::optional<std::string> wrong_with_aws(AwsText kind, std::string_view text) {
   return fmt::format("takes {}", rule == kRules.end() ? "nothing" : rule->says);
 }
 
+std::optional<std::string> wrong_with_aws_production(std::string_view name) {
+  for (std::string_view reserved : {"-yesterday", "-sanitized"}) {
+    const size_t at = name.find(reserved);
+    if (at == std::string_view::npos) continue;
+    return fmt::format("contains '{}': the roles of a production '{}' could change its copies", reserved,
+                       name.substr(0, at));
+  }
+  return std::nullopt;
+}
+
 }  // namespace ytb::config

@@ -27,4 +27,9 @@ enum class AwsText {
 // What is wrong, as the end of a sentence about the value; nullopt: nothing. "" is right for every kind.
 std::optional<std::string> wrong_with_aws(AwsText kind, std::string_view text);
 
+// The same of a production's name. Everything made for copies of "shop" is called "shop-yesterday-…" or
+// "shop-sanitized-…", and the roles may change whatever is called so: no other production's name may begin
+// such a name, or its copies would be among them. deploy/aws/production.yaml refuses the same.
+std::optional<std::string> wrong_with_aws_production(std::string_view name);
+
 }  // namespace ytb::config

@@ -328,6 +328,26 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
   EXPECT_THAT(error_of(policy), HasSubstr("'policy' names no object: s3://bucket/key"));
 }
 
+// "shop" may change whatever is called shop-yesterday-…: copies of a production of such a name would be.
+TEST(ConfigAwsTest, NamesThatAnothersCopiesCouldHaveAreRefused) {
+  const auto named = [](const std::string& name) {
+    std::string text = text_of(kSource, kCopies, kAlias);
+    return text.replace(text.find("  shop:"), 7, "  " + name + ":");
+  };
+  for (const char* good : {"shop", "shop-eu", "yesterday", "sanitized-shop", "shop-yester"})
+    EXPECT_EQ(error_of(named(good)), "accepted") << good;
+  for (const char* bad : {"shop-yesterday", "shop-yesterday-eu", "shop-yesterdays"}) {
+    EXPECT_THAT(error_of(named(bad)),
+                HasSubstr(fmt::format("'{}' contains '-yesterday': the roles of a production 'shop'", bad)));
+  }
+  EXPECT_THAT(error_of(named("a-sanitized-b")), HasSubstr("contains '-sanitized'"));
+  EXPECT_EQ(error_of("version: 1\nproductions:\n  shop-yesterday:\n"
+                     "    source: {basebackup: {directory: /b}}\n    masking: {policy: p.yaml}\n"
+                     "    access: {staging: {password: \"${P}\"}}\n"),
+            "accepted")
+      << "no role is about names on this host";
+}
+
 TEST(ConfigAwsTest, TwoProductionsHaveNamesOfTheirOwn) {
   std::string both = "version: 1\nproductions:\n";
   for (const char* name : {"a", "b"}) {

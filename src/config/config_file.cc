@@ -90,6 +90,9 @@ class ConfigReader {
       }
       marks_.push_back(key.mark);
       config.productions.push_back(read_production(key, value, static_cast<int>(config.productions.size())));
+      if (!is_aws(config.productions.back())) continue;
+      if (std::optional<std::string> wrong = wrong_with_aws_production(key.text))
+        diagnostics_.add(key.mark, fmt::format("'{}' {}", key.text, *wrong), key.width());
     }
   }
 

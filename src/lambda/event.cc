@@ -165,6 +165,11 @@ Result<OriginalConfig> original_of(const Json& tree, std::string_view what) {
     return wrong(fmt::format("{}: '{}' is no name of an RDS instance", where, printable(config.db_name)),
                  "letters, digits and single hyphens, a letter first, at most 63");
   }
+  // The copies are called after it.
+  if (std::optional<std::string> bad = config::wrong_with_aws_production(to_lower_ascii(config.db_name))) {
+    return wrong(fmt::format("{}: '{}' {}", where, printable(config.db_name), *bad),
+                 "use a config of our own form, where 'productions:' gives it another name");
+  }
   YTB_ASSIGN(config.security_group, needed(*db, where, "security_group"));
   YTB_ASSIGN(config.subnet_group, needed(*db, where, "subnet_group"));
   YTB_TRY(right_text(where, "security_group", config::AwsText::kSecurityGroup, config.security_group));

@@ -117,6 +117,8 @@ TEST(LambdaEvent, WhatIsWrongIsNamed) {
       {R"({"config":{"domain":"a b.c","db":{}}})", "'a b.c' is no domain"},
       {R"({"config":{"domain":"a.b","db":{"name":"1shop"}}})", "'1shop' is no name of an RDS instance"},
       {R"({"config":{"domain":"a.b","db":{"name":"a--b"}}})", "no name of an RDS instance"},
+      {R"({"config":{"domain":"a.b","db":{"name":"Shop-Yesterday"}}})",
+       "'Shop-Yesterday' contains '-yesterday': the roles of a production 'shop'"},
       {R"({"action":"tick","copy":"x"})", "'copy' is not for the action 'tick'"},
       {R"({"action":"status","force":true})", "'force' is not for the action 'status'"},
       {R"({"action":"update","force":"yes"})", "'force' is a text, not true or false"},
