@@ -244,7 +244,8 @@ Status add_local_drivers(const Clock& clock, const config::Config& config,
 Result<refresh::Drivers> make_drivers(const AwsWiring& wiring, const config::Config& config,
                                       const config::ProductionConfig& production) {
   YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-  std::unique_ptr<ports::Vault> vault = open_aws_vault(wiring.sessions, config.aws, config.signing_key);
+  std::unique_ptr<ports::Vault> vault =
+      open_aws_vault(wiring.sessions, config.aws, production.role, config.signing_key);
   YTB_ASSIGN(Secret signing_key, refresh::signing_key(config, state, *vault));
   refresh::Drivers drivers;
   if (config::is_aws(production)) {

@@ -145,22 +145,40 @@ rds::StackServices host_services(const AwsWiring& wiring, AwsParts& parts) {
 AwsSessions::AwsSessions(Clock& clock, const StopFlag& stop) : clock_(clock), stop_(stop) {}
 AwsSessions::~AwsSessions() = default;
 
-Result<AwsSession*> AwsSessions::get(const config::AwsConfig& aws) {
-  std::scoped_lock lock(mutex_);
-  for (const auto& [made_for, session] : sessions_) {
-    if (same(made_for, aws)) return session.get();
+AwsSession* AwsSessions::find(const config::AwsConfig& aws, const std::string& role) const {
+  for (const Made& made : sessions_) {
+    if (same(made.aws, aws) && made.role == role) return made.session.get();
   }
+  return nullptr;
+}
+
+Result<AwsSession*> AwsSessions::own(const config::AwsConfig& aws) {
+  if (AwsSession* made = find(aws, {})) return made;
   const aws::Environment environment = aws::process_environment();
   YTB_ASSIGN(aws::ProfileSettings profile, aws::profile_settings(aws.profile, environment));
   aws::EndpointOptions endpoints{.region = {}, .url = aws.endpoint_url};
   YTB_ASSIGN(endpoints.region, aws::resolve_region(aws.region, environment, profile.region));
   endpoints = aws::with_environment(std::move(endpoints), environment, profile.endpoint_url);
-  sessions_.emplace_back(aws, std::make_unique<AwsSession>(aws, std::move(endpoints), clock_, stop_));
-  return sessions_.back().second.get();
+  sessions_.push_back({.aws = aws,
+                       .role = {},
+                       .session = std::make_unique<AwsSession>(aws, std::move(endpoints), clock_, stop_)});
+  return sessions_.back().session.get();
 }
 
-Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws) {
-  YTB_ASSIGN(AwsSession * session, sessions.get(aws));
+Result<AwsSession*> AwsSessions::get(const config::AwsConfig& aws, const std::string& role) {
+  std::scoped_lock lock(mutex_);
+  YTB_ASSIGN(AwsSession * ours, own(aws));
+  if (role.empty() || !assumes_) return ours;
+  if (AwsSession* made = find(aws, role)) return made;
+  sessions_.push_back(
+      {.aws = aws,
+       .role = role,
+       .session = std::make_unique<AwsSession>(aws, std::as_const(*ours), role, clock_, stop_)});
+  return sessions_.back().session.get();
+}
+
+Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws, const std::string& role) {
+  YTB_ASSIGN(AwsSession * session, sessions.get(aws, role));
   return &session->caller();
 }
 
@@ -215,10 +233,10 @@ void AwsSessions::remember(const model::SecretRef& reference, const Secret& secr
 }
 
 std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws,
-                                             const model::SecretRef& remembered) {
+                                             const std::string& role, const model::SecretRef& remembered) {
   return std::make_unique<RememberingVault>(
       sessions,
-      std::make_unique<aws::AwsVault>([&sessions, aws] { return caller_of(sessions, aws); },
+      std::make_unique<aws::AwsVault>([&sessions, aws, role] { return caller_of(sessions, aws, role); },
                                       std::make_unique<refresh::LocalVault>()),
       remembered);
 }
@@ -226,7 +244,7 @@ std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config
 Status add_aws_drivers(const AwsWiring& wiring, const config::Config& config,
                        const config::ProductionConfig& production, const Secret& signing_key,
                        refresh::Drivers& drivers) {
-  YTB_ASSIGN(AwsSession * session, wiring.sessions.get(config.aws));
+  YTB_ASSIGN(AwsSession * session, wiring.sessions.get(config.aws, production.role));
   auto parts = std::make_shared<AwsParts>(session->caller());
   drivers.source = std::make_unique<rds::RdsSnapshotSource>(
       parts->rds, rds::SourceOptions{.aurora = production.source.kind == "aurora",
@@ -269,16 +287,18 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
           .load_inputs = [&sessions](const config::Config& config,
                                      const config::ProductionConfig& production) -> Result<refresh::Inputs> {
             YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-            return refresh::load_inputs(config, production, state,
-                                        *open_aws_vault(sessions, config.aws, config.signing_key));
+            return refresh::load_inputs(
+                config, production, state,
+                *open_aws_vault(sessions, config.aws, production.role, config.signing_key));
           },
           .make_settings = [&sessions, version = std::move(version)](
                                const config::Config& config, const config::ProductionConfig& production,
                                std::string digest) -> Result<refresh::Settings> {
             YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-            return refresh::make_settings(config, production, state,
-                                          *open_aws_vault(sessions, config.aws, config.signing_key),
-                                          std::move(digest), version);
+            return refresh::make_settings(
+                config, production, state,
+                *open_aws_vault(sessions, config.aws, production.role, config.signing_key), std::move(digest),
+                version);
           },
           .stack_args =
               [&sessions](const config::Config& config, const config::ProductionConfig& production,
@@ -286,6 +306,11 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
                 return aws_stack_args(sessions, config.aws, production, restore);
               },
           .caller = [&sessions] { return caller_of(sessions, {}); },
+          .caller_for =
+              [&sessions](const config::ProductionConfig& production) {
+                return caller_of(sessions, {}, production.role);
+              },
+          .assume_roles = [&sessions] { sessions.assume_roles(); },
           .remember_secrets = [&sessions] { sessions.remember_secrets(kQuietSecrets); },
           .read_anew = [&sessions] { sessions.forget_secrets(); },
           .environment = std::move(environment),
@@ -295,7 +320,7 @@ LambdaWiring lambda_wiring(AwsSessions& sessions, Clock& clock, MakeDrivers make
 
 Result<std::string> aws_stack_args(AwsSessions& sessions, const config::AwsConfig& aws,
                                    const config::ProductionConfig& production, const model::Action& restore) {
-  YTB_ASSIGN(aws::Caller * caller, caller_of(sessions, aws));
+  YTB_ASSIGN(aws::Caller * caller, caller_of(sessions, aws, production.role));
   aws::Rds rds(*caller);
   return rds::stack_args(rds, production, restore);
 }

@@ -1,6 +1,7 @@
 // The AWS part of the wiring: who we are there, and the drivers of a production that lives there.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,7 +26,7 @@
 
 namespace ytb {
 
-// Credentials, transport and retries for one `aws:` block.
+// Credentials, transport and retries for one `aws:` block, as ourselves or as a production's role.
 class AwsSession;
 
 // The sessions of this process, each made at its first need: what asks for a secret and what restores a copy
@@ -37,8 +38,13 @@ class AwsSessions {
   AwsSessions(const AwsSessions&) = delete;
   AwsSessions& operator=(const AwsSessions&) = delete;
 
-  // kConfig where no region is known, or a file of certificates is not there. No call is made.
-  Result<AwsSession*> get(const config::AwsConfig& aws);
+  // kConfig where no region is known, or a file of certificates is not there. No call is made. `role`: the
+  // production's that it is for, which counts where roles are assumed.
+  Result<AwsSession*> get(const config::AwsConfig& aws, const std::string& role = {});
+
+  // From here on a production's role is assumed: by a function, whose own role may do next to nothing. A task
+  // and the command line act as themselves.
+  void assume_roles() { assumes_ = true; }
 
   // From here on what open_aws_vault() is to remember is given again for so long, or until it is forgotten.
   void remember_secrets(Duration longest);
@@ -52,20 +58,31 @@ class AwsSessions {
     Secret secret;
     Instant at;
   };
+  struct Made {
+    config::AwsConfig aws;
+    std::string role;
+    std::unique_ptr<AwsSession> session;
+  };
+  Result<AwsSession*> own(const config::AwsConfig& aws);  // these two under the lock
+  AwsSession* find(const config::AwsConfig& aws, const std::string& role) const;
   Clock& clock_;
   const StopFlag& stop_;
   std::mutex mutex_;
-  std::vector<std::pair<config::AwsConfig, std::unique_ptr<AwsSession>>> sessions_;
+  std::vector<Made> sessions_;
+  std::atomic<bool> assumes_{false};
   Duration remembers_{};
   std::map<std::pair<int, std::string>, Remembered> secrets_;
 };
 
-// The way to AWS's services in the session of this block.
-Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws);
+// The way to AWS's services in the session of this block, and of a production's role.
+Result<aws::Caller*> caller_of(AwsSessions& sessions, const config::AwsConfig& aws,
+                               const std::string& role = {});
 
-// Secrets and documents of this machine, and with AWS, which is asked only for what lies there. `remembered`:
-// the one secret that the sessions may keep (the signing key, which every tick needs); none: nothing is kept.
+// Secrets and documents of this machine, and with AWS, which is asked only for what lies there, as `role`.
+// `remembered`: the one secret that the sessions may keep (the signing key, which every tick needs, and which
+// is one for all productions of a config); none: nothing is kept.
 std::unique_ptr<ports::Vault> open_aws_vault(AwsSessions& sessions, const config::AwsConfig& aws,
+                                             const std::string& role = {},
                                              const model::SecretRef& remembered = {});
 
 // Source, host, engine and alias; notifier and journal are not AWS's matter.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app_aws.h"
 #include "drivers/aws/cloudformation.h"
@@ -34,11 +35,30 @@ class AwsSession {
                                          .profile = aws.profile,
                                          .stop = &stop})),
         caller_(transport_, *credentials_, clock, std::move(endpoints), {.stop = &stop}) {}
+  // Of a role that `own` becomes; `own` outlives it.
+  AwsSession(const config::AwsConfig& aws, const AwsSession& own, const std::string& role, Clock& clock,
+             const StopFlag& stop)
+      : transport_(http::CurlOptions{.ca_file = aws.ca_bundle}),
+        credentials_(chain_of(aws::role_provider({.transport = transport_,
+                                                  .clock = clock,
+                                                  .environment = {},
+                                                  .endpoints = own.caller_.endpoints(),
+                                                  .stop = &stop},
+                                                 *own.credentials_, role),
+                              clock)),
+        caller_(transport_, *credentials_, clock, own.caller_.endpoints(), {.stop = &stop}) {}
 
   [[nodiscard]] aws::Caller& caller() { return caller_; }
   [[nodiscard]] const std::string& region() const { return caller_.endpoints().region; }
 
  private:
+  static std::unique_ptr<aws::CredentialChain> chain_of(std::unique_ptr<aws::CredentialProvider> provider,
+                                                        Clock& clock) {
+    std::vector<std::unique_ptr<aws::CredentialProvider>> one;
+    one.push_back(std::move(provider));
+    return std::make_unique<aws::CredentialChain>(std::move(one), clock);
+  }
+
   http::CurlClient transport_;
   std::unique_ptr<aws::CredentialChain> credentials_;
   aws::Caller caller_;

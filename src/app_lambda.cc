@@ -104,21 +104,22 @@ class OwningWorker final : public ports::Worker {
 Result<std::unique_ptr<ports::Worker>> make_worker(const LambdaWiring& wiring,
                                                    const config::ProductionConfig& production) {
   if (!production.fargate) return std::unique_ptr<ports::Worker>();
-  YTB_ASSIGN(aws::Caller * caller, wiring.caller());
+  YTB_ASSIGN(aws::Caller * caller, wiring.caller_for(production));
   return std::unique_ptr<ports::Worker>(std::make_unique<OwningWorker>(*caller, *production.fargate));
 }
 
-Result<std::string> find_proposal(const LambdaWiring& wiring, const Proposal& proposal) {
-  YTB_ASSIGN(aws::Caller * caller, wiring.caller());
+Result<std::string> find_proposal(const LambdaWiring& wiring, const config::ProductionConfig& production,
+                                  const Proposal& proposal) {
+  YTB_ASSIGN(aws::Caller * caller, wiring.caller_for(production));
   YTB_ASSIGN(std::optional<aws::ObjectInfo> found,
              aws::S3(*caller).head_object(proposal.bucket, proposal.key));
   return found ? proposal.place() : std::string();
 }
 
-Result<std::string> keep_proposal(const LambdaWiring& wiring, const Proposal& proposal,
-                                  std::string_view yaml) {
+Result<std::string> keep_proposal(const LambdaWiring& wiring, const config::ProductionConfig& production,
+                                  const Proposal& proposal, std::string_view yaml) {
   YTB_CHECK(yaml.size() <= kProposalBytesMax);
-  YTB_ASSIGN(aws::Caller * caller, wiring.caller());
+  YTB_ASSIGN(aws::Caller * caller, wiring.caller_for(production));
   YTB_ASSIGN(std::string etag, aws::S3(*caller).put_object({.bucket = proposal.bucket,
                                                             .key = proposal.key,
                                                             .body = std::string(yaml),
@@ -175,12 +176,12 @@ lambda::Parts parts_of(const LambdaWiring& wiring, Memory& memory, const std::op
                        .turns = memory.turns,
                        .find_proposal =
                            [&wiring](const config::ProductionConfig& production, const model::CopyId& copy) {
-                             return find_proposal(wiring, proposal_of(production, copy));
+                             return find_proposal(wiring, production, proposal_of(production, copy));
                            },
                        .keep_proposal =
                            [&wiring](const config::ProductionConfig& production, const model::CopyId& copy,
                                      std::string_view yaml) {
-                             return keep_proposal(wiring, proposal_of(production, copy), yaml);
+                             return keep_proposal(wiring, production, proposal_of(production, copy), yaml);
                            },
                        .stack_args = wiring.stack_args,
                        .read_anew = wiring.read_anew,
@@ -232,6 +233,7 @@ Status run_lambda(const LambdaWiring& wiring, const StopFlag& stop) {
   TransportRuntimeHttp http(transport, authority, stop);
   std::function<void(std::string_view)> log = log_of(wiring);
   lambda::RuntimeLoop loop(http, wiring.clock, stop, log);
+  if (wiring.assume_roles) wiring.assume_roles();
   Result<std::optional<lambda::Setup>> own = own_setup(wiring, std::nullopt);
   if (!own.ok()) {
     (void)loop.report_init_error(own.error());

@@ -29,8 +29,12 @@ struct LambdaWiring {
       make_settings;
   // The original's `stack_args` of a restore.
   decltype(lambda::Parts::stack_args) stack_args = {};
-  // For marks, proposals and the worker; outlives the run. Not asked before it is needed.
+  // For marks and turns, which are the function's own; outlives the run. Not asked before it is needed.
   S3DueMarks::CallerSource caller;
+  // For a production's proposals and worker, as its role.
+  std::function<Result<aws::Caller*>(const config::ProductionConfig&)> caller_for = {};
+  // Of a function: from here on its productions' roles are assumed.
+  std::function<void()> assume_roles = {};
   // Of a function: secrets are remembered from one invocation to the next, until they are read anew. Both may
   // be empty.
   std::function<void()> remember_secrets = {};

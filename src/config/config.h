@@ -167,6 +167,7 @@ struct ProductionConfig {
   CopiesConfig copies;
   AliasConfig alias;
   std::optional<FargateConfig> fargate;  // none: everything is masked where we run
+  std::string role;                      // ARN of what the function becomes for this production; "": itself
   MaskingConfig masking;
   std::vector<model::AccessRole> access;
   std::vector<model::SqlCheck> checks;

@@ -94,15 +94,16 @@ void AwsReader::require_text(MapReader& reader, std::string_view key, AwsText ki
   }
 }
 
-void AwsReader::require_arn(MapReader& reader, std::string_view key, const std::string& value,
-                            std::string_view service, std::string_view example) const {
+void AwsReader::require_role(MapReader& reader, std::string_view key, const std::string& value,
+                             std::string_view example) const {
   if (value.empty()) return;
+  const bool is_role = value.find(":role/") != std::string::npos;
   for (const char* partition : {"aws", "aws-us-gov", "aws-cn"}) {
-    if (value.starts_with(fmt::format("arn:{}:{}:", partition, service)) &&
+    if (is_role && value.starts_with(fmt::format("arn:{}:iam::", partition)) &&
         !wrong_with_aws(AwsText::kNameOrArn, value))
       return;
   }
-  values_.complain(reader, key, fmt::format("'{}' takes an ARN, e.g. {}", key, example));
+  values_.complain(reader, key, fmt::format("'{}' takes the ARN of a role, e.g. {}", key, example));
 }
 
 std::vector<std::string> AwsReader::ids(MapReader& reader, std::string_view key, std::string_view prefix,
@@ -310,7 +311,7 @@ void AwsReader::read_copies(const YamlNode& node, CopiesConfig& copies) const {
   }
   read_tags(kind, rds);
   rds.service_role = kind.text("service_role");
-  require_arn(kind, "service_role", rds.service_role, "iam", "arn:aws:iam::123456789012:role/stacks");
+  require_role(kind, "service_role", rds.service_role, "arn:aws:iam::123456789012:role/stacks");
   rds.bucket = required(kind, "bucket", "my-proofs");
   if (!rds.bucket.empty() && !is_bucket_name(rds.bucket)) {
     values_.complain(kind, "bucket", fmt::format("'{}' is no name of a bucket", printable(rds.bucket)));
@@ -463,6 +464,12 @@ std::optional<FargateConfig> AwsReader::read_fargate(MapReader& production) cons
   return fargate;
 }
 
+std::string AwsReader::read_role(MapReader& production) const {
+  std::string role = production.text("role");
+  require_role(production, "role", role, "arn:aws:iam::123456789012:role/yesterdaytabase/shop");
+  return role;
+}
+
 void AwsReader::check_together(MapReader& reader, const ProductionConfig& production) const {
   const auto* fits = std::find_if(kTogether.begin(), kTogether.end(), [&](const Together& each) {
     return each.source == production.source.kind;
@@ -481,6 +488,8 @@ void AwsReader::check_together(MapReader& reader, const ProductionConfig& produc
   if (production.fargate && fits->source == "basebackup") {
     values_.complain(reader, "fargate", "'fargate' is for copies with AWS: local ones are masked here");
   }
+  if (!production.role.empty() && fits->source == "basebackup")
+    values_.complain(reader, "role", "'role' is for copies with AWS, where a function assumes it");
   if (is_remote(values_.folder()) && fits->source == "basebackup") {
     values_.complain(reader, "source",
                      "local copies need a config on this machine, not one that lies with AWS");

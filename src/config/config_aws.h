@@ -23,6 +23,7 @@ class AwsReader {
   void read_copies(const YamlNode& node, CopiesConfig& copies) const;
   void read_alias(const YamlNode& node, const std::string& production, AliasConfig& alias) const;
   std::optional<FargateConfig> read_fargate(MapReader& production) const;
+  std::string read_role(MapReader& production) const;
   // Source, copies and alias are of kinds that work together, and the drain is as long as the name is cached.
   void check_together(MapReader& reader, const ProductionConfig& production) const;
 
@@ -45,8 +46,9 @@ class AwsReader {
   std::string required(MapReader& reader, std::string_view key, std::string_view example) const;
   // A complaint where the text has other characters than its kind.
   void require_text(MapReader& reader, std::string_view key, AwsText kind, const std::string& value) const;
-  void require_arn(MapReader& reader, std::string_view key, const std::string& value,
-                   std::string_view service, std::string_view example) const;
+  // A complaint where the text is not the ARN of a role.
+  void require_role(MapReader& reader, std::string_view key, const std::string& value,
+                    std::string_view example) const;
 
   const Values& values_;
 };

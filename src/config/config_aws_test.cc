@@ -119,6 +119,7 @@ productions:
         bucket_prefix: a/b/
         restore_max: 3h
     alias: {route53: {zone_id: Z123, name: Staging-DB.mysite.com., ttl: 300, seen_from: "10.0.0.2:5353"}}
+    role: arn:aws-us-gov:iam::123456789012:role/yesterdaytabase/shop
     fargate:
       cluster: ytb
       task_definition: ytb-work
@@ -173,6 +174,7 @@ productions:
   EXPECT_EQ(shop.alias.route53.name, "staging-db.mysite.com");
   EXPECT_EQ(shop.alias.route53.ttl_s, 300);
   EXPECT_EQ(shop.alias.route53.seen_from, "10.0.0.2:5353");
+  EXPECT_EQ(shop.role, "arn:aws-us-gov:iam::123456789012:role/yesterdaytabase/shop");
   ASSERT_TRUE(shop.fargate.has_value());
   EXPECT_EQ(shop.fargate->cluster, "ytb");
   EXPECT_EQ(shop.fargate->task_definition, "ytb-work");
@@ -291,7 +293,13 @@ TEST(ConfigAwsTest, BadValuesAreNamed) {
       {copies("tags: {\"aws:x\": y}"), "the tag 'aws:x' is not yours to set"},
       {copies("tags: {\"Yesterdaytabase:owner\": y}"), "is not yours to set"},
       {copies("tags: {x: \"a;b\"}"), "a tag's value has"},
-      {copies("service_role: stacks"), "'service_role' takes an ARN"},
+      {copies("service_role: stacks"), "'service_role' takes the ARN of a role"},
+      {copies("service_role: arn:aws:iam::123456789012:user/me"), "'service_role' takes the ARN of a role"},
+      {more("    role: shop\n"), "'role' takes the ARN of a role, e.g. arn:aws:iam::123456789012:role/"},
+      {more("    role: arn:aws:iam::123456789012:user/shop\n"), "'role' takes the ARN of a role"},
+      {more("    role: arn:aws:sts::123456789012:assumed-role/shop/me\n"), "'role' takes the ARN of a role"},
+      {more("    role: \"arn:aws:iam::123456789012:role/{{resolve:ssm:x}}\"\n"),
+       "'role' takes the ARN of a role"},
       {copies("log_exports: [audit]"), "'log_exports' takes postgresql and upgrade"},
       {copies("restore_max: 1min"), "'restore_max' takes 10min to 72h"},
       {copies("parameters: {\"a b\": 1}"), "'a b' is no name of a server setting"},
@@ -346,6 +354,13 @@ TEST(ConfigAwsTest, NamesThatAnothersCopiesCouldHaveAreRefused) {
                      "    access: {staging: {password: \"${P}\"}}\n"),
             "accepted")
       << "no role is about names on this host";
+}
+
+TEST(ConfigAwsTest, ARoleIsForCopiesWithAws) {
+  EXPECT_THAT(error_of("version: 1\nproductions:\n  shop:\n    source: {basebackup: {directory: /b}}\n"
+                       "    role: arn:aws:iam::123456789012:role/shop\n    masking: {policy: p.yaml}\n"
+                       "    access: {staging: {password: \"${P}\"}}\n"),
+              HasSubstr("'role' is for copies with AWS"));
 }
 
 TEST(ConfigAwsTest, TwoProductionsHaveNamesOfTheirOwn) {

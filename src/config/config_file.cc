@@ -105,6 +105,7 @@ class ConfigReader {
     production.copies = read_copies(reader, key.text, index);
     production.alias = read_alias(reader, key.text);
     production.fargate = aws_.read_fargate(reader);
+    production.role = aws_.read_role(reader);
     production.masking = read_masking(reader, key);
     production.access = read_access(reader, key, is_aws(production));
     production.schedule = read_schedule(reader);

@@ -48,7 +48,8 @@ std::string class_of(const ScenarioProduction& production) {
 Result<refresh::Drivers> drivers_on(const AwsWiring& wiring, const config::Config& config,
                                     const config::ProductionConfig& production) {
   YTB_ASSIGN(refresh::StateDirectory state, refresh::StateDirectory::open(config.state_directory));
-  std::unique_ptr<ports::Vault> vault = open_aws_vault(wiring.sessions, config.aws, config.signing_key);
+  std::unique_ptr<ports::Vault> vault =
+      open_aws_vault(wiring.sessions, config.aws, production.role, config.signing_key);
   YTB_ASSIGN(Secret signing_key, refresh::signing_key(config, state, *vault));
   refresh::Drivers drivers;
   YTB_TRY(add_aws_drivers(wiring, config, production, signing_key, drivers));

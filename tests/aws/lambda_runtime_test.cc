@@ -337,7 +337,7 @@ TEST(Vault, RemembersTheSigningKeyAndNothingElse) {
   const model::SecretRef signing = at("signing", "first");
   const model::SecretRef masking = at("masking", "first");
   auto read = [&](const model::SecretRef& reference) {
-    Result<Secret> secret = open_aws_vault(sessions, {}, signing)->secret(reference);
+    Result<Secret> secret = open_aws_vault(sessions, {}, {}, signing)->secret(reference);
     EXPECT_TRUE(secret.ok()) << (secret.ok() ? "" : to_string(secret.error()));
     return secret.ok() ? std::string(secret->reveal()) : std::string();
   };

@@ -69,6 +69,34 @@ class WebIdentityProvider final : public CredentialProvider {
   ProviderContext context_;
 };
 
+// For an hour, which is as long as IAM lets a role become another one.
+class RoleProvider final : public CredentialProvider {
+ public:
+  RoleProvider(ProviderContext context, CredentialSource& source, std::string role_arn)
+      : context_(std::move(context)), source_(source), role_arn_(std::move(role_arn)) {}
+
+  // The caller renews what the source has, where AWS calls it expired.
+  Result<std::optional<Credentials>> load() override {
+    Caller caller(context_.transport, source_, context_.clock, context_.endpoints, {.stop = context_.stop});
+    Result<Credentials> credentials =
+        Sts(caller).assume_role({.role_arn = role_arn_, .session_name = kSessionName});
+    if (credentials.ok()) return std::optional<Credentials>(*std::move(credentials));
+    Error error = std::move(credentials).error();
+    if (is_denial(error)) {
+      error.hint = fmt::format(
+          "the role {} has to trust the function's own, which needs sts:AssumeRole on it: production.yaml "
+          "makes it so, and its output RoleArn is the config's 'role'",
+          printable(role_arn_));
+    }
+    return error;
+  }
+
+ private:
+  ProviderContext context_;
+  CredentialSource& source_;
+  std::string role_arn_;
+};
+
 }  // namespace
 
 std::optional<Instant> parse_expiration(const std::string& text) {
@@ -158,6 +186,11 @@ std::unique_ptr<CredentialProvider> environment_provider(ProviderContext context
 
 std::unique_ptr<CredentialProvider> web_identity_provider(ProviderContext context) {
   return std::make_unique<WebIdentityProvider>(std::move(context));
+}
+
+std::unique_ptr<CredentialProvider> role_provider(ProviderContext context, CredentialSource& source,
+                                                  std::string role_arn) {
+  return std::make_unique<RoleProvider>(std::move(context), source, std::move(role_arn));
 }
 
 std::unique_ptr<CredentialChain> default_chain(const ProviderContext& context) {

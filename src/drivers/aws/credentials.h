@@ -66,6 +66,10 @@ std::unique_ptr<CredentialProvider> web_identity_provider(ProviderContext contex
 std::unique_ptr<CredentialProvider> container_provider(ProviderContext context);
 std::unique_ptr<CredentialProvider> instance_provider(ProviderContext context);
 
+// Becomes a role by what `source` has, which outlives it. Never "not configured".
+std::unique_ptr<CredentialProvider> role_provider(ProviderContext context, CredentialSource& source,
+                                                  std::string role_arn);
+
 class CredentialChain final : public CredentialSource {
  public:
   static constexpr Duration kRefreshBefore = std::chrono::minutes(5);

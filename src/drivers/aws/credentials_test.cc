@@ -412,6 +412,59 @@ TEST_F(CredentialsTest, RefusedOnesAreRenewedOnce) {
   EXPECT_EQ(counting.id(), "K2");
 }
 
+// What a function does for each production: become its role, and do so anew before the hour is over.
+TEST_F(CredentialsTest, ARoleIsBecomeAndRenewedByWhatWeHave) {
+  constexpr const char* kRole = "arn:aws:iam::123456789012:role/yesterdaytabase/shop";
+  CountingChain own(clock_);
+  std::vector<std::unique_ptr<CredentialProvider>> providers;
+  providers.push_back(role_provider(context({}), own.chain, kRole));
+  CredentialChain chain(std::move(providers), clock_);
+  const auto id = [&] {
+    const auto credentials = chain.get();
+    return credentials.ok() ? (*credentials)->access_key_id : to_string(credentials.error());
+  };
+  const auto answer = [&](const std::string& key, const std::string& until) {
+    std::string text = role_answer("AssumeRole", key);
+    transport_.answer(200, text.replace(text.find("2026-11-22T07:00:00Z"), 20, until));
+  };
+  answer("R1", "2026-11-22T07:00:00Z");
+  EXPECT_EQ(id(), "R1");
+  EXPECT_THAT(transport_.requests.at(0).body,
+              HasSubstr("RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fyesterdaytabase%2Fshop&"
+                        "RoleSessionName=yesterdaytabase"));
+  EXPECT_THAT(transport_.requests.at(0).body, Not(HasSubstr("DurationSeconds")))
+      << "a role that becomes another has an hour at most";
+  EXPECT_THAT(*http::find_header(transport_.requests.at(0).headers, "Authorization"),
+              HasSubstr("Credential=K1/"));
+  clock_.advance(std::chrono::minutes(54));
+  EXPECT_EQ(id(), "R1");
+  clock_.advance(std::chrono::minutes(2));
+  answer("R2", "2026-11-22T07:56:00Z");
+  EXPECT_EQ(id(), "R2") << "before the others expire";
+  EXPECT_THAT(*http::find_header(transport_.requests.at(1).headers, "Authorization"),
+              HasSubstr("Credential=K2/"))
+      << "by what is ours then";
+  // AWS calls ours expired, too: they are renewed, and it is asked again.
+  clock_.advance(std::chrono::minutes(56));
+  transport_.answer(403,
+                    "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>expired</Message></Error>"
+                    "</ErrorResponse>");
+  answer("R3", "2026-11-22T08:52:00Z");
+  EXPECT_EQ(id(), "R3");
+  EXPECT_TRUE(transport_.is_done());
+}
+
+TEST_F(CredentialsTest, ARoleThatMayNotBeBecomeSaysWhatIsMissing) {
+  FixedCredentials own(testing_support::example_credentials());
+  transport_.answer(403,
+                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message>"
+                    "</Error></ErrorResponse>");
+  const auto loaded = role_provider(context({}), own, "arn:aws:iam::123456789012:role/shop")->load();
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_THAT(loaded.error().message, HasSubstr("STS AssumeRole: AccessDenied"));
+  EXPECT_THAT(loaded.error().hint, HasSubstr("role/shop has to trust the function's own"));
+}
+
 TEST_F(CredentialsTest, ThreadsShareOneRenewal) {
   CountingChain counting(clock_);
   std::vector<std::thread> threads;

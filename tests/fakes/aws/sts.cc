@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "tests/fakes/aws/small_services.h"
 
 namespace ytb::fakes::aws {
 namespace {
 
 constexpr int64_t kSessionSecondsDefault = 3600;
+constexpr int64_t kChainedSecondsMax = 3600;
 
 }  // namespace
 
@@ -15,7 +17,18 @@ Sts::Sts(World& world) : world_(world) {
   on("GetCallerIdentity", [this](Call& call) {
     return json{{"Account", world_.settings.account}, {"Arn", call.who.arn}, {"UserId", call.who.access_key}};
   });
-  on("AssumeRole", [this](Call& call) { return assume(call); });
+  on("AssumeRole", [this](Call& call) {
+    const std::string role = call.text("RoleArn");
+    call.target = role;
+    if (!world_.service<Iam>("iam").allows(call.who.arn, "sts:AssumeRole", role)) refuse_role(call);
+    if (call.who.arn.find(":assumed-role/") != std::string::npos &&
+        call.number("DurationSeconds", kSessionSecondsDefault) > kChainedSecondsMax) {
+      refuse("ValidationError",
+             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role "
+             "chaining");
+    }
+    return assume(call);
+  });
   on("AssumeRoleWithWebIdentity", [this](Call& call) {
     if (std::find(web_tokens_.begin(), web_tokens_.end(), call.text("WebIdentityToken")) ==
         web_tokens_.end()) {
@@ -28,12 +41,18 @@ Sts::Sts(World& world) : world_(world) {
   });
 }
 
+void Sts::refuse_role(const Call& call) {
+  refuse(
+      "AccessDenied",
+      "User: " + call.who.arn + " is not authorized to perform: sts:AssumeRole on resource: " + call.target,
+      403);
+}
+
 json Sts::assume(Call& call) {
   std::string role = call.text("RoleArn");
   call.target = role;
   if (!role.starts_with("arn:" + world_.settings.partition + ":iam::" + world_.settings.account + ":role/")) {
-    refuse("AccessDenied",
-           call.who.arn + " is not authorized to perform: sts:AssumeRole on resource: " + role, 403);
+    refuse_role(call);
   }
   std::vector<std::string> parts = split(role, '/');
   std::string session = call.text("RoleSessionName");

@@ -1,4 +1,5 @@
-// Security Token Service: who am I, and roles: assumed by anybody who may sign, or by a web identity token.
+// Security Token Service: who am I, and roles: assumed by whom IAM allows it, or by a web identity token.
+// What a role trusts is not looked at.
 #pragma once
 
 #include "tests/fakes/aws/world.h"
@@ -13,6 +14,7 @@ class Sts final : public Service {
 
  private:
   json assume(Call& call);
+  [[noreturn]] static void refuse_role(const Call& call);
   World& world_;
   std::vector<std::string> web_tokens_;
 };
