@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # Builds the function's zip, puts it into your bucket and deploys template.yaml. Run again to update.
+# For several databases behind one function: --base once, which deploys base.yaml, then --base-stack for each of them, which
+# deploys production.yaml.
 #
 #   deploy/aws/deploy.sh --bucket BUCKET --db shop --zone Z123 --record shop-yesterday.example.com \
 #       --vpc vpc-1 --subnets subnet-1,subnet-2 [options]
+#   deploy/aws/deploy.sh --base --bucket BUCKET --vpc vpc-1 --subnets subnet-1,subnet-2 [options]
+#   deploy/aws/deploy.sh --base-stack yesterdaytabase --bucket BUCKET --db shop --zone Z123 --record shop-yesterday.example.com [options]
 #
 #   --bucket NAME         your bucket for code, in the same region
 #   --db NAME             production's DBInstanceIdentifier, or DBClusterIdentifier
@@ -12,7 +16,9 @@
 #   --subnets A,B         private subnets there
 #   --production NAME     its name in the config; else as --db, in lower case. What is too long for the copies' names is
 #                         shortened as they are
-#   --stack NAME          yesterdaytabase-<production>: the deployment's name; one for each production
+#   --stack NAME          yesterdaytabase-<production>: the deployment's name; one for each production. With --base: yesterdaytabase
+#   --base                the function, its bucket and network, for several productions
+#   --base-stack NAME     the stack that --base made; this one is a production's beside it
 #   --region NAME         else AWS_REGION, AWS_DEFAULT_REGION, or the profile's
 #   --image REPOSITORY    ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME: also builds and pushes the container image, for the task
 #   --rds-ca FILE         RDS's certificate authorities; else fetched from AWS's trust store
@@ -26,7 +32,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 rds_ca_url=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
-dry_run='' bucket='' db='' zone='' record='' vpc='' subnets='' production='' stack='' image='' rds_ca=''
+dry_run='' kind=whole base_stack='' bucket='' db='' zone='' record='' vpc='' subnets='' production='' stack='' image='' rds_ca=''
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
 uploads=() parameters=()
 
@@ -41,13 +47,15 @@ while [ $# -gt 0 ]; do
   option=$1
   case $option in
     --dry-run) dry_run=1 && shift && continue ;;
+    --base) kind=base && shift && continue ;;
     -h | --help) usage && exit 0 ;;
-    --bucket | --db | --zone | --record | --vpc | --subnets | --production | --stack | --region | --image | --rds-ca | \
+    --base-stack | --bucket | --db | --zone | --record | --vpc | --subnets | --production | --stack | --region | --image | --rds-ca | \
       --upload | --parameter) ;;
     *) fail "there is no option '$option'" "deploy/aws/deploy.sh --help says which there are" 2 ;;
   esac
   if [ $# -lt 2 ] || [ -z "$2" ]; then fail "$option needs a value" "" 2; fi
   case $option in
+    --base-stack) base_stack=$2 kind=production ;;
     --bucket) bucket=$2 ;;
     --db) db=$2 ;;
     --zone) zone=$2 ;;
@@ -68,14 +76,39 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-for name in bucket db zone record vpc subnets; do
+for file in ${uploads[@]+"${uploads[@]}"} ${rds_ca:+"$rds_ca"}; do
+  [ -f "$file" ] || fail "$file is not there" "" 2
+done
+case $kind in
+  whole) needed=(bucket db zone record vpc subnets) ;;
+  base) needed=(bucket vpc subnets) ;;
+  production) needed=(bucket db zone record) ;;
+esac
+if [ "$kind" = production ]; then
+  for name in vpc subnets image rds_ca; do
+    [ -z "${!name}" ] || fail "--${name/_/-} is the base's, and not a production's" "leave it out; ImageUri goes with --parameter" 2
+  done
+fi
+if [ "$kind" = base ]; then
+  for name in db zone record production; do
+    [ -z "${!name}" ] || fail "--$name is a production's, and not the base's" "deploy it beside the base with --base-stack" 2
+  done
+fi
+for name in "${needed[@]}"; do
   [ -n "${!name}" ] || fail "--$name is missing" "deploy/aws/deploy.sh --help says what it is" 2
 done
 production=${production:-${db,,}}
 production=${production,,}
+case $production in
+  *-yesterday* | *-sanitized*)
+    fail "a production may not be called '$production': another one's copies could be" "--production NAME without -yesterday and -sanitized, as in the config" 2 ;;
+esac
 # As src/drivers/rds/stack_names.cc shortens what begins a copy's names: the template takes no longer one, and would say so
 # only after the upload.
 part_max=25
+if [ "$kind" = production ] && [ "${#production}" -gt "$part_max" ]; then
+  fail "'$production' has more than $part_max characters" "--production NAME, as in the config" 2
+fi
 if [ "${#production}" -gt "$part_max" ] || [[ $production == *--* || $production == *- ]]; then
   kept=''
   for ((i = 0; i < ${#production} && ${#kept} < part_max - 9; i++)); do
@@ -84,9 +117,9 @@ if [ "${#production}" -gt "$part_max" ] || [[ $production == *--* || $production
   while [[ $kept == *- ]]; do kept=${kept%-}; done
   production=$kept-$(printf %s "$production" | sha256sum | cut -c1-8)
 fi
-[[ $production =~ ^[a-z](-?[a-z0-9])*$ ]] || fail "'$production' is not a name for copies: a letter first, then letters, digits, single dashes" \
+[ "$kind" = base ] || [[ $production =~ ^[a-z](-?[a-z0-9])*$ ]] || fail "'$production' is not a name for copies: a letter first, then letters, digits, single dashes" \
   "--production NAME, as in the config" 2
-stack=${stack:-yesterdaytabase-$production}
+stack=${stack:-yesterdaytabase${production:+-$production}}
 [ "${#stack}" -le 64 ] || fail "the stack's name '$stack' has more than 64 characters, which a function's may have" "--stack NAME" 2
 case " ${parameters[*]-} " in
   *" Network=endpoints "*)
@@ -95,9 +128,6 @@ case " ${parameters[*]-} " in
       "--parameter RouteTableIds=rtb-…,rtb-… of the subnets, or --parameter RouteTableIds= where the VPC has a gateway to S3 already" 2
     ;;
 esac
-for file in ${uploads[@]+"${uploads[@]}"} ${rds_ca:+"$rds_ca"}; do
-  [ -f "$file" ] || fail "$file is not there" "" 2
-done
 case $(uname -m) in
   x86_64) architecture=x86_64 ;;
   aarch64) architecture=arm64 ;;
@@ -141,26 +171,34 @@ fi
 
 cat <<PLAN
 This will, in account $account, region $region:
-  - upload the function's code to s3://$bucket/yesterdaytabase/
-  - ${image:+build the container image and push it to $image
-  - }create or update the stack $stack (IAM roles among it): for the database $db, which it never changes,
-    under the name $record
-  - put ${#uploads[@]} file(s) into the deployment's own bucket, which it makes
 PLAN
-
-mkdir -p build/lambda
-if [ -z "$rds_ca" ]; then
-  rds_ca=build/lambda/rds-ca.pem
-  run curl -fsS --proto '=https' --max-time 60 -o "$rds_ca" "$rds_ca_url"
+if [ "$kind" = production ]; then
+  echo "  - create or update the stack $stack (IAM roles among it), beside $base_stack: for the database $db, which it never changes,"
+  echo "    under the name $record"
+else
+  echo "  - upload the function's code to s3://$bucket/yesterdaytabase/"
+  [ -z "$image" ] || echo "  - build the container image and push it to $image"
+  echo "  - create or update the stack $stack (IAM roles among it)${db:+: for the database $db, which it never changes,}"
+  [ -z "$record" ] || echo "    under the name $record"
 fi
-run tools/lambda-zip --out build/lambda/yesterdaytabase.zip --rds-ca "$rds_ca"
-# By its content: another code is another key, which is what makes CloudFormation update the function.
-digest=DIGEST
-[ -n "$dry_run" ] || digest=$(sha256sum build/lambda/yesterdaytabase.zip | cut -c1-16)
-key=yesterdaytabase/$digest-$architecture.zip
-run aws s3 cp --region "$region" --only-show-errors build/lambda/yesterdaytabase.zip "s3://$bucket/$key"
+echo "  - put ${#uploads[@]} file(s) into the deployment's own bucket, which it makes"
 
-image_uri=
+given=()
+if [ "$kind" != production ]; then
+  mkdir -p build/lambda
+  if [ -z "$rds_ca" ]; then
+    rds_ca=build/lambda/rds-ca.pem
+    run curl -fsS --proto '=https' --max-time 60 -o "$rds_ca" "$rds_ca_url"
+  fi
+  run tools/lambda-zip --out build/lambda/yesterdaytabase.zip --rds-ca "$rds_ca"
+  # By its content: another code is another key, which is what makes CloudFormation update the function.
+  digest=DIGEST
+  [ -n "$dry_run" ] || digest=$(sha256sum build/lambda/yesterdaytabase.zip | cut -c1-16)
+  key=yesterdaytabase/$digest-$architecture.zip
+  run aws s3 cp --region "$region" --only-show-errors build/lambda/yesterdaytabase.zip "s3://$bucket/$key"
+  given+=("VpcId=$vpc" "Subnets=$subnets" "CodeBucket=$bucket" "CodeKey=$key" "Architecture=$architecture")
+fi
+
 if [ -n "$image" ]; then
   image_uri=$image:$digest-$architecture
   [ "$rds_ca" = build/lambda/rds-ca.pem ] || run cp "$rds_ca" build/lambda/rds-ca.pem
@@ -171,22 +209,35 @@ if [ -n "$image" ]; then
     aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "${image%%/*}"
   fi
   run docker push "$image_uri"
+  given+=("ImageUri=$image_uri")
 fi
+case $kind in
+  whole) template=template given+=("DbName=$db" "Production=$production" "HostedZoneId=$zone" "RecordName=$record") ;;
+  base) template=base ;;
+  production)
+    template=production
+    given+=("Base=$base_stack" "DbName=$db" "Production=$production" "HostedZoneId=$zone" "RecordName=$record" "Architecture=$architecture")
+    ;;
+esac
 
 # What is not said keeps the value that the stack has; the template is larger than a call may be, so it goes through the bucket.
-run aws cloudformation deploy --region "$region" --stack-name "$stack" --template-file deploy/aws/template.yaml \
+run aws cloudformation deploy --region "$region" --stack-name "$stack" --template-file "deploy/aws/$template.yaml" \
   --s3-bucket "$bucket" --s3-prefix yesterdaytabase --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
-  --parameter-overrides "DbName=$db" "Production=$production" "HostedZoneId=$zone" "RecordName=$record" "VpcId=$vpc" \
-  "Subnets=$subnets" "CodeBucket=$bucket" "CodeKey=$key" "Architecture=$architecture" ${image_uri:+"ImageUri=$image_uri"} \
-  ${parameters[@]+"${parameters[@]}"}
+  --parameter-overrides "${given[@]}" ${parameters[@]+"${parameters[@]}"}
 
 outputs=(aws cloudformation describe-stacks --region "$region" --stack-name "$stack")
 if [ "${#uploads[@]}" -gt 0 ]; then
   own_bucket=BUCKET-OF-THE-STACK
-  [ -n "$dry_run" ] || own_bucket=$("${outputs[@]}" --query "Stacks[0].Outputs[?OutputKey=='BucketName'].OutputValue" --output text)
+  [ -n "$dry_run" ] || own_bucket=$(aws cloudformation describe-stacks --region "$region" --stack-name "${base_stack:-$stack}" --query "Stacks[0].Outputs[?OutputKey=='BucketName'].OutputValue" --output text)
   for file in "${uploads[@]}"; do
     run aws s3 cp --region "$region" --only-show-errors "$file" "s3://$own_bucket/config/$(basename "$file")"
   done
 fi
 run "${outputs[@]}" --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text
-echo "next: put these values into the config (docs/guide-aws.md, step 3), upload it, and invoke $stack with {\"action\":\"plan\"}"
+if [ "$kind" = base ]; then
+  echo "next: deploy each production with --base-stack $stack${image:+ --parameter ImageUri=$image_uri}"
+elif [ "$kind" = production ]; then
+  echo "next: put these values into productions.$production of the config (docs/guide-aws.md, several databases), upload it, and invoke $base_stack with {\"action\":\"plan\",\"production\":\"$production\"}"
+else
+  echo "next: put these values into the config (docs/guide-aws.md, step 3), upload it, and invoke $stack with {\"action\":\"plan\"}"
+fi

@@ -185,8 +185,8 @@ std::string AwsScenario::block_of(const ScenarioProduction& production, const st
 {8})",
       production.name, kind, production.aurora ? "cluster" : "instance", production.source,
       backend_->ca_bundle(), production.copies, fake_->dns_port(),
-      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, more, production.ttl_s, production.drain,
-      class_of(production));
+      policy.empty() ? "s3://my-proofs/config/policy.yaml" : policy, production.more + more, production.ttl_s,
+      production.drain, class_of(production));
 }
 
 void AwsScenario::write_config(const std::string& more, const std::string& policy) {

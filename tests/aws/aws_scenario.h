@@ -43,6 +43,7 @@ struct ScenarioProduction {
   bool aurora = false;
   std::string source = {};  // more of the config's source: ", kms_key: alias/ours"
   std::string copies = {};  // more lines of copies, each "        key: value\n"
+  std::string more = {};    // more lines of the production, each "    key: value\n"
   int ttl_s = 1;
   std::string drain = "2s";
 };

@@ -53,16 +53,21 @@ class AwsPolicies : public AwsRuns {
     }
     return out;
   }
-  testing::RunResult judged(const std::string& calls, const std::vector<std::string>& parameters = {}) {
+  static testing::RunResult judge(const std::string& calls, const std::vector<std::string>& words) {
     std::vector<std::string> argv = {"/usr/bin/python3",
                                      std::string(YTB_SOURCE_DIR) + "/tests/deploy/policy.py"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return testing::run_program(argv, {}, calls);
+  }
+  testing::RunResult judged(const std::string& calls, const std::vector<std::string>& parameters = {}) {
+    std::vector<std::string> argv;
     for (const std::string& fixed :
          {std::string("AWS::StackName=ytb"), std::string("InstanceClasses=db.t3.small,db.t3.medium"),
           "HostedZoneId=" + scenario_->zone(), std::string("RecordName=shop-yesterday.mysite.com"),
           std::string("ExistingBucket=my-proofs")})
       argv.insert(argv.end(), {"-p", fixed});
     for (const std::string& one : parameters) argv.insert(argv.end(), {"-p", one});
-    return testing::run_program(argv, {}, calls);
+    return judge(calls, argv);
   }
   // Every call of the life was allowed, and these were among them.
   void expect_allowed(const std::vector<std::string>& operations,
@@ -205,6 +210,159 @@ TEST_F(AwsPolicies, AllowTheFunctionAndItsTask) {
   for (const char* not_its :
        {"CreateStack", "UpdateStack", "DeleteStack", "ChangeResourceRecordSets", "RunTask"})
     EXPECT_EQ(operations_["TaskRole"].count(not_its), 0U) << not_its;
+}
+
+// base.yaml and production.yaml: of itself the function may do next to nothing, and it becomes the role of
+// the production that it works on. Every call is judged as that role's, by its own stack's policies.
+class AwsRoles : public AwsPolicies {
+ protected:
+  static constexpr const char* kRoles = "arn:aws:iam::123456789012:role/yesterdaytabase/";
+  static constexpr const char* kSessions = "arn:aws:sts::123456789012:assumed-role/";
+
+  AwsScenario& begin_two() {
+    ScenarioOptions options;
+    options.aws.delays = as_slow_as_aws();
+    options.productions.clear();
+    for (const char* name : {"shop", "crm"}) {
+      options.productions.push_back(
+          {.name = name, .copies = kServiceRole, .more = fmt::format("    role: {}{}\n", kRoles, name)});
+    }
+    return AwsRuns::begin(std::move(options));
+  }
+  // Calls that are the function's own (""), or that production's, its stacks' included.
+  std::string calls_of(const std::string& production) {
+    std::string out;
+    const auto calls = scenario_->fake().calls(from_);
+    for (const fakes::aws::RecordedCall& call : calls) {
+      const bool by_role = call.principal.starts_with(kSessions);
+      const bool by_stack = call.principal.starts_with("cloudformation.amazonaws.com/");
+      const bool its =
+          by_role ? call.principal == kSessions + production + "/yesterdaytabase"
+          : by_stack
+              ? call.principal.starts_with("cloudformation.amazonaws.com/" + production + "-yesterday-")
+              : false;
+      if (production.empty() ? by_role || by_stack : !its) continue;
+      operations_[production].insert(call.operation);
+      out += json{{"service", call.service},
+                  {"operation", call.operation},
+                  {"principal", by_stack ? call.principal : ""},
+                  {"target", call.target},
+                  {"input", call.input}}
+                 .dump() +
+             "\n";
+    }
+    return out;
+  }
+  std::vector<std::string> stack_of(const std::string& production) {
+    return {"--template", "production",
+            "--base",     "ExistingBucket=my-proofs",
+            "-p",         "Production=" + production,
+            "-p",         "DbName=" + production,
+            "-p",         "AWS::StackName=ytb",
+            "-p",         "InstanceClasses=db.t3.small",
+            "-p",         "HostedZoneId=" + scenario_->zone(),
+            "-p",         fmt::format("RecordName={}-yesterday.mysite.com", production)};
+  }
+  static void expect_allowed(const testing::RunResult& judged) {
+    EXPECT_EQ(judged.status, 0) << judged.out << judged.err;
+    EXPECT_THAT(judged.out, HasSubstr(" calls, 0 not allowed"));
+  }
+};
+
+TEST_F(AwsRoles, TheFunctionWorksOnEachProductionAsItsRole) {
+  AwsScenario& aws = begin_two();
+  std::string config = get(aws.config());
+  config.replace(config.find("state: state"), 12, "state: " + aws.file("state"));
+  aws.fake().s3().put("my-proofs", "config/yesterdaytabase.yaml", config);
+  from_ = aws.fake().calls().size();
+  LambdaFunction function(
+      aws, {{"YTB_CONFIG", "s3://my-proofs/config/yesterdaytabase.yaml"}, {"YTB_BUCKET", "my-proofs"}});
+  for (const std::string name : {"shop", "crm"})
+    EXPECT_TRUE(function.ask(R"({"action":"update","production":")" + name + "\"}")["error"].is_null());
+  int live = 0;
+  for (int i = 0; i < 40 && live < 2; ++i) {
+    aws.fake().advance(std::chrono::minutes(5));
+    const json ticked = function.ask(R"({"action":"tick"})");
+    EXPECT_TRUE(ticked["error"].is_null()) << ticked;
+    live = 0;
+    for (const json& one : ticked.value("productions", json::array()))
+      live += one["live"].is_object() ? 1 : 0;
+  }
+  ASSERT_EQ(live, 2) << function.log();
+  for (int i = 0; i < 30; ++i) {  // two hours and a half: what a role was given lasts one
+    aws.fake().advance(std::chrono::minutes(5));
+    EXPECT_TRUE(function.ask(R"({"action":"tick"})")["error"].is_null());
+  }
+  EXPECT_TRUE(function.ask(R"({"action":"delete","production":"crm"})")["error"].is_null());
+  for (int i = 0; i < 10 && !aws.fake().instance("crm-yesterday-20261121-060000-1").empty(); ++i) {
+    aws.fake().advance(std::chrono::minutes(5));
+    (void)function.ask(R"({"action":"tick"})");
+  }
+  EXPECT_EQ(aws.fake().instance("crm-yesterday-20261121-060000-1"), "");
+  EXPECT_EQ(aws.resolved("shop"), aws.address_of(kFirst));
+
+  expect_allowed(judge(calls_of(""), {"--template", "base", "-p", "ExistingBucket=my-proofs"}));
+  EXPECT_THAT(operations_[""], IsSupersetOf({"AssumeRole", "GetObject", "PutObject", "DeleteObject"}));
+  for (const char* name : {"shop", "crm"}) {
+    const std::string calls = calls_of(name);
+    expect_allowed(judge(calls, stack_of(name)));
+    EXPECT_THAT(
+        operations_[name],
+        IsSupersetOf({"CreateStack", "RestoreDBInstanceFromDBSnapshot", "ModifyDBInstance", "UpdateStack",
+                      "ChangeResourceRecordSets", "PutObject", "GetSecretValue", "GetParameter"}));
+    // Were all of it done as one of them, IAM would have refused.
+    const testing::RunResult others = judge(calls, stack_of(std::string(name) == "shop" ? "crm" : "shop"));
+    EXPECT_EQ(others.status, 1);
+    EXPECT_THAT(others.out, HasSubstr("cloudformation:CreateStack on "));
+    // Renewed in time, and not at every tick.
+    std::vector<Instant> assumed;
+    for (const auto& call : aws.fake().calls(from_)) {
+      if (call.operation == "AssumeRole" && call.target == kRoles + std::string(name))
+        assumed.push_back(call.at);
+    }
+    ASSERT_GE(assumed.size(), 3U) << name;
+    EXPECT_LE(assumed.size(), 16U) << name;
+  }
+  aws.expect_production_untouched();
+}
+
+// One production's role is denied: the other's morning is as ever, and the answer says what is missing.
+TEST_F(AwsRoles, ARoleThatMayNotBeAssumedIsItsOwnProductionsMatter) {
+  AwsScenario& aws = begin_two();
+  aws.fake().iam().decide_by([](const std::string&, const std::string& action, const std::string& resource) {
+    return action != "sts:AssumeRole" || !resource.ends_with("/crm");
+  });
+  LambdaFunction function(aws, {{"YTB_CONFIG", aws.config()}, {"YTB_BUCKET", "my-proofs"}});
+  (void)function.ask(R"({"action":"update","production":"shop"})");
+  const json refused = function.ask(R"({"action":"update","production":"crm"})");
+  EXPECT_THAT(refused["error"].dump(), HasSubstr("sts:AssumeRole on resource"));
+  EXPECT_THAT(refused["hint"].dump(), HasSubstr("yesterdaytabase/crm has to trust the function's own"));
+  json shop;
+  for (int i = 0; i < 40 && !shop["live"].is_object(); ++i) {
+    aws.fake().advance(std::chrono::minutes(5));
+    (void)function.ask(R"({"action":"tick"})");
+    shop = function.ask(R"({"action":"status","production":"shop"})");
+  }
+  EXPECT_EQ(shop["live"]["copy"], kFirst) << shop;
+  EXPECT_EQ(aws.fake().instance("crm-yesterday-20261121-060000-1"), "");
+}
+
+// The task has a role of its own production already, which the production's role does not trust.
+TEST_F(AwsRoles, TheTaskAssumesNone) {
+  AwsScenario& aws = begin_two();
+  LambdaTask task(aws, {{"YTB_CONFIG", aws.config()}},
+                  "arn:aws:sts::123456789012:assumed-role/TaskRole/task");
+  EXPECT_EQ(task.run({"work", "--copy", kFirst, "--production", "shop"}), 1) << "there is no such copy";
+  EXPECT_GT(aws.fake().count("DescribeStacks") + aws.fake().count("DescribeDBInstances"), 0) << task.log();
+  EXPECT_EQ(aws.fake().count("AssumeRole"), 0);
+}
+
+// The command line acts as whoever runs it.
+TEST_F(AwsRoles, TheCommandLineAssumesNone) {
+  AwsScenario& aws = begin_two();
+  aws.must({"refresh", "--production", "shop"});
+  EXPECT_EQ(aws.resolved("shop"), aws.address_of(kFirst));
+  EXPECT_EQ(aws.fake().count("AssumeRole"), 0);
 }
 
 TEST_F(AwsPolicies, DenyProductionToEveryRoleExplicitly) {

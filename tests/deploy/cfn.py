@@ -67,8 +67,10 @@ def sub_names(text):
 class Resolver:
     """Physical ids are made up: `Name` of a resource is "Name-id", its attributes "arn:aws:…" or the like."""
 
-    def __init__(self, template, parameters):
+    def __init__(self, template, parameters, imports=None):
+        """`imports`: what other stacks export, name → value."""
         self.template = template
+        self.imports = imports or {}
         self.values = {**PSEUDO, **{name: value for name, value in parameters.items() if name in PSEUDO}}
         for name, declared in template["Parameters"].items():
             if name in parameters:
@@ -108,7 +110,8 @@ class Resolver:
         kind = self.template["Resources"][resource]["Type"]
         account, region, partition = (self.values["AWS::" + name] for name in ("AccountId", "Region", "Partition"))
         if attribute == "Arn" and kind == "AWS::IAM::Role":
-            return f"arn:{partition}:iam::{account}:role/{resource}"
+            path = self.resolve(self.template["Resources"][resource]["Properties"].get("Path", "/"))
+            return f"arn:{partition}:iam::{account}:role{path}{resource}"
         if attribute == "Arn" and kind == "AWS::S3::Bucket":
             return f"arn:{partition}:s3:::{self.reference(resource)}"
         if attribute == "Arn" and kind == "AWS::ECS::Cluster":
@@ -140,6 +143,8 @@ class Resolver:
             return self.resolve(argument[1] if self.condition({"Condition": argument[0]}) else argument[2])
         if name == "Fn::Join":
             return argument[0].join(self.resolve(argument[1]))
+        if name == "Fn::ImportValue":
+            return self.imports[self.resolve(argument)]
         if name == "Fn::Select":
             return self.resolve(argument[1])[int(argument[0])]
         if name == "Fn::Split":
@@ -169,6 +174,12 @@ class Resolver:
         outputs = self.template["Outputs"]
         return {name: self.resolve(one["Value"]) for name, one in outputs.items()
                 if "Condition" not in one or self.condition({"Condition": one["Condition"]})}
+
+    def exports(self):
+        """name → value, of the outputs that are exported."""
+        outputs = self.outputs()
+        return {self.resolve(one["Export"]["Name"]): outputs[name] for name, one in self.template["Outputs"].items()
+                if name in outputs and "Export" in one}
 
     def resources(self):
         return {name: self.resolve(one) for name, one in self.template["Resources"].items() if self.exists(name)}

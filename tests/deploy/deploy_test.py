@@ -134,6 +134,40 @@ class Deploy(unittest.TestCase):
             self.assertIn(f"Production={short} ", result.stderr)
             self.assertIn(f"--stack-name yesterdaytabase-{short} ", result.stderr)
 
+    def test_base_and_productions(self):
+        result = self.run_it("--base", "--bucket", "code", "--vpc", "vpc-1", "--subnets", "subnet-1,subnet-2", "--region", "eu-west-1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        deploy = next(one for one in self.called() if "[cloudformation] [deploy]" in one)
+        for part in ("[--stack-name] [yesterdaytabase]", "[deploy/aws/base.yaml]", "[VpcId=vpc-1]", "[Subnets=subnet-1,subnet-2]", "[CodeKey="):
+            self.assertIn(part, deploy)
+        self.assertNotIn("Production=", deploy)
+        os.remove(self.log)
+        result = self.run_it("--base-stack", "yesterdaytabase", "--bucket", "code", "--db", "Shop", "--zone", "Z1", "--record",
+                             "shop-yesterday.example.com", "--region", "eu-west-1", "--upload", os.path.join(ROOT, "README.md"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        called = self.called()
+        deploy = next(one for one in called if "[cloudformation] [deploy]" in one)
+        for part in ("[--stack-name] [yesterdaytabase-shop]", "[deploy/aws/production.yaml]", "[Base=yesterdaytabase]", "[DbName=Shop]",
+                     "[Production=shop]", "[HostedZoneId=Z1]", "[RecordName=shop-yesterday.example.com]"):
+            self.assertIn(part, deploy)
+        self.assertNotIn("CodeKey", deploy)
+        self.assertFalse(any("yesterdaytabase.zip" in one for one in called), called)
+        self.assertTrue(any("[--stack-name] [yesterdaytabase] [--query]" in one and "BucketName" in one for one in called), called)
+
+    def test_what_belongs_to_the_other_stack_is_refused(self):
+        base = ["--base", "--bucket", "code", "--vpc", "vpc-1", "--subnets", "subnet-1"]
+        production = ["--base-stack", "b", "--bucket", "code", "--db", "shop", "--zone", "Z1", "--record", "x.example.com"]
+        for arguments, message in (([*base, "--db", "shop"], "--db is a production's"), (base[:-2], "--subnets is missing"),
+                                   ([*production, "--vpc", "vpc-1"], "--vpc is the base's"), (production[:-2], "--record is missing"),
+                                   ([*production, "--production", "p" * 26], "more than 25 characters"),
+                                   ([*production, "--production", "shop-yesterday"], "may not be called 'shop-yesterday'"),
+                                   ([*ARGUMENTS, "--production", "a-sanitized-b"], "may not be called 'a-sanitized-b'")):
+            with self.subTest(message):
+                result = self.run_it(*arguments, "--region", "eu-west-1")
+                self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+                self.assertIn(message, result.stderr)
+        self.assertEqual(self.called(), [])
+
     def test_other_partitions(self):
         for region, bundle in (("us-gov-west-1", "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"),
                                ("cn-north-1", "https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem")):

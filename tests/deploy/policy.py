@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Would the roles of deploy/aws/template.yaml be allowed to make these calls?
 
-    tests/deploy/policy.py [-p Name=value]… < calls.jsonl
+    tests/deploy/policy.py [--template base|production] [-p Name=value]… < calls.jsonl
 
 Reads one call a line, as the fake AWS records them: {"service": "rds", "operation": "DeleteDBInstance", "target": "db:shop"}.
 Optional: "principal" (cloudformation.amazonaws.com/<stack> is the service role, a role's name is that role, anything else the
@@ -18,7 +18,10 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cfn
 
-TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy", "aws", "template.yaml")
+AWS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy", "aws")
+TEMPLATE = os.path.join(AWS, "template.yaml")
+BASE = os.path.join(AWS, "base.yaml")
+PRODUCTION = os.path.join(AWS, "production.yaml")
 DEFAULTS = {
     "DbName": "shop",
     "Production": "shop",
@@ -80,8 +83,14 @@ def applies(statement, action, arn, context):
 
 
 class Policies:
-    def __init__(self, parameters=None, template_path=TEMPLATE):
-        self.resolver = cfn.Resolver(cfn.load(template_path), {**DEFAULTS, **(parameters or {})})
+    """Of template.yaml, whose FunctionRole does everything; or of another template, with whose role the function works."""
+    function = "FunctionRole"
+    free = FREE
+
+    def __init__(self, parameters=None, template_path=TEMPLATE, imports=None):
+        template = cfn.load(template_path)
+        known = {name: value for name, value in DEFAULTS.items() if name in template["Parameters"]}
+        self.resolver = cfn.Resolver(template, {**known, **(parameters or {})}, imports)
         self.resources = self.resolver.resources()
         self.region = self.resolver.values["AWS::Region"]
         self.account = self.resolver.values["AWS::AccountId"]
@@ -115,7 +124,8 @@ class Policies:
             return name
         regional = f"arn:{self.partition}:{service}:{self.region}:{self.account}"
         if kind == "task":
-            return f"{regional}:task/{self.resolver.reference('Cluster')}/{name.split('/')[-1]}"
+            cluster = self.resolver.reference("Cluster") if "Cluster" in self.resources else "none"
+            return f"{regional}:task/{cluster}/{name.split('/')[-1]}"
         if service == "ecs" and kind == "cluster":
             return f"{regional}:cluster/{name.split('/')[-1]}"
         return {
@@ -148,15 +158,16 @@ class Policies:
             "iam": first("PolicySourceArn") or kind("role", first("RoleName")),
             "ecs": kind("task-definition", first("taskDefinition")) or kind("task", first("task")),
             "rds": first("ResourceName"),
+            "sts": first("RoleArn"),
         }.get(service, "")
 
     def call(self, call):
         """All that keeps a call from being allowed, as sentences; none where it is."""
         service, operation = call["service"], call["operation"]
-        if (service, operation) in FREE:
+        if (service, operation) in self.free:
             return []
         principal = call.get("principal") or ""
-        role = "FunctionRole"
+        role = self.function
         if principal.startswith("cloudformation.amazonaws.com"):
             role = "ServiceRole"
         elif principal in self.resources:
@@ -201,7 +212,7 @@ class Policies:
 
     def context(self, service, operation, given, target):
         context = {}
-        if service == "cloudformation" and given.get("RoleARN"):
+        if service == "cloudformation" and given.get("RoleARN") and "ServiceRole" in self.resources:
             # Whatever role a test passes stands for the deployment's.
             context["cloudformation:RoleArn"] = self.resolver.attribute("ServiceRole", "Arn")
         if service == "ecs" and "Cluster" in self.resources:
@@ -219,12 +230,38 @@ class Policies:
         return context
 
 
+class Base(Policies):
+    """Of base.yaml's stack, whose function becomes the roles of productions."""
+    free = FREE - {("sts", "AssumeRole")}
+
+    def __init__(self, parameters=None):
+        super().__init__({"AWS::StackName": "yesterdaytabase", **(parameters or {})}, BASE)
+
+
+class Production(Policies):
+    """Of a production's stack beside base.yaml's."""
+    function = "ProductionRole"
+
+    def __init__(self, parameters=None, base=None):
+        given = dict(parameters or {})
+        stack = {"AWS::StackName": "yesterdaytabase-" + given.get("Production", DEFAULTS["Production"])}
+        place = {name: value for name, value in given.items() if name in cfn.PSEUDO and name != "AWS::StackName"}
+        self.base = Base({**place, **(base or {})})
+        super().__init__({"Base": "yesterdaytabase", **stack, **given}, PRODUCTION, self.base.resolver.exports())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-p", dest="parameters", action="append", default=[], metavar="Name=value",
                         help="a parameter of the template, or AWS::StackName, AWS::Region, AWS::AccountId; e.g. Production=crm")
+    parser.add_argument("--template", choices=("template", "base", "production"), default="template",
+                        help="whose roles: of template.yaml, of base.yaml, or of production.yaml beside base.yaml")
+    parser.add_argument("--base", dest="base", action="append", default=[], metavar="Name=value",
+                        help="with --template production, a parameter of base.yaml")
     arguments = parser.parse_args()
-    policies = Policies(dict(one.split("=", 1) for one in arguments.parameters))
+    parameters, base = (dict(one.split("=", 1) for one in given) for given in (arguments.parameters, arguments.base))
+    policies = {"template": lambda: Policies(parameters), "base": lambda: Base(parameters),
+                "production": lambda: Production(parameters, base)}[arguments.template]()
     count, refused = 0, []
     for number, line in enumerate(sys.stdin, 1):
         if line.strip():

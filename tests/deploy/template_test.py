@@ -560,13 +560,15 @@ class Script(unittest.TestCase):
         with open(os.path.join(ROOT, "deploy", "aws", "deploy.sh"), encoding="utf-8") as file:
             given = set(re.findall(r'"([A-Z][A-Za-z]+)=\$', file.read()))
         self.assertGreater(len(given), 8)
-        self.assertLessEqual(given, set(cfn.load(policy.TEMPLATE)["Parameters"]))
+        templates = (policy.TEMPLATE, policy.BASE, policy.PRODUCTION)
+        self.assertLessEqual(given, {name for one in templates for name in cfn.load(one)["Parameters"]})
 
     def test_guide_explains_every_parameter(self):
         with open(os.path.join(ROOT, "docs", "guide-aws.md"), encoding="utf-8") as file:
             guide = file.read()
-        missing = [one for one in cfn.load(policy.TEMPLATE)["Parameters"] if f"`{one}`" not in guide]
-        self.assertEqual(missing, [])
+        for template in (policy.TEMPLATE, policy.BASE, policy.PRODUCTION):
+            missing = [one for one in cfn.load(template)["Parameters"] if f"`{one}`" not in guide]
+            self.assertEqual(missing, [], template)
 
 
 if __name__ == "__main__":
