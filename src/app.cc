@@ -528,6 +528,7 @@ int run_app(int argc, char** argv, const AppHooks& hooks) {
           },
       .installed_servers = installed_servers,
       .run_lambda = [&] { return run_lambda(function, stop_flag); },
+      .check_original_config = check_original_config,
       .run_work = [&](const cli::WorkCall& call) { return run_work(function, call, stop_flag); },
       .become_psql = [umask_given](const config::ProductionConfig& production, const cli::PsqlCall& call)
           -> Status { return become_psql(production, call, umask_given); },

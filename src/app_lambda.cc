@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app_turns.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "drivers/aws/ecs.h"
 #include "drivers/fargate/fargate_worker.h"
@@ -69,7 +70,10 @@ Result<std::optional<lambda::Setup>> own_setup(const LambdaWiring& wiring,
   std::string bundled = os::join_path(root, "config.json");
   if (!os::exists(bundled)) return std::optional<lambda::Setup>();
   YTB_ASSIGN(std::string text, os::read_file(bundled, kOriginalBytesMax));
-  return setup_of_text(wiring, text);
+  Result<std::optional<lambda::Setup>> setup = setup_of_text(wiring, text);
+  if (!setup.ok()) return std::move(setup).error().while_doing(bundled);
+  if (*setup) (*setup)->beside_program = parse_json(text).dump();
+  return setup;
 }
 
 struct Proposal {
@@ -243,6 +247,22 @@ Status run_lambda(const LambdaWiring& wiring, const StopFlag& stop) {
   Memory memory = memory_of(wiring, *own);
   lambda::Handler handler(parts_of(wiring, memory, std::nullopt));
   return loop.run([&](const lambda::Invocation& invocation) { return handler.handle(invocation); });
+}
+
+Result<std::string> check_original_config(const std::string& file) {
+  YTB_ASSIGN(std::string text, os::read_file(file, kOriginalBytesMax));
+  Result<lambda::OriginalConfig> read = lambda::parse_original_config(text);
+  if (!read.ok()) {
+    Error error = std::move(read).error();
+    error.code = Code::kConfig;
+    return std::move(error).while_doing(file);
+  }
+  return fmt::format(
+      "{}: the database {}, in the zone {}; copies are called {}-yesterday-…, in the subnet group {}, "
+      "staging's "
+      "security group {}",
+      file, read->db_name, read->domain, lambda::production_of(read->db_name), read->subnet_group,
+      read->security_group);
 }
 
 Status run_work(const LambdaWiring& wiring, const cli::WorkCall& call, const StopFlag& stop) {

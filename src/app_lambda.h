@@ -49,6 +49,9 @@ Status run_lambda(const LambdaWiring& wiring, const StopFlag& stop);
 // `config`: of --config; the environment says it otherwise.
 Status run_work(const LambdaWiring& wiring, const cli::WorkCall& call, const StopFlag& stop);
 
+// What a function would read of a config.json that lies beside it, in one line; kConfig says what is wrong.
+Result<std::string> check_original_config(const std::string& file);
+
 // Lambda's Runtime API over HTTP, which is on loopback. `authority`: of AWS_LAMBDA_RUNTIME_API.
 class TransportRuntimeHttp final : public lambda::RuntimeHttp {
  public:

@@ -14,6 +14,8 @@
 #   --record NAME         the stable name in it
 #   --vpc ID              where copies live
 #   --subnets A,B         private subnets there
+#   --config-json FILE    the config.json of the project before this one, packed into the zip: it names the database, --db and
+#                         --record need not be given, and no config is read from the bucket. Checked before the upload
 #   --production NAME     its name in the config; else as --db, in lower case. What is too long for the copies' names is
 #                         shortened as they are
 #   --stack NAME          yesterdaytabase-<production>: the deployment's name; one for each production. With --base: yesterdaytabase
@@ -32,7 +34,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 rds_ca_url=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
-dry_run='' kind=whole base_stack='' bucket='' db='' zone='' record='' vpc='' subnets='' production='' stack='' image='' rds_ca=''
+dry_run='' kind=whole base_stack='' bucket='' db='' zone='' record='' vpc='' subnets='' production='' stack='' image='' rds_ca='' config_json=''
 region=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
 uploads=() parameters=()
 
@@ -50,7 +52,7 @@ while [ $# -gt 0 ]; do
     --base) kind=base && shift && continue ;;
     -h | --help) usage && exit 0 ;;
     --base-stack | --bucket | --db | --zone | --record | --vpc | --subnets | --production | --stack | --region | --image | --rds-ca | \
-      --upload | --parameter) ;;
+      --config-json | --upload | --parameter) ;;
     *) fail "there is no option '$option'" "deploy/aws/deploy.sh --help says which there are" 2 ;;
   esac
   if [ $# -lt 2 ] || [ -z "$2" ]; then fail "$option needs a value" "" 2; fi
@@ -67,6 +69,7 @@ while [ $# -gt 0 ]; do
     --region) region=$2 ;;
     --image) image=$2 ;;
     --rds-ca) rds_ca=$2 ;;
+    --config-json) config_json=$2 ;;
     --upload) uploads+=("$2") ;;
     --parameter)
       [[ $2 == [A-Za-z]*=* ]] || fail "'$2' is no NAME=VALUE" "" 2
@@ -76,9 +79,36 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-for file in ${uploads[@]+"${uploads[@]}"} ${rds_ca:+"$rds_ca"}; do
+for file in ${uploads[@]+"${uploads[@]}"} ${rds_ca:+"$rds_ca"} ${config_json:+"$config_json"}; do
   [ -f "$file" ] || fail "$file is not there" "" 2
 done
+# The program itself judges the file before it is packed (tools/lambda-zip). Here only what the rest follows from.
+if [ -n "$config_json" ]; then
+  [ "$kind" = whole ] ||
+    fail "--config-json is for one database in one stack" "with --base productions are named in yesterdaytabase.yaml" 2
+  for parameter in ${parameters[@]+"${parameters[@]}"}; do
+    case $parameter in
+      ConfigReference=none) ;;
+      ConfigReference=* | SourceConfiguration=*)
+        fail "${parameter%%=*} would be read instead of $config_json" "leave one of them out" 2 ;;
+    esac
+  done
+  read_config='import json, sys
+config = json.load(open(sys.argv[1], encoding="utf-8"))
+config = config.get("config", config)
+print(config["db"]["name"], config["domain"].rstrip("."))'
+  read -r config_db config_domain < <(python3 -c "$read_config" "$config_json" 2>/dev/null) || true
+  [ -n "${config_domain:-}" ] ||
+    fail "$config_json does not name domain and db.name" '{"domain": …, "db": {"name": …, "security_group": …, "subnet_group": …}}' 2
+  db=${db:-$config_db}
+  [ "${db,,}" = "${config_db,,}" ] || fail "$config_json is of the database $config_db, and --db of $db" "leave --db out" 2
+  record=${record:-${db,,}-yesterday.$config_domain}
+  [[ $record == *".$config_domain" ]] || fail "the record $record is not in $config_json's domain $config_domain" "--record" 2
+  if [ -n "$production" ] && [ "${production,,}" != "${db,,}" ]; then
+    fail "copies of $config_json's database are called after it, not after $production" "leave --production out" 2
+  fi
+  parameters+=(ConfigReference=none 'SourceConfiguration={}')
+fi
 case $kind in
   whole) needed=(bucket db zone record vpc subnets) ;;
   base) needed=(bucket vpc subnets) ;;
@@ -190,7 +220,7 @@ if [ "$kind" != production ]; then
     rds_ca=build/lambda/rds-ca.pem
     run curl -fsS --proto '=https' --max-time 60 -o "$rds_ca" "$rds_ca_url"
   fi
-  run tools/lambda-zip --out build/lambda/yesterdaytabase.zip --rds-ca "$rds_ca"
+  run tools/lambda-zip --out build/lambda/yesterdaytabase.zip --rds-ca "$rds_ca" ${config_json:+--config-json "$config_json"}
   # By its content: another code is another key, which is what makes CloudFormation update the function.
   digest=DIGEST
   [ -n "$dry_run" ] || digest=$(sha256sum build/lambda/yesterdaytabase.zip | cut -c1-16)
@@ -238,6 +268,8 @@ if [ "$kind" = base ]; then
   echo "next: deploy each production with --base-stack $stack${image:+ --parameter ImageUri=$image_uri}"
 elif [ "$kind" = production ]; then
   echo "next: put these values into productions.$production of the config (docs/guide-aws.md, several databases), upload it, and invoke $base_stack with {\"action\":\"plan\",\"production\":\"$production\"}"
+elif [ -n "$config_json" ]; then
+  echo "next: invoke $stack with {\"action\":\"plan\"}; without PolicyReference copies stay closed, and the answer says where a policy is proposed"
 else
   echo "next: put these values into the config (docs/guide-aws.md, step 3), upload it, and invoke $stack with {\"action\":\"plan\"}"
 fi

@@ -226,7 +226,10 @@ std::vector<CommandSpec> make_commands() {
            "The config is what $YTB_CONFIG names, or lies beside the program as yesterdaytabase.yaml or as "
            "the original's config.json, or comes with each event.",
        .arguments = {},
-       .options = {},
+       .options = {{.name = "--check-config",
+                    .value = "FILE",
+                    .help = "read a config.json as the function would, say what it found, and end",
+                    .letter = ""}},
        .examples = "  aws lambda invoke --function-name yesterdaytabase --payload '{\"action\": \"status\"}' "
                    "out.json\n",
        .section = Section::kServices},

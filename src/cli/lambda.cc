@@ -14,6 +14,11 @@ Error not_built() {
 
 Status run_lambda(Context& context) {
   if (!context.services.run_lambda) return not_built();
+  if (const std::optional<std::string> file = context.call.value("check-config")) {
+    YTB_ASSIGN(const std::string found, context.services.check_original_config(*file));
+    context.out() << found << "\n";
+    return {};
+  }
   return context.services.run_lambda();
 }
 

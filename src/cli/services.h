@@ -91,6 +91,7 @@ struct Services {
   std::function<std::vector<std::string>()> installed_servers;
   // `lambda` and `work`, which run where AWS starts them. Empty: this program was built without.
   std::function<Status()> run_lambda = {};
+  std::function<Result<std::string>(const std::string& file)> check_original_config = {};
   std::function<Status(const WorkCall&)> run_work = {};
   // Becomes psql, and comes back only with why that failed (tests: also without). Empty: not in this build.
   std::function<Status(const config::ProductionConfig&, const PsqlCall&)> become_psql = {};

@@ -333,10 +333,13 @@ TEST_F(Function, WithoutAPolicyTheCopyStaysClosedAndOneIsProposed) {
 TEST_F(Function, LargeTablesAreHandedToOneWorkerThatIsWatched) {
   site_.has_worker = true;
   site_.sizes = {{"users", uint64_t{400} << 30}};
+  site_.config_beside_program = R"({"domain":"mysite.com"})";
   site_.add_snapshot();
   Tree answer = invoke(kTick);
   answer = invoke(kTick);
   ASSERT_EQ(site_.worker.started.size(), 1U);
+  EXPECT_EQ(site_.worker.started.front().environment["YTB_ORIGINAL_CONFIG"], site_.config_beside_program)
+      << "the file is in the function's zip, and not in the worker's image";
   const fakes::FakeCopy& copy = site_.world.copies.begin()->second;
   EXPECT_EQ(site_.worker.started.front().copy, copy.record.id);
   EXPECT_EQ(site_.worker.after.front(), "");

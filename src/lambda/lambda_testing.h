@@ -228,7 +228,7 @@ class Site {
     production.name = world.production;
     if (with_policy) production.masking.policy_file = "policy.yaml";
     config->productions.push_back(production);
-    return {.config = config, .remarks = {}};
+    return {.config = config, .remarks = {}, .beside_program = config_beside_program};
   }
 
   Parts parts() {
@@ -316,6 +316,7 @@ class Site {
   std::map<std::string, uint64_t> sizes;
   std::map<model::CopyId, std::string> proposals;
   std::vector<std::string> log;
+  std::string config_beside_program;
   std::optional<Error> restore_fails;
   int slow_restores = 0;
   int leftovers = 0;  // looks until what lies beside no copy is gone

@@ -71,6 +71,8 @@ constexpr int64_t kOriginalTtlS = 300;
 struct Setup {
   std::shared_ptr<const config::Config> config;
   std::vector<std::string> remarks;  // for the answer: what is missing, and what that means
+  // The original's config, where it lies beside the program: a worker elsewhere has no such file.
+  std::string beside_program = {};
 };
 
 // kConfig names the variable that is missing or wrong.

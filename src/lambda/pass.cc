@@ -491,7 +491,9 @@ bool Pass::place(const Action& action, const PassLimits& limits) {
 bool Pass::call_worker(const Action& action) {
   ports::WorkerRequest request{
       .copy = action.copy, .production = target_.production->name, .environment = {}};
-  if (!target_.config_text.empty()) request.environment["YTB_ORIGINAL_CONFIG"] = target_.config_text;
+  const std::string& config =
+      target_.config_text.empty() ? target_.setup.beside_program : target_.config_text;
+  if (!config.empty()) request.environment["YTB_ORIGINAL_CONFIG"] = config;
   Result<std::optional<ports::WorkerState>> before = worker_->find(action.copy);
   if (!before.ok()) return fail(before.error());
   Result<ports::WorkerState> started = worker_->start(request, *before ? (*before)->id : std::string());

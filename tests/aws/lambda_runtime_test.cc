@@ -23,6 +23,7 @@
 #include "drivers/http/curl_client.h"
 #include "lambda/lambda_testing.h"
 #include "lambda/runtime.h"
+#include "support/temporary.h"
 #include "tests/fakes/aws/small_services.h"
 
 namespace ytb {
@@ -194,6 +195,17 @@ TEST(LambdaProgram, TheOriginalsConfigMayBeTheEventOfItsSchedule) {
   variables["YTB_ORIGINAL_CONFIG"] = "{}";  // the template's default: an event without a config
   EXPECT_THAT(status(), HasSubstr("the function has none of its own"));
   EXPECT_EQ(seen, "shop shop;");
+  // A config.json in the zip: what is said otherwise goes before it.
+  const tests::TemporaryFolder task;
+  tests::put(
+      task / "config.json",
+      R"({"domain":"mysite.com","db":{"name":"CRM","security_group":"sg-staging","subnet_group":"sn"}})");
+  variables["LAMBDA_TASK_ROOT"] = task.path();
+  EXPECT_THAT(status(), HasSubstr("no AWS here"));
+  EXPECT_EQ(seen, "shop shop;crm CRM;");
+  variables["YTB_ORIGINAL_CONFIG"] = lambda::testing_support::kOriginalEvent;
+  EXPECT_THAT(status(), HasSubstr("no AWS here"));
+  EXPECT_EQ(seen, "shop shop;crm CRM;shop shop;");
 }
 
 // The program itself, as a function's bootstrap starts it.

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """deploy/aws/deploy.sh against an aws, curl and docker that only write down what they were told."""
+import json
 import os
 import stat
 import subprocess
 import tempfile
 import unittest
+import zipfile
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 ARGUMENTS = ["--bucket", "code", "--db", "Shop", "--zone", "Z1", "--record", "shop-yesterday.example.com", "--vpc", "vpc-1",
@@ -134,6 +136,52 @@ class Deploy(unittest.TestCase):
             self.assertIn(f"Production={short} ", result.stderr)
             self.assertIn(f"--stack-name yesterdaytabase-{short} ", result.stderr)
 
+    def config_json(self, **changed):
+        config = {"domain": "mysite.com", "db": {"name": "Shop", "security_group": "sg-1", "subnet_group": "private"}, **changed}
+        path = os.path.join(self.folder.name, "config.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({name: value for name, value in config.items() if value is not None}, file)
+        return path
+
+    BARE = ["--bucket", "code", "--zone", "Z1", "--vpc", "vpc-1", "--subnets", "subnet-1", "--region", "eu-west-1"]
+
+    def test_a13_a_config_json_is_packed(self):
+        path = self.config_json()
+        result = self.run_it(*self.BARE, "--config-json", path)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("the database Shop, in the zone mysite.com; copies are called shop-yesterday-", result.stdout)
+        deploy = next(one for one in self.called() if "[cloudformation] [deploy]" in one)
+        for part in ("[DbName=Shop]", "[Production=shop]", "[RecordName=shop-yesterday.mysite.com]", "[ConfigReference=none]",
+                     "[SourceConfiguration={}]", "[--stack-name] [yesterdaytabase-shop]"):
+            self.assertIn(part, deploy)
+        with zipfile.ZipFile(os.path.join(ROOT, "build", "lambda", "yesterdaytabase.zip")) as archive, open(path, "rb") as file:
+            self.assertEqual(archive.read("config.json"), file.read())
+
+    def test_a13_what_the_program_would_not_take_is_not_uploaded(self):
+        for changed, message in (({"domian": "x"}, "config.json: config has the unknown key 'domian' (did you mean 'domain'?)"),
+                                 ({"db": {"name": "shop", "security_group": "sg-1"}}, "'subnet_group'"),
+                                 ({"db": {"name": "shop", "security_group": "{{resolve:ssm:x}}", "subnet_group": "a"}}, "security_group")):
+            with self.subTest(message):
+                result = self.run_it(*self.BARE, "--config-json", self.config_json(**changed))
+                self.assertEqual(result.returncode, 3, result.stdout + result.stderr)
+                self.assertIn(message, result.stderr)
+        self.assertFalse(any("[s3] [cp]" in one or "deploy" in one for one in self.called()), self.called())
+
+    def test_a13_what_contradicts_a_config_json(self):
+        path = self.config_json()
+        for arguments, message in ((["--db", "crm"], "is of the database Shop, and --db of crm"),
+                                   (["--record", "x.other.com"], "is not in"), (["--production", "crm"], "are called after it, not after crm"),
+                                   (["--parameter", "ConfigReference=bucket"], "ConfigReference would be read instead"),
+                                   (["--parameter", "SourceConfiguration={}"], "SourceConfiguration would be read instead")):
+            with self.subTest(message):
+                result = self.run_it(*self.BARE, "--config-json", path, *arguments)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(message, result.stderr)
+        result = self.run_it(*self.BARE, "--config-json", self.config_json(db=None))
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("does not name domain and db.name", result.stderr)
+        self.assertEqual(self.called(), [])
+
     def test_base_and_productions(self):
         result = self.run_it("--base", "--bucket", "code", "--vpc", "vpc-1", "--subnets", "subnet-1,subnet-2", "--region", "eu-west-1")
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -161,7 +209,8 @@ class Deploy(unittest.TestCase):
                                    ([*production, "--vpc", "vpc-1"], "--vpc is the base's"), (production[:-2], "--record is missing"),
                                    ([*production, "--production", "p" * 26], "more than 25 characters"),
                                    ([*production, "--production", "shop-yesterday"], "may not be called 'shop-yesterday'"),
-                                   ([*ARGUMENTS, "--production", "a-sanitized-b"], "may not be called 'a-sanitized-b'")):
+                                   ([*ARGUMENTS, "--production", "a-sanitized-b"], "may not be called 'a-sanitized-b'"),
+                                   ([*production, "--config-json", self.config_json()], "--config-json is for one database")):
             with self.subTest(message):
                 result = self.run_it(*arguments, "--region", "eu-west-1")
                 self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
