@@ -24,8 +24,9 @@
 namespace ytb::masking {
 namespace {
 
-constexpr size_t kRows = 200;                  // made up for one constraint
+constexpr size_t kRows = 240;                  // made up for one constraint
 constexpr size_t kTrialRows = 64;              // of those, what a server is asked about
+constexpr int kNear[] = {1, 2, 4};             // on each side of a constant: few of all that is tried
 constexpr size_t kPoolMax = 400;               // different values for one column
 constexpr int kComputedDepthMax = 8;           // generated columns within an expression
 constexpr size_t kOtherMaskersTriedMax = 200;  // findings that say what would satisfy the constraint
@@ -48,9 +49,13 @@ void collect_constants(const Expression& expression, Constants& constants) {
   for (const Expression& argument : expression.arguments) collect_constants(argument, constants);
 }
 
-void add_spread(long double from, long double to, std::vector<long double>& numbers) {
-  constexpr int kSteps = 40;
-  for (int i = 0; i <= kSteps; ++i) numbers.push_back(from + (to - from) * i / kSteps);
+// Values between two bounds, and on each side of one that is alone: most of what it allows is far away from
+// it.
+constexpr int kSteps = 40;
+constexpr int kStepsAlone = 160;
+
+void add_spread(long double from, long double to, int steps, std::vector<long double>& numbers) {
+  for (int i = 0; i <= steps; ++i) numbers.push_back(from + (to - from) * i / steps);
 }
 
 std::string number_text(long double number, bool whole) {
@@ -66,12 +71,19 @@ void add_numbers(const Column& column, const Constants& constants, std::vector<s
     if (number.kind == Datum::Kind::kNumber) numbers.push_back(number.number);
   }
   if (!numbers.empty()) {
-    const auto [least, most] = std::minmax_element(numbers.begin(), numbers.end());
-    add_spread(*least, *most, numbers);
+    const auto [first, last] = std::minmax_element(numbers.begin(), numbers.end());
+    const long double least = *first;
+    const long double most = *last;
     for (size_t i = 0, count = numbers.size(); i < count; ++i) {
-      numbers.push_back(numbers[i] + 1);
-      numbers.push_back(numbers[i] - 1);
+      for (const int near : kNear) {
+        numbers.push_back(numbers[i] + near);
+        numbers.push_back(numbers[i] - near);
+      }
     }
+    constexpr long double kFar = 800;
+    const bool alone = least == most;
+    add_spread(alone ? least - kFar : least, alone ? most + kFar : most, alone ? kStepsAlone : kSteps,
+               numbers);
   }
   for (long double usual : {0.0L, 1.0L, 2.0L, 7.0L, 18.0L, 42.0L, 99.5L, 365.0L, 1999.95L, 20'000.0L,
                             65'000.0L, 1'234'567.0L, -3.0L, -250.0L}) {
@@ -98,15 +110,19 @@ void add_times(const Column& column, const Constants& constants, std::vector<std
     if (time.kind == Datum::Kind::kTime) days.push_back(time.microseconds / kMicrosecondsPerDay);
   }
   if (!days.empty()) {
-    constexpr int64_t kSteps = 40;
     const auto [least, most] = std::minmax_element(days.begin(), days.end());
-    const int64_t from = *least;
-    const int64_t to = *most;
-    for (int64_t i = 0; i <= kSteps; ++i) days.push_back(from + (to - from) / kSteps * i);
+    constexpr int64_t kFar = 20'000;
+    const bool alone = *least == *most;
+    const int64_t from = alone ? *least - kFar : *least;
+    const int64_t to = alone ? *most + kFar : *most;
     for (size_t i = 0, count = days.size(); i < count; ++i) {
-      days.push_back(days[i] + 1);
-      days.push_back(days[i] - 1);
+      for (const int near : kNear) {
+        days.push_back(days[i] + near);
+        days.push_back(days[i] - near);
+      }
     }
+    const int64_t steps = alone ? kStepsAlone : kSteps;
+    for (int64_t i = 0; i <= steps; ++i) days.push_back(from + (to - from) / steps * i);
   }
   constexpr int64_t kUsualFrom = -18'262;  // 1950-01-01
   constexpr int64_t kUsualStep = 487;      // days
@@ -118,13 +134,24 @@ void add_times(const Column& column, const Constants& constants, std::vector<std
   }
 }
 
+// A text that matches a pattern of LIKE; itself where it is none.
+std::string that_is_like(std::string_view pattern) {
+  std::string filled;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '\\' && i + 1 < pattern.size()) {
+      filled += pattern[++i];
+    } else {
+      filled += pattern[i] == '%' ? "ab" : pattern[i] == '_' ? "a" : std::string(1, pattern[i]);
+    }
+  }
+  return filled;
+}
+
 // What a pattern of LIKE would match, and runs of characters as long as any number says.
 void add_shaped_texts(const Constants& constants, std::vector<std::string>& pool) {
   for (const std::string& text : constants.texts) {
     pool.push_back(text);
-    std::string filled;
-    for (char c : text) filled += c == '%' ? "ab" : c == '_' ? "a" : std::string(1, c);
-    pool.push_back(std::move(filled));
+    pool.push_back(that_is_like(text));
   }
   std::set<int64_t> lengths;
   for (long double number : constants.numbers) {
@@ -143,11 +170,36 @@ void add_shaped_texts(const Constants& constants, std::vector<std::string>& pool
   }
 }
 
-std::vector<std::string> pool_for(const Column& column, const Constants& constants) {
+// What a masker is for whose values keep something of what they replace: enough of them that what becomes of
+// them says something.
+void add_texts_for(std::string_view masker, std::vector<std::string>& pool) {
+  std::vector<std::string_view> texts;
+  if (masker == "phone") {
+    texts = {"+49 30 4000123",    "+49 171 2345678", "0049 171 2345678", "030/4567890",
+             "+1 (212) 555-7788", "212-555-7788",    "+44 20 7946 0958", "020 7946 0958",
+             "+33 1 70 18 99 00", "0170189900",      "+90 212 555 7788", "+91 98765 43210"};
+  } else if (masker == "postcode") {
+    texts = {"10115",  "72070",   "90210", "90210-1234", "SW1A 1AA",
+             "M1 1AE", "1017 AB", "75008", "K1A 0B1",    "8001"};
+  } else if (masker == "ip") {
+    texts = {"10.1.2.3",  "84.17.9.250", "192.168.7.1", "203.0.113.9", "8.8.8.8",
+             "127.0.0.1", "2001:db8::7", "fe80::1",     "::1",         "2a02:810d::5"};
+  }
+  pool.insert(pool.end(), texts.begin(), texts.end());
+}
+
+void keep_first_of_equal(std::vector<std::string>& pool) {
+  std::set<std::string> seen;
+  std::erase_if(pool, [&](const std::string& value) { return !seen.insert(value).second; });
+}
+
+// Different values for a column, among them those that decide. `masker`: that will replace them; "": none.
+std::vector<std::string> pool_for(const Column& column, const Constants& constants, std::string_view masker) {
   std::vector<std::string> pool;
   switch (column.type_class) {
     case TypeClass::kText: {
       add_shaped_texts(constants, pool);
+      add_texts_for(masker, pool);
       for (std::string_view usual : {"ada.lovelace@analytical.test",
                                      "Grace.Hopper@NAVY.test",
                                      "Ada Lovelace",
@@ -225,6 +277,7 @@ std::vector<std::string> pool_for(const Column& column, const Constants& constan
     default:
       break;
   }
+  keep_first_of_equal(pool);
   if (pool.size() > kPoolMax) pool.resize(kPoolMax);
   return pool;
 }
@@ -456,7 +509,10 @@ class Tester {
         kit.maskers[i] = std::move(*masker);
       }
       kit.known[i] = involved && (kit.maskers[i] != nullptr || make_up_kept);
-      if (kit.known[i] || is_subject(replaced, column.name)) kit.pools[i] = pool_for(column, constants_);
+      if (kit.known[i] || is_subject(replaced, column.name)) {
+        kit.pools[i] =
+            pool_for(column, constants_, found == replaced.end() ? std::string_view() : found->second->name);
+      }
       if (kit.known[i] && kit.pools[i].empty()) return std::nullopt;
     }
     return kit;
@@ -589,7 +645,10 @@ std::vector<MaskerSpec> other_maskers(const Column& column, bool unique, const C
   if (!column.not_null) add("null");
   constexpr size_t kConstantsTriedMax = 8;
   for (size_t i = 0; i < std::min(constants.texts.size(), kConstantsTriedMax); ++i) {
-    add("fixed", {{"value", constants.texts[i]}});
+    const std::string& text = constants.texts[i];
+    // What a pattern matches is a value, which the pattern itself need not be.
+    if (const std::string like = that_is_like(text); like != text) add("fixed", {{"value", like}});
+    add("fixed", {{"value", text}});
   }
   const bool number = column.type_class == TypeClass::kInteger || column.type_class == TypeClass::kNumber;
   for (size_t i = 0; number && i < std::min(constants.numbers.size(), kConstantsTriedMax); ++i) {

@@ -83,9 +83,10 @@ bool settle(const ConstraintTrial& trial, const TrialAnswer& answer, Finding& fi
       return false;
     case Verdict::kUnknown:
       finding.message = fmt::format(
-          "{} was not tried against what '{}' gives for {}: {}; "
+          "{} was {} against what '{}' gives for {}{}: {}; "
           "where masked rows violate it, the refresh stops after masking",
-          trial.what, trial.masker, trial.about, judged.why);
+          trial.what, answer.why_not.empty() ? "tried" : "not tried", trial.masker, trial.about,
+          answer.why_not.empty() ? " without a result" : "", judged.why);
       break;
     case Verdict::kPerhapsForbidden:
       finding.kind = Finding::Kind::kConstraint;

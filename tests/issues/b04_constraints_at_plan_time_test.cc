@@ -98,6 +98,37 @@ TEST(B04, WhatAMaskerGivesIsTriedAgainstEveryKindOfConstraint) {
   }
 }
 
+// One bound, far from most of what it allows: a value made up right at it decided for all.
+TEST(B04, OneBoundThatFewValuesLieNearIsANote) {
+  constexpr Case kPerhaps[] = {
+      {"a date", "born date CHECK (born > '1900-01-01')", "born: {date_shift: {days: 30}}"},
+      {"a time", "at timestamptz CHECK (at >= '2020-01-01 00:00:00+00')", "at: {date_shift: {days: 30}}"},
+      {"the other side", "born date CHECK (born < '2015-06-01')", "born: {date_shift: {days: 30}}"},
+      {"a number", "age int CHECK (age > 0)", "age: {number_noise: {absolute: 3}}"},
+      {"another number", "grams numeric CHECK (grams >= 100)", "grams: {number_noise: {absolute: 3}}"},
+  };
+  for (const Case& each : kPerhaps) {
+    const std::string sql = "CREATE TABLE public.t (id int, " + std::string(each.columns) + ");";
+    const PlanCheck check = plan_of(sql, std::string(each.masked));
+    EXPECT_THAT(errors_of(check), IsEmpty()) << each.what;
+    EXPECT_THAT(notes_of(check), ElementsAre(HasSubstr("may violate"))) << each.what;
+  }
+}
+
+// A pattern was written as the value that satisfies it.
+TEST(B04, WhatAPatternMatchesIsWrittenAndNotThePattern) {
+  const PlanCheck check =
+      plan_of("CREATE TABLE public.t (id int, h text NOT NULL CHECK (h LIKE '$2_$%'));", "h: hash");
+  ASSERT_FALSE(check.ok());
+  ASSERT_TRUE(check.findings.at(0).satisfied_by);
+  EXPECT_EQ(check.findings.at(0).satisfied_by->params.at("value"), "$2a$ab");
+  const PlanCheck escaped =
+      plan_of("CREATE TABLE public.t (id int, h text NOT NULL CHECK (h LIKE '100\\%|%'));", "h: hash");
+  ASSERT_FALSE(escaped.ok());
+  ASSERT_TRUE(escaped.findings.at(0).satisfied_by);
+  EXPECT_EQ(escaped.findings.at(0).satisfied_by->params.at("value"), "100%|ab");
+}
+
 TEST(B04, WhatSatisfiesItIsAllowedWithoutARemark) {
   constexpr Case kAllowed[] = {
       {"a pattern", "mail text CHECK (mail LIKE '%@%')", "mail: email"},

@@ -23,6 +23,7 @@ namespace ytb::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -70,7 +71,8 @@ TEST(B04Answers, SettleWhatWasNotKnown) {
                                     std::pair{row(kAllowed, kFailed), "its code fails for some of it"}}) {
     const masking::PlanCheck unknown = settled(answer, "hash");
     EXPECT_TRUE(unknown.ok()) << why;
-    EXPECT_THAT(unknown.findings.at(0).message, AllOf(HasSubstr("was not tried"), HasSubstr(why)));
+    EXPECT_THAT(unknown.findings.at(0).message,
+                AllOf(HasSubstr("was tried"), HasSubstr("without a result: "), HasSubstr(why)));
   }
   const masking::PlanCheck not_asked = settled({.why_not = "pg_dump is not there", .rows = {}}, "hash");
   EXPECT_TRUE(not_asked.ok());
@@ -180,7 +182,7 @@ TEST_F(B04Tried, WhatCannotBeKnownThereIsSaid) {
               AllOf(HasSubstr("listed was not tried"), HasSubstr("its code names known, which has no rows")));
   EXPECT_THAT(said, AllOf(HasSubstr("slow was not tried"), HasSubstr("takes too long")));
   EXPECT_THAT(said, HasSubstr("its code fails there"));
-  EXPECT_THAT(said, HasSubstr("odd was not tried"));
+  EXPECT_THAT(said, ContainsRegex("odd was tried [^\n]* without a result"));
   EXPECT_THAT(said, Not(HasSubstr("planted")));
   expect_nothing_left();
 }
@@ -556,7 +558,7 @@ TEST_F(B04Tried, CodeThatTakesAllMemoryGetsLittle) {
       a := repeat(repeat('x', 1000000), 900); RAISE EXCEPTION '%', a; END $$;
     CREATE TABLE t (id int PRIMARY KEY, name text CONSTRAINT greedy CHECK (greedy(name))))sql");
   policy_says("id: keep, name: hash");
-  EXPECT_THAT(check(0), HasSubstr("greedy was not tried"));
+  EXPECT_THAT(check(0), ContainsRegex("greedy was tried [^\n]* without a result"));
 }
 
 // Killed, we end its server with us.
@@ -604,7 +606,7 @@ TEST_F(B04Tried, CodeFindsWhatItFindsInProduction) {
   const std::string said = check(kPolicyStatus);
   EXPECT_THAT(said, HasSubstr("violates CHECK constraint plain"));
   // NULLs satisfy it, and nothing else that is made up: that is no ground to say that what masks give does.
-  EXPECT_THAT(said, HasSubstr("pair was not tried"));
+  EXPECT_THAT(said, ContainsRegex("pair was tried [^\n]* without a result"));
 }
 
 // The guide's login has no right to any table; and nobody who works in production is in the way.
