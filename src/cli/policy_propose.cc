@@ -11,7 +11,6 @@
 #include "config/policy_merge.h"
 #include "drivers/os/files.h"
 #include "masking/additions.h"
-#include "masking/looks.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
 
@@ -148,8 +147,7 @@ Status run_policy_propose(Context& context) {
   }
   YTB_ASSIGN(CatalogFound found, find_catalog(context, site));
   YTB_ASSIGN(const Sampled sampled, take_samples(context, site, found.catalog));
-  std::vector<masking::Proposal> proposals = masking::propose(found.catalog, sampled.samples);
-  masking::add_looks(found.catalog, sampled.samples, proposals);
+  const std::vector<masking::Proposal> proposals = masking::propose(found.catalog, sampled.samples);
   YTB_ASSIGN(const Proposed proposed, propose(site, found.catalog, proposals));
   // Read back as every other command will.
   YTB_ASSIGN(const masking::Policy policy,

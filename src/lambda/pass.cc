@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/text.h"
-#include "masking/looks.h"
 #include "masking/originals.h"
 #include "masking/plan.h"
 #include "masking/propose.h"
@@ -307,7 +306,6 @@ Result<std::string> Pass::proposal_for(const model::CopyId& id) {
   masking::Samples seen;
   if (samples.ok()) seen = std::move(*samples);
   std::vector<masking::Proposal> proposals = masking::propose(catalog, seen);
-  masking::add_looks(catalog, seen, proposals);
   return parts_.keep_proposal(*target_.production, id, masking::to_policy_yaml(catalog, proposals));
 }
 

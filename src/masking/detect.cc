@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <set>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -17,7 +15,6 @@ namespace {
 
 constexpr size_t kValuesMax = 1000;
 constexpr size_t kValueSizeMax = 4096;
-constexpr size_t kShapeSizeMax = 24;
 constexpr size_t kAddressSizeMax = 100;
 constexpr size_t kNameSizeMax = 80;
 
@@ -231,24 +228,6 @@ bool mentions_somebody(std::string_view value, const Patterns& p) {
          signs_in(value).test(kSecretSign);
 }
 
-// "Ann-Lee 42" is "Aa-Aa 9".
-std::string shape_of(std::string_view value) {
-  std::string shape;
-  for (char c : value) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c & 0x80) != 0;
-    const char kind = c >= 'A' && c <= 'Z' ? 'A' : letter ? 'a' : c >= '0' && c <= '9' ? '9' : c;
-    if (!shape.empty() && shape.back() == kind) continue;
-    if (shape.size() == kShapeSizeMax) return shape + "…";
-    shape += kind < ' ' || kind == 0x7f ? ' ' : kind;
-  }
-  return shape;
-}
-
-size_t characters_of(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
 }  // namespace
 
 bool is_ipv6(std::string_view text) {
@@ -330,17 +309,10 @@ Detected detect(const std::vector<std::string>& values) {
   const Patterns& p = patterns();
   Detected found;
   std::array<size_t, kKinds> counts{};
-  std::set<std::string_view> distinct;
-  std::map<std::string, size_t> shapes;
   for (size_t i = 0; i < values.size() && i < kValuesMax; ++i) {
     const std::string_view value = trim(std::string_view(values[i]).substr(0, kValueSizeMax));
     if (value.empty()) continue;
-    const size_t size = characters_of(value);
-    found.shortest = found.values == 0 ? size : std::min(found.shortest, size);
-    found.longest = std::max(found.longest, size);
     ++found.values;
-    ++shapes[shape_of(value)];
-    distinct.insert(value);
     for (int kind = 0; kind < kKinds; ++kind) {
       if (is_of(static_cast<Kind>(kind), value, p)) {
         ++counts[static_cast<size_t>(kind)];
@@ -348,12 +320,6 @@ Detected detect(const std::vector<std::string>& values) {
       }
     }
     if (mentions_somebody(value, p)) ++found.mentions;
-  }
-  found.distinct = distinct.size();
-  for (const auto& [shape, count] : shapes) {
-    if (count <= found.of_shape) continue;
-    found.shape = shape;
-    found.of_shape = count;
   }
   const auto* best = std::max_element(counts.begin(), counts.end());
   if (*best > 0) {

@@ -22,11 +22,6 @@ struct Detected {
   size_t matches = 0;   // whole values of that kind
   size_t mentions = 0;  // values in which something personal stands somewhere
   size_t values = 0;    // that were looked at: not empty
-  size_t distinct = 0;
-  size_t shortest = 0;  // characters
-  size_t longest = 0;
-  std::string shape;  // that most of them have, with Aa9 for letters and digits: "A9-9"; never a value
-  size_t of_shape = 0;
 };
 // The kind that most of the values are of.
 Detected detect(const std::vector<std::string>& values);

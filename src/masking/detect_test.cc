@@ -47,15 +47,5 @@ TEST(Detect, Secrets) {
     EXPECT_EQ(seen(text), "") << text;
 }
 
-TEST(Detect, ShapesShowNoValue) {
-  const Detected found = detect({"Ann-Lee 42", "Bob-Roy 7", "x", " "});
-  EXPECT_EQ(found.shape, "Aa-Aa 9");
-  EXPECT_EQ(found.of_shape, 2U);
-  EXPECT_EQ(found.values, 3U);
-  EXPECT_EQ(found.distinct, 3U);
-  EXPECT_EQ(found.shortest, 1U);
-  EXPECT_EQ(found.longest, 10U);
-}
-
 }  // namespace
 }  // namespace ytb::masking

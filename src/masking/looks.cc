@@ -70,16 +70,4 @@ std::string look_of(const std::vector<std::string>& values) {
   return look;
 }
 
-void add_looks(const Catalog& catalog, const Samples& samples, std::vector<Proposal>& proposals) {
-  for (Proposal& proposal : proposals) {
-    if (proposal.masker.name != "judge") continue;
-    auto values = samples.find({proposal.database, proposal.table, proposal.column});
-    if (values == samples.end()) continue;
-    const Database* database = find_database(catalog, proposal.database);
-    const Table* table = database == nullptr ? nullptr : find_table(*database, proposal.table);
-    const bool empty = values->second.empty() && table != nullptr && table->size_bytes == 0;
-    proposal.evidence += "; " + (empty ? "an empty table" : look_of(values->second));
-  }
-}
-
 }  // namespace ytb::masking

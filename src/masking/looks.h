@@ -5,16 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "masking/catalog.h"
-#include "masking/propose.h"
-
 namespace ytb::masking {
 
 // "100 values, 93 different, 3 to 40 characters, mostly like AA-9999". A shape has A and a for letters, 9 for
 // digits and x for everything beyond ASCII; other characters stand for themselves.
 std::string look_of(const std::vector<std::string>& values);
-
-// Adds it to the evidence of every proposal that is undecided and of which something was sampled.
-void add_looks(const Catalog& catalog, const Samples& samples, std::vector<Proposal>& proposals);
 
 }  // namespace ytb::masking

@@ -21,25 +21,5 @@ TEST(Looks, SayWhatValuesAreLikeAndHoldNone) {
   EXPECT_EQ(look_of({text, text, text, text, text}), "5 values, 1 different, 400 characters");
 }
 
-TEST(Looks, AreAddedToWhatIsUndecided) {
-  Catalog catalog;
-  catalog.databases.push_back({.name = "shop", .tables = {}});
-  Table table;
-  table.name = {"public", "t"};
-  catalog.databases[0].tables.push_back(table);
-  std::vector<Proposal> proposals(3);
-  for (size_t i = 0; i < proposals.size(); ++i) {
-    proposals[i] = {"shop", {"public", "t"}, std::string(1, static_cast<char>('a' + i)), "text", {}, "text"};
-    proposals[i].masker.name = i == 2 ? "keep" : "judge";
-  }
-  const Samples samples{{{"shop", {"public", "t"}, "a"}, {"one", "two"}},
-                        {{"shop", {"public", "t"}, "b"}, {}},
-                        {{"shop", {"public", "t"}, "c"}, {"one"}}};
-  add_looks(catalog, samples, proposals);
-  EXPECT_EQ(proposals[0].evidence, "text; 2 values, 2 different, 3 characters");
-  EXPECT_EQ(proposals[1].evidence, "text; an empty table");
-  EXPECT_EQ(proposals[2].evidence, "text");
-}
-
 }  // namespace
 }  // namespace ytb::masking

@@ -19,7 +19,8 @@ bool hides(std::string_view text, size_t at) {
     return at + offset < text.size() ? static_cast<unsigned char>(text[at + offset]) : 0U;
   };
   if (byte(0) == 0xc2) return byte(1) >= 0x80 && byte(1) <= 0x9f;
-  if (byte(0) == 0xe2 && byte(1) == 0x80) return byte(2) >= 0x8b && byte(2) <= 0xaf;
+  if (byte(0) == 0xe2 && byte(1) == 0x80)
+    return (byte(2) >= 0x8b && byte(2) <= 0x8f) || (byte(2) >= 0xa8 && byte(2) <= 0xaf);
   if (byte(0) == 0xe2 && byte(1) == 0x81) return byte(2) >= 0xa0 && byte(2) <= 0xaf;
   return byte(0) == 0xef && byte(1) == 0xbb && byte(2) == 0xbf;
 }

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +11,8 @@
 #include "masking/column_name.h"
 #include "masking/detect.h"
 #include "masking/guess.h"
+#include "masking/known_names.h"
+#include "masking/looks.h"
 #include "masking/names.h"
 #include "masking/plan.h"
 #include "masking/propose_json.h"
@@ -40,16 +42,6 @@ struct Key {
 Key key_of(const Proposal& proposal) { return {proposal.database, proposal.table, proposal.column}; }
 
 // --- Columns ----------------------------------------------------------------------------------------------
-
-// What the values look like, for who has to judge: never one of them.
-std::string look_of(const Detected& found) {
-  if (found.values == 0) return "; no values";
-  std::string look = fmt::format("; {} values, {} different, {} to {} characters", found.values,
-                                 found.distinct, found.shortest, found.longest);
-  if (found.longest > 0 && found.of_shape * 2 >= found.values)
-    look += fmt::format(", {} of the shape {}", found.of_shape, found.shape);
-  return look;
-}
 
 // Samples sharpen what the name says, and make doubtful what it keeps; how few different ones there are
 // proves nothing: twenty surnames look like twenty codes.
@@ -83,7 +75,6 @@ void weigh_samples(const Column& column, const Guess& guess, const std::vector<s
     if (found.mentions > 0)
       proposal.evidence +=
           fmt::format("; {} of {} samples hold something personal", found.mentions, found.values);
-    proposal.evidence += look_of(found);
     return;
   }
   if (found.matches == 0) return;
@@ -97,15 +88,53 @@ void weigh_samples(const Column& column, const Guess& guess, const std::vector<s
     proposal.masker = spec(found.masker);
 }
 
-// What is made from a name goes where the name goes: a slug would give it back.
-// `columns`: of each proposal; those of one table are from `first` on.
-void follow_names(std::vector<Proposal>& proposals, const std::vector<const Column*>& columns, size_t first) {
-  for (size_t i = first; i < proposals.size(); ++i) {
+// A column with what is known of it.
+struct Judged {
+  const Table* table = nullptr;
+  const Column* column = nullptr;
+  Guess guess;
+  const std::vector<std::string>* values = nullptr;  // null: none were sampled
+  std::optional<JsonLook> json;
+};
+
+void look_at_values(Judged& judged, KnownNames& names, Proposal& proposal) {
+  if (judged.values == nullptr) return;
+  if (judged.column->type_class == TypeClass::kJson) {
+    if (judged.guess.secret) return;
+    judged.json.emplace(*judged.values);
+    judged.json->tell_names(*judged.table, *judged.column, names);
+    return;
+  }
+  weigh_samples(*judged.column, judged.guess, *judged.values, proposal);
+  if (holds_names(proposal.masker)) names.add(to_string(proposal.table, proposal.column), *judged.values);
+}
+
+// What holds the names of people whom other columns name is about them, whatever its own name says.
+void look_for_names(const Judged& judged, const KnownNames& names, Proposal& proposal) {
+  if (judged.json) judged.json->propose(*judged.table, *judged.column, names, proposal);
+  const bool kept = proposal.masker.name == "keep";
+  if (judged.values == nullptr || (!kept && proposal.masker.name != "judge")) return;
+  // What the schema lists says nothing of anybody.
+  if (kept &&
+      (judged.column->type_class == TypeClass::kEnum || lists_its_values(*judged.table, *judged.column)))
+    return;
+  const KnownNames::Found found = names.found_in(*judged.values);
+  if (!found.tells(judged.values->size())) return;
+  proposal.masker = spec("judge");
+  proposal.evidence += fmt::format("; {} of {} samples hold names that stand in {}, too", found.values,
+                                   judged.values->size(), printable(found.where));
+}
+
+// What is made from a name goes where the name goes: a slug would give it back. Of one table: those from
+// `first` to `end`.
+void follow_names(std::vector<Proposal>& proposals, const std::vector<Judged>& judged, size_t first,
+                  size_t end) {
+  for (size_t i = first; i < end; ++i) {
     Proposal& made = proposals[i];
     if (made.masker.name != "keep" && made.masker.name != "judge") continue;
-    for (size_t j = first; j < proposals.size(); ++j) {
+    for (size_t j = first; j < end; ++j) {
       const Proposal& name = proposals[j];
-      if (name.masker.name == "keep" || !is_made_from(*columns[i], *columns[j])) continue;
+      if (name.masker.name == "keep" || !is_made_from(*judged[i].column, *judged[j].column)) continue;
       const bool undecided = name.masker.name == "judge";
       made.masker = spec(undecided ? "judge" : "hash");
       made.evidence =
@@ -219,42 +248,51 @@ void repair(const Catalog& catalog, std::vector<Proposal>& proposals, ByColumn& 
 }  // namespace
 
 std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
+  std::vector<Judged> judged;
   std::vector<Proposal> proposals;
-  std::vector<const Column*> columns;  // of each
+  KnownNames names;
   for (const Database& database : catalog.databases) {
     const RowNames rows(database);
     for (const Table& table : database.tables) {
       // Partitions are judged by their parent, whose rows they are.
       if (!is_judged(table) || table.partition_of) continue;
-      const size_t first = proposals.size();
       for (const Column& column : table.columns) {
         if (column.generated) continue;  // needs no judgement
-        Guess guess = guess_column(table, column, rows);
-        Proposal proposal{.database = database.name,
-                          .table = table.name,
-                          .column = column.name,
-                          .type = column.type,
-                          .masker = guess.masker,
-                          .evidence = guess.evidence};
+        Judged made;
+        made.table = &table;
+        made.column = &column;
+        made.guess = guess_column(table, column, rows);
+        proposals.push_back({.database = database.name,
+                             .table = table.name,
+                             .column = column.name,
+                             .type = column.type,
+                             .masker = made.guess.masker,
+                             .evidence = made.guess.evidence});
         auto values = samples.find({database.name, table.name, column.name});
-        if (values != samples.end() && column.sequence.empty() && !column.identity) {
-          if (column.type_class != TypeClass::kJson)
-            weigh_samples(column, guess, values->second, proposal);
-          else if (!guess.secret)
-            propose_json(table, column, values->second, proposal);
-        }
-        proposals.push_back(std::move(proposal));
-        columns.push_back(&column);
+        if (values != samples.end() && column.sequence.empty() && !column.identity)
+          made.values = &values->second;
+        look_at_values(made, names, proposals.back());
+        judged.push_back(std::move(made));
       }
-      follow_names(proposals, columns, first);
     }
+  }
+  // Once it is known what people are called.
+  for (size_t i = 0; i < proposals.size(); ++i) look_for_names(judged[i], names, proposals[i]);
+  for (size_t first = 0, end = 0; first < proposals.size(); first = end) {
+    while (end < proposals.size() && judged[end].table == judged[first].table) ++end;
+    follow_names(proposals, judged, first, end);
   }
   ByColumn by_column;
   for (Proposal& proposal : proposals) by_column.emplace(key_of(proposal), &proposal);
   follow_references(catalog, by_column);
   repair(catalog, proposals, by_column);
   for (size_t i = 0; i < proposals.size(); ++i) {
-    if (proposals[i].masker.name == "judge") proposals[i].evidence += "; " + candidates_for(*columns[i]);
+    if (proposals[i].masker.name != "judge") continue;
+    if (judged[i].values != nullptr) {
+      const bool empty = judged[i].values->empty() && judged[i].table->size_bytes == 0;
+      proposals[i].evidence += "; " + (empty ? "an empty table" : look_of(*judged[i].values));
+    }
+    proposals[i].evidence += "; " + candidates_for(*judged[i].column);
   }
   return proposals;
 }

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <string_view>
 #include <utility>
 
 #include "base/json.h"
 #include "masking/detect.h"
 #include "masking/guess.h"
+#include "masking/names.h"
 
 namespace ytb::masking {
 namespace {
@@ -20,15 +20,8 @@ constexpr size_t kDepthMax = 8;
 constexpr size_t kDocumentsMax = 200;
 constexpr size_t kValuesMax = 200;  // of one path
 
-struct Leaf {
-  std::string name;    // the last member on its path
-  std::string parent;  // the one before
-  std::vector<std::string> texts;
-  bool whole = false;    // holds whole numbers
-  bool decimal = false;  // holds other numbers
-  bool truth = false;    // holds true or false
-};
-using Leaves = std::map<std::string, Leaf>;
+using Leaf = JsonLook::Leaf;
+using Leaves = JsonLook::Leaves;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$'; }
 
@@ -152,7 +145,7 @@ Column column_of(const Leaf& leaf) {
 
 // What becomes of one leaf: its name as a column's would be judged, then its values. What nobody knows is
 // hashed: a few distinct words are the names of a few people as well as a code.
-MaskerSpec judge_leaf(const Table& table, const Leaf& leaf) {
+MaskerSpec judge_leaf(const Table& table, const Leaf& leaf, const KnownNames& names) {
   const Column column = column_of(leaf);
   const Guess guess = guess_column(table, column);
   const bool kept = guess.masker.name == "keep";
@@ -162,7 +155,8 @@ MaskerSpec judge_leaf(const Table& table, const Leaf& leaf) {
   const bool most = found.matches > 0 && found.matches * 2 >= found.values;
   if (!kept) return spec(most && !found.masker.empty() ? found.masker : "hash");
   if (most && found.weight == Weight::kDecides) return spec(found.masker);
-  const bool doubtful = found.mentions > 0 || (most && found.weight == Weight::kDoubts);
+  const bool doubtful = found.mentions > 0 || (most && found.weight == Weight::kDoubts) ||
+                        names.found_in(leaf.texts).tells(found.values);
   return spec(doubtful ? "hash" : "keep");
 }
 
@@ -179,37 +173,47 @@ std::map<std::string, Table> tables_of(const Table& table, const Column& column,
 
 }  // namespace
 
-void propose_json(const Table& table, const Column& column, const std::vector<std::string>& documents,
-                  Proposal& proposal) {
-  Leaves leaves;
-  size_t read = 0;
-  size_t broken = 0;
+JsonLook::JsonLook(const std::vector<std::string>& documents) {
   for (const std::string& text : documents) {
-    if (read + broken == kDocumentsMax) break;
-    Collector collector(leaves);
-    ++(nlohmann::json::sax_parse(text, &collector) ? read : broken);
+    if (read_ + broken_ == kDocumentsMax) break;
+    Collector collector(leaves_);
+    ++(nlohmann::json::sax_parse(text, &collector) ? read_ : broken_);
   }
-  leaves.erase("$");
-  if (leaves.size() > kPathsMax) {
-    proposal.evidence = fmt::format("{} documents with more than {} paths", read + broken, kPathsMax);
+  leaves_.erase("$");
+}
+
+void JsonLook::tell_names(const Table& table, const Column& column, KnownNames& names) const {
+  if (leaves_.size() > kPathsMax) return;
+  const std::map<std::string, Table> tables = tables_of(table, column, leaves_);
+  for (const auto& [path, leaf] : leaves_) {
+    if (holds_names(judge_leaf(tables.at(leaf.parent), leaf, {})))
+      names.add(fmt::format("{} in {}", path, to_string(table.name, column.name)), leaf.texts);
+  }
+}
+
+void JsonLook::propose(const Table& table, const Column& column, const KnownNames& names,
+                       Proposal& proposal) const {
+  if (leaves_.size() > kPathsMax) {
+    proposal.evidence = fmt::format("{} documents with more than {} paths", read_ + broken_, kPathsMax);
     return;
   }
-  if (leaves.empty()) {
-    if (read + broken > 0) proposal.evidence += fmt::format("; {} documents without members", read + broken);
+  if (leaves_.empty()) {
+    if (read_ + broken_ > 0)
+      proposal.evidence += fmt::format("; {} documents without members", read_ + broken_);
     return;
   }
-  const std::map<std::string, Table> tables = tables_of(table, column, leaves);
+  const std::map<std::string, Table> tables = tables_of(table, column, leaves_);
   proposal.masker = spec("json");
   size_t masked = 0;
-  for (const auto& [path, leaf] : leaves) {
-    MaskerSpec masker = judge_leaf(tables.at(leaf.parent), leaf);
+  for (const auto& [path, leaf] : leaves_) {
+    MaskerSpec masker = judge_leaf(tables.at(leaf.parent), leaf, names);
     if (masker.name != "keep") ++masked;
     proposal.masker.paths.push_back({path, std::move(masker)});
   }
   proposal.evidence =
-      fmt::format("{} documents with {} paths, {} of them masked; what is not named is hashed", read + broken,
-                  leaves.size(), masked);
-  if (broken > 0) proposal.evidence += fmt::format("; {} documents are too long to be read whole", broken);
+      fmt::format("{} documents with {} paths, {} of them masked; what is not named is hashed",
+                  read_ + broken_, leaves_.size(), masked);
+  if (broken_ > 0) proposal.evidence += fmt::format("; {} documents are too long to be read whole", broken_);
 }
 
 }  // namespace ytb::masking

@@ -102,6 +102,8 @@ TEST(D01, AnEmptyTableIsSaidToBeEmpty) {
   table.columns = {column_of("x")};
   Samples samples;
   samples[{"shop", table.name, "x"}] = {};
+  EXPECT_THAT(propose(catalog, samples).at(0).evidence, HasSubstr("an empty table"));
+  table.size_bytes = 8192;
   EXPECT_THAT(propose(catalog, samples).at(0).evidence, HasSubstr("no values"));
 }
 
