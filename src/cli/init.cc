@@ -64,6 +64,26 @@ Status refuse_folder_of_others(const std::string& config_file) {
   return error;
 }
 
+Status refuse_existing(const std::string& file) {
+  if (!os::exists(file)) return {};
+  return Error{
+      .code = Code::kRefused,
+      .message = fmt::format("{} exists and is not overwritten", file),
+      .hint =
+          "correct what is wrong in the config and go on with 'yesterdaytabase check'; or begin anew "
+          "elsewhere with --config and --directory"};
+}
+
+// A config that leads nowhere would have to be found out and corrected first of all.
+Status refuse_unanswered(const ports::ProductionLook& look) {
+  if (!look.no_answer) return {};
+  return Error{.code = Code::kConnection,
+               .message = fmt::format("no server answers there: {}", look.unreachable->message),
+               .hint =
+                   "nothing was written: correct the host and port of --connection, or run this where "
+                   "production can be reached; without --connection a config is written that you fill in"};
+}
+
 struct Plan {
   std::string config_file;
   std::string place;
@@ -78,11 +98,16 @@ Result<Plan> make_plan(const Context& context) {
   Plan plan;
   plan.config_file = absolute(context.call.value("config").value_or("yesterdaytabase.yaml"));
   if (os::running_as_root()) YTB_TRY(refuse_folder_of_others(plan.config_file));
+  // Before a password is asked for.
+  const std::optional<std::string> given = context.call.value("production");
+  if (given) YTB_TRY(check_name(*given));
+  YTB_TRY(refuse_existing(plan.config_file));
   const std::string connection = context.call.value("connection").value_or("");
   if (!connection.empty()) {
     YTB_ASSIGN(plan.look, look_at(context, connection));
+    YTB_TRY(refuse_unanswered(plan.look.seen));
   }
-  std::string name = context.call.value("production").value_or(name_for(plan.look.seen));
+  const std::string name = given.value_or(name_for(plan.look.seen));
   YTB_TRY(check_name(name));
   YTB_ASSIGN(plan.place, place_of(context, name));
   config::ProductionConfig& production = plan.production;
@@ -153,18 +178,6 @@ Status refuse_unfit_place(const Context& context, const Plan& plan) {
     Error error = *line.failed;
     error.hint = fmt::format("give another place, e.g. --directory /srv/{}", plan.production.name);
     return std::move(error).while_doing("copies cannot live in " + plan.production.copies.directory);
-  }
-  return {};
-}
-
-Status refuse_existing(const Plan& plan) {
-  for (const NewFile& file : plan.files) {
-    if (!os::exists(file.path)) continue;
-    return Error{.code = Code::kRefused,
-                 .message = fmt::format("{} exists and is not overwritten", file.path),
-                 .hint =
-                     "give other places with --config and --directory, or go on with what is there: "
-                     "'yesterdaytabase check'"};
   }
   return {};
 }
@@ -307,7 +320,7 @@ void print_result(const Context& context, const Plan& plan, const std::vector<st
 
 Status run_init(Context& context) {
   YTB_ASSIGN(Plan plan, make_plan(context));
-  YTB_TRY(refuse_existing(plan));
+  for (const NewFile& file : plan.files) YTB_TRY(refuse_existing(file.path));
   YTB_TRY(refuse_unfit_place(context, plan));
   bool dry_run = context.call.has("dry-run");
   std::vector<std::string> around = look_around(context, plan);

@@ -31,6 +31,7 @@ struct ProductionLook {
   std::string host;
 
   std::optional<Error> unreachable;  // then of the rest nothing is known, but whether it is for the password:
+  bool no_answer = false;            // no server was there to refuse anything: a wrong host, port or folder
   bool wants_password = false;       // it asked for one and got none,
   bool wrong_password = false;       // or did not take the one it got
 

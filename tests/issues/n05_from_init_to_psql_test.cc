@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/error.h"
 #include "integration/scenario.h"
 
 namespace ytb::testing {
@@ -119,6 +120,25 @@ TEST_F(N05, WhatInitDoesNotKnowItSays) {
                               {"PGPASSWORD=planted-choose-one"});
   EXPECT_EQ(right.status, 0) << right.err;
   EXPECT_THAT(right.out, HasSubstr("ALTER ROLE ytb_backup REPLICATION;"));
+}
+
+// It wrote a config that led nowhere, with keys, and said that all was well; the next init then asked for the
+// password before it refused.
+TEST_F(N05, WhereNothingAnswersNothingIsWritten) {
+  for (const char* nowhere : {"host=127.0.0.1 port=1 user=u", "host=/nowhere user=u",
+                              "host=no-such-host.invalid user=u", "postgres://u@127.0.0.1:1/shop"}) {
+    const RunResult result = ytb(fmt::format("init --connection '{}'", nowhere));
+    EXPECT_EQ(result.status, exit_status(Code::kConnection)) << nowhere << result.out;
+    EXPECT_THAT(result.err, HasSubstr("nothing was written")) << nowhere;
+    EXPECT_EQ(run_program({"find", home_, "-name", "*.yaml", "-o", "-name", "*.key"}).out, "") << nowhere;
+  }
+  const RunResult refused =
+      ytb(fmt::format("init --production s --connection '{}'", connection(" dbname=nosuch")),
+          {"PGPASSWORD=planted-choose-one"});
+  EXPECT_EQ(refused.status, 0) << "a server that lets nobody in yet: " << refused.err;
+  const RunResult again = ytb("init --connection 'host=127.0.0.1 port=1 user=u'");
+  EXPECT_THAT(again.err, HasSubstr("exists and is not overwritten")) << "before anything is asked";
+  EXPECT_THAT(again.err, HasSubstr("correct what is wrong in the config"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 
@@ -35,12 +36,24 @@ void read_connection(const ports::SessionTarget& target, ports::ProductionLook& 
   }
 }
 
+std::string connection_of(const ports::SessionTarget& target) {
+  const auto found = target.parameters.find("connection");
+  return found == target.parameters.end() ? std::string() : found->second;
+}
+
+// Whether a server answers there at all, be it that it lets nobody in.
+bool answers(const ports::SessionTarget& target) {
+  const std::string whole = connection_of(target);
+  const std::array<const char*, 3> keys{"dbname", "connect_timeout", nullptr};
+  const std::array<const char*, 3> values{whole.c_str(), kConnectTimeoutS, nullptr};
+  const PGPing said = PQpingParams(keys.data(), values.data(), 1);
+  return said == PQPING_OK || said == PQPING_REJECT;
+}
+
 // libpq by itself, for what Connection does not tell: whether a password was asked for, and whether a
 // session for base backups is admitted.
 RawSession knock(const ports::SessionTarget& target, bool for_backups) {
-  std::string whole;
-  if (auto found = target.parameters.find("connection"); found != target.parameters.end())
-    whole = found->second;
+  const std::string whole = connection_of(target);
   std::string password(target.password.reveal());
   const std::vector<const char*> keys{"dbname",
                                       "connect_timeout",
@@ -170,6 +183,7 @@ ports::ProductionLook look_at_production(const ports::SessionTarget& target,
     look.wants_password = PQconnectionNeedsPassword(again.get()) != 0;
     look.wrong_password =
         PQstatus(again.get()) != CONNECTION_OK && PQconnectionUsedPassword(again.get()) != 0;
+    look.no_answer = !look.wants_password && !look.wrong_password && !answers(target);
     return look;
   }
   Status looked = look_around(*session, target, about, look);
