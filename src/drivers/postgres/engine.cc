@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -33,6 +34,11 @@ constexpr size_t kTableCharactersMax = 32'000'000;   // of all sampled documents
 constexpr size_t kSampleCharactersMax = 64'000'000;  // of all that is sampled
 constexpr uint64_t kScanWholeBytes = 64ULL << 20;    // smaller tables are sampled by LIMIT alone
 
+// A column is sparse where fewer values than one in so many rows are found: then so many times the rows are
+// gone through for it.
+constexpr int kSparseOneIn = 4;
+constexpr int kSparseRowsTimes = 100;
+constexpr int kSparseColumnsMax = 50;           // of a table, that are looked at so
 constexpr size_t kPartitionsMax = 20;           // of a table, that are sampled
 constexpr std::string_view kNoRight = "42501";  // insufficient_privilege
 
@@ -155,35 +161,66 @@ struct SampleRun {
   size_t characters_left = kSampleCharactersMax;
 };
 
-// Appends to the samples of `judged` what `from` (a table and how much of it) holds in its columns.
-Status sample_rows(Connection& session, const std::string& database, const masking::Table& judged,
-                   const std::string& from, SampleRun& run) {
-  std::vector<const masking::Column*> columns;
+// A table and how many of its rows, as a FROM clause has it.
+using RowsOf = std::function<std::string(int rows)>;
+
+struct SampledColumn {
+  const masking::Column* column;
+  std::string text;  // an expression, cut to a length
+};
+
+std::vector<SampledColumn> sampled_columns(const Connection& session, const masking::Table& table,
+                                           const SampleRun& run) {
+  std::vector<SampledColumn> columns;
   size_t documents = 0;
-  for (const masking::Column& column : judged.columns) {
+  for (const masking::Column& column : table.columns) {
     if (!is_text_like(column)) continue;
-    columns.push_back(&column);
+    columns.push_back({.column = &column, .text = {}});
     documents += column.type_class == masking::TypeClass::kJson ? 1 : 0;
   }
-  if (columns.empty()) return {};
   const size_t value_max = run.characters_left > 0 ? kValueCharactersMax : kValueCharactersMin;
   const size_t share = std::min(kTableCharactersMax, run.characters_left) /
                        (std::max<size_t>(documents, 1) * static_cast<size_t>(run.rows_max));
   const size_t document_max = std::clamp(share, value_max, kDocumentCharactersMax);
-  std::string list;
-  for (const masking::Column* column : columns) {
-    const bool document = column->type_class == masking::TypeClass::kJson;
-    list += fmt::format("{}left({}, {})", list.empty() ? "" : ", ", as_text(session.identifier(column->name)),
-                        document ? document_max : value_max);
+  for (SampledColumn& each : columns) {
+    const bool document = each.column->type_class == masking::TypeClass::kJson;
+    each.text = fmt::format("left({}, {})", as_text(session.identifier(each.column->name)),
+                            document ? document_max : value_max);
   }
-  YTB_ASSIGN(Rows rows, session.query(fmt::format("SELECT {} FROM {}", list, from)));
-  for (size_t i = 0; i < columns.size(); ++i) {
-    auto& values = run.samples[{database, judged.name, columns[i]->name}];
-    for (int row = 0; row < rows.count(); ++row) {
-      if (rows.is_null(row, static_cast<int>(i))) continue;
-      values.push_back(rows.text(row, static_cast<int>(i)));
+  return columns;
+}
+
+// Appends to the samples of `judged` what `from` holds in its columns: of `rows` rows, and of columns that
+// are NULL in nearly all of these, of many more.
+Status sample_rows(Connection& session, const std::string& database, const masking::Table& judged,
+                   const RowsOf& from, int rows, SampleRun& run) {
+  const std::vector<SampledColumn> columns = sampled_columns(session, judged, run);
+  if (columns.empty()) return {};
+  const auto add = [&](const masking::Column& column, const Rows& found, int field) {
+    auto& values = run.samples[{database, judged.name, column.name}];
+    int added = 0;
+    for (int row = 0; row < found.count(); ++row) {
+      if (found.is_null(row, field)) continue;
+      values.push_back(found.text(row, field));
       run.characters_left -= std::min(run.characters_left, values.back().size());
+      ++added;
     }
+    return added;
+  };
+  std::string list;
+  for (const SampledColumn& each : columns) list += (list.empty() ? "" : ", ") + each.text;
+  YTB_ASSIGN(const Rows found, session.query(fmt::format("SELECT {} FROM {}", list, from(rows))));
+  int sparse = 0;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const masking::Column& column = *columns[i].column;
+    const int added = add(column, found, static_cast<int>(i));
+    if (found.count() < rows || added * kSparseOneIn >= rows || ++sparse > kSparseColumnsMax) continue;
+    YTB_ASSIGN(
+        const Rows more,
+        session.query(fmt::format(
+            "SELECT {0} FROM (SELECT {1} FROM {2}) AS sampled WHERE {1} IS NOT NULL LIMIT {3}",
+            columns[i].text, session.identifier(column.name), from(rows * kSparseRowsTimes), rows - added)));
+    add(column, more, 0);
   }
   return {};
 }
@@ -209,16 +246,17 @@ Status sample_partitions(Connection& session, const std::string& database, const
   for (size_t i = 0; i < taken; ++i) {
     const masking::Table& partition = *partitions[i * pool / taken];
     YTB_TRY(begin_look(session, beginning));
-    Status sampled = sample_rows(session, database, parent, sampling(session, partition, each), run);
+    Status sampled = sample_rows(
+        session, database, parent, [&](int rows) { return sampling(session, partition, rows); }, each, run);
     session.roll_back();
     if (sampled.ok()) continue;
     if (session.last_state() != kNoRight) return sampled;
     // Who was granted the parent alone reads through it.
     if (foreign) continue;
     YTB_TRY(begin_look(session, beginning));
+    const std::string whole = session.qualified(parent.name.schema, parent.name.name);
     sampled = sample_rows(
-        session, database, parent,
-        sampling(session.qualified(parent.name.schema, parent.name.name), 0, 0, run.rows_max), run);
+        session, database, parent, [&](int rows) { return sampling(whole, 0, 0, rows); }, run.rows_max, run);
     session.roll_back();
     return sampled;
   }
@@ -361,7 +399,9 @@ Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& targ
         sampled = sample_partitions(session, database.name, table, partitions[table.name], beginning, run);
       } else if (table.kind == masking::RelationKind::kTable) {
         YTB_TRY(begin_look(session, beginning));
-        sampled = sample_rows(session, database.name, table, sampling(session, table, run.rows_max), run);
+        sampled = sample_rows(
+            session, database.name, table, [&](int rows) { return sampling(session, table, rows); },
+            run.rows_max, run);
         session.roll_back();
       }
       // A table that may not be read has no samples; names and types still speak.

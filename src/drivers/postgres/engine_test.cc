@@ -390,6 +390,28 @@ TEST_F(EngineTest, nothing_is_changed_but_in_a_closed_copy) {
   EXPECT_EQ((*rows)[0][0], "x");
 }
 
+TEST_F(EngineTest, what_few_rows_have_is_sampled_too) {
+  make_production();
+  production_->run(
+      "postgres",
+      "CREATE TABLE t (a text, rare jsonb, never text); INSERT INTO t SELECT i::text, CASE WHEN i "
+      "% 50 = 0 THEN jsonb_build_object('n', i) END FROM generate_series(1, 900) i");
+  ports::SessionTarget production{
+      .parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
+  auto catalog = engine_.catalog(production);
+  ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  auto samples = engine_.sample(production, *catalog, 10);
+  ASSERT_TRUE(samples.ok()) << to_string(samples.error());
+  const auto count = [&](const char* column) {
+    return (*samples)[std::tuple{std::string("postgres"), masking::QualifiedName{"public", "t"},
+                                 std::string(column)}]
+        .size();
+  };
+  EXPECT_EQ(count("a"), 10U);
+  EXPECT_EQ(count("rare"), 10U);
+  EXPECT_EQ(count("never"), 0U);
+}
+
 TEST_F(EngineTest, a_server_that_poses_as_a_copy_is_only_read) {
   make_production({{"fsync", "off"}, {"listen_addresses", "''"}, {"yesterdaytabase.admin_role", "postgres"}});
   production_->run("postgres",
