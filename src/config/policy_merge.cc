@@ -303,7 +303,7 @@ class PolicyEditor {
           return masking::settings_lines(names, indent);
         });
       } else {
-        new_flow += item(fmt::format("{}: {{{}}}", setting_key(database), flow), new_flow);
+        new_flow += item(fmt::format("{}: {{{}}}", masking::settings_key(database), flow), new_flow);
         new_ones.push_back(&of_database);
       }
     }
@@ -311,7 +311,7 @@ class PolicyEditor {
     const auto block = [&](const std::string& indent) {
       std::string text;
       for (const auto* each : new_ones) {
-        text += fmt::format("{}{}:\n", indent, setting_key(each->first)) +
+        text += fmt::format("{}{}:\n", indent, masking::settings_key(each->first)) +
                 masking::settings_lines(each->second, indent + "  ");
       }
       return text;
@@ -319,11 +319,6 @@ class PolicyEditor {
     if (settings != nullptr) return insert(&settings->first, settings->second, new_flow, block);
     insert(nullptr, root_, "settings: {" + new_flow + "}",
            [&](const std::string& indent) { return indent + "settings:\n" + block(indent + "  "); });
-  }
-
-  // "*" is every database there, and no name.
-  static std::string setting_key(const std::string& database) {
-    return database == "*" ? "\"*\"" : masking::yaml_key(database);
   }
 
   // --- In flow style: {a: keep, b: hash}

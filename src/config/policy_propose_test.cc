@@ -151,6 +151,15 @@ TEST(ProposeTest, SeveralDatabasesGetTheLongForm) {
   EXPECT_EQ(policy->databases.at("Crm 2").large_objects, masking::LargeObjects::kNone);
 }
 
+TEST(ProposeTest, SettingsOfEveryDatabaseAreWrittenAsPeopleWriteThem) {
+  Catalog catalog = catalog_of("CREATE TABLE t (email text);");
+  catalog.settings.push_back({.database = {}, .role = {}, .name = "app.secret"});
+  catalog.settings.push_back({.database = "shop", .role = {}, .name = "app.other"});
+  const std::string text = to_policy_yaml(catalog, propose(catalog, {}));
+  EXPECT_THAT(text, HasSubstr("settings:\n  \"*\":\n    \"app.secret\": none"));
+  EXPECT_THAT(text, HasSubstr("\n  shop:\n    \"app.other\": none"));
+}
+
 // The sample database as people get it: gunzip's output is the dump with its data.
 std::string pagila() {
   const std::string file = tests::sample_file("pagila.sql.gz");

@@ -39,7 +39,7 @@ std::string to_policy_yaml(const Catalog& catalog, const std::vector<Proposal>& 
   }
   if (!missing->settings.empty()) text += "settings:\n";
   for (const auto& [database, names] : missing->settings) {
-    text += fmt::format("  {}:\n", yaml_key(database)) + settings_lines(names, "    ");
+    text += fmt::format("  {}:\n", settings_key(database)) + settings_lines(names, "    ");
   }
   std::vector<DatabaseLines>& databases = missing->databases;
   text += yaml_lines(take_rules(databases));
