@@ -11,6 +11,7 @@
 #include "cli/context.h"
 #include "drivers/os/files.h"
 #include "masking/lock.h"
+#include "masking/names.h"
 #include "masking/plan.h"
 #include "masking/program.h"
 
@@ -60,7 +61,16 @@ size_t count_errors(const masking::PlanCheck& check) {
 }
 
 void print_findings(const Context& context, const masking::PlanCheck& check) {
+  const std::vector<const masking::Finding*> waiting = masking::waiting_for_acceptance(check);
+  if (!waiting.empty()) {
+    context.out() << context.output.bad("✗") << " " << masking::told_together(waiting) << "\n";
+    for (const masking::Finding* finding : waiting)
+      context.out() << fmt::format("    {} ({}) of {}\n",
+                                   printable(masking::to_string(finding->table, finding->column)),
+                                   printable(finding->type), printable(finding->database));
+  }
   for (const masking::Finding& finding : check.findings) {
+    if (finding.waits_for_acceptance && !waiting.empty()) continue;
     context.out() << (finding.error ? context.output.bad("✗") : context.output.warn("!")) << " "
                   << masking::to_string(finding) << "\n";
   }
@@ -284,11 +294,13 @@ Status run_policy_check(Context& context) {
   }
   if (!check.ok()) {
     if (context.output.json()) return masking::to_error(check);
-    return Error{.code = Code::kPolicy,
-                 .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
-                                        files.policy.file, errors),
-                 .hint = fmt::format("write the lines shown; '{}' then locks what is kept",
-                                     context.command("policy accept"))};
+    const bool accepted_at_once = masking::accepting_settles(check);
+    return Error{
+        .code = Code::kPolicy,
+        .message = fmt::format("the policy {} does not judge production as it is: {} finding(s)",
+                               files.policy.file, errors),
+        .hint = fmt::format("{}'{}' {}locks what is kept", accepted_at_once ? "" : "write the lines shown; ",
+                            context.command("policy accept"), accepted_at_once ? "" : "then ")};
   }
   if (!context.output.json()) {
     Count count = count_tables(*check.plan);

@@ -183,7 +183,9 @@ Status run_policy_propose(Context& context) {
   }
   context.out() << fmt::format("  {} columns, {} of them marked 'judge'{}\n", proposals.size(), undecided,
                                undecided == 0 ? "" : ": a person decides those");
-  context.out() << fmt::format("  then: {}\n", context.command("policy accept"));
+  context.out() << fmt::format("  then: {}{}\n",
+                               undecided == 0 ? "" : "write keep or a masker in their place, and ",
+                               context.command("policy accept"));
   return {};
 }
 

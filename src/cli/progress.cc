@@ -146,6 +146,7 @@ void ProgressView::text_event(const refresh::Event& event) {
     case refresh::Event::Kind::kActionFailed:
       line(fmt::format("{} {:<8} {:>10}  {}", output_.bad("✗"), name, to_human(event.elapsed),
                        event.error == nullptr ? "" : event.error->message));
+      if (event.error != nullptr) failure_ = event.error->message;
       if (event.error != nullptr && !event.error->hint.empty()) line("  hint: " + event.error->hint);
       action_.clear();
       break;

@@ -39,6 +39,8 @@ class ProgressView final : public refresh::Listener {
   void note(std::string_view line) override;
   // Takes the live line away, so that what follows begins on a clean one.
   void finish();
+  // What was last said of an action that failed; "": nothing.
+  [[nodiscard]] const std::string& told_failure() const { return failure_; }
 
  private:
   void draw(const ports::ProgressUpdate& update, Instant now);
@@ -53,7 +55,8 @@ class ProgressView final : public refresh::Listener {
   std::mutex mutex_;
   bool live_line_ = false;  // something stands on the last line that is to be erased
   std::string action_;      // under way
-  std::string waiting_;     // what was last said about waiting, so that it is said once
+  std::string failure_;
+  std::string waiting_;  // what was last said about waiting, so that it is said once
   std::string stage_;
   Instant stage_since_;
   Instant last_drawn_;

@@ -256,6 +256,18 @@ Status check_name(const Context& context, const Site& site, const Error& why_no_
   return why_no_gate;
 }
 
+namespace {
+
+// The findings of a refused refresh stand above already: at the end their first line will do.
+void shorten_what_was_told(const std::string& told, Error& error) {
+  const size_t at = told.empty() ? std::string::npos : error.message.find(told);
+  const size_t end = told.find('\n');
+  if (at == std::string::npos || end == std::string::npos) return;
+  error.message.replace(at, told.size(), told.substr(0, end) + " (above)");
+}
+
+}  // namespace
+
 Status run_refresh(Context& context) {
   YTB_ASSIGN(Site site, open_site(context));
   Instant begun = context.now();
@@ -289,6 +301,7 @@ Status run_refresh(Context& context) {
       error.hint = fmt::format("nothing is lost: '{}' goes on from here, and staging serves what it served",
                                context.command("refresh"));
     }
+    shorten_what_was_told(view.told_failure(), error);
     return error;
   }
   YTB_TRY(print_summary(context, site, refresher, *result, context.now() - begun));

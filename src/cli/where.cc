@@ -76,11 +76,13 @@ bool wants_policy(const Context& context, const Site& site, Where& where) {
   Result<refresh::PolicyFiles> files = refresh::load_policy(masking, *site.vault);
   std::optional<Error> wrong = files.ok() ? masking::still_undecided(files->policy) : files.error();
   const bool undecided = files.ok() && wrong;
+  bool to_accept = files.ok();
   if (!wrong && !site.production->source.connection.empty()) {
     const Result<CatalogFound> found = find_catalog(context, site);
     if (found.ok()) {
       const masking::PlanCheck check = masking::plan_masking(files->policy, files->lock, found->catalog);
       if (!check.ok()) wrong = masking::to_error(check);
+      to_accept = masking::accepting_settles(check);
     }
   }
   if (!wrong) {
@@ -88,7 +90,7 @@ bool wants_policy(const Context& context, const Site& site, Where& where) {
     return false;
   }
   where.facts.emplace_back("policy", split(wrong->message, '\n').front());
-  where.next = context.command(undecided || !files.ok() ? "policy check" : "policy accept");
+  where.next = context.command(undecided || !to_accept ? "policy check" : "policy accept");
   where.why = undecided
                   ? fmt::format("shows what to write instead of `judge` in {}; then 'policy accept'", file)
                   : wrong->hint;

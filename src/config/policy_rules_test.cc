@@ -61,6 +61,51 @@ std::string shown(const PlanCheck& check) {
   return text;
 }
 
+TEST(PolicyRulesTest, ManyColumnsThatWaitForAcceptanceAreToldTogether) {
+  std::string schema;
+  for (int i = 0; i < 8; ++i) schema += fmt::format("CREATE TABLE t{} (id int, note text);\n", i);
+  const Catalog catalog = catalog_of(schema);
+  const Policy keeps = policy_of("columns: {\"*.id\": keep, \"*.note\": hash}\ntables: {}\n");
+  const PlanCheck waiting = plan_masking(keeps, {}, catalog);
+  EXPECT_TRUE(accepting_settles(waiting));
+  EXPECT_EQ(waiting_for_acceptance(waiting).size(), 8U);
+  const Error error = to_error(waiting);
+  EXPECT_THAT(error.message,
+              HasSubstr("8 columns that the policy keeps are not in the lock, public.t0.id of"));
+  EXPECT_EQ(error.message.find('\n'), std::string::npos) << error.message;
+  EXPECT_TRUE(plan_masking(keeps, expand_lock(keeps, catalog), catalog).ok());
+
+  // What accepting does not settle comes first, and is not counted with it.
+  const Policy wrong =
+      policy_of("columns: {\"*.id\": keep, \"*.note\": hash}\ntables: {public.t3: {note: judge}}\n");
+  const PlanCheck both = plan_masking(wrong, {}, catalog);
+  EXPECT_FALSE(accepting_settles(both));
+  EXPECT_EQ(both.findings.front().kind, Finding::Kind::kUndecided);
+  EXPECT_THAT(to_error(both).message,
+              HasSubstr("1 finding, and 8 columns that nobody has accepted\npolicy.yaml:"));
+
+  // A few are the drift of one night, and each has its line.
+  const PlanCheck few = plan_masking(keeps, {}, catalog_of("CREATE TABLE t0 (id int, note text);"));
+  EXPECT_THAT(waiting_for_acceptance(few), IsEmpty());
+  EXPECT_THAT(to_error(few).message, HasSubstr("add:"));
+}
+
+// A name was offered as a reason to keep what its values had made doubtful.
+TEST(PolicyRulesTest, InPlaceOfJudgeNothingIsKeptByItsName) {
+  const Catalog catalog = catalog_of(
+      "CREATE TABLE teams (id int, name text NOT NULL, slug text, tags text[]); CREATE TABLE t (name text);");
+  const PlanCheck check =
+      plan_masking(policy_of("columns: {\"*.name\": judge}\n"
+                             "tables: {public.teams: {id: hash, slug: judge, tags: judge}, public.t: {}}\n"),
+                   {}, catalog);
+  EXPECT_EQ(kinds(check).size(), 4U);
+  const std::string text = shown(check);
+  EXPECT_EQ(text.find(": keep "), std::string::npos) << text;
+  EXPECT_THAT(text, HasSubstr("slug: hash   # text: or null, or keep, where nothing in it is personal"));
+  EXPECT_THAT(text, HasSubstr("name: hash   # text: or person_name, company, or keep, where"));
+  EXPECT_THAT(text, HasSubstr("tags: hash   # text[]: or null, or keep, where"));
+}
+
 PlanCheck accepted(const Policy& policy, const Catalog& catalog) {
   return plan_masking(policy, expand_lock(policy, catalog), catalog);
 }

@@ -142,24 +142,56 @@ std::optional<Error> still_undecided(const Policy& policy) {
                .retry = Retry::kNever};
 }
 
+std::vector<const Finding*> waiting_for_acceptance(const PlanCheck& check) {
+  std::vector<const Finding*> waiting;
+  for (const Finding& finding : check.findings) {
+    if (finding.error && finding.waits_for_acceptance) waiting.push_back(&finding);
+  }
+  if (waiting.size() <= kShownFindingsMax) waiting.clear();
+  return waiting;
+}
+
+std::string told_together(const std::vector<const Finding*>& waiting) {
+  const Finding& first = *waiting.front();
+  return fmt::format(
+      "{} columns that the policy keeps are not in the lock, {} of {} the first: `ytb policy accept` names "
+      "each, and locks them",
+      with_commas(waiting.size()), printable(to_string(first.table, first.column)),
+      printable(quote_name(first.database)));
+}
+
+bool accepting_settles(const PlanCheck& check) {
+  return std::all_of(check.findings.begin(), check.findings.end(),
+                     [](const Finding& finding) { return !finding.error || finding.waits_for_acceptance; });
+}
+
 Error to_error(const PlanCheck& check) {
+  const std::vector<const Finding*> waiting = waiting_for_acceptance(check);
   size_t errors = 0;
   std::string shown;
   for (const Finding& finding : check.findings) {
-    if (!finding.error) continue;
+    if (!finding.error || (finding.waits_for_acceptance && !waiting.empty())) continue;
     if (errors++ < kShownFindingsMax) shown += "\n" + to_string(finding);
   }
-  YTB_CHECK_MSG(errors > 0, "to_error() of a check that passed");
-  std::string message = fmt::format("the policy does not fit production: {} {}{}", with_commas(errors),
-                                    errors == 1 ? "finding" : "findings", shown);
+  YTB_CHECK_MSG(errors + waiting.size() > 0, "to_error() of a check that passed");
+  std::string message = "the policy does not fit production: ";
+  if (errors > 0)
+    message += fmt::format("{} {}{}", with_commas(errors), errors == 1 ? "finding" : "findings",
+                           waiting.empty() ? ""
+                                           : fmt::format(", and {} columns that nobody has accepted",
+                                                         with_commas(waiting.size())));
+  if (errors == 0) message += told_together(waiting);
+  message += shown;
   if (errors > kShownFindingsMax) {
     message += fmt::format("\n… and {} more", with_commas(errors - kShownFindingsMax));
   }
+  if (errors > 0 && !waiting.empty()) message += "\n" + told_together(waiting);
   return {.code = Code::kPolicy,
           .message = std::move(message),
-          .hint =
-              "judge what is named above in the policy (`ytb policy propose` writes a draft), then `ytb "
-              "policy accept`; `ytb policy check` shows every finding",
+          .hint = errors == 0 ? "`ytb policy accept` is a person's word for what is kept; `ytb policy check` "
+                                "shows each column"
+                              : "judge what is named above in the policy (`ytb policy propose` writes a "
+                                "draft), then `ytb policy accept`; `ytb policy check` shows every finding",
           .retry = Retry::kNever};
 }
 

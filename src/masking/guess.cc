@@ -475,7 +475,9 @@ Guess guess_column(const Table& table, const Column& column, const RowNames& row
   return guess;
 }
 
-std::string candidates_for(const Column& column) {
+namespace {
+
+std::vector<std::string> candidate_maskers(const Column& column) {
   const ColumnName name = read_name(column.name);
   const bool who =
       name.last == "by" || name.last == "to" || is_person(name.last) || is_perhaps_person(name.last);
@@ -488,27 +490,50 @@ std::string candidates_for(const Column& column) {
   if (says_name(name.last)) offer("company");
   for (string_view masker : {"hash", "number_noise", "date_shift", "json"}) offer(masker);
   if (!column.not_null) offer("null");
+  return candidates;
+}
+
+// "person_name, null, "
+std::string others_than(string_view masker, const std::vector<std::string>& candidates) {
+  std::string others;
+  for (const std::string& each : candidates) {
+    if (each != masker) others += each + ", ";
+  }
+  return others.empty() ? others : others + "or ";
+}
+
+Guess guess_marked(const Table& table, const Column& column, Marked marked) {
+  Guess guess = guess_column(table, column);
+  if (marked == Marked::kJudge && guess.masker.name == "keep") guess.masker = spec("judge");
+  return guess;
+}
+
+}  // namespace
+
+std::string candidates_for(const Column& column) {
+  const std::vector<std::string> candidates = candidate_maskers(column);
   return (candidates.empty() ? "" : join(candidates, ", ") + " or ") + "keep";
 }
 
-std::string deciding_line(const Table& table, const Column& column) {
-  const Guess guess = guess_column(table, column);
+std::string deciding_line(const Table& table, const Column& column, Marked marked) {
+  const Guess guess = guess_marked(table, column, marked);
   const bool decides = guess.masker.name != "judge" || masker_serves("hash", column) ||
                        (!column.not_null && masker_serves("null", column));
-  return decides ? std::string(trim(policy_line(table, column))) : std::string();
+  return decides ? std::string(trim(policy_line(table, column, marked))) : std::string();
 }
 
-std::string policy_line(const Table& table, const Column& column) {
-  Guess guess = guess_column(table, column);
+std::string policy_line(const Table& table, const Column& column, Marked marked) {
+  Guess guess = guess_marked(table, column, marked);
   std::string why = "or a masker, where it is personal";
-  if (guess.masker.name == "judge" && masker_serves("hash", column)) {
-    guess.masker = spec("hash");
-    why = "or keep, where nothing in it is personal";
-  } else if (guess.masker.name == "judge" && !column.not_null && masker_serves("null", column)) {
-    guess.masker = spec("null");
-    why = "or keep, where nothing in it is personal";
-  } else if (guess.masker.name == "judge") {
-    why = "undecided: keep or a masker";
+  if (guess.masker.name == "judge") {
+    const std::vector<std::string> candidates = candidate_maskers(column);
+    const bool hash = masker_serves("hash", column);
+    if (hash || (!column.not_null && masker_serves("null", column))) {
+      guess.masker = spec(hash ? "hash" : "null");
+      why = "or " + others_than(guess.masker.name, candidates) + "keep, where nothing in it is personal";
+    } else {
+      why = "undecided: keep or a masker";
+    }
   } else if (guess.masker.name != "keep") {
     why = "by its " + guess.evidence + ", or another masker, or keep";
   }

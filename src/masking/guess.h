@@ -39,8 +39,11 @@ std::string candidates_for(const Column& column);
 bool masker_serves(std::string_view masker, const Column& column);
 // "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What
 // cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
-std::string policy_line(const Table& table, const Column& column);
+// A column that is marked `judge` was called doubtful by somebody, or by its values: then a name is no reason
+// to keep it.
+enum class Marked { kNothing, kJudge };
+std::string policy_line(const Table& table, const Column& column, Marked marked = Marked::kNothing);
 // The same without indentation, to be written in place of a `judge`; "" where it would say `judge` again.
-std::string deciding_line(const Table& table, const Column& column);
+std::string deciding_line(const Table& table, const Column& column, Marked marked = Marked::kNothing);
 
 }  // namespace ytb::masking

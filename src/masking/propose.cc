@@ -100,9 +100,7 @@ struct Judged {
 void look_at_values(Judged& judged, KnownNames& names, Proposal& proposal) {
   if (judged.values == nullptr) return;
   if (judged.column->type_class == TypeClass::kJson) {
-    if (judged.guess.secret) return;
-    judged.json.emplace(*judged.values);
-    judged.json->tell_names(*judged.table, *judged.column, names);
+    if (!judged.guess.secret) judged.json.emplace(*judged.values);
     return;
   }
   weigh_samples(*judged.column, judged.guess, *judged.values, proposal);
@@ -275,6 +273,10 @@ std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
         judged.push_back(std::move(made));
       }
     }
+  }
+  // After columns: the evidence rather names these.
+  for (const Judged& each : judged) {
+    if (each.json) each.json->tell_names(*each.table, *each.column, names);
   }
   // Once it is known what people are called.
   for (size_t i = 0; i < proposals.size(); ++i) look_for_names(judged[i], names, proposals[i]);

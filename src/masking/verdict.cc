@@ -61,8 +61,9 @@ class ColumnJudge {
       Finding& finding = context_.findings[i];
       finding.message += fmt::format(", by the rule '{}'; an entry of the column's own goes before it",
                                      printable(rule.text));
+      finding.add = fragment(
+          table_, finding.instead.empty() ? policy_line(table_, column) : "  " + std::move(finding.instead));
       finding.instead.clear();
-      finding.add = fragment(table_, policy_line(table_, column));
     }
   }
 
@@ -136,6 +137,7 @@ class ColumnJudge {
               entry->line),
           judged.where);
     }
+    finding->waits_for_acceptance = true;
     // The line that says keep is there already: another one beside it would be a key twice.
     if (judged.source == Source::kColumn && judged.of == &table_) {
       const std::string line = deciding_line(table_, column);
@@ -150,7 +152,7 @@ class ColumnJudge {
   ColumnVerdict judge_spec(const Column& column, const MaskerSpec& spec) {
     if (mentions_judge(spec)) {
       report(Finding::Kind::kUndecided, column, "is still marked `judge`", spec.where).instead =
-          deciding_line(table_, column);
+          deciding_line(table_, column, Marked::kJudge);
       return {};
     }
     if (!known(column, spec) || !fits(column, spec)) return {};
