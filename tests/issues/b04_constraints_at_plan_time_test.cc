@@ -230,7 +230,7 @@ TEST(B04, ProposeWritesNothingThatAConstraintRefuses) {
 
 TEST(B04, HostileDefinitionsEndAndAreNotTried) {
   std::string deep = "a";
-  for (int i = 0; i < 3000; ++i) deep = "NOT (" + deep + ")";
+  for (int i = 0; i < 3000; ++i) deep.insert(0, "NOT (").append(")");
   std::string wide = "a = 1";
   for (int i = 0; i < 200'000; ++i) wide += " OR a = 2";
   std::string long_chain = "a";
