@@ -122,6 +122,26 @@ TEST_F(N05, WhatInitDoesNotKnowItSays) {
   EXPECT_THAT(right.out, HasSubstr("ALTER ROLE ytb_backup REPLICATION;"));
 }
 
+// What is in the way is told by one rule, whoever asks: a host without a server was told of its pg_hba.conf.
+TEST_F(N05, ASnapshotThatCannotBeTakenSaysWhatIsWrong) {
+  ASSERT_EQ(ytb(fmt::format("init --production s --connection '{}'", connection(" dbname=shop")),
+                {"PGPASSWORD=planted-choose-one"})
+                .status,
+            0);
+  const std::string port = fmt::format("port={}", production_->port());
+  const auto take = [&](const std::string& from, const std::string& to) {
+    const RunResult result =
+        in_home(fmt::format("sed 's/{}/{}/' yesterdaytabase.yaml > other.yaml", from, to));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return ytb("snapshot take --config other.yaml").err;
+  };
+  EXPECT_THAT(take(port, "port=1"),
+              HasSubstr("check that production runs, and listens where host= and port="));
+  EXPECT_THAT(take("host=127.0.0.1", "host=no-such-host.invalid"), HasSubstr("check host= in"));
+  EXPECT_THAT(take("user=ytb_backup", "user=nobody_there"), HasSubstr("CREATE ROLE"));
+  EXPECT_THAT(take("dbname=shop", "dbname=shap"), HasSubstr("check dbname= in"));
+}
+
 // It wrote a config that led nowhere, with keys, and said that all was well; the next init then asked for the
 // password before it refused.
 TEST_F(N05, WhereNothingAnswersNothingIsWritten) {

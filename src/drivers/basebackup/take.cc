@@ -12,6 +12,7 @@
 #include "drivers/os/lock.h"
 #include "drivers/os/subprocess.h"
 #include "drivers/pgfiles/client_programs.h"
+#include "drivers/pgfiles/refusal.h"
 #include "model/engine_versions.h"
 
 namespace ytb::basebackup {
@@ -107,11 +108,7 @@ Result<bool> has_tablespaces(const SourceOptions& options) {
   if (!finished.ok()) {
     Error error = std::move(finished).error();
     if (error.code == Code::kExternal) error.code = Code::kConnection;
-    if (error.hint.empty()) {
-      error.hint =
-          "source.connection and source.password are tried as they are: production must run, and its "
-          "pg_hba.conf let this user in from here";
-    }
+    if (error.hint.empty()) error.hint = pgfiles::hint_of_refusal(error.message);
     error.retry = Retry::kLater;
     return std::move(error).while_doing("asking production for its version and tablespaces");
   }

@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "drivers/os/occupant.h"
-#include "drivers/postgres/refusal.h"
+#include "drivers/pgfiles/refusal.h"
 #include "drivers/postgres/server_messages.h"
 #include "drivers/postgres/session_settings.h"
 #include "model/engine_versions.h"
@@ -202,12 +202,12 @@ Result<Connection> Connection::connect(const ports::SessionTarget& target, const
     std::string said(trim(PQerrorMessage(made.connection_.get())));
     bool refused = said.find("authentication failed") != std::string::npos ||
                    said.find("does not exist") != std::string::npos;
-    return Error{.code = Code::kConnection,
-                 .message = fmt::format("cannot connect to {}: {}", target.label, text_of_refusal(said)),
-                 .hint = target.parameters.contains("connection")
-                             ? hint_of_refusal(said)
-                             : "check that the server runs and admits this user",
-                 .retry = refused ? Retry::kNever : Retry::kLater};
+    return Error{
+        .code = Code::kConnection,
+        .message = fmt::format("cannot connect to {}: {}", target.label, pgfiles::text_of_refusal(said)),
+        .hint = target.parameters.contains("connection") ? pgfiles::hint_of_refusal(said)
+                                                         : "check that the server runs and admits this user",
+        .retry = refused ? Retry::kNever : Retry::kLater};
   }
   if (target.local_copy) YTB_TRY(made.check_server(target.folder));
   PQsetNoticeReceiver(made.connection_.get(), ignore_notice, nullptr);
@@ -334,7 +334,7 @@ Error Connection::lost() {
   std::string said(trim(PQerrorMessage(connection_.get())));
   last_state_.clear();
   return Error{.code = Code::kConnection,
-               .message = fmt::format("lost the connection to {}: {}", label_, one_line(said)),
+               .message = fmt::format("lost the connection to {}: {}", label_, pgfiles::one_line(said)),
                .hint = "look at the server's log",
                .retry = committing_ ? Retry::kInDoubt : Retry::kLater};
 }

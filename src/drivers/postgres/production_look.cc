@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "base/text.h"
+#include "drivers/pgfiles/refusal.h"
 #include "drivers/postgres/connection.h"
-#include "drivers/postgres/refusal.h"
 
 namespace ytb::postgres {
 namespace {
@@ -193,10 +193,11 @@ ports::ProductionLook look_at_production(const ports::SessionTarget& target,
   }
   const RawSession backups = knock(target, true);
   if (PQstatus(backups.get()) != CONNECTION_OK) {
-    look.no_base_backups = Error{.code = Code::kConnection,
-                                 .message = fmt::format("production admits no session for base backups: {}",
-                                                        text_of_refusal(trim(PQerrorMessage(backups.get())))),
-                                 .hint = {}};
+    look.no_base_backups =
+        Error{.code = Code::kConnection,
+              .message = fmt::format("production admits no session for base backups: {}",
+                                     pgfiles::text_of_refusal(trim(PQerrorMessage(backups.get())))),
+              .hint = {}};
   }
   return look;
 }

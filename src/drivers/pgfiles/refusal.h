@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace ytb::postgres {
+namespace ytb::pgfiles {
 
 // On one line, printable.
 std::string one_line(std::string_view said);
@@ -16,4 +16,4 @@ std::string text_of_refusal(std::string_view said);
 // For production, as `source.connection` leads there.
 std::string hint_of_refusal(std::string_view said);
 
-}  // namespace ytb::postgres
+}  // namespace ytb::pgfiles

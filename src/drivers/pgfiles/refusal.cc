@@ -1,11 +1,11 @@
-#include "drivers/postgres/refusal.h"
+#include "drivers/pgfiles/refusal.h"
 
 #include <array>
 #include <vector>
 
 #include "base/text.h"
 
-namespace ytb::postgres {
+namespace ytb::pgfiles {
 
 std::string one_line(std::string_view said) {
   std::string text;
@@ -13,7 +13,7 @@ std::string one_line(std::string_view said) {
     const std::string_view part = trim(line);
     if (part.empty()) continue;
     // libpq indents its questions ("Is the server running …?") by a tab.
-    if (!text.empty()) text += line.starts_with('\t') ? " " : "; ";
+    if (!text.empty()) text += line.starts_with('\t') ? ". " : "; ";
     text += printable(part);
   }
   return text;
@@ -59,4 +59,4 @@ std::string hint_of_refusal(std::string_view said) {
   return "check that production runs, and listens where host= and port= in source.connection say";
 }
 
-}  // namespace ytb::postgres
+}  // namespace ytb::pgfiles
