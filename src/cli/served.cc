@@ -2,10 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "cli/describe.h"
 
 namespace ytb::cli {
+namespace {
+
+constexpr int kJournalLookMax = 1000;
+
+bool is_listed(const model::Known<std::vector<model::Snapshot>>& snapshots, const model::SnapshotId& id) {
+  if (!snapshots.known()) return true;  // perhaps
+  return std::any_of(snapshots->begin(), snapshots->end(),
+                     [&](const model::Snapshot& snapshot) { return snapshot.id == id; });
+}
+
+}  // namespace
 
 const model::Copy* served_copy(const model::Observed& observed) {
   if (!observed.copies.known()) return nullptr;
@@ -53,6 +66,30 @@ std::optional<Error> why_not_served(const Context& context, const model::Observe
                             context.command("teardown"), context.command("refresh")));
   }
   return std::nullopt;
+}
+
+Instant last_teardown(const Site& site) {
+  const Result<std::vector<ports::JournalEntry>> entries =
+      site.drivers.journal->recent(site.production->name, kJournalLookMax);
+  if (!entries.ok()) return {};
+  const auto found = std::find_if(entries->begin(), entries->end(),
+                                  [](const auto& entry) { return entry.event == kTeardownEvent; });
+  return found == entries->end() ? Instant() : found->at;
+}
+
+const model::Attempt* last_failure(const model::Observed& observed, Instant torn_down, bool as_wanted) {
+  const model::Copy* live = served_copy(observed);
+  const model::Attempt* last = nullptr;
+  if (!observed.attempts.known()) return last;
+  for (const model::Attempt& attempt : *observed.attempts) {
+    if (attempt.outcome != model::AttemptOutcome::kFailed || attempt.at <= torn_down) continue;
+    if (live != nullptr && (attempt.at <= live->phase_since || attempt.data_as_of < live->data_as_of))
+      continue;
+    if (as_wanted && live != nullptr && attempt.data_as_of == live->data_as_of) continue;
+    if (!is_listed(observed.snapshots, attempt.snapshot)) continue;
+    if (last == nullptr || attempt.at > last->at) last = &attempt;
+  }
+  return last;
 }
 
 std::string stray_alias(const Site& site) {

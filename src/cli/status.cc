@@ -12,7 +12,6 @@ namespace ytb::cli {
 namespace {
 
 constexpr int kHistoryLines = 20;
-constexpr int kJournalLookMax = 1000;
 
 // One production's state, gathered before anything is printed.
 struct Gathered {
@@ -25,16 +24,6 @@ struct Gathered {
   std::optional<Error> not_served;  // why staging does not get it; none where all is well, or not known
   Result<std::optional<ports::GateReport>> gate = std::optional<ports::GateReport>();
 };
-
-// The epoch where there was none, or where that is not known.
-Instant last_teardown(const Site& site) {
-  const Result<std::vector<ports::JournalEntry>> entries =
-      site.drivers.journal->recent(site.production->name, kJournalLookMax);
-  if (!entries.ok()) return {};
-  const auto found = std::find_if(entries->begin(), entries->end(),
-                                  [](const auto& entry) { return entry.event == kTeardownEvent; });
-  return found == entries->end() ? Instant() : found->at;
-}
 
 Result<Gathered> gather(Context& context, const Site& site, refresh::Listener& listener) {
   Gathered gathered;
@@ -88,29 +77,9 @@ Json history_tree(const ports::JournalEntry& entry) {
               {"action", entry.action}, {"detail", entry.detail}, {"seconds", entry.seconds}};
 }
 
-bool is_listed(const model::Known<std::vector<model::Snapshot>>& snapshots, const model::SnapshotId& id) {
-  if (!snapshots.known()) return true;  // perhaps
-  return std::any_of(snapshots->begin(), snapshots->end(),
-                     [&](const model::Snapshot& snapshot) { return snapshot.id == id; });
-}
-
-// Of a refresh since what is live became so: it is why there is nothing newer, or nothing of today's
-// settings. Once that is not wanted any more (the settings are as they were, the snapshot is gone), it is
-// history.
-const model::Attempt* last_failure(const Gathered& gathered) {
-  const model::Copy* live = served_copy(gathered.observed);
-  const model::Attempt* last = nullptr;
-  if (!gathered.observed.attempts.known()) return last;
+const model::Attempt* failure_in(const Gathered& gathered) {
   const bool as_wanted = !gathered.not_served && gathered.decision && gathered.decision->drift.empty();
-  for (const model::Attempt& attempt : *gathered.observed.attempts) {
-    if (attempt.outcome != model::AttemptOutcome::kFailed || attempt.at <= gathered.torn_down) continue;
-    if (live != nullptr && (attempt.at <= live->phase_since || attempt.data_as_of < live->data_as_of))
-      continue;
-    if (as_wanted && live != nullptr && attempt.data_as_of == live->data_as_of) continue;
-    if (!is_listed(gathered.observed.snapshots, attempt.snapshot)) continue;
-    if (last == nullptr || attempt.at > last->at) last = &attempt;
-  }
-  return last;
+  return last_failure(gathered.observed, gathered.torn_down, as_wanted);
 }
 
 // The copy whose server listens at a socket: <copies>/<id>/run/.s.PGSQL.6500.
@@ -162,7 +131,7 @@ void print_json(const Context& context, const Site& site, const Gathered& gather
   }
   tree["unknown"] = std::move(unknown);
   tree["not_served"] = gathered.not_served ? to_tree(*gathered.not_served) : Json(nullptr);
-  const model::Attempt* failed = last_failure(gathered);
+  const model::Attempt* failed = failure_in(gathered);
   tree["last_failure"] = failed == nullptr ? Json(nullptr)
                                            : Json{{"at", to_iso(failed->at)},
                                                   {"snapshot", failed->snapshot.str()},
@@ -266,7 +235,7 @@ void print_text(const Context& context, const Site& site, const Gathered& gather
                                  gathered.decision->drift, context.command("refresh"),
                                  drains ? ", at the latest once the drain is over" : "");
   }
-  if (const model::Attempt* failed = last_failure(gathered)) {
+  if (const model::Attempt* failed = failure_in(gathered)) {
     context.out() << fmt::format("  {} the last refresh failed, at {}: {}\n", output.bad("✗"),
                                  to_iso(failed->at), join(split(failed->reason, '\n'), "\n    "));
   }

@@ -97,9 +97,14 @@ bool wants_policy(const Context& context, const Site& site, Where& where) {
   return true;
 }
 
+std::string failure_of(const model::Attempt& failed) {
+  return fmt::format("the last refresh failed, at {}: {}", to_iso(failed.at),
+                     split(failed.reason, '\n').front());
+}
+
 // With a live copy `status` has it all; here the one line that matters.
 void say_live(const Context& context, const Site& site, const model::Copy& live,
-              const model::Observed& observed, Where& where) {
+              const model::Observed& observed, const model::Attempt* failed, Where& where) {
   where.facts.emplace_back("live", live.id.str());
   where.facts.emplace_back(
       "data as of", fmt::format("{} ({} old)", to_iso(live.data_as_of), age(live.data_as_of, context.now())));
@@ -109,6 +114,7 @@ void say_live(const Context& context, const Site& site, const model::Copy& live,
     where.why = trouble->hint;
     return;
   }
+  if (failed != nullptr) where.facts.emplace_back("but", failure_of(*failed));
   where.facts.emplace_back("connect", how_to_connect(observed));
   where.next = connect_command(context, *site.production);
   where.why = "opens psql on it";
@@ -130,12 +136,19 @@ Where where_is(const Context& context, const Site& site) {
     return where;
   }
   const model::Observed observed = refresher->observe();
+  const model::Attempt* failed = last_failure(observed, last_teardown(site), false);
   if (const model::Copy* live = served_copy(observed)) {
-    say_live(context, site, *live, observed, where);
+    say_live(context, site, *live, observed, failed, where);
     return where;
   }
   where.facts.emplace_back("live", "nothing");
   if (wants_snapshot(context, site, where) || wants_policy(context, site, where)) return where;
+  if (failed != nullptr) {
+    where.facts.emplace_back("but", failure_of(*failed));
+    where.next = context.command("status");
+    where.why = fmt::format("says all of it; once the cause is gone, '{}'", context.command("refresh"));
+    return where;
+  }
   where.next = context.command("refresh");
   where.why = fmt::format("makes the first copy; '{}' says beforehand whether it would work",
                           context.command("check"));

@@ -421,11 +421,26 @@ TEST_F(CommandsTest, StatusTellsTheLastFailureUntilItIsOvercome) {
   EXPECT_TRUE(said("✗ the last refresh failed, at 2026-11-22T06:")) << out();
   ASSERT_EQ(run("status --output json"), 0);
   EXPECT_EQ(last_line()["last_failure"]["snapshot"], "base-2");
+  ASSERT_EQ(run(""), 0) << err();
+  EXPECT_TRUE(said("but         the last refresh failed, at 2026-11-22T06:")) << out();
+  EXPECT_TRUE(said("yesterdaytabase connect")) << out();
   add_snapshot("base-3", "2026-11-22T05:30:00Z");
   world_.clock.advance(std::chrono::minutes(5));
   ASSERT_EQ(run("refresh"), 0) << err();
-  ASSERT_EQ(run("status"), 0) << err();
-  EXPECT_FALSE(said("the last refresh failed")) << out();
+  for (const char* command : {"status", ""}) {
+    ASSERT_EQ(run(command), 0) << err();
+    EXPECT_FALSE(said("the last refresh failed")) << out();
+  }
+}
+
+// Without a live copy it sent people to the refresh that had just failed.
+TEST_F(CommandsTest, WithoutACommandAFirstRefreshThatFailedIsTold) {
+  std::filesystem::create_directories(folder_ / "snapshots");
+  world_.faults.check = 1000;
+  ASSERT_NE(run("refresh"), 0);
+  ASSERT_EQ(run(""), 0) << err();
+  EXPECT_TRUE(said("the last refresh failed, at ")) << out();
+  EXPECT_FALSE(said("makes the first copy")) << out();
 }
 
 TEST_F(CommandsTest, StatusSaysDriftAlsoWhileThePreviousCopyDrains) {
