@@ -49,6 +49,18 @@ void collect_constants(const Expression& expression, Constants& constants) {
   for (const Expression& argument : expression.arguments) collect_constants(argument, constants);
 }
 
+// Constants that are many leave room for what lies between and beside them: some from all of their range.
+template <typename Number>
+void thin_out(std::vector<Number>& constants) {
+  constexpr size_t kConstantsMax = 40;
+  if (constants.size() <= kConstantsMax) return;
+  std::sort(constants.begin(), constants.end());
+  std::vector<Number> some;
+  for (size_t i = 0; i < kConstantsMax; ++i)
+    some.push_back(constants[i * (constants.size() - 1) / (kConstantsMax - 1)]);
+  constants = std::move(some);
+}
+
 // Values between two bounds, and on each side of one that is alone: most of what it allows is far away from
 // it.
 constexpr int kSteps = 40;
@@ -70,6 +82,7 @@ void add_numbers(const Column& column, const Constants& constants, std::vector<s
     const Datum number = read_datum(column, text);
     if (number.kind == Datum::Kind::kNumber) numbers.push_back(number.number);
   }
+  thin_out(numbers);
   if (!numbers.empty()) {
     const auto [first, last] = std::minmax_element(numbers.begin(), numbers.end());
     const long double least = *first;
@@ -80,10 +93,10 @@ void add_numbers(const Column& column, const Constants& constants, std::vector<s
         numbers.push_back(numbers[i] - near);
       }
     }
-    constexpr long double kFar = 800;
+    // Noise grows with the value.
+    const long double far = std::max(800.0L, 10 * std::fabs(least));
     const bool alone = least == most;
-    add_spread(alone ? least - kFar : least, alone ? most + kFar : most, alone ? kStepsAlone : kSteps,
-               numbers);
+    add_spread(alone ? least - far : least, alone ? most + far : most, alone ? kStepsAlone : kSteps, numbers);
   }
   for (long double usual : {0.0L, 1.0L, 2.0L, 7.0L, 18.0L, 42.0L, 99.5L, 365.0L, 1999.95L, 20'000.0L,
                             65'000.0L, 1'234'567.0L, -3.0L, -250.0L}) {
@@ -109,6 +122,7 @@ void add_times(const Column& column, const Constants& constants, std::vector<std
     const Datum time = read_datum(column, text);
     if (time.kind == Datum::Kind::kTime) days.push_back(time.microseconds / kMicrosecondsPerDay);
   }
+  thin_out(days);
   if (!days.empty()) {
     const auto [least, most] = std::minmax_element(days.begin(), days.end());
     constexpr int64_t kFar = 20'000;
@@ -307,10 +321,16 @@ bool follows_the_value(const MaskerSpec& spec, const Column& column) {
   return spec.name == "hash" && column.type_class == TypeClass::kInteger;  // stays near in magnitude
 }
 
+// Whether it gives what lies a little apart from the value, by a draw.
+bool moves_the_value(const MaskerSpec& spec) {
+  return spec.name == "number_noise" || spec.name == "date_shift";
+}
+
 using Replaced = std::map<std::string, const MaskerSpec*>;
 
 struct Tried {
-  bool begun_with_allowed = false;  // the values made up satisfy the condition
+  bool begun_with_allowed = false;    // of the values made up some satisfy the condition,
+  bool begun_with_forbidden = false;  // and some do not
   size_t allowed = 0;
   size_t forbidden = 0;
   size_t unknown = 0;
@@ -342,24 +362,34 @@ class Tester {
   [[nodiscard]] Conclusion conclude(const Replaced& replaced) const {
     bool follows = false;
     bool any_kept = false;
+    bool moves = false;
     for (const Column* column : involved_) {
       const auto found = replaced.find(column->name);
       any_kept = any_kept || found == replaced.end();
       follows = follows || (found != replaced.end() && follows_the_value(*found->second, *column));
+      moves = moves || (found != replaced.end() && moves_the_value(*found->second));
     }
-    const Tried trial = run(replaced, false);
+    const Tried trial = run(replaced, false, context_.key);
     if (trial.rows() == 0) return Conclusion::kNotTried;
     if (trial.forbidden > 0) {
       if (!trial.begun_with_allowed) {
         const bool all = trial.allowed == 0 && trial.unknown == 0;
         return all && !follows ? Conclusion::kViolated : Conclusion::kNotTried;
       }
-      const bool often = is_often_refused(trial.forbidden, trial.rows(), !follows, table_.rows_estimate);
+      // Of what moves, a few values at a bound always leave it; that is no word about the others.
+      constexpr size_t kShareOfMoved = 10;
+      const bool often =
+          moves ? trial.forbidden * kShareOfMoved >= trial.rows()
+                : is_often_refused(trial.forbidden, trial.rows(), !follows, table_.rows_estimate);
       return often ? Conclusion::kViolated : Conclusion::kPerhapsViolated;
     }
-    if (trial.unknown == 0) return Conclusion::kSatisfied;
+    if (trial.unknown == 0) {
+      if (follows && !trial.begun_with_allowed) return Conclusion::kNotTried;
+      return moves && trial.begun_with_forbidden && may_be_left(replaced) ? Conclusion::kPerhapsViolated
+                                                                          : Conclusion::kSatisfied;
+    }
     if (!any_kept) return Conclusion::kNotTried;
-    const Tried with_kept = run(replaced, true);
+    const Tried with_kept = run(replaced, true, context_.key);
     if (with_kept.rows() == 0 || !with_kept.begun_with_allowed) return Conclusion::kNotTried;
     if (with_kept.forbidden > 0) {
       const bool always = with_kept.allowed == 0 && with_kept.unknown == 0;
@@ -374,7 +404,7 @@ class Tester {
   // `others`: what could be written for the column `blamed`.
   [[nodiscard]] std::shared_ptr<ConstraintTrial> trial(const Replaced& replaced, const Column& blamed,
                                                        const std::vector<MaskerSpec>& others) const {
-    const std::optional<Kit> kit = kit_for(replaced, true);
+    const std::optional<Kit> kit = kit_for(replaced, true, context_.key);
     const bool computed = demand_.value != nullptr && demand_.value->generated;
     if (!kit || (demand_.constraint.empty() && !computed)) return nullptr;
     auto trial = std::make_shared<ConstraintTrial>(
@@ -416,7 +446,7 @@ class Tester {
     for (const MaskerSpec& other : others) {
       Replaced changed = replaced;
       changed[blamed.name] = &other;
-      const std::optional<Kit> other_kit = kit_for(changed, true);
+      const std::optional<Kit> other_kit = kit_for(changed, true, context_.key);
       if (!other_kit) continue;
       TrialAlternative alternative{.spec = other, .after = {}};
       for (const Row& row : rows) {
@@ -490,7 +520,8 @@ class Tester {
   };
   // None: for one of the columns nothing can be made up, or its masker says no. `make_up_kept`: kept columns
   // have made-up values, too; else they are unknown.
-  [[nodiscard]] std::optional<Kit> kit_for(const Replaced& replaced, bool make_up_kept) const {
+  [[nodiscard]] std::optional<Kit> kit_for(const Replaced& replaced, bool make_up_kept,
+                                           const MaskingKey& key) const {
     Kit kit{.maskers = std::vector<std::unique_ptr<Masker>>(stored_.size()),
             .known = std::vector<bool>(stored_.size(), false),
             .pools = std::vector<std::vector<std::string>>(stored_.size())};
@@ -504,7 +535,7 @@ class Tester {
                                             .table = table_,
                                             .encoding = context_.database.encoding,
                                             .wire = Wire::kText,
-                                            .key = context_.key});
+                                            .key = key});
         if (!masker.ok()) return std::nullopt;  // in text: as good as not known
         kit.maskers[i] = std::move(*masker);
       }
@@ -518,9 +549,19 @@ class Tester {
     return kit;
   }
 
-  [[nodiscard]] Tried run(const Replaced& replaced, bool make_up_kept) const {
+  // Whether what lies near a bound leaves it by another draw: with production's key it will be another one.
+  [[nodiscard]] bool may_be_left(const Replaced& replaced) const {
+    constexpr size_t kKeyBytes = 32;
+    for (char draw = 'a'; draw < 'a' + 8; ++draw) {
+      const MaskingKey key{Secret(std::string(kKeyBytes, draw))};
+      if (run(replaced, false, key).forbidden > 0) return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] Tried run(const Replaced& replaced, bool make_up_kept, const MaskingKey& key) const {
     Tried trial;
-    const std::optional<Kit> kit = kit_for(replaced, make_up_kept);
+    const std::optional<Kit> kit = kit_for(replaced, make_up_kept, key);
     if (!kit) return trial;
     std::vector<Row> all;
     std::vector<Row> allowed;
@@ -530,6 +571,8 @@ class Tester {
         // NULL satisfies most of what it is asked: that says nothing of values.
         trial.begun_with_allowed = trial.begun_with_allowed || is_whole(row, kit->known);
         allowed.push_back(row);
+      } else {
+        trial.begun_with_forbidden = true;
       }
       all.push_back(std::move(row));
     }

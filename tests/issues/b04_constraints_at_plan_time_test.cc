@@ -1,5 +1,6 @@
 // B4, V11: CHECKs, domains, exclusion constraints, unique generated columns and the lengths of generated ones
 // were seen only after restore and masking, one by one; `policy propose` itself wrote what they refuse.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -113,6 +114,25 @@ TEST(B04, OneBoundThatFewValuesLieNearIsANote) {
     EXPECT_THAT(errors_of(check), IsEmpty()) << each.what;
     EXPECT_THAT(notes_of(check), ElementsAre(HasSubstr("may violate"))) << each.what;
   }
+}
+
+// By how far and where to is drawn by production's key: what one draw says is luck.
+TEST(B04, ABoundIsNoMatterOfLuck) {
+  for (int bound : {5, 18, 50, 70, 90, 100, 250, 255, 800, 1000, 5000, 1'000'000}) {
+    for (const char* comparison : {"<=", ">=", "<", ">"}) {
+      const PlanCheck check =
+          plan_of(fmt::format("CREATE TABLE public.t (id int, n int CHECK (n {} {}));", comparison, bound),
+                  "n: number_noise");
+      EXPECT_THAT(errors_of(check), IsEmpty()) << comparison << bound;
+      EXPECT_THAT(notes_of(check), ElementsAre(HasSubstr("may violate"))) << comparison << bound;
+    }
+  }
+  std::string days;
+  for (int day = 1; day <= 300; ++day)
+    days += fmt::format("{}'2020-{:02}-{:02}'", days.empty() ? "" : ",", 1 + day % 12, 1 + day % 28);
+  const PlanCheck listed = plan_of("CREATE TABLE public.t (id int, d date CHECK (d NOT IN (" + days + ")));",
+                                   "d: {date_shift: {days: 30}}");
+  EXPECT_FALSE(errors_of(listed).empty() && notes_of(listed).empty()) << "silence";
 }
 
 // A pattern was written as the value that satisfies it.
