@@ -78,10 +78,10 @@ Status refuse_existing(const std::string& file) {
 Status refuse_unanswered(const ports::ProductionLook& look) {
   if (!look.no_answer) return {};
   return Error{.code = Code::kConnection,
-               .message = fmt::format("no server answers there: {}", look.unreachable->message),
+               .message = fmt::format("production cannot be reached so: {}", look.unreachable->message),
                .hint =
-                   "nothing was written: correct the host and port of --connection, or run this where "
-                   "production can be reached; without --connection a config is written that you fill in"};
+                   "nothing was written: correct --connection, or run this where production can be "
+                   "reached; without --connection a config is written that you fill in"};
 }
 
 struct Plan {

@@ -392,24 +392,35 @@ TEST_F(EngineTest, nothing_is_changed_but_in_a_closed_copy) {
 
 TEST_F(EngineTest, what_few_rows_have_is_sampled_too) {
   make_production();
-  production_->run(
-      "postgres",
-      "CREATE TABLE t (a text, rare jsonb, never text); INSERT INTO t SELECT i::text, CASE WHEN i "
-      "% 50 = 0 THEN jsonb_build_object('n', i) END FROM generate_series(1, 900) i");
+  production_->run("postgres", R"sql(
+    CREATE TYPE pair AS (a text, b text);
+    CREATE TABLE t (a text, rare jsonb, never text, filled text NOT NULL DEFAULT '', pair pair);
+    INSERT INTO t SELECT i::text, CASE WHEN i % 50 = 0 THEN jsonb_build_object('n', i) END, NULL,
+                         CASE WHEN i > 500 THEN 'x' ELSE '' END, ROW('x', NULL)::pair
+                    FROM generate_series(1, 900) i;
+    CREATE TABLE ruled (LIKE t);
+    INSERT INTO ruled SELECT * FROM t;
+    ALTER TABLE ruled ENABLE ROW LEVEL SECURITY;
+    CREATE TABLE odd (a text, fails text);
+    INSERT INTO odd SELECT 'x', CASE WHEN i > 300 THEN 'y' END FROM generate_series(1, 900) i)sql");
   ports::SessionTarget production{
       .parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
   auto catalog = engine_.catalog(production);
   ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
   auto samples = engine_.sample(production, *catalog, 10);
   ASSERT_TRUE(samples.ok()) << to_string(samples.error());
-  const auto count = [&](const char* column) {
-    return (*samples)[std::tuple{std::string("postgres"), masking::QualifiedName{"public", "t"},
+  const auto count = [&](const char* column, const char* table = "t") {
+    return (*samples)[std::tuple{std::string("postgres"), masking::QualifiedName{"public", table},
                                  std::string(column)}]
         .size();
   };
   EXPECT_EQ(count("a"), 10U);
-  EXPECT_EQ(count("rare"), 10U);
+  EXPECT_GT(count("rare"), 5U);
   EXPECT_EQ(count("never"), 0U);
+  EXPECT_GT(count("filled"), 10U);
+  EXPECT_EQ(count("pair"), 10U) << "a row with a NULL in it is a value";
+  EXPECT_EQ(count("rare", "ruled"), 0U) << "row security is code, once for each row";
+  EXPECT_GT(count("fails", "odd"), 5U);
 }
 
 TEST_F(EngineTest, a_server_that_poses_as_a_copy_is_only_read) {

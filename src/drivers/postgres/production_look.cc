@@ -44,8 +44,9 @@ std::string connection_of(const ports::SessionTarget& target) {
 // Whether a server answers there at all, be it that it lets nobody in.
 bool answers(const ports::SessionTarget& target) {
   const std::string whole = connection_of(target);
-  const std::array<const char*, 3> keys{"dbname", "connect_timeout", nullptr};
-  const std::array<const char*, 3> values{whole.c_str(), kConnectTimeoutS, nullptr};
+  // Whatever is asked of TLS and Kerberos: without them a server is one, too.
+  const std::array<const char*, 5> keys{"dbname", "connect_timeout", "sslmode", "gssencmode", nullptr};
+  const std::array<const char*, 5> values{whole.c_str(), kConnectTimeoutS, "disable", "disable", nullptr};
   const PGPing said = PQpingParams(keys.data(), values.data(), 1);
   return said == PQPING_OK || said == PQPING_REJECT;
 }
