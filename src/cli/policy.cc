@@ -62,18 +62,14 @@ size_t count_errors(const masking::PlanCheck& check) {
 
 void print_findings(const Context& context, const masking::PlanCheck& check) {
   const std::vector<const masking::Finding*> waiting = masking::waiting_for_acceptance(check);
-  if (!waiting.empty()) {
-    context.out() << context.output.bad("✗") << " " << masking::told_together(waiting) << "\n";
-    for (const masking::Finding* finding : waiting)
-      context.out() << fmt::format("    {} ({}) of {}\n",
-                                   printable(masking::to_string(finding->table, finding->column)),
-                                   printable(finding->type), printable(finding->database));
-  }
   for (const masking::Finding& finding : check.findings) {
-    if (finding.waits_for_acceptance && !waiting.empty()) continue;
+    if (finding.tells_nothing_else && !waiting.empty()) continue;
     context.out() << (finding.error ? context.output.bad("✗") : context.output.warn("!")) << " "
                   << masking::to_string(finding) << "\n";
   }
+  if (!waiting.empty())
+    context.out() << context.output.bad("✗") << " " << masking::told_together(waiting, waiting.size())
+                  << "\n";
 }
 
 struct Count {

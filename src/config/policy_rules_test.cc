@@ -70,9 +70,9 @@ TEST(PolicyRulesTest, ManyColumnsThatWaitForAcceptanceAreToldTogether) {
   EXPECT_TRUE(accepting_settles(waiting));
   EXPECT_EQ(waiting_for_acceptance(waiting).size(), 8U);
   const Error error = to_error(waiting);
-  EXPECT_THAT(error.message,
-              HasSubstr("8 columns that the policy keeps are not in the lock, public.t0.id of"));
-  EXPECT_EQ(error.message.find('\n'), std::string::npos) << error.message;
+  EXPECT_THAT(error.message, HasSubstr("8 columns that the policy keeps are not in the lock"));
+  for (int i = 0; i < 8; ++i)
+    EXPECT_THAT(error.message, HasSubstr(fmt::format("public.t{}.id (integer) of", i)));
   EXPECT_TRUE(plan_masking(keeps, expand_lock(keeps, catalog), catalog).ok());
 
   // What accepting does not settle comes first, and is not counted with it.
@@ -83,6 +83,16 @@ TEST(PolicyRulesTest, ManyColumnsThatWaitForAcceptanceAreToldTogether) {
   EXPECT_EQ(both.findings.front().kind, Finding::Kind::kUndecided);
   EXPECT_THAT(to_error(both).message,
               HasSubstr("1 finding, and 8 columns that nobody has accepted\npolicy.yaml:"));
+
+  // Whatever there is to say of a column by itself is said: a name that speaks of a person, a changed type.
+  std::string grown = "CREATE TABLE t (id bigint, passport_number text";
+  for (int i = 0; i < 8; ++i) grown += fmt::format(", is_{} boolean", i);
+  const Policy all = policy_of("tables: {public.t: {\"*\": keep}}\n");
+  const PlanCheck drift =
+      plan_masking(all, expand_lock(all, catalog_of("CREATE TABLE t (id int);")), catalog_of(grown + ");"));
+  EXPECT_EQ(waiting_for_acceptance(drift).size(), 8U);
+  EXPECT_THAT(to_error(drift).message, HasSubstr("passport_number: hash"));
+  EXPECT_THAT(to_error(drift).message, HasSubstr("is locked as integer"));
 
   // A few are the drift of one night, and each has its line.
   const PlanCheck few = plan_masking(keeps, {}, catalog_of("CREATE TABLE t0 (id int, note text);"));

@@ -16,6 +16,7 @@ namespace ytb::masking {
 namespace {
 
 constexpr size_t kShownFindingsMax = 5;
+constexpr size_t kNamedColumnsMax = 40;
 
 }  // namespace
 
@@ -145,19 +146,25 @@ std::optional<Error> still_undecided(const Policy& policy) {
 std::vector<const Finding*> waiting_for_acceptance(const PlanCheck& check) {
   std::vector<const Finding*> waiting;
   for (const Finding& finding : check.findings) {
-    if (finding.error && finding.waits_for_acceptance) waiting.push_back(&finding);
+    if (finding.error && finding.tells_nothing_else) waiting.push_back(&finding);
   }
   if (waiting.size() <= kShownFindingsMax) waiting.clear();
   return waiting;
 }
 
-std::string told_together(const std::vector<const Finding*>& waiting) {
-  const Finding& first = *waiting.front();
-  return fmt::format(
-      "{} columns that the policy keeps are not in the lock, {} of {} the first: `ytb policy accept` names "
-      "each, and locks them",
-      with_commas(waiting.size()), printable(to_string(first.table, first.column)),
-      printable(quote_name(first.database)));
+std::string told_together(const std::vector<const Finding*>& waiting, size_t names_max) {
+  std::string text = fmt::format(
+      "{} columns that the policy keeps are not in the lock: `ytb policy accept` keeps them as they are, or "
+      "give them a masker",
+      with_commas(waiting.size()));
+  for (size_t i = 0; i < std::min(waiting.size(), names_max); ++i) {
+    const Finding& finding = *waiting[i];
+    text += fmt::format("\n    {} ({}) of {}", printable(to_string(finding.table, finding.column)),
+                        printable(finding.type), printable(quote_name(finding.database)));
+  }
+  if (waiting.size() > names_max)
+    text += fmt::format("\n    … and {} more", with_commas(waiting.size() - names_max));
+  return text;
 }
 
 bool accepting_settles(const PlanCheck& check) {
@@ -170,7 +177,7 @@ Error to_error(const PlanCheck& check) {
   size_t errors = 0;
   std::string shown;
   for (const Finding& finding : check.findings) {
-    if (!finding.error || (finding.waits_for_acceptance && !waiting.empty())) continue;
+    if (!finding.error || (finding.tells_nothing_else && !waiting.empty())) continue;
     if (errors++ < kShownFindingsMax) shown += "\n" + to_string(finding);
   }
   YTB_CHECK_MSG(errors + waiting.size() > 0, "to_error() of a check that passed");
@@ -180,12 +187,12 @@ Error to_error(const PlanCheck& check) {
                            waiting.empty() ? ""
                                            : fmt::format(", and {} columns that nobody has accepted",
                                                          with_commas(waiting.size())));
-  if (errors == 0) message += told_together(waiting);
+  if (errors == 0) message += told_together(waiting, kNamedColumnsMax);
   message += shown;
   if (errors > kShownFindingsMax) {
     message += fmt::format("\n… and {} more", with_commas(errors - kShownFindingsMax));
   }
-  if (errors > 0 && !waiting.empty()) message += "\n" + told_together(waiting);
+  if (errors > 0 && !waiting.empty()) message += "\n" + told_together(waiting, kNamedColumnsMax);
   return {.code = Code::kPolicy,
           .message = std::move(message),
           .hint = errors == 0 ? "`ytb policy accept` is a person's word for what is kept; `ytb policy check` "

@@ -87,6 +87,11 @@ Of kind_of(utf8proc_int32_t codepoint) {
   }
 }
 
+struct Word {
+  std::string text;      // in its plain form
+  bool capital = false;  // it began with one
+};
+
 struct Form {
   bool spelled = false;  // "ue" for "ü"
   bool joined = false;   // all words of the text as one: "obrien", "annamarie"
@@ -94,14 +99,16 @@ struct Form {
 
 // The words of a text: runs of letters, without the digits after them ("okonkwo7"), apart also where a
 // capital follows a small letter ("TeamOkonkwo").
-std::vector<std::string> words_of(std::string_view text, Form form) {
-  std::vector<std::string> words;
+std::vector<Word> words_of(std::string_view text, Form form) {
+  std::vector<Word> words;
   std::string word;
+  bool capital = false;
   size_t letters = 0;
   bool digits = false;  // after letters
   bool number = false;  // "3ada9" of a checksum is no name
   auto end = [&] {
-    if (!number && word.size() >= kNameBytesMin && letters >= kNameLettersMin) words.push_back(word);
+    if (!number && word.size() >= kNameBytesMin && letters >= kNameLettersMin)
+      words.push_back({.text = word, .capital = capital});
     word.clear();
     letters = 0;
     digits = number = false;
@@ -125,6 +132,7 @@ std::vector<std::string> words_of(std::string_view text, Form form) {
       continue;
     }
     number = number || digits;
+    if (letters == 0) capital = kind == Of::kUpper;
     append_letter(codepoint, form.spelled, word);
     ++letters;
   }
@@ -143,13 +151,14 @@ void KnownNames::add(const std::string& where, const std::vector<std::string>& v
   columns_.push_back(where);
   for (size_t i = 0; i < values.size() && i < kValuesMax; ++i) {
     for (const bool spelled : {false, true}) {
-      std::vector<std::string> words = words_of(values[i], {.spelled = spelled});
+      std::vector<Word> words = words_of(values[i], {.spelled = spelled});
       // "von der" of a longer name is in every other text.
       if (words.size() > 1)
-        std::erase_if(words, [](const std::string& word) { return word.size() <= kParticleMax; });
-      for (std::string& word : words) names_.emplace(std::move(word), column);
-      for (std::string& name : words_of(values[i], {.spelled = spelled, .joined = true}))
-        names_.emplace(std::move(name), column);
+        std::erase_if(words,
+                      [](const Word& word) { return !word.capital && word.text.size() <= kParticleMax; });
+      for (Word& word : words) names_.emplace(std::move(word.text), column);
+      for (Word& name : words_of(values[i], {.spelled = spelled, .joined = true}))
+        names_.emplace(std::move(name.text), column);
     }
   }
 }
@@ -161,12 +170,12 @@ KnownNames::Found KnownNames::found_in(const std::vector<std::string>& values) c
   std::vector<size_t> by_column(columns_.size());
   for (size_t i = 0; i < values.size() && i < kValuesMax; ++i) {
     bool holds = false;
-    for (std::string& word : words_of(values[i], {})) {
-      const auto known = names_.find(word);
+    for (Word& word : words_of(values[i], {})) {
+      const auto known = names_.find(word.text);
       if (known == names_.end()) continue;
       holds = true;
       ++by_column[known->second];
-      names.insert(std::move(word));
+      names.insert(std::move(word.text));
     }
     found.values += holds ? 1 : 0;
   }

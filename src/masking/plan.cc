@@ -363,8 +363,8 @@ DatabasePolicies resolve_databases(const Policy& policy, const Catalog& catalog)
 
 void sort_findings(std::vector<Finding>& findings) {
   std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
-    return std::tie(b.error, a.waits_for_acceptance, a.database, a.table, a.column) <
-           std::tie(a.error, b.waits_for_acceptance, b.database, b.table, b.column);
+    return std::tie(b.error, a.tells_nothing_else, a.database, a.table, a.column) <
+           std::tie(a.error, b.tells_nothing_else, b.database, b.table, b.column);
   });
 }
 

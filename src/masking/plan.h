@@ -52,6 +52,7 @@ struct Finding {
   std::string add{};                  // the line to add to the policy, or the command to run; may be empty
   std::string instead{};              // the line to write in place of the one at `where`; may be empty
   bool waits_for_acceptance = false;  // the policy keeps it, and only the lock does not have it so
+  bool tells_nothing_else = false;    // and its name and type do not speak against that
   Where where{};                      // in the policy; line 0 where it is about something that is not there
   // Of kConstraint: what would satisfy it in place of the masker that stands there.
   std::optional<MaskerSpec> satisfied_by{};
@@ -61,7 +62,7 @@ struct Finding {
 std::string_view name_of(Finding::Kind kind);  // "unjudged_column"
 // "policy.yaml:12:7: message\n  add: …", as shown in a terminal.
 std::string to_string(const Finding& finding);
-// Errors first, of these what accepting does not settle; then by database, table, column.
+// Errors first, of these what is told together last; then by database, table, column.
 void sort_findings(std::vector<Finding>& findings);
 
 enum class Treatment {
@@ -123,11 +124,11 @@ PlanCheck plan_masking(const Policy& policy, const PolicyLock& lock, const Catal
 // where they are; none where all are decided.
 std::optional<Error> still_undecided(const Policy& policy);
 
-// What `policy accept` alone would settle, where that is so much that it hides the rest; else none. It is
-// said together, by told_together().
+// Columns that wait for `policy accept` and are nothing else, where they are so many that they hide the rest;
+// else none. They are told together: by told_together(), which names up to `names_max` of them.
 std::vector<const Finding*> waiting_for_acceptance(const PlanCheck& check);
-std::string told_together(const std::vector<const Finding*>& waiting);
-// Whether it would settle all that is wrong.
+std::string told_together(const std::vector<const Finding*>& waiting, size_t names_max);
+// Whether `policy accept` would settle all that is wrong.
 bool accepting_settles(const PlanCheck& check);
 // The error to return for a failed check: kPolicy, the first findings in the message, the way out as hint.
 Error to_error(const PlanCheck& check);

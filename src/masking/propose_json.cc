@@ -187,7 +187,7 @@ void JsonLook::tell_names(const Table& table, const Column& column, KnownNames& 
   const std::map<std::string, Table> tables = tables_of(table, column, leaves_);
   for (const auto& [path, leaf] : leaves_) {
     if (holds_names(judge_leaf(tables.at(leaf.parent), leaf, {})))
-      names.add(fmt::format("{} in {}", path, to_string(table.name, column.name)), leaf.texts);
+      names.add(to_string(table.name, column.name), leaf.texts);
   }
 }
 

@@ -138,6 +138,9 @@ class ColumnJudge {
           judged.where);
     }
     finding->waits_for_acceptance = true;
+    // A name that speaks of a person, a type that is another one, an acceptance that is over: each is seen by
+    // itself.
+    finding->tells_nothing_else = entry == nullptr && guess_column(table_, column).masker.name == "keep";
     // The line that says keep is there already: another one beside it would be a key twice.
     if (judged.source == Source::kColumn && judged.of == &table_) {
       const std::string line = deciding_line(table_, column);
