@@ -38,6 +38,7 @@ constexpr uint64_t kScanWholeBytes = 64ULL << 20;    // smaller tables are sampl
 // gone through for it.
 constexpr int kSparseOneIn = 4;
 constexpr int kSparseRowsTimes = 100;
+constexpr int kSparseFoundMax = 500;            // rows that are fetched of these
 constexpr size_t kSparseColumnsMax = 50;        // of a table, that are looked at so
 constexpr size_t kPartitionsMax = 20;           // of a table, that are sampled
 constexpr std::string_view kNoRight = "42501";  // insufficient_privilege
@@ -170,7 +171,8 @@ struct SampledColumn {
   std::string text;  // an expression, cut to a length
 };
 
-std::vector<SampledColumn> sampled_columns(const Connection& session, const masking::Table& table,
+// `rows`: of so many values of each, which together stay within the bounds of a table.
+std::vector<SampledColumn> sampled_columns(const Connection& session, const masking::Table& table, int rows,
                                            const SampleRun& run) {
   std::vector<SampledColumn> columns;
   size_t documents = 0;
@@ -181,7 +183,7 @@ std::vector<SampledColumn> sampled_columns(const Connection& session, const mask
   }
   const size_t value_max = run.characters_left > 0 ? kValueCharactersMax : kValueCharactersMin;
   const size_t share = std::min(kTableCharactersMax, run.characters_left) /
-                       (std::max<size_t>(documents, 1) * static_cast<size_t>(run.rows_max));
+                       (std::max<size_t>(documents, 1) * static_cast<size_t>(rows));
   const size_t document_max = std::clamp(share, value_max, kDocumentCharactersMax);
   for (SampledColumn& each : columns) {
     const bool document = each.column->type_class == masking::TypeClass::kJson;
@@ -210,12 +212,13 @@ int add_samples(const Rows& found, int field, std::vector<std::string>& values, 
 // Of columns that are empty in nearly all of the first rows: what many more rows hold, in one query with a
 // bound of time. It is an extra look, and where it fails, what is there already will do.
 void sample_sparse(Connection& session, const std::string& database, const masking::Table& judged,
-                   const std::vector<SampledColumn>& sparse, const std::string& from, int rows,
-                   SampleRun& run) {
+                   const std::vector<size_t>& sparse, const std::string& from, int rows, SampleRun& run) {
+  const std::vector<SampledColumn> columns = sampled_columns(session, judged, rows, run);
   std::string names;
   std::string texts;
   std::string any;
-  for (const SampledColumn& each : sparse) {
+  for (const size_t i : sparse) {
+    const SampledColumn& each = columns[i];
     const std::string name = session.identifier(each.column->name);
     names += (names.empty() ? "" : ", ") + name;
     texts += (texts.empty() ? "" : ", ") + each.text;
@@ -225,33 +228,33 @@ void sample_sparse(Connection& session, const std::string& database, const maski
   const Result<Rows> more = session.query(fmt::format(
       "SELECT {} FROM (SELECT {} FROM {}) AS sampled WHERE {} LIMIT {}", texts, names, from, any, rows));
   if (!more.ok()) {
-    if (!session.execute("ROLLBACK TO SAVEPOINT sparse").ok()) return;
+    (void)session.execute("ROLLBACK TO SAVEPOINT sparse");
     return;
   }
   for (size_t i = 0; i < sparse.size(); ++i)
-    add_samples(*more, static_cast<int>(i), run.samples[{database, judged.name, sparse[i].column->name}],
-                run);
+    add_samples(*more, static_cast<int>(i),
+                run.samples[{database, judged.name, columns[sparse[i]].column->name}], run);
 }
 
 // Appends to the samples of `judged` what `from` holds in its columns: of `rows` rows, and of columns that
 // are empty in nearly all of these, of many more.
 Status sample_rows(Connection& session, const std::string& database, const masking::Table& judged,
                    const RowsOf& from, int rows, SampleRun& run) {
-  const std::vector<SampledColumn> columns = sampled_columns(session, judged, run);
+  const std::vector<SampledColumn> columns = sampled_columns(session, judged, run.rows_max, run);
   if (columns.empty()) return {};
   std::string list;
   for (const SampledColumn& each : columns) list += (list.empty() ? "" : ", ") + each.text;
   YTB_ASSIGN(const Rows found, session.query(fmt::format("SELECT {} FROM {}", list, from(rows))));
-  std::vector<SampledColumn> sparse;
+  std::vector<size_t> sparse;
   for (size_t i = 0; i < columns.size(); ++i) {
     const int told = add_samples(found, static_cast<int>(i),
                                  run.samples[{database, judged.name, columns[i].column->name}], run);
-    if (told * kSparseOneIn < rows && sparse.size() < kSparseColumnsMax) sparse.push_back(columns[i]);
+    if (told * kSparseOneIn < rows && sparse.size() < kSparseColumnsMax) sparse.push_back(i);
   }
   // Row security is production's code, once for each row that is gone through.
   if (found.count() == rows && !sparse.empty() && !judged.row_security)
     sample_sparse(session, database, judged, sparse, from(rows * kSparseRowsTimes),
-                  rows * static_cast<int>(sparse.size()), run);
+                  std::min(rows * static_cast<int>(sparse.size()), kSparseFoundMax), run);
   return {};
 }
 
