@@ -100,7 +100,7 @@ struct Judged {
 void look_at_values(Judged& judged, KnownNames& names, Proposal& proposal) {
   if (judged.values == nullptr) return;
   if (judged.column->type_class == TypeClass::kJson) {
-    if (!judged.guess.secret) judged.json.emplace(*judged.values);
+    if (!judged.guess.secret) judged.json.emplace(*judged.table, *judged.column, *judged.values);
     return;
   }
   weigh_samples(*judged.column, judged.guess, *judged.values, proposal);
@@ -109,7 +109,7 @@ void look_at_values(Judged& judged, KnownNames& names, Proposal& proposal) {
 
 // What holds the names of people whom other columns name is about them, whatever its own name says.
 void look_for_names(const Judged& judged, const KnownNames& names, Proposal& proposal) {
-  if (judged.json) judged.json->propose(*judged.table, *judged.column, names, proposal);
+  if (judged.json) judged.json->propose(names, proposal);
   const bool kept = proposal.masker.name == "keep";
   if (judged.values == nullptr || (!kept && proposal.masker.name != "judge")) return;
   // What the schema lists says nothing of anybody.
@@ -276,7 +276,7 @@ std::vector<Proposal> propose(const Catalog& catalog, const Samples& samples) {
   }
   // After columns: the evidence rather names these.
   for (const Judged& each : judged) {
-    if (each.json) each.json->tell_names(*each.table, *each.column, names);
+    if (each.json) each.json->tell_names(names);
   }
   // Once it is known what people are called.
   for (size_t i = 0; i < proposals.size(); ++i) look_for_names(judged[i], names, proposals[i]);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -20,8 +21,15 @@ constexpr size_t kDepthMax = 8;
 constexpr size_t kDocumentsMax = 200;
 constexpr size_t kValuesMax = 200;  // of one path
 
-using Leaf = JsonLook::Leaf;
-using Leaves = JsonLook::Leaves;
+struct Leaf {
+  std::string name;    // the last member on its path
+  std::string parent;  // the one before
+  std::vector<std::string> texts;
+  bool whole = false;    // holds whole numbers
+  bool decimal = false;  // holds other numbers
+  bool truth = false;    // holds true or false
+};
+using Leaves = std::map<std::string, Leaf>;  // by path
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$'; }
 
@@ -145,18 +153,15 @@ Column column_of(const Leaf& leaf) {
 
 // What becomes of one leaf: its name as a column's would be judged, then its values. What nobody knows is
 // hashed: a few distinct words are the names of a few people as well as a code.
-MaskerSpec judge_leaf(const Table& table, const Leaf& leaf, const KnownNames& names) {
-  const Column column = column_of(leaf);
-  const Guess guess = guess_column(table, column);
+MaskerSpec judge_leaf(const Table& table, const Leaf& leaf, const Detected& found) {
+  const Guess guess = guess_column(table, column_of(leaf));
   const bool kept = guess.masker.name == "keep";
   if (!kept && guess.masker.name != "judge") return guess.masker;
   if (leaf.texts.empty()) return spec(kept ? "keep" : "hash");
-  const Detected found = detect(leaf.texts);
   const bool most = found.matches > 0 && found.matches * 2 >= found.values;
   if (!kept) return spec(most && !found.masker.empty() ? found.masker : "hash");
   if (most && found.weight == Weight::kDecides) return spec(found.masker);
-  const bool doubtful = found.mentions > 0 || (most && found.weight == Weight::kDoubts) ||
-                        names.found_in(leaf.texts).tells(found.values);
+  const bool doubtful = found.mentions > 0 || (most && found.weight == Weight::kDoubts);
   return spec(doubtful ? "hash" : "keep");
 }
 
@@ -173,46 +178,53 @@ std::map<std::string, Table> tables_of(const Table& table, const Column& column,
 
 }  // namespace
 
-JsonLook::JsonLook(const std::vector<std::string>& documents) {
+JsonLook::JsonLook(const Table& table, const Column& column, const std::vector<std::string>& documents)
+    : where_(to_string(table.name, column.name)) {
+  Leaves leaves;
   for (const std::string& text : documents) {
     if (read_ + broken_ == kDocumentsMax) break;
-    Collector collector(leaves_);
+    Collector collector(leaves);
     ++(nlohmann::json::sax_parse(text, &collector) ? read_ : broken_);
   }
-  leaves_.erase("$");
-}
-
-void JsonLook::tell_names(const Table& table, const Column& column, KnownNames& names) const {
-  if (leaves_.size() > kPathsMax) return;
-  const std::map<std::string, Table> tables = tables_of(table, column, leaves_);
-  for (const auto& [path, leaf] : leaves_) {
-    if (holds_names(judge_leaf(tables.at(leaf.parent), leaf, {})))
-      names.add(to_string(table.name, column.name), leaf.texts);
+  leaves.erase("$");
+  too_many_ = leaves.size() > kPathsMax;
+  if (too_many_) return;
+  const std::map<std::string, Table> tables = tables_of(table, column, leaves);
+  for (auto& [path, leaf] : leaves) {
+    const Detected found = detect(leaf.texts);
+    MaskerSpec masker = judge_leaf(tables.at(leaf.parent), leaf, found);
+    paths_.push_back(
+        {.path = path, .masker = std::move(masker), .texts = std::move(leaf.texts), .values = found.values});
   }
 }
 
-void JsonLook::propose(const Table& table, const Column& column, const KnownNames& names,
-                       Proposal& proposal) const {
-  if (leaves_.size() > kPathsMax) {
+void JsonLook::tell_names(KnownNames& names) const {
+  for (const Path& each : paths_) {
+    if (holds_names(each.masker)) names.add(where_, each.texts);
+  }
+}
+
+void JsonLook::propose(const KnownNames& names, Proposal& proposal) const {
+  if (too_many_) {
     proposal.evidence = fmt::format("{} documents with more than {} paths", read_ + broken_, kPathsMax);
     return;
   }
-  if (leaves_.empty()) {
+  if (paths_.empty()) {
     if (read_ + broken_ > 0)
       proposal.evidence += fmt::format("; {} documents without members", read_ + broken_);
     return;
   }
-  const std::map<std::string, Table> tables = tables_of(table, column, leaves_);
   proposal.masker = spec("json");
   size_t masked = 0;
-  for (const auto& [path, leaf] : leaves_) {
-    MaskerSpec masker = judge_leaf(tables.at(leaf.parent), leaf, names);
-    if (masker.name != "keep") ++masked;
-    proposal.masker.paths.push_back({path, std::move(masker)});
+  for (const Path& each : paths_) {
+    const bool kept = each.masker.name == "keep" && !names.found_in(each.texts).tells(each.values);
+    if (!kept) ++masked;
+    proposal.masker.paths.push_back(
+        {each.path, each.masker.name == "keep" && !kept ? spec("hash") : each.masker});
   }
   proposal.evidence =
       fmt::format("{} documents with {} paths, {} of them masked; what is not named is hashed",
-                  read_ + broken_, leaves_.size(), masked);
+                  read_ + broken_, paths_.size(), masked);
   if (broken_ > 0) proposal.evidence += fmt::format("; {} documents are too long to be read whole", broken_);
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -13,32 +12,30 @@
 
 namespace ytb::masking {
 
-// What sampled documents of one column hold: its paths with their values.
+// What sampled documents of one column hold: its paths, each judged once by its name and values.
 class JsonLook {
  public:
   // A document that was cut short is read as far as it goes.
-  explicit JsonLook(const std::vector<std::string>& documents);
+  JsonLook(const Table& table, const Column& column, const std::vector<std::string>& documents);
 
-  struct Leaf {
-    std::string name;    // the last member on its path
-    std::string parent;  // the one before
-    std::vector<std::string> texts;
-    bool whole = false;    // holds whole numbers
-    bool decimal = false;  // holds other numbers
-    bool truth = false;    // holds true or false
-  };
-  using Leaves = std::map<std::string, Leaf>;  // by path
-
-  // The names of people that paths hold which are called so.
-  void tell_names(const Table& table, const Column& column, KnownNames& names) const;
+  // The names of people that paths hold.
+  void tell_names(KnownNames& names) const;
   // Sets the proposal's masker and evidence where the documents have paths. What no path names, the `json`
-  // masker hashes.
-  void propose(const Table& table, const Column& column, const KnownNames& names, Proposal& proposal) const;
+  // masker hashes, and so is a path whose values hold `names`.
+  void propose(const KnownNames& names, Proposal& proposal) const;
 
  private:
-  Leaves leaves_;
+  struct Path {
+    std::string path;
+    MaskerSpec masker;
+    std::vector<std::string> texts;
+    size_t values = 0;  // of the texts, those that are not empty
+  };
+  std::string where_;  // "public.users.settings"
+  std::vector<Path> paths_;
   size_t read_ = 0;
   size_t broken_ = 0;
+  bool too_many_ = false;  // paths: none is in paths_
 };
 
 }  // namespace ytb::masking
