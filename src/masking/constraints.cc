@@ -61,13 +61,25 @@ void thin_out(std::vector<Number>& constants) {
   constants = std::move(some);
 }
 
-// Values between two bounds, and on each side of one that is alone: most of what it allows is far away from
-// it.
-constexpr int kSteps = 40;
-constexpr int kStepsAlone = 160;
-
-void add_spread(long double from, long double to, int steps, std::vector<long double>& numbers) {
-  for (int i = 0; i <= steps; ++i) numbers.push_back(from + (to - from) * i / steps);
+// Adds what lies beside each constant, and between them; around one that is alone as far as `far`: most of
+// what it allows is far away from it.
+template <typename Number>
+void add_around(Number far, std::vector<Number>& constants) {
+  constexpr int kSteps = 40;
+  constexpr int kStepsAlone = 160;
+  if (constants.empty()) return;
+  const auto [first, last] = std::minmax_element(constants.begin(), constants.end());
+  const bool alone = *first == *last;
+  const Number from = alone ? *first - far : *first;
+  const Number to = alone ? *last + far : *last;
+  for (size_t i = 0, count = constants.size(); i < count; ++i) {
+    for (const int near : kNear) {
+      constants.push_back(constants[i] + near);
+      constants.push_back(constants[i] - near);
+    }
+  }
+  const int steps = alone ? kStepsAlone : kSteps;
+  for (int i = 0; i <= steps; ++i) constants.push_back(from + (to - from) * i / steps);
 }
 
 std::string number_text(long double number, bool whole) {
@@ -83,21 +95,9 @@ void add_numbers(const Column& column, const Constants& constants, std::vector<s
     if (number.kind == Datum::Kind::kNumber) numbers.push_back(number.number);
   }
   thin_out(numbers);
-  if (!numbers.empty()) {
-    const auto [first, last] = std::minmax_element(numbers.begin(), numbers.end());
-    const long double least = *first;
-    const long double most = *last;
-    for (size_t i = 0, count = numbers.size(); i < count; ++i) {
-      for (const int near : kNear) {
-        numbers.push_back(numbers[i] + near);
-        numbers.push_back(numbers[i] - near);
-      }
-    }
-    // Noise grows with the value.
-    const long double far = std::max(800.0L, 10 * std::fabs(least));
-    const bool alone = least == most;
-    add_spread(alone ? least - far : least, alone ? most + far : most, alone ? kStepsAlone : kSteps, numbers);
-  }
+  // Noise grows with the value.
+  const long double far = numbers.empty() ? 0 : std::max(800.0L, 10 * std::fabs(numbers.front()));
+  add_around(far, numbers);
   for (long double usual : {0.0L, 1.0L, 2.0L, 7.0L, 18.0L, 42.0L, 99.5L, 365.0L, 1999.95L, 20'000.0L,
                             65'000.0L, 1'234'567.0L, -3.0L, -250.0L}) {
     numbers.push_back(usual);
@@ -123,21 +123,8 @@ void add_times(const Column& column, const Constants& constants, std::vector<std
     if (time.kind == Datum::Kind::kTime) days.push_back(time.microseconds / kMicrosecondsPerDay);
   }
   thin_out(days);
-  if (!days.empty()) {
-    const auto [least, most] = std::minmax_element(days.begin(), days.end());
-    constexpr int64_t kFar = 20'000;
-    const bool alone = *least == *most;
-    const int64_t from = alone ? *least - kFar : *least;
-    const int64_t to = alone ? *most + kFar : *most;
-    for (size_t i = 0, count = days.size(); i < count; ++i) {
-      for (const int near : kNear) {
-        days.push_back(days[i] + near);
-        days.push_back(days[i] - near);
-      }
-    }
-    const int64_t steps = alone ? kStepsAlone : kSteps;
-    for (int64_t i = 0; i <= steps; ++i) days.push_back(from + (to - from) / steps * i);
-  }
+  constexpr int64_t kFar = 20'000;
+  add_around(kFar, days);
   constexpr int64_t kUsualFrom = -18'262;  // 1950-01-01
   constexpr int64_t kUsualStep = 487;      // days
   for (int64_t i = 0; i < 60; ++i) days.push_back(kUsualFrom + i * kUsualStep);
@@ -376,7 +363,7 @@ class Tester {
         const bool all = trial.allowed == 0 && trial.unknown == 0;
         return all && !follows ? Conclusion::kViolated : Conclusion::kNotTried;
       }
-      // Of what moves, a few values at a bound always leave it; that is no word about the others.
+      // Of what moves, a few values at a bound always leave it, which says nothing of the others.
       constexpr size_t kShareOfMoved = 10;
       const bool often =
           moves ? trial.forbidden * kShareOfMoved >= trial.rows()
