@@ -197,10 +197,6 @@ std::string yaml_lines(const DatabaseLines& database, std::string_view indent) {
   return text;
 }
 
-std::string settings_key(const std::string& database) {
-  return database == "*" ? yaml_scalar(database) : yaml_key(database);
-}
-
 std::string settings_lines(const std::vector<std::string>& settings, std::string_view indent) {
   std::string text;
   for (const std::string& name : settings)

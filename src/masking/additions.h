@@ -55,8 +55,6 @@ std::string yaml_lines(const TableLines& table, std::string_view indent);
 // What comes under the database's name.
 std::string yaml_lines(const DatabaseLines& database, std::string_view indent);
 std::string large_objects_line(const DatabaseLines& database, std::string_view indent);
-// The key of one database's settings; "*" of those of every one.
-std::string settings_key(const std::string& database);
 std::string settings_lines(const std::vector<std::string>& settings, std::string_view indent);
 
 }  // namespace ytb::masking

@@ -121,7 +121,7 @@ std::vector<SettingPlan> plan_settings(const Policy& policy, const Catalog& cata
       plan.push_back({.setting = setting, .verdict = *verdict});
       continue;
     }
-    const std::string where = setting.database.empty() ? "\"*\"" : yaml_key(setting.database);
+    const std::string where = settings_key(setting.database);
     findings.push_back({.kind = Finding::Kind::kUnjudgedSetting,
                         .database = setting.database,
                         .message = fmt::format(

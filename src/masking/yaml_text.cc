@@ -50,6 +50,10 @@ std::string yaml_key(std::string_view name) {
   return yaml_scalar(name);
 }
 
+std::string settings_key(std::string_view database) {
+  return database.empty() || database == "*" ? yaml_scalar("*") : yaml_key(database);
+}
+
 std::string yaml_key(const QualifiedName& table) {
   std::string text = to_string(table);
   // public.users needs no quotes of YAML's; anything that SQL quotes does.

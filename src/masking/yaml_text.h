@@ -15,6 +15,8 @@ std::string yaml_scalar(std::string_view text);
 std::string yaml_key(std::string_view name);
 // A table's name as a key of a policy: public.users, "\"odd.name\".users".
 std::string yaml_key(const QualifiedName& table);
+// The key of one database's settings; "" or "*": of those of every one.
+std::string settings_key(std::string_view database);
 // `email`, `{date_shift: {days: 30}}`
 std::string yaml_spec(const MaskerSpec& spec);
 
