@@ -19,50 +19,38 @@ constexpr size_t kParticleMax = 3;
 constexpr size_t kNamesMin = 2;    // different ones that have to be found
 constexpr size_t kFewOfMany = 20;  // one in so many values
 
+// Small letters that are more than a letter with marks, or are spelled otherwise where there are none.
+struct Spelling {
+  utf8proc_int32_t letter;
+  std::string_view plain;
+  std::string_view spelled;
+};
+constexpr Spelling kSpellings[] = {{0xe4, "a", "ae"},  // ä
+                                   {0xf6, "o", "oe"},  // ö
+                                   {0xf8, "o", "oe"},  // ø
+                                   {0xfc, "u", "ue"},  // ü
+                                   {0xe5, "a", "aa"},  // å
+                                   {0xe6, "ae", "ae"}, {0xdf, "ss", "ss"}, {0x111, "d", "d"},
+                                   {0x131, "i", "i"},  {0x142, "l", "l"}};
+
 // A letter in lower case, without its marks. `spelled`: as where there are no marks, "ue" for "ü".
 void append_letter(utf8proc_int32_t letter, bool spelled, std::string& out) {
-  switch (const utf8proc_int32_t lower = utf8proc_tolower(letter)) {
-    case 0xe4:  // ä
-      out += spelled ? "ae" : "a";
-      return;
-    case 0xf6:  // ö
-    case 0xf8:  // ø
-      out += spelled ? "oe" : "o";
-      return;
-    case 0xfc:  // ü
-      out += spelled ? "ue" : "u";
-      return;
-    case 0xe5:  // å
-      out += spelled ? "aa" : "a";
-      return;
-    case 0xe6:  // æ
-      out += "ae";
-      return;
-    case 0xdf:  // ß
-      out += "ss";
-      return;
-    case 0x111:  // đ
-      out += 'd';
-      return;
-    case 0x131:  // ı
-      out += 'i';
-      return;
-    case 0x142:  // ł
-      out += 'l';
-      return;
-    default: {
-      utf8proc_int32_t parts[8];
-      int boundary = 0;
-      const utf8proc_ssize_t count = utf8proc_decompose_char(
-          lower, parts, std::size(parts),
-          static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STRIPMARK | UTF8PROC_COMPAT),
-          &boundary);
-      for (utf8proc_ssize_t i = 0; i < count && i < static_cast<utf8proc_ssize_t>(std::size(parts)); ++i) {
-        utf8proc_uint8_t bytes[4];
-        out.append(reinterpret_cast<const char*>(bytes),
-                   static_cast<size_t>(utf8proc_encode_char(parts[i], bytes)));
-      }
-    }
+  const utf8proc_int32_t lower = utf8proc_tolower(letter);
+  const auto* found = std::find_if(std::begin(kSpellings), std::end(kSpellings),
+                                   [&](const Spelling& each) { return each.letter == lower; });
+  if (found != std::end(kSpellings)) {
+    out += spelled ? found->spelled : found->plain;
+    return;
+  }
+  utf8proc_int32_t parts[8];
+  int boundary = 0;
+  const utf8proc_ssize_t count = utf8proc_decompose_char(
+      lower, parts, std::size(parts),
+      static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STRIPMARK | UTF8PROC_COMPAT), &boundary);
+  for (utf8proc_ssize_t i = 0; i < count && i < static_cast<utf8proc_ssize_t>(std::size(parts)); ++i) {
+    utf8proc_uint8_t bytes[4];
+    out.append(reinterpret_cast<const char*>(bytes),
+               static_cast<size_t>(utf8proc_encode_char(parts[i], bytes)));
   }
 }
 
@@ -105,7 +93,7 @@ std::vector<Word> words_of(std::string_view text, Form form) {
   bool capital = false;
   size_t letters = 0;
   bool digits = false;  // after letters
-  bool number = false;  // "3ada9" of a checksum is no name
+  bool number = false;  // begins with digits, or has letters after them: "3ada9" of a checksum
   auto end = [&] {
     if (!number && word.size() >= kNameBytesMin && letters >= kNameLettersMin)
       words.push_back({.text = word, .capital = capital});
