@@ -23,15 +23,19 @@ class A04Selection : public StackTest {
     add("awsbackup:job-1", "awsbackup", {{"purpose", "staging"}});
     add("nightly-2", "shared", {{"purpose", "staging"}});
   }
-  void add(const std::string& id, const std::string& type, const Tags& tags) {
+  // `key`: that encrypts it; "": none does.
+  void add(const std::string& id, const std::string& type, const Tags& tags, const std::string& key = {}) {
     fakes::aws::SnapshotSeed seed;
     seed.id = id;
     seed.type = type;
     if (type == "shared") seed.owner = "210987654321";
     seed.created = at("2026-11-22T05:00:00Z");
     seed.tags = tags;
+    seed.encrypted = !key.empty();
+    seed.kms_key = key;
     fake_->seed(seed);
   }
+  static constexpr const char* kTheirKey = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
   // The names of those that are usable.
   std::vector<std::string> chosen(const std::vector<std::string>& kinds,
                                   const std::vector<std::string>& names = {}, const Tags& tags = {}) {
@@ -90,13 +94,7 @@ TEST_F(A04Selection, OneThatTheRoleMayNotRestoreIsForbidden) {
 
 // A key of production's account whose policy does not name us, or one that is disabled.
 TEST_F(A04Selection, OneWhoseKeyMayNotBeUsedIsForbidden) {
-  fakes::aws::SnapshotSeed seed;
-  seed.id = "under-their-key";
-  seed.type = "manual";
-  seed.created = at("2026-11-22T05:00:00Z");
-  seed.encrypted = true;
-  seed.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
-  fake_->seed(seed);
+  add("under-their-key", "manual", {}, kTheirKey);
   fake_->iam().decide_by([](const std::string&, const std::string& action, const std::string& resource) {
     return !action.starts_with("kms:") || !resource.ends_with("key/theirs");
   });
@@ -110,14 +108,7 @@ TEST_F(A04Selection, OneWhoseKeyMayNotBeUsedIsForbidden) {
 
 // Before there is a stack: the refresher records the attempt.
 TEST_F(A04Selection, OneThatMayNotBeCopiedIsForbidden) {
-  fakes::aws::SnapshotSeed seed;
-  seed.id = "of-others";
-  seed.type = "shared";
-  seed.owner = "210987654321";
-  seed.created = at("2026-11-22T05:00:00Z");
-  seed.encrypted = true;
-  seed.kms_key = "arn:aws:kms:eu-west-1:210987654321:key/theirs";
-  fake_->seed(seed);
+  add("of-others", "shared", {}, kTheirKey);
   StackOptions given = options();
   given.kms_key = "arn:aws:kms:eu-west-1:123456789012:key/ours";
   make_host(std::move(given));

@@ -369,8 +369,7 @@ TEST_F(EngineTest, access_roles_lose_what_reaches_the_host) {
 TEST_F(EngineTest, nothing_is_changed_but_in_a_closed_copy) {
   make_production();
   production_->run("postgres", "CREATE TABLE t (a text); INSERT INTO t VALUES ('x')");
-  ports::SessionTarget production{
-      .parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
+  ports::SessionTarget production = production_target();
   auto refused = engine_.defuse(production, {});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Code::kRefused);
@@ -403,8 +402,7 @@ TEST_F(EngineTest, what_few_rows_have_is_sampled_too) {
     ALTER TABLE ruled ENABLE ROW LEVEL SECURITY;
     CREATE TABLE odd (a text, fails text);
     INSERT INTO odd SELECT 'x', CASE WHEN i > 300 THEN 'y' END FROM generate_series(1, 900) i)sql");
-  ports::SessionTarget production{
-      .parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
+  ports::SessionTarget production = production_target();
   auto catalog = engine_.catalog(production);
   ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
   auto samples = engine_.sample(production, *catalog, 10);
@@ -428,8 +426,7 @@ TEST_F(EngineTest, a_server_that_poses_as_a_copy_is_only_read) {
   production_->run("postgres",
                    "CREATE TABLE t (a text); INSERT INTO t VALUES ('x'); CREATE DATABASE shut "
                    "ALLOW_CONNECTIONS false");
-  ports::SessionTarget production{
-      .parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
+  ports::SessionTarget production = production_target();
   auto catalog = engine_.catalog(production);
   ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
   auto samples = engine_.sample(production, *catalog, 10);

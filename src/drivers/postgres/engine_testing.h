@@ -119,6 +119,9 @@ class EngineCalls : public ::testing::Test {
 class EngineTest : public EngineCalls {
  protected:
   EngineTest() : EngineCalls(Profile::kSuperuser, "ytb_admin_0123456789") {}
+  ports::SessionTarget production_target() const {
+    return {.parameters = {{"connection", production_->connection()}}, .password = {}, .label = "p"};
+  }
   void make_production(std::map<std::string, std::string> settings = {}) {
     PostgresCluster::Options options;
     options.settings = std::move(settings);
