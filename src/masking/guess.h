@@ -39,8 +39,8 @@ std::string candidates_for(const Column& column);
 bool masker_serves(std::string_view masker, const Column& column);
 // "  email: email   # character varying(50)": a line for the policy that is safe to take as it is. What
 // cannot be guessed is hashed or emptied where a masker can, so that nobody keeps by pasting.
-// A column that is marked `judge` was called doubtful by somebody, or by its values: then a name is no reason
-// to keep it.
+// Somebody, or its values, called a column doubtful that is marked `judge`: its name alone does not decide
+// then that it is kept.
 enum class Marked { kNothing, kJudge };
 std::string policy_line(const Table& table, const Column& column, Marked marked = Marked::kNothing);
 // The same without indentation, to be written in place of a `judge`; "" where it would say `judge` again.

@@ -37,8 +37,8 @@ struct EndpointOptions {
 std::string_view partition_of(std::string_view region);
 
 // The region: `configured`, AWS_REGION, AWS_DEFAULT_REGION, `of_profile`: the first that is not empty.
-// Errors: kConfig where there is none or it is no region's name; kUnsupported for a partition that is not
-// supported, by name.
+// Errors: kConfig where it is missing or is not the name of a region; kUnsupported for a partition that is
+// not supported, by name.
 Result<std::string> resolve_region(const std::string& configured, const Environment& environment,
                                    const std::string& of_profile = "");
 // Fills `options.urls` and `options.url`, where they are not set, from AWS_ENDPOINT_URL_<SERVICE> and

@@ -21,11 +21,14 @@ constexpr int kGroupsMax = 50;
 
 using RawSession = std::unique_ptr<PGconn, decltype(&PQfinish)>;
 
+std::string connection_of(const ports::SessionTarget& target) {
+  const auto found = target.parameters.find("connection");
+  return found == target.parameters.end() ? std::string() : found->second;
+}
+
 void read_connection(const ports::SessionTarget& target, ports::ProductionLook& look) {
-  const auto whole = target.parameters.find("connection");
-  if (whole == target.parameters.end()) return;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
-      PQconninfoParse(whole->second.c_str(), nullptr), PQconninfoFree);
+      PQconninfoParse(connection_of(target).c_str(), nullptr), PQconninfoFree);
   if (options == nullptr) return;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val == nullptr) continue;
@@ -34,11 +37,6 @@ void read_connection(const ports::SessionTarget& target, ports::ProductionLook& 
     if (keyword == "user") look.user = option->val;
     if (keyword == "host") look.host = option->val;
   }
-}
-
-std::string connection_of(const ports::SessionTarget& target) {
-  const auto found = target.parameters.find("connection");
-  return found == target.parameters.end() ? std::string() : found->second;
 }
 
 // Whether a server answers there at all, be it that it lets nobody in.

@@ -53,7 +53,7 @@ TEST(SchemaTrial, WhatDumpedRestores) {
   make("newer/pg_dump");
   std::filesystem::create_directory(folder / "server");
   std::filesystem::create_symlink(folder / "newer/pg_dump", folder / "server/pg_dump");
-  EXPECT_EQ(*internal::restoring_program(find), folder / "host/pg_restore") << "there is no other";
+  EXPECT_EQ(*internal::restoring_program(find), folder / "host/pg_restore") << "the only one";
   make("newer/pg_restore");
   EXPECT_EQ(*internal::restoring_program(find), folder / "newer/pg_restore")
       << "beside what the link leads to";
