@@ -421,6 +421,24 @@ TEST_F(EngineTest, what_few_rows_have_is_sampled_too) {
   EXPECT_GT(count("fails", "odd"), 5U);
 }
 
+TEST_F(EngineTest, what_few_rows_have_stays_within_the_bound_of_a_table) {
+  make_production();
+  production_->run("postgres", R"sql(
+    CREATE TABLE t (rare jsonb, a text, b text, c text);
+    INSERT INTO t SELECT CASE WHEN i > 100 THEN to_jsonb(repeat('x', 250000)) END FROM generate_series(1, 600) i)sql");
+  ports::SessionTarget production = production_target();
+  auto catalog = engine_.catalog(production);
+  ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  auto samples = engine_.sample(production, *catalog, 100);
+  ASSERT_TRUE(samples.ok()) << to_string(samples.error());
+  size_t bytes = 0;
+  for (const auto& [column, values] : *samples) {
+    for (const std::string& value : values) bytes += value.size();
+  }
+  EXPECT_GT(bytes, 10'000'000U);
+  EXPECT_LE(bytes, 32'000'000U);
+}
+
 TEST_F(EngineTest, a_server_that_poses_as_a_copy_is_only_read) {
   make_production({{"fsync", "off"}, {"listen_addresses", "''"}, {"yesterdaytabase.admin_role", "postgres"}});
   production_->run("postgres",
