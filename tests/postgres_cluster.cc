@@ -11,10 +11,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -285,20 +287,64 @@ std::string why_no_seal() {
   return "";
 }
 
-uint16_t free_port() {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+namespace {
+
+// The kernel gives ports of ip_local_port_range to whoever connects, at any time, so ours lie below them.
+constexpr uint16_t kPortsFrom = 10'000;
+constexpr uint16_t kPortsTo = 32'760;
+
+bool binds(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  uint16_t port = 0;
-  if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0) {
-    port = ntohs(address.sin_port);
+  address.sin_port = htons(port);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return bound;
+}
+
+// No other process of tests gets the block while this one lives: an abstract socket's name is held by one
+// process alone, whoever it runs as, and goes with it.
+bool claim(uint16_t block) {
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "ytb-test-ports-" + std::to_string(block);
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0) return true;  // left open
+  close(fd);
+  return false;
+}
+
+}  // namespace
+
+uint16_t free_port_block() {
+  constexpr auto kBlocks = static_cast<uint16_t>((kPortsTo - kPortsFrom) / kPortBlock);
+  for (unsigned i = 0; i < kBlocks; ++i) {
+    const auto block = static_cast<uint16_t>((static_cast<unsigned>(getpid()) + i) % kBlocks);
+    if (!claim(block)) continue;
+    const auto first = static_cast<uint16_t>(kPortsFrom + block * kPortBlock);
+    bool free = true;
+    for (uint16_t port = first; free && port < first + kPortBlock; ++port) free = binds(port);
+    if (free) return first;
   }
-  if (fd >= 0) close(fd);
-  EXPECT_NE(port, 0) << "no free port";
-  return port;
+  ADD_FAILURE() << "no free ports";
+  return 0;
+}
+
+uint16_t free_port() {
+  static std::mutex mutex;
+  static uint16_t next = 0;
+  static uint16_t end = 0;
+  std::lock_guard lock(mutex);
+  if (next == end) {
+    next = free_port_block();
+    end = static_cast<uint16_t>(next + kPortBlock);
+  }
+  return next++;
 }
 
 PostgresCluster::PostgresCluster() : port_(free_port()) { sockets_ = temp_.make_for_server("sockets"); }

@@ -50,6 +50,10 @@ class TempFolder {
   std::string path_;
 };
 
+// Ports on which nothing listened a moment ago, for this process's life: no other process of tests gets them,
+// nor does whoever connects. Of a block, the first.
+constexpr uint16_t kPortBlock = 20;
+uint16_t free_port_block();
 uint16_t free_port();
 
 // What keeps this host from making the namespaces of a sealed copy; "" : nothing. Tests that need a seal are

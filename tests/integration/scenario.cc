@@ -99,8 +99,7 @@ Scenario::Scenario(Options options) : options_(std::move(options)) {
   }
   production_ = PostgresCluster::make(options_.production);
   if (!production_) return;
-  // A range of its own for every test that runs at the same time.
-  first_port_ = static_cast<uint16_t>(20000 + (getpid() % 2000) * 20);
+  first_port_ = free_port_block();
   write_file(home_ + "/masking.key", "planted-masking-0123456789abcdef\n", 0600);
   write_file(home_ + "/staging.password", password_ + "\n", 0600);
   write_config();

@@ -50,7 +50,7 @@ class Scenario {
   [[nodiscard]] std::string policy_file() const { return home_ + "/policy.yaml"; }
   [[nodiscard]] std::string config_file() const { return home_ + "/yesterdaytabase.yaml"; }
   [[nodiscard]] uint16_t first_port() const { return first_port_; }
-  [[nodiscard]] uint16_t last_port() const { return static_cast<uint16_t>(first_port_ + 19); }
+  [[nodiscard]] uint16_t last_port() const { return static_cast<uint16_t>(first_port_ + kPortBlock - 1); }
   [[nodiscard]] const std::string& password() const { return password_; }
 
   // The program with --config and these arguments, to its end.

@@ -46,8 +46,8 @@ class Copies : public ::testing::Test {
     options_.production = model::ProductionName("shop");
     options_.directory = folder_ / "copies";
     options_.run_as = testing::server_user();
-    options_.port_first = 46310;
-    options_.port_last = 46330;
+    options_.port_first = testing::free_port_block();
+    options_.port_last = static_cast<uint16_t>(options_.port_first + testing::kPortBlock - 1);
     options_.bin_dir = testing::postgres_bin_dir();
     if (const std::string lacks = testing::why_no_seal(); !lacks.empty())
       options_.isolation = {.kind = model::Isolation::Kind::kNone, .reason = lacks};
