@@ -230,6 +230,11 @@ bool mentions_somebody(std::string_view value, const Patterns& p) {
 
 }  // namespace
 
+bool is_random_or_secret(std::string_view word) {
+  const Patterns& p = patterns();
+  return is_of(kSecret, word, p) || is_of(kUuid, word, p) || is_of(kHex, word, p) || is_of(kToken, word, p);
+}
+
 bool is_ipv6(std::string_view text) {
   constexpr size_t kGroups = 8, kGroupDigitsMax = 4;
   text = text.substr(0, text.find('/'));

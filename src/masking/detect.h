@@ -26,6 +26,9 @@ struct Detected {
 // The kind that most of the values are of.
 Detected detect(const std::vector<std::string>& values);
 
+// Whether a word is one of a password's hash, a key, a token, or a long identifier that was drawn at random.
+bool is_random_or_secret(std::string_view word);
+
 // RFC 4291's text form, with a prefix length perhaps. "08:30:00" and MAC addresses are none.
 bool is_ipv6(std::string_view text);
 

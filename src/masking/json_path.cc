@@ -10,14 +10,14 @@ namespace ytb::masking {
 namespace {
 
 struct Step {
-  enum class Kind { kMember, kAnyMember, kAnyElement } kind = Kind::kMember;
+  enum class Kind { kMember, kAnyMember, kAnyElement, kKeys } kind = Kind::kMember;
   std::string key;
 };
 
 Error path_error(std::string_view path, std::string_view what) {
   return {.code = Code::kPolicy,
           .message = fmt::format("json path '{}' {}", printable(path), what),
-          .hint = "paths look like $.contact.email, $.items[*].name, $[\"odd key\"] and $.*"};
+          .hint = "paths look like $.contact.email, $.items[*].name, $[\"odd key\"] and $.*; $.*~ are keys"};
 }
 
 // `["key"]` or `[*]` at the start of `rest`, taken from it.
@@ -46,9 +46,9 @@ bool take_dot(std::string_view& rest, Step& step) {
   std::string_view key = rest.substr(0, end);
   if (key.empty() || key.find_first_of("]\"' ") != std::string_view::npos) return false;
   rest.remove_prefix(end);
-  if (key == "*") {
-    step.kind = Step::Kind::kAnyMember;
-    return true;
+  if (key == "*" || key == "*~") {
+    step.kind = key == "*" ? Step::Kind::kAnyMember : Step::Kind::kKeys;
+    return step.kind == Step::Kind::kAnyMember || rest.empty();
   }
   if (key.find('*') != std::string_view::npos) return false;
   step.key = key;
@@ -82,6 +82,8 @@ int JsonPaths::new_node() {
 
 Status JsonPaths::add(std::string_view path, int rule) {
   YTB_ASSIGN(std::vector<Step> steps, parse_path(path));
+  const bool of_keys = !steps.empty() && steps.back().kind == Step::Kind::kKeys;
+  if (of_keys) steps.pop_back();
   int node = root();
   for (Step& step : steps) {
     int next = kNone;
@@ -101,8 +103,9 @@ Status JsonPaths::add(std::string_view path, int rule) {
     }
     node = next;
   }
-  if (at(node).rule != kNone) return path_error(path, "stands there twice");
-  at(node).rule = rule;
+  int& said = of_keys ? at(node).keys_rule : at(node).rule;
+  if (said != kNone) return path_error(path, "stands there twice");
+  said = rule;
   return {};
 }
 
@@ -116,6 +119,7 @@ int JsonPaths::laid_over(int target, int source) {
 
 void JsonPaths::overlay(int target, int source) {
   if (at(target).rule == kNone) at(target).rule = at(source).rule;
+  if (at(target).keys_rule == kNone) at(target).keys_rule = at(source).keys_rule;
   const auto members = at(source).members;  // copies: new nodes move the vector
   for (const auto& [key, child] : members) {
     auto found = at(target).members.find(key);

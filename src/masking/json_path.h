@@ -2,6 +2,7 @@
 //
 //   $            the document          $.key  $["any key"]   a member
 //   $.*          every member          $[*]                  every element
+//   $.*~         the keys of an object, but for those that another path names
 // A path judges everything beneath it, unless a longer path judges a part of that; at one depth a named key
 // goes before a wildcard. `*` alone means `$`.
 //
@@ -40,7 +41,11 @@ class JsonPaths {
   [[nodiscard]] int rule(int node) const {
     return node == kNone ? kNone : nodes_[static_cast<size_t>(node)].rule;
   }
-  // Whether a path goes on below the node.
+  // What is said of the keys of an object at the node; kNone: nothing.
+  [[nodiscard]] int keys_rule(int node) const {
+    return node == kNone ? kNone : nodes_[static_cast<size_t>(node)].keys_rule;
+  }
+  // Whether a path goes on to values below the node.
   [[nodiscard]] bool goes_on(int node) const;
 
  private:
@@ -49,6 +54,7 @@ class JsonPaths {
     int any_member = kNone;
     int any_element = kNone;
     int rule = kNone;
+    int keys_rule = kNone;
   };
   Node& at(int node) { return nodes_[static_cast<size_t>(node)]; }
   int new_node();

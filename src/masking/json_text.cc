@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
+
+#include "masking/detect.h"
 
 namespace ytb::masking {
 namespace {
@@ -157,6 +160,18 @@ void for_each_json_string(std::string_view text, const std::function<void(std::s
     take(text.substr(at + 1, end - at - 2));
     at = text.find('"', end);
   }
+}
+
+bool is_plain_json_key(std::string_view key) {
+  constexpr size_t kSizeMax = 64;
+  constexpr size_t kRandomMin = 16;  // shorter ones are no identifiers that nobody could guess
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
+  };
+  if (key.empty() || key.size() > kSizeMax || !letter(key.front())) return key.empty();
+  return std::all_of(key.begin(), key.end(),
+                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; }) &&
+         (key.size() < kRandomMin || !is_random_or_secret(key));
 }
 
 void append_json_string(std::string_view utf8, std::string& out) {

@@ -29,6 +29,7 @@ class KnownNames {
     [[nodiscard]] bool tells(size_t of_values) const;
   };
   [[nodiscard]] Found found_in(const std::vector<std::string>& values) const;
+  [[nodiscard]] bool empty() const { return names_.empty(); }
 
  private:
   std::vector<std::string> columns_;

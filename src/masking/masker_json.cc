@@ -43,17 +43,6 @@ struct Frame {
   size_t null_from = kNone;  // the whole container becomes null: where it begins
 };
 
-// What is not judged keeps its key only where that looks like a word of a program, not like somebody's data.
-bool is_plain_key(std::string_view key) {
-  constexpr size_t kPlainKeySizeMax = 64;
-  auto letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
-  };
-  if (key.empty() || key.size() > kPlainKeySizeMax || !letter(key.front())) return key.empty();
-  return std::all_of(key.begin(), key.end(),
-                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; });
-}
-
 class JsonMasker;
 
 // One document on its way through.
@@ -73,6 +62,7 @@ class Pass {
   }
   bool next_child(Frame& frame, int& node);
   bool key(const Frame& frame, int& node);
+  [[nodiscard]] const Rule* rule_of_key(const Frame& frame, std::string_view name) const;
   bool value(int node, size_t rule);
   bool container(int node, size_t rule);
   bool forget(size_t from);
@@ -182,16 +172,36 @@ bool Pass::key(const Frame& frame, int& node) {
   if (!masker_.codec().append_utf8(inside, utf8)) return false;
   append_unescaped_json(utf8, name);
   node = masker_.paths().member(frame.node, name);
-  const bool kept = masker_.rule(frame.rule).kind == Rule::Kind::kKeep;
-  if (!kept && !is_plain_key(name) && !masker_.paths().names(frame.node, name)) {
-    cut(at_, end);
+  if (const Rule* rule = rule_of_key(frame, name)) {
+    if (row_.originals != nullptr) {
+      row_.originals->remember_from(rule->bytes_min);
+      row_.originals->add_text(name);
+    }
     thread_local std::string masked;
     masked.clear();
-    if (masker_.rule(kUnjudged).text->apply(name, row_, masked) == Applied::kInvalid) return false;
-    append_json_string(masked, out_);
+    Applied applied = rule->text->apply(name, row_, masked);
+    if (applied == Applied::kInvalid) applied = masker_.rule(kUnjudged).text->apply(name, row_, masked);
+    if (applied == Applied::kInvalid) return false;
+    if (applied != Applied::kBlank) {
+      cut(at_, end);
+      append_json_string(masked, out_);
+    }
   }
   at_ = end;
   return true;
+}
+
+// What masks a key; null: it stays.
+const Rule* Pass::rule_of_key(const Frame& frame, std::string_view name) const {
+  const JsonPaths& paths = masker_.paths();
+  if (paths.names(frame.node, name)) return nullptr;
+  const auto masking = [this](int number) {
+    const Rule& rule = masker_.rule(static_cast<size_t>(number));
+    return rule.kind == Rule::Kind::kKeep ? nullptr : &rule;
+  };
+  if (const int said = paths.keys_rule(frame.node); said != JsonPaths::kNone) return masking(said);
+  const bool kept = masker_.rule(frame.rule).kind == Rule::Kind::kKeep;
+  return kept || is_plain_json_key(name) ? nullptr : &masker_.rule(kUnjudged);
 }
 
 bool Pass::value(int node, size_t rule) {
@@ -332,6 +342,10 @@ Result<Rule> make_rule(const Build& build, std::string_view path, MaskerSpec spe
   Build of_path{spec, build.context, build.info, build.type, build.row_wire};
   const MaskerInfo* info = find_masker(spec.name);
   if (spec.name == "json") return of_path.error("json cannot stand inside json", "name longer paths instead");
+  const bool of_keys = path.ends_with(".*~");
+  if (of_keys && (spec.name == "null" || spec.name == "fixed"))
+    return of_path.error(fmt::format("{} cannot mask keys: all of them would be one", spec.name),
+                         "write hash, or a masker that gives different keys different words");
   Rule rule;
   if (spec.name == "keep") rule.kind = Rule::Kind::kKeep;
   if (spec.name == "null") rule.kind = Rule::Kind::kNull;
@@ -354,8 +368,9 @@ Result<Rule> make_rule(const Build& build, std::string_view path, MaskerSpec spe
     YTB_ASSIGN(rule.number, leaf_masker(build, spec, leaf_column(build, TypeClass::kInteger, "int8", path)));
   }
   if (spec.name == "fixed") rule.fixed = fixed_word(spec.params["value"]);
-  if (!rule.text && !rule.number)
-    return of_path.error(fmt::format("masker {} serves nothing that JSON has", spec.name));
+  if (of_keys ? !rule.text : !rule.text && !rule.number)
+    return of_path.error(
+        fmt::format("masker {} serves {}", spec.name, of_keys ? "no keys" : "nothing that JSON has"));
   return rule;
 }
 
@@ -420,7 +435,7 @@ void remember_json(std::string_view utf8, OriginalsRecorder& originals) {
       append_unescaped_json(utf8.substr(at + 1, end - at - 2), said);
       const size_t next = skip_json_blanks(utf8, end);
       const bool member = next < utf8.size() && utf8[next] == ':';
-      if (!member || !is_plain_key(said)) originals.add_text(said);
+      if (!member || !is_plain_json_key(said)) originals.add_text(said);
       at = end;
       continue;
     }

@@ -108,7 +108,7 @@ void look_at_values(Judged& judged, KnownNames& names, Proposal& proposal) {
 }
 
 // What holds the names of people whom other columns name is about them, whatever its own name says.
-void look_for_names(const Judged& judged, const KnownNames& names, Proposal& proposal) {
+void look_for_names(Judged& judged, const KnownNames& names, Proposal& proposal) {
   if (judged.json) judged.json->propose(names, proposal);
   const bool kept = proposal.masker.name == "keep";
   if (judged.values == nullptr || (!kept && proposal.masker.name != "judge")) return;
