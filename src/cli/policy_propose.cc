@@ -54,22 +54,23 @@ Result<Sampled> take_samples(const Context& context, const Site& site, const mas
     return sampled;
   }
   YTB_ASSIGN(ports::SessionTarget target, production_target(site));
-  Result<masking::Samples> taken = site.drivers.engine->sample(target, catalog, kSampleRows);
+  Result<ports::TakenSamples> taken = site.drivers.engine->sample(target, catalog, kSampleRows);
   if (!taken.ok()) {
     context.output.err << "no samples: " << taken.error().message << "\n";
     return sampled;
   }
-  sampled.samples = std::move(*taken);
+  for (const std::string& failed : taken->failed) context.output.err << "no samples of " << failed << "\n";
+  sampled.samples = std::move(taken->samples);
   sampled.tables = tables_in(sampled.samples);
   const size_t tables = sampleable_tables(catalog);
   if (sampled.tables == 0) {
     sampled.said = "names and types only: no values could be read";
-    context.output.err << "no samples: the login of source.connection may read no table\n";
+    context.output.err << "no samples: the login of source.connection can read no table\n";
   } else {
     sampled.said =
         fmt::format("names, types and up to {} values a column of {}", kSampleRows,
                     sampled.tables < tables
-                        ? fmt::format("{} of {} tables, the others it may not read", sampled.tables, tables)
+                        ? fmt::format("{} of {} tables, the others could not be read", sampled.tables, tables)
                         : std::string("each table"));
   }
   return sampled;

@@ -302,9 +302,9 @@ Result<std::string> Pass::proposal_for(const model::CopyId& id) {
   YTB_ASSIGN(ports::SessionTarget session, drivers_.host->session(owned));
   YTB_ASSIGN(masking::Catalog catalog, drivers_.engine->catalog(session));
   // Evidence only: a proposal from names and types alone is a proposal, too.
-  Result<masking::Samples> samples = drivers_.engine->sample(session, catalog, kSampleRows);
+  Result<ports::TakenSamples> taken = drivers_.engine->sample(session, catalog, kSampleRows);
   masking::Samples seen;
-  if (samples.ok()) seen = std::move(*samples);
+  if (taken.ok()) seen = std::move(taken->samples);
   std::vector<masking::Proposal> proposals = masking::propose(catalog, seen);
   return parts_.keep_proposal(*target_.production, id, masking::to_policy_yaml(catalog, proposals));
 }

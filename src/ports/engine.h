@@ -99,6 +99,11 @@ struct MadeSince {
   }
 };
 
+struct TakenSamples {
+  masking::Samples samples;
+  std::vector<std::string> failed{};  // "shop public.notes: invalid byte sequence …"
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -108,9 +113,10 @@ class Engine {
   // What may have been made or altered in production since a snapshot of it was taken, so that nobody can say
   // whether the snapshot has it. kUnsupported: `production` is not the server that the snapshot is of.
   virtual Result<MadeSince> made_since(const SessionTarget& production, const SnapshotPoint& point) = 0;
-  // Up to `rows_max` values per text-like column, for proposals and previews. Read-only.
-  virtual Result<masking::Samples> sample(const SessionTarget& target, const masking::Catalog& catalog,
-                                          int rows_max) = 0;
+  // Up to `rows_max` values per text-like column, for proposals and previews. Read-only. A table that cannot
+  // be read has none, and stands in `failed` but where a right is missing.
+  virtual Result<TakenSamples> sample(const SessionTarget& target, const masking::Catalog& catalog,
+                                      int rows_max) = 0;
   // `rows_max` rows of one table as text, columns in order; NULL is nullopt. Read-only.
   virtual Result<std::vector<std::vector<std::optional<std::string>>>> rows(const SessionTarget& target,
                                                                             std::string_view database,

@@ -62,7 +62,7 @@ Result<masking::Catalog> FakeEngine::catalog(const ports::SessionTarget& target)
   return catalog;
 }
 
-Result<masking::Samples> FakeEngine::sample(const ports::SessionTarget&, const masking::Catalog&, int) {
+Result<ports::TakenSamples> FakeEngine::sample(const ports::SessionTarget&, const masking::Catalog&, int) {
   return Error{.code = Code::kUnsupported, .message = "no samples in the simulation", .hint = {}};
 }
 

@@ -70,8 +70,8 @@ class FakeEngine : public ports::Engine {
   Result<ports::MadeSince> made_since(const ports::SessionTarget&, const ports::SnapshotPoint&) override {
     return ports::MadeSince();
   }
-  Result<masking::Samples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
-                                  int rows_max) override;
+  Result<ports::TakenSamples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
+                                     int rows_max) override;
   Result<std::vector<std::vector<std::optional<std::string>>>> rows(const ports::SessionTarget& target,
                                                                     std::string_view database,
                                                                     const masking::Table& table,

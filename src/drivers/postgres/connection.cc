@@ -299,6 +299,8 @@ Secret Connection::password() const {
   return Secret(said != nullptr ? said : "");
 }
 
+bool Connection::is_open() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
+
 int Connection::major() const { return PQserverVersion(connection_.get()) / 10000; }
 
 std::string Connection::identifier(std::string_view name) const {
@@ -367,7 +369,7 @@ Error Connection::error_of(const pg_result* result) {
   // What production's code calls a full disk or a deadlock is not one.
   internal::StateMeaning meaning{Code::kExternal, Retry::kNever};
   if (said.from_server) meaning = internal::meaning_of(last_state_);
-  if (committing_ && PQstatus(connection_.get()) != CONNECTION_OK) meaning.retry = Retry::kInDoubt;
+  if (committing_ && !is_open()) meaning.retry = Retry::kInDoubt;
   const char* database = PQdb(connection_.get());
   return Error{.code = meaning.code,
                .message = fmt::format("{} (SQLSTATE {}{}{}) in database {} on {}", said.text, said.state,
@@ -423,7 +425,7 @@ Result<Rows> Connection::finish_results() {
       last = result;
     } else {
       PQclear(result);
-      if (PQstatus(connection_.get()) != CONNECTION_OK) break;
+      if (!is_open()) break;
       // A COPY that a plain query was not meant to start would never end.
       if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH) break;
     }
@@ -485,7 +487,7 @@ Status Connection::commit() {
 }
 
 void Connection::roll_back() {
-  if (PQstatus(connection_.get()) != CONNECTION_OK) return;
+  if (!is_open()) return;
   if (PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) return;
   PQclear(PQexec(connection_.get(), "ROLLBACK"));  // also when stopping: not through query()
 }
@@ -500,7 +502,7 @@ void Connection::drain() {
       char* row = nullptr;
       while (PQgetCopyData(connection_.get(), &row, 0) > 0) PQfreemem(row);
     }
-    if (PQstatus(connection_.get()) != CONNECTION_OK) return;
+    if (!is_open()) return;
   }
 }
 

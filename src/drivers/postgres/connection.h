@@ -103,6 +103,8 @@ class Connection {
   Status use_utf8();
   [[nodiscard]] const std::string& server_encoding() const { return server_encoding_; }
   [[nodiscard]] int major() const;
+  // False: the server has ended the session, or went.
+  [[nodiscard]] bool is_open() const;
   // The process that listens at the other end of the session's Unix socket; kUnsupported over TCP.
   [[nodiscard]] Result<pid_t> server_process() const;
   [[nodiscard]] SessionKind kind() const { return kind_; }

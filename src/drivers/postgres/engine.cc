@@ -416,9 +416,10 @@ Result<ports::MadeSince> PostgresEngine::made_since(const ports::SessionTarget& 
   return made;
 }
 
-Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& target,
-                                                const masking::Catalog& catalog, int rows_max) {
+Result<ports::TakenSamples> PostgresEngine::sample(const ports::SessionTarget& target,
+                                                   const masking::Catalog& catalog, int rows_max) {
   YTB_ASSIGN(Source source, open_source(target));
+  std::vector<std::string> failed;
   SampleRun run{.rows_max = std::clamp(rows_max, 1, kRowsMax)};
   for (const masking::Database& database : catalog.databases) {
     if (!source.in_copy() && !database.allows_connections) continue;
@@ -437,11 +438,14 @@ Result<masking::Samples> PostgresEngine::sample(const ports::SessionTarget& targ
             run.rows_max, run);
         session.roll_back();
       }
-      // A table that may not be read has no samples; names and types still speak.
-      if (!sampled.ok() && session.last_state() != kNoRight) return std::move(sampled).error();
+      // Names and types still speak.
+      if (sampled.ok() || session.last_state() == kNoRight) continue;
+      if (!session.is_open()) return std::move(sampled).error();
+      failed.push_back(fmt::format("{} {}: {}", printable(database.name), printable(to_string(table.name)),
+                                   sampled.error().message));
     }
   }
-  return std::move(run.samples);
+  return ports::TakenSamples{.samples = std::move(run.samples), .failed = std::move(failed)};
 }
 
 Result<std::vector<OptionalRow>> PostgresEngine::rows(const ports::SessionTarget& target,

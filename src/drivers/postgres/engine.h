@@ -27,8 +27,8 @@ class PostgresEngine final : public ports::Engine {
   Result<masking::Catalog> catalog(const ports::SessionTarget& target) override;
   Result<ports::MadeSince> made_since(const ports::SessionTarget& production,
                                       const ports::SnapshotPoint& point) override;
-  Result<masking::Samples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
-                                  int rows_max) override;
+  Result<ports::TakenSamples> sample(const ports::SessionTarget& target, const masking::Catalog& catalog,
+                                     int rows_max) override;
   Result<std::vector<std::vector<std::optional<std::string>>>> rows(const ports::SessionTarget& target,
                                                                     std::string_view database,
                                                                     const masking::Table& table,

@@ -381,8 +381,8 @@ TEST_F(EngineTest, nothing_is_changed_but_in_a_closed_copy) {
   EXPECT_EQ(mask(plan).error().code, Code::kRefused);
   auto samples = engine_.sample(target_, *catalog, 10);
   ASSERT_TRUE(samples.ok());
-  EXPECT_EQ((*samples)[(std::tuple{std::string("postgres"), masking::QualifiedName{"public", "t"},
-                                   std::string("a")})],
+  EXPECT_EQ(samples->samples[(std::tuple{std::string("postgres"), masking::QualifiedName{"public", "t"},
+                                         std::string("a")})],
             std::vector<std::string>{"x"});
   auto rows = engine_.rows(target_, "postgres", catalog->databases[0].tables[0], 5);
   ASSERT_TRUE(rows.ok());
@@ -408,8 +408,9 @@ TEST_F(EngineTest, what_few_rows_have_is_sampled_too) {
   auto samples = engine_.sample(production, *catalog, 10);
   ASSERT_TRUE(samples.ok()) << to_string(samples.error());
   const auto count = [&](const char* column, const char* table = "t") {
-    return (*samples)[std::tuple{std::string("postgres"), masking::QualifiedName{"public", table},
-                                 std::string(column)}]
+    return samples
+        ->samples[std::tuple{std::string("postgres"), masking::QualifiedName{"public", table},
+                             std::string(column)}]
         .size();
   };
   EXPECT_EQ(count("a"), 10U);
@@ -432,11 +433,45 @@ TEST_F(EngineTest, what_few_rows_have_stays_within_the_bound_of_a_table) {
   auto samples = engine_.sample(production, *catalog, 100);
   ASSERT_TRUE(samples.ok()) << to_string(samples.error());
   size_t bytes = 0;
-  for (const auto& [column, values] : *samples) {
+  for (const auto& [column, values] : samples->samples) {
     for (const std::string& value : values) bytes += value.size();
   }
   EXPECT_GT(bytes, 10'000'000U);
   EXPECT_LE(bytes, 32'000'000U);
+}
+
+// An invalid byte in one table cost the samples of all tables of all databases.
+TEST_F(EngineTest, a_table_that_cannot_be_read_loses_its_own_samples_alone) {
+  make_production();
+  production_->run("postgres",
+                   "CREATE DATABASE odd ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+  production_->run("odd", R"sql(
+    CREATE TABLE a (t text);
+    INSERT INTO a VALUES ('first');
+    CREATE TABLE "b
+b" (t text);
+    INSERT INTO "b
+b" VALUES (E'planted\xff\xfe');
+    CREATE TABLE c (p int, t text) PARTITION BY LIST (p);
+    CREATE TABLE c1 PARTITION OF c FOR VALUES IN (1);
+    INSERT INTO c VALUES (1, E'planted\xfe');
+    CREATE TABLE d (t text);
+    INSERT INTO d VALUES ('last'))sql");
+  ports::SessionTarget production = production_target();
+  auto catalog = engine_.catalog(production);
+  ASSERT_TRUE(catalog.ok()) << to_string(catalog.error());
+  auto taken = engine_.sample(production, *catalog, 100);
+  ASSERT_TRUE(taken.ok()) << to_string(taken.error());
+  for (const auto& [table, value] : {std::pair("a", "first"), std::pair("d", "last")}) {
+    EXPECT_THAT((taken->samples[std::tuple{std::string("odd"), masking::QualifiedName{"public", table},
+                                           std::string("t")}]),
+                ::testing::ElementsAre(value));
+  }
+  ASSERT_EQ(taken->failed.size(), 2U);
+  for (const std::string& failed : taken->failed) {
+    EXPECT_THAT(failed, ::testing::StartsWith("odd public."));
+    EXPECT_THAT(failed, ::testing::Not(HasSubstr("planted")));
+  }
 }
 
 TEST_F(EngineTest, a_server_that_poses_as_a_copy_is_only_read) {
