@@ -183,7 +183,8 @@ JsonTree::Members JsonTree::many_members(const Object& object) {
 
 // A word may be somebody's name, too ("mark_read", "page"): what most objects have is none, and it takes
 // several.
-JsonTree::Members JsonTree::named_members(Object& object, const KnownNames& known) {
+JsonTree::Members JsonTree::named_members(Object& object, const KnownNames& known,
+                                          const std::string& database) {
   constexpr size_t kFewObjects = 5;  // say nothing of what is rare
   constexpr size_t kNamed = 2;
   constexpr size_t kNamedInFew = 3;
@@ -196,7 +197,7 @@ JsonTree::Members JsonTree::named_members(Object& object, const KnownNames& know
     if (known.found_in(one).values > 0) names.push_back(std::move(one.front()));
   }
   if (names.size() < (few ? kNamedInFew : kNamed) || names.size() * kShare < rare.size()) return {};
-  object.known_from = known.found_in(names).where;
+  object.known_from = known.found_in(names).where(database);
   return rare;
 }
 
@@ -257,9 +258,9 @@ void JsonTree::join_by_number() {
   join_where([](const Object& object) { return many_members(object); });
 }
 
-bool JsonTree::join_by_names(const KnownNames& known) {
+bool JsonTree::join_by_names(const KnownNames& known, const std::string& database) {
   if (known.empty()) return false;
-  return join_where([&](Object& object) { return named_members(object, known); });
+  return join_where([&](Object& object) { return named_members(object, known, database); });
 }
 
 std::vector<JsonTree::Joined> JsonTree::joined() const {

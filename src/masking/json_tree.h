@@ -38,8 +38,8 @@ class JsonTree {
   bool read(const std::string& document);
   // Makes one path, ".*", of members that are data: too many different ones to be a program's words.
   void join_by_number();
-  // Of those that are names of people. Returns whether it joined any.
-  bool join_by_names(const KnownNames& known);
+  // Of those that are names of people; `database`: of the document. Returns whether it joined any.
+  bool join_by_names(const KnownNames& known, const std::string& database);
 
   [[nodiscard]] const std::map<Steps, Leaf>& leaves() const { return leaves_; }
   // Whether there are objects or lists at the place, too.
@@ -64,7 +64,7 @@ class JsonTree {
   // Those that fewer than one in `share` objects of the place have.
   static Members rare_members(const Object& object, size_t share);
   static Members many_members(const Object& object);
-  static Members named_members(Object& object, const KnownNames& known);
+  static Members named_members(Object& object, const KnownNames& known, const std::string& database);
   void join(const Steps& place, const Members& members);
   template <class MembersOf>
   bool join_where(const MembersOf& members_of);

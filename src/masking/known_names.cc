@@ -6,7 +6,10 @@
 #include <iterator>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
+
+#include "base/text.h"
 
 namespace ytb::masking {
 namespace {
@@ -134,9 +137,10 @@ bool holds_names(const MaskerSpec& masker) {
   return masker.name == "person_name" || masker.name == "first_name" || masker.name == "last_name";
 }
 
-void KnownNames::add(const std::string& where, const std::vector<std::string>& values) {
-  const size_t column = columns_.size();
-  columns_.push_back(where);
+void KnownNames::add(const std::string& database, const std::string& called,
+                     const std::vector<std::string>& values) {
+  const size_t number = columns_.size();
+  columns_.emplace_back(database, called);
   for (size_t i = 0; i < values.size() && i < kValuesMax; ++i) {
     for (const bool spelled : {false, true}) {
       std::vector<Word> words = words_of(values[i], {.spelled = spelled});
@@ -144,9 +148,9 @@ void KnownNames::add(const std::string& where, const std::vector<std::string>& v
       if (words.size() > 1)
         std::erase_if(words,
                       [](const Word& word) { return !word.capital && word.text.size() <= kParticleMax; });
-      for (Word& word : words) names_.emplace(std::move(word.text), column);
+      for (Word& word : words) names_.emplace(std::move(word.text), number);
       for (Word& name : words_of(values[i], {.spelled = spelled, .joined = true}))
-        names_.emplace(std::move(name.text), column);
+        names_.emplace(std::move(name.text), number);
     }
   }
 }
@@ -170,9 +174,13 @@ KnownNames::Found KnownNames::found_in(const std::vector<std::string>& values) c
   found.names = names.size();
   if (found.values > 0) {
     const auto most = std::max_element(by_column.begin(), by_column.end());
-    found.where = columns_[static_cast<size_t>(most - by_column.begin())];
+    std::tie(found.database, found.column) = columns_[static_cast<size_t>(most - by_column.begin())];
   }
   return found;
+}
+
+std::string KnownNames::Found::where(const std::string& from_database) const {
+  return printable(database == from_database ? column : database + " " + column);
 }
 
 bool KnownNames::Found::tells(size_t of_values) const {

@@ -100,11 +100,13 @@ struct Judged {
 void look_at_values(Judged& judged, KnownNames& names, Proposal& proposal) {
   if (judged.values == nullptr) return;
   if (judged.column->type_class == TypeClass::kJson) {
-    if (!judged.guess.secret) judged.json.emplace(*judged.table, *judged.column, *judged.values);
+    if (!judged.guess.secret)
+      judged.json.emplace(proposal.database, *judged.table, *judged.column, *judged.values);
     return;
   }
   weigh_samples(*judged.column, judged.guess, *judged.values, proposal);
-  if (holds_names(proposal.masker)) names.add(to_string(proposal.table, proposal.column), *judged.values);
+  if (holds_names(proposal.masker))
+    names.add(proposal.database, to_string(proposal.table, proposal.column), *judged.values);
 }
 
 // What holds the names of people whom other columns name is about them, whatever its own name says.
@@ -120,7 +122,7 @@ void look_for_names(Judged& judged, const KnownNames& names, Proposal& proposal)
   if (!found.tells(judged.values->size())) return;
   proposal.masker = spec("judge");
   proposal.evidence += fmt::format("; {} of {} samples hold names that stand in {}, too", found.values,
-                                   judged.values->size(), printable(found.where));
+                                   judged.values->size(), found.where(proposal.database));
 }
 
 // What is made from a name goes where the name goes: a slug would give it back. Of one table: those from

@@ -55,8 +55,11 @@ MaskerSpec judge_leaf(const Table& table, const Column& column, const Leaf& leaf
 
 }  // namespace
 
-JsonLook::JsonLook(const Table& table, const Column& column, const std::vector<std::string>& documents)
-    : where_(to_string(table.name, column.name)), object_(table.name.name + "_" + column.name) {
+JsonLook::JsonLook(std::string database, const Table& table, const Column& column,
+                   const std::vector<std::string>& documents)
+    : database_(std::move(database)),
+      where_(to_string(table.name, column.name)),
+      object_(table.name.name + "_" + column.name) {
   for (const std::string& text : documents) {
     if (read_ + broken_ == kDocumentsMax) break;
     ++(tree_.read(text) ? read_ : broken_);
@@ -92,12 +95,12 @@ void JsonLook::judge_paths() {
 
 void JsonLook::tell_names(KnownNames& names) const {
   for (const Path& each : paths_) {
-    if (holds_names(each.masker)) names.add(where_, each.texts);
+    if (holds_names(each.masker)) names.add(database_, where_, each.texts);
   }
 }
 
 void JsonLook::propose(const KnownNames& names, Proposal& proposal) {
-  if (tree_.join_by_names(names)) judge_paths();
+  if (tree_.join_by_names(names, database_)) judge_paths();
   if (too_many_) {
     proposal.evidence = fmt::format("{} documents with more than {} paths", read_ + broken_, kPathsMax);
     return;
@@ -128,10 +131,10 @@ void JsonLook::propose(const KnownNames& names, Proposal& proposal) {
                                     [&](const MaskerPath& each) { return each.path == place + branch; });
       if (!said) proposed.push_back({place + branch, spec("hash")});
     }
-    proposal.evidence += fmt::format("; keys of {} are masked: {}", place,
-                                     joined.known_from.empty()
-                                         ? "they are too many to be a program's words"
-                                         : "they are names that stand in " + printable(joined.known_from));
+    proposal.evidence +=
+        fmt::format("; keys of {} are masked: {}", place,
+                    joined.known_from.empty() ? "they are too many to be a program's words"
+                                              : "they are names that stand in " + joined.known_from);
   }
 }
 

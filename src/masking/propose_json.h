@@ -19,7 +19,8 @@ namespace ytb::masking {
 class JsonLook {
  public:
   // A document that was cut short is read as far as it goes.
-  JsonLook(const Table& table, const Column& column, const std::vector<std::string>& documents);
+  JsonLook(std::string database, const Table& table, const Column& column,
+           const std::vector<std::string>& documents);
 
   // The names of people that paths hold.
   void tell_names(KnownNames& names) const;
@@ -35,6 +36,7 @@ class JsonLook {
     size_t values = 0;  // of the texts, those that are not empty
   };
   void judge_paths();
+  std::string database_;
   std::string where_;   // "public.users.settings"
   std::string object_;  // what a table would be called of which the document is a row
   JsonTree tree_;

@@ -117,5 +117,20 @@ TEST(D05KnownPeople, DocumentsNameThemAndAreAboutThem) {
   EXPECT_EQ(masker_of("teams.doc", "$.state"), "hash");
 }
 
+// Evidence said "public.users.last_name" of a database that has no such table.
+TEST(D05KnownPeople, OfAnotherDatabaseAreToldWithIt) {
+  Catalog catalog = tests::catalog_of("CREATE TABLE users (last_name text);", "crm");
+  Catalog shop = tests::catalog_of("CREATE TABLE teams (name text, doc jsonb);");
+  catalog.databases.push_back(std::move(shop.databases.front()));
+  Samples samples;
+  samples[{"crm", {"public", "users"}, "last_name"}] = kLast;
+  samples[{"shop", {"public", "teams"}, "name"}] = {"Team Okonkwo", "Team O'Brien"};
+  samples[{"shop", {"public", "teams"}, "doc"}] = {R"({"okonkwo": 1, "obrien": 2, "ozturk": 3})"};
+  for (const Proposal& proposal : propose(catalog, samples)) {
+    if (proposal.database != "shop") continue;
+    EXPECT_THAT(proposal.evidence, HasSubstr("crm public.users.last_name")) << proposal.column;
+  }
+}
+
 }  // namespace
 }  // namespace ytb::masking
