@@ -135,24 +135,34 @@ void add_times(const Column& column, const Constants& constants, std::vector<std
   }
 }
 
-// A text that matches a pattern of LIKE; itself where it is none.
-std::string that_is_like(std::string_view pattern) {
+// A text that matches a pattern of LIKE, with `any` for each %; itself where it is none.
+std::string that_is_like(std::string_view pattern, std::string_view any) {
   std::string filled;
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] == '\\' && i + 1 < pattern.size()) {
       filled += pattern[++i];
     } else {
-      filled += pattern[i] == '%' ? "ab" : pattern[i] == '_' ? "a" : std::string(1, pattern[i]);
+      filled += pattern[i] == '%' ? any : pattern[i] == '_' ? "a" : pattern.substr(i, 1);
     }
   }
   return filled;
+}
+
+// The column may be narrow.
+std::vector<std::string> likes_of(std::string_view pattern) {
+  std::vector<std::string> likes;
+  for (std::string_view any : {"ab", "a", ""}) {
+    std::string like = that_is_like(pattern, any);
+    if (likes.empty() || likes.back() != like) likes.push_back(std::move(like));
+  }
+  return likes;
 }
 
 // What a pattern of LIKE would match, and runs of characters as long as any number says.
 void add_shaped_texts(const Constants& constants, std::vector<std::string>& pool) {
   for (const std::string& text : constants.texts) {
     pool.push_back(text);
-    pool.push_back(that_is_like(text));
+    for (std::string& like : likes_of(text)) pool.push_back(std::move(like));
   }
   std::set<int64_t> lengths;
   for (long double number : constants.numbers) {
@@ -677,7 +687,9 @@ std::vector<MaskerSpec> other_maskers(const Column& column, bool unique, const C
   for (size_t i = 0; i < std::min(constants.texts.size(), kConstantsTriedMax); ++i) {
     const std::string& text = constants.texts[i];
     // What a pattern matches is a value, which the pattern itself need not be.
-    if (const std::string like = that_is_like(text); like != text) add("fixed", {{"value", like}});
+    for (const std::string& like : likes_of(text)) {
+      if (like != text) add("fixed", {{"value", like}});
+    }
     add("fixed", {{"value", text}});
   }
   const bool number = column.type_class == TypeClass::kInteger || column.type_class == TypeClass::kNumber;

@@ -147,6 +147,11 @@ TEST(B04, WhatAPatternMatchesIsWrittenAndNotThePattern) {
   ASSERT_FALSE(escaped.ok());
   ASSERT_TRUE(escaped.findings.at(0).satisfied_by);
   EXPECT_EQ(escaped.findings.at(0).satisfied_by->params.at("value"), "100%|ab");
+  const PlanCheck narrow =
+      plan_of("CREATE TABLE public.t (id int, h varchar(3) NOT NULL CHECK (h LIKE 'K_#%'));", "h: hash");
+  ASSERT_FALSE(narrow.ok());
+  ASSERT_TRUE(narrow.findings.at(0).satisfied_by) << "what % stands for may be nothing";
+  EXPECT_EQ(narrow.findings.at(0).satisfied_by->params.at("value"), "Ka#");
 }
 
 TEST(B04, WhatSatisfiesItIsAllowedWithoutARemark) {
