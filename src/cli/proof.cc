@@ -2,6 +2,7 @@
 #include "model/proof.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -84,17 +85,21 @@ struct TableTotals {
   size_t emptied = 0;
   uint64_t values = 0;
   uint64_t changed = 0;
+  std::vector<std::string> left;  // columns of which some values are as they were
 };
 
 TableTotals totals_of(const model::Evidence& evidence) {
   TableTotals totals;
-  for (const model::TableEvidence& table : evidence.tables) {
-    if (table.treatment == "masked") ++totals.masked;
-    if (table.treatment == "kept") ++totals.kept;
-    if (table.treatment == "emptied" || table.treatment == "omitted") ++totals.emptied;
-    for (const auto& column : table.columns) {
+  for (const model::TableEvidence& item : evidence.tables) {
+    if (item.treatment == "masked") ++totals.masked;
+    if (item.treatment == "kept") ++totals.kept;
+    if (item.treatment == "emptied" || item.treatment == "omitted") ++totals.emptied;
+    for (const auto& column : item.columns) {
       totals.values += column.values;
       totals.changed += column.changed;
+      if (column.changed < column.values)
+        totals.left.push_back(fmt::format("{} {}.{}.{} ({})", item.database, item.schema, item.table,
+                                          column.name, column.masker));
     }
   }
   return totals;
@@ -143,6 +148,23 @@ void print_checks(const Context& context, const model::Proof& proof) {
   }
 }
 
+// "shop public.users.tags (json)": of the columns that promise no change and have a value that has none: an
+// empty text, a code that stood for itself, a document of nothing but kept members.
+std::string said_of_left(const TableTotals& totals) {
+  constexpr size_t kNamed = 3;
+  if (totals.left.empty()) return {};
+  const std::vector<std::string> first(
+      totals.left.begin(),
+      totals.left.begin() + static_cast<ptrdiff_t>(std::min(kNamed, totals.left.size())));
+  const size_t more = totals.left.size() - first.size();
+  return fmt::format(
+      "; {} hold nothing that was to be masked, or were given themselves by a masker that does not "
+      "promise otherwise: in {}{}",
+      with_commas(totals.values - std::min(totals.values, totals.changed)),
+      printable(fmt::format("{}", fmt::join(first, ", "))),
+      more > 0 ? fmt::format(" and {} more columns", more) : "");
+}
+
 // In the proof's own words, how its copy was confined; "" where it was sealed, or the proof says nothing of
 // it.
 std::string isolation_in(const model::Proof& proof) {
@@ -167,11 +189,11 @@ void print_proof(const Context& context, const model::Proof& proof, const std::s
       {"snapshot", printable(proof.snapshot.str())},
       {"data as of", to_iso(proof.data_as_of)},
       {"made at", fmt::format("{} by {}", to_iso(proof.made_at), printable(proof.program))},
-      {"masking",
-       proof.masking_none.empty()
-           ? fmt::format("{} tables masked, {} emptied, {} kept; {} values, {} changed", totals.masked,
-                         totals.emptied, totals.kept, with_commas(totals.values), with_commas(totals.changed))
-           : fmt::format("NONE, because: {}", printable(proof.masking_none))},
+      {"masking", proof.masking_none.empty()
+                      ? fmt::format("{} tables masked, {} emptied, {} kept; {} values, {} changed{}",
+                                    totals.masked, totals.emptied, totals.kept, with_commas(totals.values),
+                                    with_commas(totals.changed), said_of_left(totals))
+                      : fmt::format("NONE, because: {}", printable(proof.masking_none))},
       {"isolation", printable(isolation_in(proof))},
       {"policy", proof.policy_digest},
       {"key id", proof.key_id},
