@@ -182,7 +182,7 @@ int postgres_major() {
     if (folder.empty()) return 0;
     std::string said = run_program({folder + "/postgres", "--version"}).out;  // postgres (PostgreSQL) 15.14
     size_t at = said.find("(PostgreSQL) ");
-    return at == std::string::npos ? 0 : std::atoi(said.c_str() + at + 13);
+    return at == std::string::npos ? 0 : static_cast<int>(std::strtol(said.c_str() + at + 13, nullptr, 10));
   }();
   return major;
 }

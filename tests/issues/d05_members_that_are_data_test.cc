@@ -91,7 +91,7 @@ TEST(D05Members, WordsBesideNamesStay) {
   for (int i = 0; i < 12; ++i) {
     documents.push_back(
         fmt::format(R"({{"status": "open", "meta": {{"lang": "de", "extra{}": "x"}}, "{}": "yes"}})", i % 2,
-                    kPeople[i % 6]));
+                    kPeople[static_cast<size_t>(i) % 6]));
   }
   const Proposal proposal = proposed(documents);
   const auto paths = paths_of(proposal);

@@ -205,7 +205,7 @@ void check_rights(PreflightLook& look) {
       continue;
     }
     for (const aws::SimulatedAction& result : *results) {
-      if (wanted.is_snapshot && result.decision != "allowed") {
+      if (wanted.is_snapshot && result.decision != "allowed" && result.missing_context.empty()) {
         judge_older(look, result, principal);
       } else {
         judge(look, result, principal);
