@@ -22,6 +22,7 @@ BUS = f"arn:aws:events:eu-west-1:{STAGING}:event-bus/yesterdaytabase"
 GIVEN = {"Instances": "shop", "Clusters": "ledger", "StagingAccount": STAGING, "StagingBusArn": BUS, "AWS::StackName": "ytb-share"}
 NOW = datetime.datetime(2026, 11, 22, 6, 30, tzinfo=datetime.timezone.utc)
 HOUR = datetime.timedelta(hours=1)
+SOURCE_KEY = "arn:aws:kms:eu-west-1:123456789012:key/of-the-database"
 
 
 class Refused(Exception):
@@ -37,14 +38,19 @@ class Fake:
         self.models = {name: botocore.model.ServiceModel(botocore.loaders.create_loader().load_service_model(name, "service-2"))
                        for name in ("rds", "events")}
         self.snapshots = {"": {}, "Cluster": {}}
-        self.shared = set()
+        self.accounts = {}  # by snapshot, those that may restore it
         self.page = 100
+
+    @property
+    def shared(self):
+        return {name for name, accounts in self.accounts.items() if STAGING in accounts}
 
     def add(self, word, name, database, created, kind="automated", status="available", **more):
         arn = f"arn:aws:rds:eu-west-1:123456789012:{'cluster-' if word else ''}snapshot:{name}"
         self.snapshots[word][name] = {
             f"DB{word}SnapshotIdentifier": name, f"DB{word}SnapshotArn": arn, "SnapshotType": kind, "Status": status,
-            "DBClusterIdentifier" if word else "DBInstanceIdentifier": database, "TagList": [], **more,
+            "DBClusterIdentifier" if word else "DBInstanceIdentifier": database, "TagList": [],
+            "StorageEncrypted" if word else "Encrypted": True, **more,
             **({"SnapshotCreateTime": created} if created else {})}
         return self.snapshots[word][name]
 
@@ -56,8 +62,8 @@ class Fake:
                 return lambda **given: fake.call(service, known[method], given)
         return Client()
 
-    def may(self, action, resource, tags=()):
-        context = {f"aws:ResourceTag/{one['Key']}": one["Value"] for one in tags}
+    def may(self, action, resource, tags=(), context=None):
+        context = {**{f"aws:ResourceTag/{one['Key']}": one["Value"] for one in tags}, **(context or {})}
         decision = self.policies.decide("Role", action, resource, context)
         if decision != "allowed":
             raise Refused(f"{action} on {resource}: {decision}")
@@ -94,17 +100,37 @@ class Fake:
             original = next(one for one in snapshots.values() if one[f"DB{word}SnapshotArn"] == given["Source" + identifier])
             self.test.assertEqual(original["Status"], "available")
             source = original["DBClusterIdentifier" if word else "DBInstanceIdentifier"]
-            self.add(word, target, source, None, "manual", "creating", TagList=given["Tags"], KmsKeyId=given["KmsKeyId"])
+            # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CopyDBClusterSnapshot.html: KmsKeyId of a snapshot that is not
+            # encrypted is an error; an instance's is encrypted by it. What is copied under a key is the caller's to use, through RDS.
+            encrypted = original["StorageEncrypted" if word else "Encrypted"]
+            if word and not encrypted and "KmsKeyId" in given:
+                raise Refused("InvalidParameterCombination: KmsKeyId for an unencrypted snapshot")
+            if encrypted and "KmsKeyId" not in given:
+                raise Refused("a snapshot under the account's own key cannot be shared")
+            through = {"kms:ViaService": "rds.eu-west-1.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+            keys = {key for key in (original.get("KmsKeyId", SOURCE_KEY) if encrypted else None, given.get("KmsKeyId")) if key}
+            for key in keys:
+                for used in ("DescribeKey", "CreateGrant", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"):
+                    self.may("kms:" + used, key.replace(":any:", ":kms:").replace(":Key", ":key/1"), context=through)
+            # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html: 100 manual snapshots of each kind.
+            if sum(one["SnapshotType"] == "manual" for one in snapshots.values()) >= 100:
+                raise Refused("SnapshotQuotaExceeded")
+            key = {"KmsKeyId": given["KmsKeyId"]} if "KmsKeyId" in given else {}
+            more = {"SourceDBClusterSnapshotArn": given["Source" + identifier]} if word else {}
+            self.add(word, target, source, None, "manual", "creating", TagList=given["Tags"],
+                     **{"StorageEncrypted" if word else "Encrypted": bool(key)}, **key, **more)
             return {}
         snapshot = snapshots[given[identifier]]
         self.may(action, snapshot[f"DB{word}SnapshotArn"], snapshot["TagList"])
         if operation.startswith("Describe"):
-            values = [STAGING] if given[identifier] in self.shared else []
+            values = sorted(self.accounts.get(given[identifier], ()))
             return {f"DB{word}SnapshotAttributesResult": {f"DB{word}SnapshotAttributes": [{"AttributeName": "restore", "AttributeValues": values}]}}
         if operation.startswith("Modify"):
             self.test.assertEqual(snapshot["Status"], "available", "RDS shares no snapshot that is being made")
-            self.test.assertEqual((given["AttributeName"], given["ValuesToAdd"]), ("restore", [STAGING]))
-            self.shared.add(given[identifier])
+            self.test.assertEqual((given["AttributeName"], given.get("ValuesToAdd", [STAGING])), ("restore", [STAGING]))
+            accounts = self.accounts.setdefault(given[identifier], set())
+            accounts.update(given.get("ValuesToAdd", ()))
+            accounts.difference_update(given.get("ValuesToRemove", ()))
             return {}
         self.test.assertTrue(operation.startswith("Delete"), operation)
         del snapshots[given[identifier]]
@@ -147,7 +173,7 @@ class ProductionAccount(unittest.TestCase):
         metrics = [json.loads(line) for line in out.getvalue().splitlines() if line.startswith("{")]
         self.assertEqual(len(metrics), 1)
         self.assertEqual(metrics[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Yesterdaytabase")
-        return metrics[0]["SharedSnapshotAge"], error
+        return metrics[0]["SharedSnapshotAgeHours"] * 3600, error
 
     def changes(self):
         changes = [(name, given) for name, given in self.fake.calls if not name.startswith("Describe")]
@@ -209,6 +235,79 @@ class ProductionAccount(unittest.TestCase):
         for _, given in self.changes():
             self.assertNotIn(given.get("DBSnapshotIdentifier"), [one["DBSnapshotIdentifier"] for one in others])
 
+    def test_what_is_not_encrypted_is_copied_as_rds_lets_it(self):
+        self.start()
+        self.fake.add("", "rds:shop-1", "shop", NOW, Encrypted=False)
+        self.fake.add("Cluster", "rds:ledger-1", "ledger", NOW, StorageEncrypted=False)
+        _, error = self.run_it()
+        self.assertIsNone(error)
+        copies = dict(self.changes())
+        self.assertIn("KmsKeyId", copies["CopyDBSnapshot"], "it is encrypted by it")
+        self.assertNotIn("KmsKeyId", copies["CopyDBClusterSnapshot"])
+
+    def test_an_old_snapshot_that_somebody_copied_is_not_the_newest(self):
+        self.start(Instances="")
+        self.fake.add("Cluster", "rds:ledger-1", "ledger", NOW - HOUR)
+        arn = "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:rds:ledger-of-last-year"
+        self.fake.add("Cluster", "kept-for-ever", "ledger", NOW, "manual", SourceDBClusterSnapshotArn=arn)
+        self.run_it()
+        self.assertTrue(self.changes()[0][1]["SourceDBClusterSnapshotIdentifier"].endswith("rds:ledger-1"))
+
+    def test_copies_do_not_fill_the_accounts_quota(self):
+        self.start(Clusters="")
+        for index in range(91):
+            self.fake.add("", f"by-hand-{index}", "crm", NOW, "manual")
+        for index in range(60):  # by hand, every 20 minutes
+            now = NOW + HOUR * index / 3
+            self.fake.add("", f"rds:shop-{index}", "shop", now)
+            for _ in range(2):
+                _, error = self.run_it(now)
+                self.assertIsNone(error)
+                self.fake.finish(now)
+        own = [one for one in self.fake.snapshots[""] if one.startswith("ytb-")]
+        self.assertLessEqual(len(own), 9)
+        self.assertGreaterEqual(len(self.fake.shared.intersection(own)), len(own) - 1)
+
+    def test_one_copy_is_made_at_a_time(self):
+        self.start(Clusters="")
+        for index in range(3):
+            self.fake.add("", f"rds:shop-{index}", "shop", NOW + HOUR * index)
+            self.run_it()
+        self.assertEqual([name for name, _ in self.changes()], ["CopyDBSnapshot"])
+
+    def test_an_account_that_is_taken_off_has_no_share_any_more(self):
+        self.start(Clusters="")
+        for day in range(2):
+            self.fake.add("", f"rds:shop-{day}", "shop", NOW + 24 * HOUR * day)
+            self.run_it(NOW + 24 * HOUR * day)
+            self.fake.finish(NOW + 24 * HOUR * day)
+            self.run_it(NOW + 24 * HOUR * day)
+        self.assertEqual(len(self.fake.shared), 2)
+        for accounts in self.fake.accounts.values():
+            accounts.add("999999999999")  # whose StagingAccount was before
+        self.run_it(NOW + 25 * HOUR)
+        self.assertEqual(set(map(tuple, self.fake.accounts.values())), {(STAGING,)})
+
+    def test_two_stacks_for_one_database_say_so(self):
+        self.start(Clusters="")
+        self.fake.add("", "rds:shop-1", "shop", NOW)
+        self.fake.add("", "ytb-shop-20261122-063000", "shop", NOW, "manual",
+                      TagList=[{"Key": "yesterdaytabase:shared-by", "Value": "another-stack"}])
+        age, error = self.run_it()
+        self.assertIn("not of this stack (another-stack)", error)
+        self.assertGreater(age, 26 * 3600)
+
+    def test_what_carries_its_tag_and_not_its_name_is_not_its_own(self):
+        self.start(Clusters="")
+        tags = [{"Key": "yesterdaytabase:shared-by", "Value": "ytb-share"}]  # copied along with --copy-tags
+        self.fake.add("", "before-migration", "shop", NOW - 900 * HOUR, "manual", TagList=tags)
+        self.fake.add("", "rds:shop-1", "shop", NOW)
+        self.run_it()
+        self.fake.finish(NOW)
+        self.run_it()
+        self.assertIn("before-migration", self.fake.snapshots[""])
+        self.assertNotIn("before-migration", self.fake.shared)
+
     def test_a_copy_that_failed_is_made_again(self):
         self.start(Clusters="")
         self.fake.add("", "rds:shop-1", "shop", NOW)
@@ -250,6 +349,20 @@ class ProductionAccount(unittest.TestCase):
             self.assertLessEqual(len(name), 63)
             self.assertRegex(name, r"^ytb-a-cluster-.*-[0-9a-f]{8}-20261122-063000$")
 
+    def test_rules_of_templates_use_what_cloudformation_allows_in_rules(self):
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
+        allowed = {"Fn::" + one for one in ("And", "Contains", "EachMemberEquals", "EachMemberIn", "Equals", "Not", "Or", "RefAll", "ValueOf",
+                                            "ValueOfAll")} | {"Ref"}
+
+        def functions(value):
+            name, argument = cfn.function_of(value)
+            inner = [argument] if name else list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+            return {name} - {None} | {one for each in inner for one in functions(each)}
+        self.assertEqual(functions({"a": [{"Fn::Join": ["", {"Ref": "b"}]}]}), {"Fn::Join", "Ref"})
+        for name in os.listdir(policy.AWS):
+            if name.endswith(".yaml"):
+                self.assertLessEqual(functions(cfn.load(os.path.join(policy.AWS, name)).get("Rules", {})), allowed, name)
+
     def test_tells_nobody_without_a_bus(self):
         self.start(StagingBusArn="", Clusters="")
         self.fake.add("", "rds:shop-1", "shop", NOW)
@@ -266,15 +379,21 @@ class ProductionAccount(unittest.TestCase):
             self.assertEqual({one["Principal"]["AWS"] for one in staging}, {f"arn:{partition}:iam::{STAGING}:root"})
             self.assertEqual({action for one in staging for action in policy.as_list(one["Action"])},
                              {"kms:DescribeKey", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant"})
+            through = {"kms:ViaService": "rds.*.amazonaws.com"}
+            for one in staging:
+                if one["Action"] == "kms:DescribeKey":
+                    self.assertNotIn("Condition", one)
+                else:
+                    self.assertEqual(one["Condition"]["StringLike"], through, one["Sid"])
             grant = next(one for one in staging if one["Action"] == "kms:CreateGrant")
-            self.assertEqual(grant["Condition"], {"Bool": {"kms:GrantIsForAWSResource": "true"}})
+            self.assertEqual(grant["Condition"]["Bool"], {"kms:GrantIsForAWSResource": "true"})
 
     def test_hears_of_snapshots_and_rings_when_none_came_for_26_hours(self):
         resources = cfn.Resolver(self.template, GIVEN).resources()
         pattern = resources["SnapshotEvents"]["Properties"]["EventPattern"]
         self.assertEqual(pattern["detail"]["EventID"], ["RDS-EVENT-0091", "RDS-EVENT-0042", "RDS-EVENT-0169", "RDS-EVENT-0075"])
         alarm = resources["NoneCameAlarm"]["Properties"]
-        self.assertEqual((alarm["Threshold"], alarm["TreatMissingData"]), (26 * 3600, "breaching"))
+        self.assertEqual((alarm["Threshold"], alarm["TreatMissingData"]), (26, "breaching"))
         self.assertEqual(alarm["Dimensions"], [{"Name": "Stack", "Value": "ytb-share"}])
 
     def test_stagings_bus_takes_events_of_that_account_and_source_alone(self):
