@@ -68,6 +68,27 @@ std::string obstacle(const aws::DbSnapshot& snapshot, bool shared, const SourceO
   return {};
 }
 
+// What production-account.yaml calls its copies ends with when the original was taken: "…-20261122-060000".
+std::optional<Instant> named_time(std::string_view name) {
+  constexpr std::string_view kForm = "-00000000-000000";
+  if (!name.starts_with("ytb-") || name.size() < kForm.size()) return std::nullopt;
+  const std::string_view end = name.substr(name.size() - kForm.size());
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    if (kForm[i] == '-' ? end[i] != '-' : end[i] < '0' || end[i] > '9') return std::nullopt;
+  }
+  return from_iso(fmt::format("{}-{}-{}T{}:{}:{}Z", end.substr(1, 4), end.substr(5, 2), end.substr(7, 2),
+                              end.substr(10, 2), end.substr(12, 2), end.substr(14, 2)));
+}
+
+// When its data is of. RDS does not say it of a cluster's snapshot that was copied: the copy is as young as
+// itself. What an owner's copy is called says it, and nothing younger than the copy is believed.
+std::optional<Instant> taken_at(const aws::DbSnapshot& snapshot, bool shared) {
+  if (snapshot.original_created_at) return snapshot.original_created_at;
+  if (!shared || !snapshot.created_at) return snapshot.created_at;
+  const std::optional<Instant> named = named_time(snapshot.id.substr(snapshot.id.rfind(':') + 1));
+  return named ? std::min(*named, *snapshot.created_at) : snapshot.created_at;
+}
+
 }  // namespace
 
 model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, const SourceOptions& options) {
@@ -77,8 +98,7 @@ model::Snapshot to_snapshot(const aws::DbSnapshot& snapshot, bool shared, const 
   out.engine = "postgresql";
   out.engine_major = major_of(snapshot.engine_version);
   out.size_bytes = static_cast<uint64_t>(std::max<int64_t>(0, snapshot.allocated_gib)) * kBytesOfGib;
-  const std::optional<Instant>& taken =
-      snapshot.original_created_at ? snapshot.original_created_at : snapshot.created_at;
+  const std::optional<Instant> taken = taken_at(snapshot, shared);
   if (taken) out.data_as_of = *taken;
   out.reason = obstacle(snapshot, shared, options);
   out.state = out.reason.empty() ? model::SnapshotState::kUsable : model::SnapshotState::kUnusable;

@@ -122,6 +122,36 @@ TEST_F(RdsSource, backups_of_aws_backup_count_and_shared_ones_where_asked) {
   EXPECT_THAT(with_shared.front().reason, HasSubstr("under a key of our own"));
 }
 
+// RDS says of no cluster's snapshot that was copied when the original was made: an old one that was copied
+// late was taken for the newest.
+TEST(RdsSnapshots, of_what_an_owner_copied_the_name_says_when_it_was_taken) {
+  struct Case {
+    const char* name;
+    bool shared;
+    const char* created;
+    const char* original;  // what RDS says of an instance's
+    const char* data_as_of;
+  };
+  for (const Case& each : std::vector<Case>{
+           {"ytb-shop-20261119-060000", true, "2026-11-22T09:00:00Z", "", "2026-11-19T06:00:00Z"},
+           {"ytb-shop-20261119-060000", true, "2026-11-22T09:00:00Z", "2026-11-18T06:00:00Z",
+            "2026-11-18T06:00:00Z"},
+           {"ytb-shop-20991231-000000", true, "2026-11-22T09:00:00Z", "",
+            "2026-11-22T09:00:00Z"},  // no younger
+           {"ytb-shop-20261399-060000", true, "2026-11-22T09:00:00Z", "", "2026-11-22T09:00:00Z"},  // no day
+           {"ytb-20261119-06000", true, "2026-11-22T09:00:00Z", "", "2026-11-22T09:00:00Z"},
+           {"by-hand-20261119-060000", true, "2026-11-22T09:00:00Z", "", "2026-11-22T09:00:00Z"},
+           {"ytb-shop-20261119-060000", false, "2026-11-22T09:00:00Z", "", "2026-11-22T09:00:00Z"}}) {
+    aws::DbSnapshot snapshot;
+    snapshot.id =
+        std::string(each.shared ? "arn:aws:rds:eu-west-1:210987654321:cluster-snapshot:" : "") + each.name;
+    snapshot.arn = snapshot.id;
+    snapshot.created_at = from_iso(each.created);
+    snapshot.original_created_at = from_iso(each.original);
+    EXPECT_EQ(to_iso(to_snapshot(snapshot, each.shared, {}).data_as_of), each.data_as_of) << each.name;
+  }
+}
+
 TEST_F(RdsSource, a_shared_encrypted_one_is_usable_with_a_key_and_our_copy_of_it_is_no_snapshot) {
   seed("theirs", at("2026-11-22T06:00:00Z"), [](auto& s) {
     s.type = "shared";
