@@ -60,6 +60,9 @@ std::optional<std::string> wrong_with_aws(AwsText kind, std::string_view text) {
 }
 
 std::optional<std::string> wrong_with_aws_production(std::string_view name) {
+  // The function's own folders in the bucket, and how its stacks and secrets begin.
+  if (name == "due" || name == "turns" || name.starts_with("yesterday"))
+    return "is a name that the function itself uses in its bucket and for its secrets";
   for (std::string_view reserved : {"-yesterday", "-sanitized"}) {
     const size_t at = name.find(reserved);
     if (at == std::string_view::npos) continue;

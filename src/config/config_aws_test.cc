@@ -342,8 +342,10 @@ TEST(ConfigAwsTest, NamesThatAnothersCopiesCouldHaveAreRefused) {
     std::string text = text_of(kSource, kCopies, kAlias);
     return text.replace(text.find("  shop:"), 7, "  " + name + ":");
   };
-  for (const char* good : {"shop", "shop-eu", "yesterday", "sanitized-shop", "shop-yester"})
+  for (const char* good : {"shop", "shop-eu", "sanitized-shop", "shop-yester", "due-shop", "turnstile"})
     EXPECT_EQ(error_of(named(good)), "accepted") << good;
+  for (const char* bad : {"due", "turns", "yesterday", "yesterdaytabase"})
+    EXPECT_THAT(error_of(named(bad)), HasSubstr("is a name that the function itself uses")) << bad;
   for (const char* bad : {"shop-yesterday", "shop-yesterday-eu", "shop-yesterdays"}) {
     EXPECT_THAT(error_of(named(bad)),
                 HasSubstr(fmt::format("'{}' contains '-yesterday': the roles of a production 'shop'", bad)));

@@ -14,6 +14,7 @@ from template_test import (INLINE_CHARACTERS_MAX, MANAGED_CHARACTERS_MAX, OPERAT
                            example)
 
 ACCOUNT = "123456789012"
+OWNER = "210987654321"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ytb:1"
 SHOP = {"Production": "shop", "DbName": "shop"}
 # Names that begin alike are the hardest to keep apart.
@@ -97,15 +98,16 @@ class Templates(unittest.TestCase):
         for path in (policy.PRODUCTION, policy.TEMPLATE):
             declared = cfn.load(path)["Parameters"]["Production"]
             self.assertEqual(declared["MaxLength"], 25)
-            for good in ("shop", "shop-eu", "yesterday", "sanitized-shop", "shop-yester"):
+            for good in ("shop", "shop-eu", "sanitized-shop", "shop-yester", "due-shop", "turnstile"):
                 self.assertIsNotNone(re.fullmatch(declared["AllowedPattern"], good), good)
-            for bad in ("shop-yesterday", "shop-yesterday-eu", "shop-sanitized", "a-sanitized-b", "Shop", "shop-", "1shop"):
+            for bad in ("due", "turns", "yesterday", "yesterdaytabase", "shop-yesterday", "shop-yesterday-eu", "shop-sanitized", "a-sanitized-b", "Shop", "shop-", "1shop"):
                 self.assertIsNone(re.fullmatch(declared["AllowedPattern"], bad), bad)
 
     def test_rights_are_those_of_the_deployment_in_one_stack(self):
         # What one of the two allows or denies and the other does not is meant to be here.
         differs = {"CopyPolicy": {"Record", "Secrets", "ReadThePolicy"},
-                   "ControlPolicy": {"AskWhatWouldBeAllowed"}}
+                   "ControlPolicy": {"AskWhatWouldBeAllowed"},
+                   "ServiceRole": {"OutOfSnapshots", "OutOfManualSnapshots", "OutOfTaggedSnapshots"}}
         ours, whole = policy.Production({"ImageUri": IMAGE}), policy.Policies({"AWS::StackName": "yesterdaytabase-shop"})
         for name in ("HandsOffProduction", "CopyPolicy", "ControlPolicy", "TaskPolicy", "ServiceRole", "TaskExecutionRole"):
             statements = [{one["Sid"]: one for document in documents_of(each.resources[name]) for one in document["Statement"]}
@@ -158,7 +160,8 @@ class TheFunctionItself(unittest.TestCase):
 class Productions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.shop, cls.crm = policy.Production({**SHOP, "ImageUri": IMAGE}), policy.Production({**CRM, "ImageUri": IMAGE})
+        owners = {"SnapshotOwners": OWNER, "FurtherSnapshots": arn("rds", "snapshot:before-shop-moved"), "ImageUri": IMAGE}
+        cls.shop, cls.crm = policy.Production({**SHOP, **owners}), policy.Production({**CRM, **owners})
 
     def test_every_call_of_ours_is_allowed_on_what_is_ours_and_on_nothing_else(self):
         named = {"task-definition:yesterdaytabase": "task-definition:yesterdaytabase-shop", "secret:yesterdaytabase/": "secret:yesterdaytabase-shop/",
@@ -187,7 +190,13 @@ class Productions(unittest.TestCase):
                 ("snapshot", ["DeleteDBSnapshot", "CopyDBSnapshot", "RestoreDBInstanceFromDBSnapshot", "ModifyDBSnapshotAttribute"]),
                 ("cluster-snapshot", ["DeleteDBClusterSnapshot", "RestoreDBClusterFromSnapshot"])) for action in
                 ("rds:" + one for one in actions)],
-            ("rds:RestoreDBInstanceFromDBSnapshot", arn("rds", "snapshot:rds:crm-2026-11-23-02-08")),
+            *[("rds:RestoreDBInstanceFromDBSnapshot", arn("rds", "snapshot:" + one)) for one in
+              ("rds:crm-2026-11-23-02-08", "rds:shop-eu-2026-11-23-02-08", "awsbackup:job-1", "crm-by-hand", "shop-eu-by-hand")],
+            *[("rds:RestoreDBClusterFromSnapshot", arn("rds", "cluster-snapshot:" + one)) for one in
+              ("rds:crm-2026-11-23-02-08", "awsbackup:job-1", "shop-eu-by-hand")],
+            *[("rds:Copy" + kind, f"arn:aws:rds:eu-west-1:{OWNER}:{word}snapshot:{name}")
+              for kind, word in (("DBSnapshot", ""), ("DBClusterSnapshot", "cluster-"))
+              for name in ("ytb-crm-20261123-020842", "ytb-shop-eu-20261123-020842", "ytb-shop-20-20261123-020842", "ytb-shop", "by-hand")],
             *[("cloudformation:" + one, arn("cloudformation", crm_stack)) for one in
               ("CreateStack", "UpdateStack", "DeleteStack", "ContinueUpdateRollback", "DescribeStackEvents", "GetTemplate")],
             ("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:yesterdaytabase-shop-eu/masking-key-AbCdEf")),
@@ -203,7 +212,8 @@ class Productions(unittest.TestCase):
             ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/yesterdaytabase/ProductionRole"),
             ("rds-db:connect", arn("rds-db", "dbuser:db-COPY/master")),
         ]
-        context = {"aws:ResourceTag/yesterdaytabase:production": "shop-eu", "cloudformation:RoleArn": self.shop.resolver.attribute("ServiceRole", "Arn"), "rds:DatabaseClass": "db.t4g.medium"}
+        context = {"aws:ResourceTag/yesterdaytabase:production": "shop-eu", "aws:ResourceTag/yesterdaytabase:database": "crm",
+                   "aws:ResourceAccount": OWNER, "cloudformation:RoleArn": self.shop.resolver.attribute("ServiceRole", "Arn"), "rds:DatabaseClass": "db.t4g.medium"}
         for role in ("ProductionRole", "ServiceRole", "TaskRole"):
             for action, resource in theirs:
                 with self.subTest(role=role, action=action, resource=resource):
@@ -214,6 +224,22 @@ class Productions(unittest.TestCase):
             "Name": "crm-yesterday.example.com.", "Type": "CNAME"}}]}}
         self.assertNotEqual(self.shop.call(change), [])
         self.assertEqual(self.crm.call(change), [])
+
+    def test_what_says_that_it_is_of_the_database_may_be_restored(self):
+        def may(role, action, resource, **context):
+            return self.shop.decide(role, action, resource, {"aws:" + name: value for name, value in context.items()}) == "allowed"
+        tagged = {"ResourceTag/yesterdaytabase:database": "shop"}
+        for kind, action in (("snapshot:", "rds:RestoreDBInstanceFromDBSnapshot"), ("cluster-snapshot:", "rds:RestoreDBClusterFromSnapshot")):
+            self.assertTrue(may("ServiceRole", action, arn("rds", kind + "rds:shop-2026-11-23-02-08")))
+            for name in ("awsbackup:job-1", "shop-by-hand", "by-hand"):
+                self.assertTrue(may("ServiceRole", action, arn("rds", kind + name), **tagged), name)
+                self.assertFalse(may("ServiceRole", action, arn("rds", kind + name)), name)
+        self.assertTrue(may("ServiceRole", "rds:RestoreDBInstanceFromDBSnapshot", arn("rds", "snapshot:before-shop-moved")))
+        for operation, kind in (("CopyDBSnapshot", "snapshot"), ("CopyDBClusterSnapshot", "cluster-snapshot")):
+            shared = f":rds:eu-west-1:{OWNER}:{kind}:ytb-shop-20261123-020842"
+            self.assertTrue(may("ProductionRole", "rds:" + operation, "arn:aws" + shared, ResourceAccount=OWNER))
+            stranger = shared.replace(OWNER, "666666666666")
+            self.assertFalse(may("ProductionRole", "rds:" + operation, "arn:aws" + stranger, ResourceAccount="666666666666"))
 
     def test_what_it_may_do_to_its_own_another_may_not(self):
         # The other way round: whatever is allowed to one of them by name is not allowed to the other.
