@@ -101,9 +101,10 @@ print(config["db"]["name"], config["domain"].rstrip("."))'
   [ -n "${config_domain:-}" ] ||
     fail "$config_json does not name domain and db.name" '{"domain": …, "db": {"name": …, "security_group": …, "subnet_group": …}}' 2
   db=${db:-$config_db}
+  config_domain=${config_domain,,}
   [ "${db,,}" = "${config_db,,}" ] || fail "$config_json is of the database $config_db, and --db of $db" "leave --db out" 2
   record=${record:-${db,,}-yesterday.$config_domain}
-  [[ $record == *".$config_domain" ]] || fail "the record $record is not in $config_json's domain $config_domain" "--record" 2
+  [[ ${record,,} == *".$config_domain" ]] || fail "the record $record is not in $config_json's domain $config_domain" "--record" 2
   if [ -n "$production" ] && [ "${production,,}" != "${db,,}" ]; then
     fail "copies of $config_json's database are called after it, not after $production" "leave --production out" 2
   fi
@@ -127,9 +128,14 @@ fi
 for name in "${needed[@]}"; do
   [ -n "${!name}" ] || fail "--$name is missing" "deploy/aws/deploy.sh --help says what it is" 2
 done
-production=${production:-${db,,}}
+# RDS keeps identifiers in lower case, whatever people write, and so do ARNs and records.
+db=${db,,}
+record=${record,,}
+production=${production:-$db}
 production=${production,,}
 case $production in
+  due | turns | yesterday*)
+    fail "a production may not be called '$production': the function uses that name itself" "--production NAME, as in the config" 2 ;;
   *-yesterday* | *-sanitized*)
     fail "a production may not be called '$production': another one's copies could be" "--production NAME without -yesterday and -sanitized, as in the config" 2 ;;
 esac

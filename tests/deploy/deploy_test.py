@@ -67,7 +67,7 @@ class Deploy(unittest.TestCase):
         self.assertEqual(self.called(), [])
         self.assertIn("This will, in account ACCOUNT, region eu-west-1:", result.stdout)
         for part in ("+ tools/lambda-zip", "+ aws s3 cp", "+ docker build", "docker login", "+ docker push", "+ aws cloudformation deploy",
-                     "Production=shop", "DbName=Shop", r"SourceConfiguration=\{\"config\":\{\"a\":\"b\ c\"\}\}", "/config/README.md"):
+                     "Production=shop", "DbName=shop", r"SourceConfiguration=\{\"config\":\{\"a\":\"b\ c\"\}\}", "/config/README.md"):
             self.assertIn(part, result.stderr)
 
     def test_deploys(self):
@@ -151,7 +151,7 @@ class Deploy(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("the database Shop, in the zone mysite.com; copies are called shop-yesterday-", result.stdout)
         deploy = next(one for one in self.called() if "[cloudformation] [deploy]" in one)
-        for part in ("[DbName=Shop]", "[Production=shop]", "[RecordName=shop-yesterday.mysite.com]", "[ConfigReference=none]",
+        for part in ("[DbName=shop]", "[Production=shop]", "[RecordName=shop-yesterday.mysite.com]", "[ConfigReference=none]",
                      "[SourceConfiguration={}]", "[--stack-name] [yesterdaytabase-shop]"):
             self.assertIn(part, deploy)
         with zipfile.ZipFile(os.path.join(ROOT, "build", "lambda", "yesterdaytabase.zip")) as archive, open(path, "rb") as file:
@@ -195,7 +195,7 @@ class Deploy(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         called = self.called()
         deploy = next(one for one in called if "[cloudformation] [deploy]" in one)
-        for part in ("[--stack-name] [yesterdaytabase-shop]", "[deploy/aws/production.yaml]", "[Base=yesterdaytabase]", "[DbName=Shop]",
+        for part in ("[--stack-name] [yesterdaytabase-shop]", "[deploy/aws/production.yaml]", "[Base=yesterdaytabase]", "[DbName=shop]",
                      "[Production=shop]", "[HostedZoneId=Z1]", "[RecordName=shop-yesterday.example.com]"):
             self.assertIn(part, deploy)
         self.assertNotIn("CodeKey", deploy)
@@ -209,6 +209,7 @@ class Deploy(unittest.TestCase):
                                    ([*production, "--vpc", "vpc-1"], "--vpc is the base's"), (production[:-2], "--record is missing"),
                                    ([*production, "--production", "p" * 26], "more than 25 characters"),
                                    ([*production, "--production", "shop-yesterday"], "may not be called 'shop-yesterday'"),
+                                   ([*production, "--production", "turns"], "may not be called 'turns'"),
                                    ([*ARGUMENTS, "--production", "a-sanitized-b"], "may not be called 'a-sanitized-b'"),
                                    ([*production, "--config-json", self.config_json()], "--config-json is for one database")):
             with self.subTest(message):
