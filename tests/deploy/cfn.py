@@ -67,8 +67,10 @@ def sub_names(text):
 class Resolver:
     """Physical ids are made up: `Name` of a resource is "Name-id", its attributes "arn:aws:…" or the like."""
 
-    def __init__(self, template, parameters, imports=None):
-        """`imports`: what other stacks export, name → value."""
+    def __init__(self, template, parameters, imports=None, role_prefix=""):
+        """`imports`: what other stacks export, name → value. `role_prefix`: what roles' names begin with; CloudFormation's begin with
+        their stack's, so that two stacks' differ."""
+        self.role_prefix = role_prefix
         self.template = template
         self.imports = imports or {}
         self.values = {**PSEUDO, **{name: value for name, value in parameters.items() if name in PSEUDO}}
@@ -111,7 +113,7 @@ class Resolver:
         account, region, partition = (self.values["AWS::" + name] for name in ("AccountId", "Region", "Partition"))
         if attribute == "Arn" and kind == "AWS::IAM::Role":
             path = self.resolve(self.template["Resources"][resource]["Properties"].get("Path", "/"))
-            return f"arn:{partition}:iam::{account}:role{path}{resource}"
+            return f"arn:{partition}:iam::{account}:role{path}{self.role_prefix}{resource}"
         if attribute == "Arn" and kind == "AWS::S3::Bucket":
             return f"arn:{partition}:s3:::{self.reference(resource)}"
         if attribute == "Arn" and kind == "AWS::ECS::Cluster":

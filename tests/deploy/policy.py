@@ -87,10 +87,10 @@ class Policies:
     function = "FunctionRole"
     free = FREE
 
-    def __init__(self, parameters=None, template_path=TEMPLATE, imports=None):
+    def __init__(self, parameters=None, template_path=TEMPLATE, imports=None, role_prefix=""):
         template = cfn.load(template_path)
         known = {name: value for name, value in DEFAULTS.items() if name in template["Parameters"]}
-        self.resolver = cfn.Resolver(template, {**known, **(parameters or {})}, imports)
+        self.resolver = cfn.Resolver(template, {**known, **(parameters or {})}, imports, role_prefix)
         self.resources = self.resolver.resources()
         self.region = self.resolver.values["AWS::Region"]
         self.account = self.resolver.values["AWS::AccountId"]
@@ -203,6 +203,17 @@ class Policies:
         context = self.context(service, operation, given, target)
         context.update(call.get("context") or {})
         found = []
+        # Who names a role in a call passes it to the service that is called.
+        passed = []
+        if service == "cloudformation" and given.get("RoleARN") and "ServiceRole" in self.resources:
+            passed = [self.resolver.attribute("ServiceRole", "Arn")]
+        elif (service, operation) == ("ecs", "RunTask"):
+            passed = [self.resolver.attribute(one, "Arn") for one in ("TaskRole", "TaskExecutionRole") if one in self.resources]
+        for arn in passed:
+            to = {"iam:PassedToService": "ecs-tasks.amazonaws.com" if service == "ecs" else "cloudformation.amazonaws.com"}
+            decision = self.decide(role, "iam:PassRole", arn, to)
+            if decision != "allowed":
+                found.append(f"{role}: iam:PassRole on {arn}: {decision}")
         for arn in arns:
             owner = arn.split(":")[4] if arn.count(":") >= 5 else ""
             decision = self.decide(role, action, arn, {**context, **({"aws:ResourceAccount": owner} if owner else {})})
@@ -242,12 +253,12 @@ class Production(Policies):
     """Of a production's stack beside base.yaml's."""
     function = "ProductionRole"
 
-    def __init__(self, parameters=None, base=None):
+    def __init__(self, parameters=None, base=None, role_prefix=""):
         given = dict(parameters or {})
         stack = {"AWS::StackName": "yesterdaytabase-" + given.get("Production", DEFAULTS["Production"])}
         place = {name: value for name, value in given.items() if name in cfn.PSEUDO and name != "AWS::StackName"}
         self.base = Base({**place, **(base or {})})
-        super().__init__({"Base": "yesterdaytabase", **stack, **given}, PRODUCTION, self.base.resolver.exports())
+        super().__init__({"Base": "yesterdaytabase", **stack, **given}, PRODUCTION, self.base.resolver.exports(), role_prefix)
 
 
 def main():

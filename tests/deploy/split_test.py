@@ -148,7 +148,7 @@ class TheFunctionItself(unittest.TestCase):
     def test_it_may_do_nothing_else(self):
         for service, operations in OPERATIONS.items():
             for operation, (ours, _) in operations.items():
-                if service in ("sts", "s3"):
+                if service in ("sts", "s3") or operation == "DescribeSubnets":  # Lambda looks at the function's own
                     continue
                 with self.subTest(service=service, operation=operation):
                     self.assertNotEqual(self.base.call(example(service, operation, ours)), [])
@@ -161,7 +161,8 @@ class Productions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         owners = {"SnapshotOwners": OWNER, "FurtherSnapshots": arn("rds", "snapshot:before-shop-moved"), "ImageUri": IMAGE}
-        cls.shop, cls.crm = policy.Production({**SHOP, **owners}), policy.Production({**CRM, **owners})
+        cls.shop = policy.Production({**SHOP, **owners}, role_prefix="shop-")
+        cls.crm = policy.Production({**CRM, **owners}, role_prefix="crm-")
 
     def test_every_call_of_ours_is_allowed_on_what_is_ours_and_on_nothing_else(self):
         named = {"task-definition:yesterdaytabase": "task-definition:yesterdaytabase-shop", "secret:yesterdaytabase/": "secret:yesterdaytabase-shop/",
@@ -208,12 +209,13 @@ class Productions(unittest.TestCase):
             ("ecs:RunTask", arn("ecs", "task-definition/yesterdaytabase-shop-eu:1")),
             *[("ecs:" + one, arn("ecs", f"task/{self.crm.resolver.values['AWS::StackName']}-cluster/abc")) for one in
               ("StopTask", "DescribeTasks")],
-            *[("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/yesterdaytabase-shop-eu-{one}") for one in ("ServiceRole", "TaskRole")],
+            *[("iam:PassRole", self.crm.resolver.attribute(one, "Arn")) for one in ("ServiceRole", "TaskRole", "TaskExecutionRole")],
+            ("sts:AssumeRole", self.crm.resolver.attribute("ProductionRole", "Arn")),
             ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/yesterdaytabase/ProductionRole"),
             ("rds-db:connect", arn("rds-db", "dbuser:db-COPY/master")),
         ]
         context = {"aws:ResourceTag/yesterdaytabase:production": "shop-eu", "aws:ResourceTag/yesterdaytabase:database": "crm",
-                   "aws:ResourceAccount": OWNER, "cloudformation:RoleArn": self.shop.resolver.attribute("ServiceRole", "Arn"), "rds:DatabaseClass": "db.t4g.medium"}
+                   "aws:ResourceAccount": OWNER, "iam:PassedToService": "cloudformation.amazonaws.com", "cloudformation:RoleArn": self.shop.resolver.attribute("ServiceRole", "Arn"), "rds:DatabaseClass": "db.t4g.medium"}
         for role in ("ProductionRole", "ServiceRole", "TaskRole"):
             for action, resource in theirs:
                 with self.subTest(role=role, action=action, resource=resource):
