@@ -87,6 +87,9 @@ TEST(Ecs, TasksAreRunOnceAndFound) {
   const auto body = parse_json(request.body);
   EXPECT_EQ(body["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "DISABLED");
   EXPECT_EQ(body["overrides"]["containerOverrides"][0]["environment"][0]["name"], "A");
+  RunTask large = run;
+  large.environment["CONFIG"] = std::string(8192, 'x');
+  EXPECT_EQ(ecs.run_task(large).error().code, Code::kConfig) << "ECS refuses it in other words";
   const Error full = ecs.run_task(run).error();
   EXPECT_EQ(full.code, Code::kSpace);
   EXPECT_EQ(full.retry, Retry::kLater);

@@ -11,6 +11,8 @@
 namespace ytb::aws {
 namespace {
 
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html, `overrides`.
+constexpr size_t kOverridesMax = 8192;
 constexpr size_t kStartedByMax = 36;
 constexpr size_t kClientTokenMax = 64;
 constexpr size_t kTasksPerCall = 100;
@@ -96,7 +98,19 @@ Result<Task> Ecs::run_task(const RunTask& run) {
   YTB_CHECK(!run.started_by.empty() && run.started_by.size() <= kStartedByMax);
   YTB_CHECK(run.client_token.size() <= kClientTokenMax);
   const Effect effect = run.client_token.empty() ? Effect::kOnce : Effect::kRepeatable;
-  Call call = json_call(Service::kEcs, "RunTask", effect, run_body(run));
+  const Json body = run_body(run);
+  const size_t given = body.contains("overrides") ? body["overrides"].dump().size() : 0;
+  if (given > kOverridesMax) {
+    return Error{
+        .code = Code::kConfig,
+        .message =
+            fmt::format("the task would be handed {} bytes of command and environment, and ECS takes {}",
+                        given, kOverridesMax),
+        .hint =
+            "shorten the config that is packed with the function, or keep it in the bucket: the task then "
+            "reads it there"};
+  }
+  Call call = json_call(Service::kEcs, "RunTask", effect, body);
   call.expected = {{.code = "ConflictException"}};
   YTB_ASSIGN(const JsonAnswer answer, run_json(caller_, call));
   if (answer.answer.fault) {

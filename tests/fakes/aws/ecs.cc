@@ -62,6 +62,9 @@ json Ecs::run(Call& call) {
   task.request.container = definitions_[family];
   task.request.stop = std::make_shared<std::atomic<bool>>(false);
   const json overrides = call.input.value("overrides", json::object());
+  // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html, `overrides`.
+  if (overrides.dump().size() > 8192)
+    refuse("InvalidParameterException", "Container Overrides length must be at most 8192");
   for (const json& one : overrides.value("containerOverrides", json::array())) {
     if (one.value("name", "") != task.request.container) {
       refuse("InvalidParameterException", "Override for container named " + one.value("name", "") +
