@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdint>
 
 #include "masking/detect.h"
@@ -169,9 +168,13 @@ bool is_plain_json_key(std::string_view key) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
   };
   if (key.empty() || key.size() > kSizeMax || !letter(key.front())) return key.empty();
-  return std::all_of(key.begin(), key.end(),
-                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; }) &&
-         (key.size() < kRandomMin || !is_random_or_secret(key));
+  bool digits = false;
+  for (const char c : key) {
+    digits = digits || is_digit(c);
+    if (!letter(c) && !is_digit(c) && c != '-') return false;
+  }
+  // What was drawn at random has digits; words, which are most keys, are not looked at any further.
+  return !digits || key.size() < kRandomMin || !is_random_or_secret(key);
 }
 
 void append_json_string(std::string_view utf8, std::string& out) {
